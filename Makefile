@@ -1,0 +1,57 @@
+# Tabento's commands. `make` alone prints them. Everything runs in .venv, which the targets set up themselves.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(VENV)/uv/bin/uv
+
+# Which model (configs/$(MODEL).yaml), on which data (a CSV file; empty: download, else synthetic), at which port.
+MODEL ?= california
+CONFIG ?= configs/$(MODEL).yaml
+DATA ?=
+PORT ?= 3000
+HOST ?= 127.0.0.1
+
+export BENTOML_DO_NOT_TRACK ?= True
+export PYTHONHASHSEED ?= 0
+
+.PHONY: help setup setup-dev data train serve test lint format lock bento image bench clean
+
+help: ## print the targets
+	@echo "make TARGET [MODEL=$(MODEL)] [DATA=file.csv] [PORT=$(PORT)]"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(UV): requirements/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Tabento needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Say which: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)/uv
+	@$(VENV)/uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@touch $@
+
+$(BIN)/python: $(UV)
+	@$(UV) venv --quiet --allow-existing --python $$($(VENV)/uv/bin/python -c 'import sys; print(sys._base_executable)') $(VENV)
+	@touch $@
+
+$(VENV)/.training: $(BIN)/python requirements/training.txt
+	@echo "Installing what training and serving need (requirements/training.txt) ..."
+	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --require-hashes -r requirements/training.txt
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/python requirements/dev.txt
+	@echo "Installing what development needs (requirements/dev.txt) ..."
+	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@ $(VENV)/.training
+
+setup: $(VENV)/.training ## install what training and serving need into .venv
+setup-dev: $(VENV)/.dev ## install what development needs as well
+
+lock: $(UV) ## resolve all dependency groups anew and lock them with hashes
+	@$(UV) pip compile pyproject.toml --group dev --group bench --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --quiet -o requirements/all.txt
+	@$(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -c requirements/all.txt -o requirements/serving.txt
+	@for group in training dev bench; do \
+	  $(UV) pip compile pyproject.toml --group $$group --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -c requirements/all.txt -o requirements/$$group.txt; done
+	@echo uv | $(UV) pip compile - --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -o requirements/uv.txt
+	@rm requirements/all.txt

@@ -1,0 +1,1 @@
+"""What training and serving share: the bundle's format, its contract, its checksums and its reference data."""

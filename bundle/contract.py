@@ -1,0 +1,172 @@
+"""The contract: what a model takes and what it answers, as both sides read it.
+
+Training writes it from the model's config, serving decodes requests against it, and the OpenAPI document is built from
+it. A row travels as float64 of shape (F,): numbers as they are, a category as its index in ``categories``, a boolean as
+0 or 1, a missing value as NaN.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from bundle.format import FEATURES_LIMIT
+
+FeatureType = Literal["number", "integer", "boolean", "category"]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\"\\]+$")]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+UNKNOWN_CATEGORY = -1.0
+"""How a category outside the contract travels where the feature says ``unknown: ignore``; it equals no known one."""
+
+
+class Strict(BaseModel):
+    """A frozen model that refuses unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Feature(Strict):
+    """One column that a client sends."""
+
+    name: Name
+    """The field's name in a request, and the column's name in training data."""
+    type: FeatureType
+    """``number``, ``integer`` (a number without a fraction), ``boolean`` or ``category`` (one of ``categories``)."""
+    description: str = ""
+    """One sentence for the people who fill the field in."""
+    unit: str | None = None
+    """The unit of a number, as it is written behind it."""
+    nullable: bool = False
+    """Whether ``null`` is taken, as a missing value that the pipeline imputes."""
+    required: bool = True
+    """Whether the field must be there. A field that may be left out counts as ``null``, so it must be nullable."""
+    minimum: Number | None = None
+    """The smallest value taken, inclusive."""
+    maximum: Number | None = None
+    """The largest value taken, inclusive."""
+    categories: tuple[str, ...] | None = None
+    """The values of a category, in the order that gives each its index."""
+    unknown: Literal["refuse", "ignore"] = "refuse"
+    """What happens to a value outside ``categories``: an error, or a row of which no category is true."""
+    case: Literal["exact", "upper", "lower"] = "exact"
+    """How a category's letters are normalised before it is looked up."""
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Self:
+        numeric = self.type in ("number", "integer")
+        if self.type == "category":
+            if not self.categories:
+                raise ValueError(f"feature {self.name!r}: a category needs `categories`, a list of at least one value")
+            if len(set(self.categories)) != len(self.categories):
+                raise ValueError(f"feature {self.name!r}: `categories` lists a value twice")
+            wrong = [value for value in self.categories if self.normalise(value) != value]
+            if wrong:
+                raise ValueError(
+                    f"feature {self.name!r}: with `case: {self.case}` the category {wrong[0]!r} can never be met;"
+                    f" write it {self.normalise(wrong[0])!r}"
+                )
+        elif self.categories is not None:
+            raise ValueError(f"feature {self.name!r}: `categories` goes with `type: category`, not {self.type!r}")
+        elif self.unknown != "refuse" or self.case != "exact":
+            raise ValueError(f"feature {self.name!r}: `unknown` and `case` go with `type: category`, not {self.type!r}")
+        if not numeric and (self.minimum is not None or self.maximum is not None):
+            raise ValueError(f"feature {self.name!r}: a range goes with a number or an integer, not {self.type!r}")
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError(f"feature {self.name!r}: minimum {self.minimum} is above maximum {self.maximum}")
+        if not self.required and not self.nullable:
+            raise ValueError(f"feature {self.name!r}: a field that may be left out must be `nullable: true`")
+        return self
+
+    def normalise(self, value: str) -> str:
+        """Return a category's value with its letters in the case that the contract asks for."""
+        if self.case == "upper":
+            return value.upper()
+        if self.case == "lower":
+            return value.lower()
+        return value
+
+    def expected(self) -> str:
+        """Say in words what the field takes, for error messages."""
+        if self.type == "category":
+            assert self.categories is not None
+            shown = ", ".join(repr(value) for value in self.categories[:20])
+            more = f" and {len(self.categories) - 20} more" if len(self.categories) > 20 else ""
+            text = f"one of {shown}{more}" if self.unknown == "refuse" else "a string"
+        elif self.type == "boolean":
+            text = "true or false"
+        else:
+            text = "an integer" if self.type == "integer" else "a finite number"
+            if self.minimum is not None and self.maximum is not None:
+                text += f" between {self.minimum:.17g} and {self.maximum:.17g}"
+            elif self.minimum is not None:
+                text += f" of at least {self.minimum:.17g}"
+            elif self.maximum is not None:
+                text += f" of at most {self.maximum:.17g}"
+        return text + (" or null" if self.nullable else "")
+
+
+class Output(Strict):
+    """What the model answers."""
+
+    name: Name
+    """The target's name."""
+    unit: str | None = None
+    """The unit of a predicted number."""
+    description: str = ""
+    """One sentence for the people who read the answer."""
+
+
+class Contract(Strict):
+    """All that a client and a server have to agree on about one model."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+    """The model's name: lower-case letters, digits and underscores, starting with a letter."""
+    title: str
+    """The model's name for people."""
+    description: str
+    """What the model is for, in a sentence or two."""
+    task: Literal["regression"]
+    """The kind of answer."""
+    features: Annotated[tuple[Feature, ...], Field(min_length=1, max_length=FEATURES_LIMIT)]
+    """The columns of a row, in the order in which they travel."""
+    output: Output
+    """The answer."""
+
+    @model_validator(mode="after")
+    def _names_are_distinct(self) -> Self:
+        seen: set[str] = set()
+        for feature in self.features:
+            if feature.name in seen:
+                raise ValueError(f"feature {feature.name!r} is listed twice")
+            seen.add(feature.name)
+        if self.output.name in seen:
+            raise ValueError(f"the target {self.output.name!r} is listed among the features: that leaks the answer")
+        return self
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The names of the features, in order."""
+        return tuple(feature.name for feature in self.features)
+
+
+def category_codes(feature: Feature) -> dict[str, float]:
+    """Return the number by which each category of a feature travels."""
+    return {value: float(index) for index, value in enumerate(feature.categories or ())}
+
+
+def encode_value(feature: Feature, value: object) -> float:
+    """Return the number by which one already validated value travels.
+
+    ``None`` and NaN become NaN. A category that the contract does not know becomes ``UNKNOWN_CATEGORY``; whether that
+    is allowed is decided by whoever validated the value.
+    """
+    if value is None:
+        return math.nan
+    if feature.type == "category":
+        if isinstance(value, float) and math.isnan(value):
+            return math.nan
+        return category_codes(feature).get(feature.normalise(str(value)), UNKNOWN_CATEGORY)
+    return float(value)  # type: ignore[arg-type]

@@ -1,0 +1,45 @@
+"""The bundle's layout on disk and its version.
+
+``FORMAT_VERSION`` goes up by one whenever a reader of the previous version would misread what is written now. To raise
+it: change the writer in ``training``, teach ``bundle.store.load_bundle`` to read both versions, keep a small bundle of
+the old version under ``tests/bundle/`` that must still load, and say in the changelog for how long the old one is read.
+A file that readers may ignore is added without a new version.
+"""
+
+from __future__ import annotations
+
+FORMAT_VERSION = 1
+
+MANIFEST_FILE = "MANIFEST.json"
+MODEL_FILE = "model.onnx"
+CONTRACT_FILE = "contract.json"
+REFERENCE_FILE = "reference.json"
+EXAMPLES_FILE = "examples.json"
+LATENCY_FILE = "latency.json"
+METRICS_FILE = "metrics.json"
+PARITY_FILE = "parity.json"
+CARD_FILE = "card.md"
+
+REQUIRED_FILES = (
+    MODEL_FILE,
+    CONTRACT_FILE,
+    REFERENCE_FILE,
+    EXAMPLES_FILE,
+    LATENCY_FILE,
+    METRICS_FILE,
+    PARITY_FILE,
+    CARD_FILE,
+)
+"""What every bundle holds besides its manifest."""
+
+BENTOML_MODULE = "tabento"
+"""The ``module`` under which bundles are listed by ``bentoml models list``."""
+
+INPUT_NAME = "rows"
+"""The ONNX graph's one input: float64 of shape (N, F), columns in the order of the contract's features."""
+
+PREDICTION_NAME = "prediction"
+"""The ONNX graph's output: float64 of shape (N,), in the unit of the contract's output."""
+
+FEATURES_LIMIT = 10_000
+"""More columns than this is taken for a mistake in a config."""

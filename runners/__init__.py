@@ -1,0 +1,1 @@
+"""Online, without HTTP: the ONNX session and what decides when it runs."""

@@ -1,0 +1,1 @@
+"""Export: a fitted pipeline as an ONNX graph that answers the same."""

@@ -1,0 +1,1 @@
+"""Transformers of the pipeline that scikit-learn does not have."""
