@@ -55,3 +55,40 @@ lock: $(UV) ## resolve all dependency groups anew and lock them with hashes
 	  $(UV) pip compile pyproject.toml --group $$group --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -c requirements/all.txt -o requirements/$$group.txt; done
 	@echo uv | $(UV) pip compile - --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -o requirements/uv.txt
 	@rm requirements/all.txt
+
+data: $(VENV)/.training ## fetch and validate the data of MODEL, or of DATA=file.csv
+	@$(BIN)/python -m training data --config $(CONFIG) $(if $(DATA),--data "$(DATA)")
+
+train: $(VENV)/.training ## train MODEL, export, prove, gate and store it
+	@$(BIN)/python -m training train --config $(CONFIG) $(if $(DATA),--data "$(DATA)")
+
+serve: $(VENV)/.training ## serve MODEL at PORT; trains it first where that has not been done
+	@tag=$$($(BIN)/python -m training ensure --config $(CONFIG) $(if $(DATA),--data "$(DATA)")); \
+	  echo "Serving $$tag at http://$(HOST):$(PORT) (stop with Ctrl-C)"; \
+	  exec $(BIN)/bentoml serve service:Tabento --arg model=$$tag --host $(HOST) --port $(PORT)
+
+test: $(VENV)/.dev ## run the tests with coverage
+	@$(BIN)/python -m pytest --cov --cov-report=term
+
+lint: $(VENV)/.dev ## check style, types and who imports whom
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## rewrite the code in the house style
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+bento: $(VENV)/.training ## build a Bento that holds the latest bundle of MODEL
+	@tag=$$($(BIN)/python -m bundle $(MODEL)); $(BIN)/bentoml build --arg model=$$tag
+
+image: bento ## build an OCI image of the latest Bento with the engine of this machine
+	@$(BIN)/python -m deploy.image
+
+bench: $(VENV)/.training ## measure start-up, memory and size of what is served
+	@$(BIN)/python -m benchmarks.footprint --model $(MODEL)
+
+clean: ## remove what can be made anew: .venv, caches, reports (the model store is BentoML's, and stays)
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov build dist *.egg-info runs
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -18,6 +18,12 @@ FeatureType = Literal["number", "integer", "boolean", "category"]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\"\\]+$")]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
+LARGEST_EXACT_INTEGER = 2**53
+"""Up to here every integer is a float64. A number without a range of its own is taken up to this magnitude."""
+
+RESERVED_NAME = "instances"
+"""The key under which a request sends many rows; no feature can be called so."""
+
 UNKNOWN_CATEGORY = -1.0
 """How a category outside the contract travels where the feature says ``unknown: ignore``; it equals no known one."""
 
@@ -74,11 +80,21 @@ class Feature(Strict):
             raise ValueError(f"feature {self.name!r}: `unknown` and `case` go with `type: category`, not {self.type!r}")
         if not numeric and (self.minimum is not None or self.maximum is not None):
             raise ValueError(f"feature {self.name!r}: a range goes with a number or an integer, not {self.type!r}")
-        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
-            raise ValueError(f"feature {self.name!r}: minimum {self.minimum} is above maximum {self.maximum}")
+        if self.lower > self.upper:
+            raise ValueError(f"feature {self.name!r}: minimum {self.lower:.17g} is above maximum {self.upper:.17g}")
         if not self.required and not self.nullable:
             raise ValueError(f"feature {self.name!r}: a field that may be left out must be `nullable: true`")
         return self
+
+    @property
+    def lower(self) -> float:
+        """The smallest number taken: the minimum, or where exact integers end."""
+        return float(-LARGEST_EXACT_INTEGER) if self.minimum is None else self.minimum
+
+    @property
+    def upper(self) -> float:
+        """The largest number taken: the maximum, or where exact integers end."""
+        return float(LARGEST_EXACT_INTEGER) if self.maximum is None else self.maximum
 
     def normalise(self, value: str) -> str:
         """Return a category's value with its letters in the case that the contract asks for."""
@@ -98,13 +114,8 @@ class Feature(Strict):
         elif self.type == "boolean":
             text = "true or false"
         else:
-            text = "an integer" if self.type == "integer" else "a finite number"
-            if self.minimum is not None and self.maximum is not None:
-                text += f" between {self.minimum:.17g} and {self.maximum:.17g}"
-            elif self.minimum is not None:
-                text += f" of at least {self.minimum:.17g}"
-            elif self.maximum is not None:
-                text += f" of at most {self.maximum:.17g}"
+            text = "an integer" if self.type == "integer" else "a number"
+            text += f" between {self.lower:.17g} and {self.upper:.17g}"
         return text + (" or null" if self.nullable else "")
 
 
@@ -122,8 +133,9 @@ class Output(Strict):
 class Contract(Strict):
     """All that a client and a server have to agree on about one model."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
-    """The model's name: lower-case letters, digits and underscores, starting with a letter."""
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9_]{0,52}[a-z0-9])?$")]
+    """The model's name: at most 54 lower-case letters, digits and underscores, from a letter to a letter or digit.
+    With ``-pipeline`` behind it, it is still a name that the BentoML model store takes."""
     title: str
     """The model's name for people."""
     description: str
@@ -139,6 +151,8 @@ class Contract(Strict):
     def _names_are_distinct(self) -> Self:
         seen: set[str] = set()
         for feature in self.features:
+            if feature.name == RESERVED_NAME:
+                raise ValueError(f"no feature can be called {RESERVED_NAME!r}: requests send many rows under that key")
             if feature.name in seen:
                 raise ValueError(f"feature {feature.name!r} is listed twice")
             seen.add(feature.name)

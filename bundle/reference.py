@@ -10,6 +10,9 @@ from bundle.contract import Number, Strict
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
+UNKNOWN_VALUE = "(unknown)"
+"""Under which key the shares of a category count all values outside the contract, where it says ``unknown: ignore``."""
+
 
 class NumberDistribution(Strict):
     """How a numeric column was distributed over its values that were not missing."""
@@ -42,7 +45,8 @@ class CategoryDistribution(Strict):
     null_rate: Share
     """The share of missing values."""
     shares: dict[str, Share]
-    """The share of each value."""
+    """The share of each value: every category of the contract and, if met, ``UNKNOWN_VALUE``; ``false`` and ``true`` of
+    a boolean."""
 
 
 class Reference(Strict):

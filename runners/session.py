@@ -1,0 +1,71 @@
+"""The ONNX Runtime session: one graph, one thread, rows in, predictions out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from bundle.format import INPUT_NAME, PREDICTION_NAME
+
+Rows = NDArray[np.float64]
+
+
+class RunnerError(Exception):
+    """The model cannot be loaded, or failed on rows."""
+
+
+class OnnxSession:
+    """Runs a bundle's graph.
+
+    Args:
+        path: the ONNX file.
+        features: F, the number of values in a row.
+        threads: how many threads one call may use. One is best for cheap rows: waking others costs more than they save.
+
+    Raises:
+        RunnerError: ONNX Runtime cannot load the file, or the graph is not one of ours.
+    """
+
+    def __init__(self, path: Path, features: int, threads: int = 1) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+        # A spinning thread pool would take the core from the event loop.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime's errors share no public base class
+            raise RunnerError(f"ONNX Runtime cannot load {path.name}: {error}. Train the model anew.") from error
+        inputs = [(node.name, node.type, node.shape[1:]) for node in self._session.get_inputs()]
+        outputs = [node.name for node in self._session.get_outputs()]
+        if inputs != [(INPUT_NAME, "tensor(double)", [features])] or PREDICTION_NAME not in outputs:
+            raise RunnerError(
+                f"{path.name} is not a graph for this contract: expected the input {INPUT_NAME} as double (N, {features})"
+                f" and the output {PREDICTION_NAME}, got {inputs} and {outputs}. Train the model anew."
+            )
+        self._outputs = [PREDICTION_NAME]
+        self.features = features
+
+    def run(self, rows: Rows) -> list[float]:
+        """Return one prediction a row.
+
+        Args:
+            rows: float64 of shape (N, F), N at least 1.
+
+        Raises:
+            RunnerError: ONNX Runtime failed, or answered another number of rows than it was given.
+        """
+        try:
+            (prediction,) = self._session.run(self._outputs, {INPUT_NAME: rows})
+        except Exception as error:  # see above
+            raise RunnerError(f"ONNX Runtime failed on {len(rows)} rows: {error}") from error
+        if prediction.shape != (len(rows),):
+            raise RunnerError(
+                f"{len(rows)} rows went into the model, but an answer of shape {prediction.shape} came out"
+            )
+        values: list[float] = prediction.tolist()
+        return values

@@ -1,0 +1,57 @@
+"""The Bento service: one bundle, one runner, one HTTP layer.
+
+``bentoml serve`` in the checkout serves the latest bundle of the model that ``configs/serving.yaml`` or TABENTO_MODEL
+names; ``--arg model=NAME[:VERSION]`` chooses another, and is what ``bentoml build`` packs.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import bentoml
+from bentoml.models import BentoModel
+from pydantic import BaseModel, StringConstraints
+
+from bundle.store import get_stored, load_bundle
+from serving.bento import TabentoService, lean_config, packed_tag
+from serving.model import ServedModel
+from serving.settings import load_settings
+
+
+class Arguments(BaseModel, extra="forbid"):
+    """What ``--arg`` takes."""
+
+    model: Annotated[str, StringConstraints(min_length=1)] | None = None
+    """The bundle to serve or to pack, ``name`` or ``name:version``."""
+
+
+SETTINGS = load_settings(Path(__file__).parent)
+MODEL = bentoml.use_arguments(Arguments).model or SETTINGS.model
+STORED = get_stored(MODEL)
+
+
+@bentoml.service(name="tabento", service_class=TabentoService, **lean_config(SETTINGS))
+class Tabento:
+    """Answers ``POST /predict`` for one model.
+
+    Over HTTP the application of ``serving`` answers; the methods here are what BentoML's clients, its schema and calls
+    within a process see of it, and lead to the same decoder, runner and encoder.
+    """
+
+    settings = SETTINGS
+    stored = BentoModel(STORED.tag)
+
+    def __init__(self) -> None:
+        self.model = ServedModel(load_bundle(packed_tag(getattr(Tabento, "bento", None), MODEL)), self.settings)
+
+    @bentoml.api(route="/predict")  # type: ignore[untyped-decorator]
+    async def predict(self, body: dict[str, Any], /) -> dict[str, Any]:
+        """Predict one object of features, or all rows of ``{"instances": [...]}``."""
+        return await self.model.predict(json.dumps(body).encode())
+
+    @bentoml.api(route="/predict/batch")  # type: ignore[untyped-decorator]
+    async def predict_batch(self, body: dict[str, Any], /) -> dict[str, Any]:
+        """Predict all rows of ``{"instances": [...]}``."""
+        return await self.model.predict(json.dumps(body).encode(), batch_only=True)

@@ -1,0 +1,149 @@
+"""From bytes to typed rows, straight against the contract.
+
+Two ways lead through here. The fast one lets msgspec parse, type-check and range-check in C against types generated
+from the contract, and packs each row into float64 bytes; it accepts only what is plainly right. Everything else takes
+the careful way of ``serving.explain``, which accepts the unusual (another letter case, a category to ignore) and says
+precisely what is wrong with the rest. The fast way never accepts what the careful way refuses: a property test compares
+them.
+
+msgspec keeps the last of two equal keys. Such a body has more quotation marks than a row of its fields can have, so
+counting them finds it for the price of one scan.
+"""
+
+from __future__ import annotations
+
+import struct
+from math import nan
+from typing import Annotated, Any
+
+import msgspec
+
+from bundle.contract import LARGEST_EXACT_INTEGER, RESERVED_NAME, Contract, Feature, category_codes
+from serving.explain import explain_body
+from serving.rows import Rows
+
+_BATCH_KEY = b'"instances"'
+_BATCH_KEY_WITHIN_BYTES = 64
+
+
+def _field_type(feature: Feature) -> Any:
+    kind: Any
+    if feature.type == "category":
+        kind = str
+    elif feature.type == "boolean":
+        kind = bool
+    else:
+        kind = Annotated[float, msgspec.Meta(ge=feature.lower, le=feature.upper)]
+    return kind | None if feature.nullable else kind
+
+
+class Decoder:
+    """Decodes requests for one contract.
+
+    Args:
+        contract: what the model takes.
+        max_rows: the largest number of rows in one request.
+    """
+
+    def __init__(self, contract: Contract, max_rows: int) -> None:
+        self._contract = contract
+        self._max_rows = max_rows
+        keys = [f"f{index}" for index in range(len(contract.features))]
+        fields: list[Any] = [
+            (key, _field_type(feature))
+            if feature.required
+            else (key, _field_type(feature) | msgspec.UnsetType, msgspec.UNSET)
+            for key, feature in zip(keys, contract.features, strict=True)
+        ]
+        row_type: Any = msgspec.defstruct(
+            "Row",
+            fields,
+            kw_only=True,
+            forbid_unknown_fields=True,
+            gc=False,
+            rename=dict(zip(keys, contract.feature_names, strict=True)),
+        )
+        batch_type: Any = msgspec.defstruct(
+            "Batch",
+            [(RESERVED_NAME, Annotated[list[row_type], msgspec.Meta(min_length=1, max_length=max_rows)])],
+            forbid_unknown_fields=True,
+            gc=False,
+        )
+        self._decode_row = msgspec.json.Decoder(row_type).decode
+        self._decode_batch = msgspec.json.Decoder(batch_type).decode
+        self._astuple = msgspec.structs.astuple
+        self._pack = struct.Struct(f"={len(keys)}d").pack
+        self._categories = [
+            (index, category_codes(feature))
+            for index, feature in enumerate(contract.features)
+            if feature.type == "category"
+        ]
+        self._integers = [index for index, feature in enumerate(contract.features) if feature.type == "integer"]
+        self._unbounded = [
+            index
+            for index, feature in enumerate(contract.features)
+            if feature.type in ("number", "integer") and max(-feature.lower, feature.upper) > LARGEST_EXACT_INTEGER
+        ]
+        # Without optional or nullable fields every row has the same number of quotation marks.
+        self._holes = any(feature.nullable for feature in contract.features)
+        self._quotes_per_row = 2 * len(keys) + 2 * len(self._categories)
+
+    def decode(self, body: bytes) -> Rows:
+        """Return the rows of a request's body.
+
+        Raises:
+            MalformedError: the body is not JSON in UTF-8.
+            InvalidError: it is JSON but not rows of the contract; every fault is listed.
+            TooLargeError: it has more rows than allowed.
+        """
+        rows = self.decode_plain(body)
+        return rows if rows is not None else explain_body(body, self._contract, self._max_rows)
+
+    def decode_plain(self, body: bytes) -> Rows | None:
+        """Return the rows of a body that is plainly right, or None for the careful way to judge."""
+        single = _BATCH_KEY not in body[:_BATCH_KEY_WITHIN_BYTES]
+        try:
+            rows = [self._decode_row(body)] if single else self._decode_batch(body).instances
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return None
+        quotes = 0 if single else 2
+        packed = []
+        for row in rows:
+            values: Any = self._astuple(row)
+            if self._holes:
+                values, row_quotes = self._fill(values)
+                quotes += row_quotes
+            else:
+                quotes += self._quotes_per_row
+            if self._categories:
+                values = list(values)
+                for index, codes in self._categories:
+                    value = values[index]
+                    if value is nan:
+                        continue
+                    code = codes.get(value)
+                    if code is None:
+                        return None
+                    values[index] = code
+            for index in self._integers:
+                if values[index] is not nan and not values[index].is_integer():
+                    return None
+            for index in self._unbounded:
+                if abs(values[index]) > LARGEST_EXACT_INTEGER:
+                    return None
+            packed.append(self._pack(*values))
+        if body.count(b'"') != quotes:
+            return None
+        return Rows(b"".join(packed), len(packed), single)
+
+    def _fill(self, values: tuple[Any, ...]) -> tuple[list[Any], int]:
+        """Put NaN where a value is missing; return the row's quotation marks as well."""
+        filled: list[Any] = []
+        quotes = 0
+        for value in values:
+            if value is msgspec.UNSET:
+                filled.append(nan)
+                continue
+            quotes += 4 if isinstance(value, str) else 2
+            filled.append(nan if value is None else value)
+        return filled, quotes

@@ -1,0 +1,207 @@
+"""The careful way from bytes to rows: slower than ``serving.decode``, and it names every fault.
+
+It accepts what the contract allows and the fast way leaves open, such as a category in another letter case, and refuses
+the rest with row, field, what was expected and what came.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from typing import Any, NoReturn
+
+from bundle.contract import LARGEST_EXACT_INTEGER, RESERVED_NAME, UNKNOWN_CATEGORY, Contract, Feature, encode_value
+from serving.errors import DETAILS_LIMIT, Detail, InvalidError, MalformedError, TooLargeError
+from serving.rows import Rows
+
+_GOT_LIMIT = 100
+"""How many characters of a wrong value an answer repeats."""
+_INTEGER_DIGITS_LIMIT = 400
+"""An integer literal of more digits is beyond every float64, whose largest has 309."""
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """An object with its keys as they came, so that one that stands twice is seen."""
+
+
+class _Literal(str):
+    """A number that JSON or float64 does not have, as it was written: NaN, Infinity, 1e999."""
+
+
+def _parse_float(text: str) -> float | _Literal:
+    value = float(text)
+    return value if math.isfinite(value) else _Literal(text)
+
+
+def _parse_int(text: str) -> int | _Literal:
+    return int(text) if len(text) <= _INTEGER_DIGITS_LIMIT else _Literal(text)
+
+
+_json = json.JSONDecoder(
+    object_pairs_hook=_Pairs, parse_float=_parse_float, parse_int=_parse_int, parse_constant=_Literal
+)
+
+
+def _parse(body: bytes) -> Any:
+    if not body.strip():
+        raise MalformedError("The body is empty; expected a JSON object of features, or one with a list of instances.")
+    try:
+        return _json.decode(body.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise MalformedError(
+            f"The body is not UTF-8: byte {error.start} is {body[error.start]:#04x}. Encode it as UTF-8."
+        ) from None
+    except json.JSONDecodeError as error:
+        raise MalformedError(
+            f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
+        ) from None
+    except RecursionError:
+        raise MalformedError("The body is nested too deeply; a row is a flat object.") from None
+
+
+def _got(value: Any) -> str:
+    """Say briefly what came."""
+    if isinstance(value, _Pairs):
+        return f"an object with {len(value)} keys"
+    if isinstance(value, list):
+        return f"an array of {len(value)} elements"
+    if isinstance(value, _Literal) or (
+        isinstance(value, int) and not isinstance(value, bool) and abs(value) > LARGEST_EXACT_INTEGER
+    ):
+        text = str(value)
+    else:
+        text = json.dumps(value, ensure_ascii=False)
+    if len(text) > _GOT_LIMIT:
+        text = text[:_GOT_LIMIT] + "…"
+    # A lone surrogate is valid in JSON's escapes but cannot be sent back as UTF-8.
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _number(feature: Feature, value: Any) -> float | None:
+    """Return the number that a value stands for, or None where it is not one that the feature takes."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if isinstance(value, int) and abs(value) > LARGEST_EXACT_INTEGER:
+        try:
+            if int(float(value)) != value:
+                return None
+        except OverflowError:
+            return None
+    number = float(value)
+    if not feature.lower <= number <= feature.upper:
+        return None
+    if feature.type == "integer" and not number.is_integer():
+        return None
+    return number
+
+
+def _value(feature: Feature, value: Any) -> float | None:
+    """Return the number by which a value travels, or None where the feature does not take it."""
+    if value is None:
+        return math.nan if feature.nullable else None
+    if feature.type == "boolean":
+        return float(value) if isinstance(value, bool) else None
+    if feature.type == "category":
+        if not isinstance(value, str) or isinstance(value, _Literal):
+            return None
+        code = encode_value(feature, value)
+        return None if code == UNKNOWN_CATEGORY and feature.unknown == "refuse" else code
+    return _number(feature, value)
+
+
+def _row(contract: Contract, index: int, row: Any, details: list[Detail]) -> list[float]:
+    """Return a row's numbers, and add to ``details`` what is wrong with it."""
+    if not isinstance(row, _Pairs):
+        details.append(Detail(index, None, "an object of features", _got(row)))
+        return []
+    known = set(contract.feature_names)
+    values: dict[str, Any] = {}
+    for key, value in row:
+        if key not in known:
+            details.append(
+                Detail(index, _name(key), f"no such field; there are {', '.join(contract.feature_names)}", _got(value))
+            )
+        elif key in values:
+            details.append(Detail(index, key, "the field once", f"it again, with {_got(value)}"))
+        else:
+            values[key] = value
+    numbers = []
+    for feature in contract.features:
+        if feature.name not in values:
+            if feature.required:
+                details.append(Detail(index, feature.name, feature.expected(), "nothing: the field is missing"))
+            numbers.append(math.nan)
+            continue
+        number = _value(feature, values[feature.name])
+        if number is None:
+            details.append(Detail(index, feature.name, feature.expected(), _got(values[feature.name])))
+            number = math.nan
+        numbers.append(number)
+    return numbers
+
+
+def _name(key: str) -> str:
+    """Return an unknown field's name in a form that can be sent back."""
+    return key[:_GOT_LIMIT].encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _refuse(details: list[Detail], more: bool = False) -> NoReturn:
+    first = details[0]
+    where = f"row {first.row}" if first.row is not None else "the body"
+    if first.field is not None:
+        where = f"{first.field!r} of {where}" if first.row is not None else repr(first.field)
+    count = f"at least {len(details)}" if more else str(len(details))
+    what = "1 value is" if count == "1" else f"{count} values are"
+    raise InvalidError(f"{what} wrong; first {where}: expected {first.expected}, got {first.got}.", details)
+
+
+def _instances(body: _Pairs, max_rows: int) -> list[Any]:
+    """Return the rows of a body that has the key ``instances``."""
+    details = [
+        Detail(None, _name(key), f"only {RESERVED_NAME!r} beside it", _got(value))
+        for key, value in body
+        if key != RESERVED_NAME
+    ]
+    found = [value for key, value in body if key == RESERVED_NAME]
+    if len(found) > 1:
+        details.append(Detail(None, RESERVED_NAME, "the field once", f"it {len(found)} times"))
+    rows = found[0]
+    expected = f"a list of 1 to {max_rows} objects"
+    if not isinstance(rows, list) or isinstance(rows, _Pairs):
+        details.append(Detail(None, RESERVED_NAME, expected, _got(rows)))
+    elif not rows:
+        details.append(Detail(None, RESERVED_NAME, expected, "an empty list"))
+    elif len(rows) > max_rows:
+        message = f"The request has {len(rows)} rows; the limit is {max_rows}. Send several requests."
+        raise TooLargeError(message, [Detail(None, RESERVED_NAME, expected, f"{len(rows)} rows")])
+    if details:
+        _refuse(details)
+    return list(rows)
+
+
+def explain_body(body: bytes, contract: Contract, max_rows: int) -> Rows:
+    """Return the rows of a body, or say all that is wrong with it.
+
+    Raises:
+        MalformedError: the body is not JSON in UTF-8.
+        InvalidError: it is JSON but not rows of the contract.
+        TooLargeError: it has more rows than ``max_rows``.
+    """
+    content = _parse(body)
+    if not isinstance(content, _Pairs):
+        _refuse([Detail(None, None, f"an object of features, or one with the key {RESERVED_NAME!r}", _got(content))])
+    single = all(key != RESERVED_NAME for key, _ in content)
+    rows = [content] if single else _instances(content, max_rows)
+    details: list[Detail] = []
+    packed = []
+    pack = struct.Struct(f"={len(contract.features)}d").pack
+    for index, row in enumerate(rows):
+        numbers = _row(contract, index, row, details)
+        if len(details) > DETAILS_LIMIT:
+            _refuse(details, more=True)
+        if not details:
+            packed.append(pack(*numbers))
+    if details:
+        _refuse(details)
+    return Rows(b"".join(packed), len(packed), single)

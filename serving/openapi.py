@@ -1,0 +1,223 @@
+"""The OpenAPI document, built from the contract: real field names, ranges, units and examples."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+from bundle.contract import RESERVED_NAME, Contract, Feature
+from bundle.store import Bundle
+from serving import errors
+from serving.errors import ServingError
+from serving.settings import ServingSettings
+
+_COMMON_ERRORS: tuple[type[ServingError], ...] = (errors.InternalError, errors.UnavailableError)
+_PREDICT_ERRORS: tuple[type[ServingError], ...] = (
+    errors.MalformedError,
+    errors.SlowBodyError,
+    errors.TooLargeError,
+    errors.MediaTypeError,
+    errors.InvalidError,
+    *_COMMON_ERRORS,
+)
+
+
+def feature_schema(feature: Feature) -> dict[str, Any]:
+    """Return the JSON Schema of one field."""
+    schema: dict[str, Any] = {}
+    if feature.type == "category":
+        assert feature.categories is not None
+        schema["type"] = "string"
+        if feature.unknown == "refuse" and feature.case == "exact":
+            schema["enum"] = [*feature.categories]
+        elif feature.unknown == "refuse":
+            # Letter case is free, which an enumeration cannot say.
+            schema["pattern"] = f"^(?:{'|'.join(_any_case(value) for value in feature.categories)})$"
+    elif feature.type == "boolean":
+        schema["type"] = "boolean"
+    else:
+        schema |= {"type": feature.type, "minimum": feature.lower, "maximum": feature.upper}
+    if feature.nullable:
+        schema["type"] = [schema["type"], "null"]
+        if "enum" in schema:
+            schema["enum"].append(None)
+    if feature.description or feature.unit:
+        unit = f" [{feature.unit}]" if feature.unit else ""
+        schema["description"] = f"{feature.description}{unit}".strip()
+    return schema
+
+
+def _any_case(value: str) -> str:
+    letters = []
+    for letter in value:
+        forms = {letter, letter.upper(), letter.lower()}
+        if len(forms) > 1 and all(len(form) == 1 for form in forms):
+            letters.append(f"[{''.join(sorted(forms))}]")
+        elif letter.isalnum() or letter in " _<>=":
+            letters.append(letter)
+        else:
+            letters.append(f"\\u{ord(letter):04x}" if ord(letter) > 127 else f"\\{letter}")
+    return "".join(letters)
+
+
+def row_schema(contract: Contract) -> dict[str, Any]:
+    """Return the JSON Schema of one row."""
+    return {
+        "type": "object",
+        "properties": {feature.name: feature_schema(feature) for feature in contract.features},
+        "required": [feature.name for feature in contract.features if feature.required],
+        "additionalProperties": False,
+    }
+
+
+def _prediction_schema(contract: Contract) -> dict[str, Any]:
+    unit = f" [{contract.output.unit}]" if contract.output.unit else ""
+    return {"type": "number", "description": f"{contract.output.name}: {contract.output.description}{unit}".strip()}
+
+
+def _answer_schema(key: str, value: dict[str, Any]) -> dict[str, Any]:
+    text = {"type": "string"}
+    return {
+        "type": "object",
+        "properties": {key: value, "model": text, "version": text, "request_id": text},
+        "required": [key, "model", "version", "request_id"],
+        "additionalProperties": False,
+    }
+
+
+_ERROR_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "error": {
+            "type": "object",
+            "properties": {
+                "code": {"type": "string"},
+                "message": {"type": "string"},
+                "details": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "properties": {
+                            "row": {"type": ["integer", "null"]},
+                            "field": {"type": ["string", "null"]},
+                            "expected": {"type": "string"},
+                            "got": {"type": "string"},
+                        },
+                        "required": ["row", "field", "expected", "got"],
+                        "additionalProperties": False,
+                    },
+                },
+            },
+            "required": ["code", "message", "details"],
+            "additionalProperties": False,
+        },
+        "request_id": {"type": "string"},
+    },
+    "required": ["error", "request_id"],
+    "additionalProperties": False,
+}
+
+
+def _responses(
+    schema: dict[str, Any], kinds: tuple[type[ServingError], ...], media: str = "application/json"
+) -> dict[str, Any]:
+    responses: dict[str, Any] = {"200": {"description": "The answer.", "content": {media: {"schema": schema}}}}
+    for kind in kinds:
+        assert kind.__doc__ is not None
+        responses[str(kind.status)] = {
+            "description": kind.__doc__.splitlines()[0],
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+        }
+    return responses
+
+
+def _post(
+    summary: str, operation: str, request: dict[str, Any], response: dict[str, Any], examples: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "post": {
+            "summary": summary,
+            "operationId": operation,
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": request, "examples": examples}},
+            },
+            "responses": _responses(response, _PREDICT_ERRORS),
+        }
+    }
+
+
+def _get(
+    summary: str, operation: str, kinds: tuple[type[ServingError], ...], media: str = "application/json"
+) -> dict[str, Any]:
+    schema = {"type": "object"} if media == "application/json" else {"type": "string"}
+    return {"get": {"summary": summary, "operationId": operation, "responses": _responses(schema, kinds, media)}}
+
+
+def build_openapi(bundle: Bundle, settings: ServingSettings) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document of the service that serves this bundle."""
+    contract = bundle.contract
+    row = {"$ref": "#/components/schemas/Row"}
+    batch = {"$ref": "#/components/schemas/Batch"}
+    single_answer = {"$ref": "#/components/schemas/Prediction"}
+    batch_answer = {"$ref": "#/components/schemas/Predictions"}
+    one = {"one object": {"value": bundle.examples[0]}}
+    many = {"many rows": {"value": {RESERVED_NAME: list(bundle.examples[:2])}}}
+    either = {"anyOf": [row, batch]}
+    either_answer = {"anyOf": [single_answer, batch_answer]}
+    health = _get("Which components work.", "health", _COMMON_ERRORS)
+    health["get"]["responses"]["503"]["content"]["application/json"]["schema"] = {"type": "object"}
+    provenance = bundle.manifest.provenance
+    warning = " **This model has seen synthetic data only.**" if provenance.data == "synthetic" else ""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": contract.title,
+            "version": bundle.version,
+            "description": f"{contract.description}{warning}\n\nModel `{bundle.tag}`, trained {provenance.trained_at}.",
+        },
+        "paths": {
+            "/predict": _post("Predict one row or many.", "predict", either, either_answer, one | many),
+            "/api/v1/predict": _post("The same as /predict.", "predict_v1", either, either_answer, one | many),
+            "/predict/batch": _post("Predict many rows.", "predict_batch", batch, batch_answer, many),
+            "/livez": _get("Whether the process is alive.", "livez", (errors.InternalError,)),
+            "/readyz": _get("Whether the model is loaded and warm.", "readyz", _COMMON_ERRORS),
+            "/health": health,
+            "/model": _get("Name, version, metrics, provenance, contract and card.", "model", _COMMON_ERRORS),
+            "/metrics": _get("Metrics for Prometheus.", "metrics", (errors.InternalError,), "text/plain"),
+        },
+        "components": {
+            "schemas": {
+                "Row": row_schema(contract),
+                "Batch": {
+                    "type": "object",
+                    "properties": {
+                        RESERVED_NAME: {"type": "array", "items": row, "minItems": 1, "maxItems": settings.max_rows}
+                    },
+                    "required": [RESERVED_NAME],
+                    "additionalProperties": False,
+                },
+                "Prediction": _answer_schema("prediction", _prediction_schema(contract)),
+                "Predictions": _answer_schema("predictions", {"type": "array", "items": _prediction_schema(contract)}),
+                "Error": _ERROR_SCHEMA,
+            }
+        },
+    }
+
+
+def docs_page(title: str) -> bytes:
+    """Return the page that shows the OpenAPI document; it loads nothing from other hosts."""
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>{html.escape(title)}</title>
+<link rel="stylesheet" href="/static_content/swagger-ui.css">
+</head>
+<body>
+<div id="swagger-ui"></div>
+<script src="/static_content/swagger-ui-bundle.js"></script>
+<script>SwaggerUIBundle({{url: "/docs.json", dom_id: "#swagger-ui", deepLinking: true}});</script>
+</body>
+</html>
+""".encode()

@@ -1,0 +1,17 @@
+"""The rows of one request, as they travel from the decoder to the runner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows in the order of the contract's features."""
+
+    data: bytes
+    """float64 in native byte order, row after row: ``count`` times F values."""
+    count: int
+    """How many rows, at least 1."""
+    single: bool
+    """Whether the client sent one object, and so gets one answer instead of a list."""

@@ -1,0 +1,95 @@
+"""The serving side's settings: ``configs/serving.yaml``, overridden by the environment (``TABENTO_…``)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+ENV_PREFIX = "TABENTO_"
+SERVING_FILE = "configs/serving.yaml"
+
+PositiveInt = Annotated[int, Field(gt=0)]
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class SettingsError(Exception):
+    """A setting is unknown or impossible."""
+
+
+class ServingSettings(BaseSettings):
+    """Everything that can be set about a service without training anew.
+
+    Order: environment > YAML > default.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="forbid", frozen=True)
+
+    model: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(:[A-Za-z0-9._-]+)?$")] = "california"
+    """Which bundle of the model store is served: ``name``, for the latest, or ``name:version``."""
+    max_rows: Annotated[int, Field(ge=1, le=100_000)] = 1_000
+    """How many rows one request may have."""
+    max_body_bytes: Annotated[int, Field(ge=1_024, le=1 << 30)] = 4 * 1024 * 1024
+    """How many bytes a request's body may have."""
+    body_timeout_s: PositiveFloat = 10.0
+    """How many seconds a client may take to send a body."""
+    onnx_threads: PositiveInt = 1
+    """How many threads one ONNX Runtime call may use."""
+    workers: PositiveInt = 1
+    """How many worker processes share the port. In a container leave it at 1 and scale by replicas."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over what was read from the file."""
+        return env_settings, init_settings
+
+
+def _unknown_variables() -> list[str]:
+    known = {ENV_PREFIX + name.upper() for name in ServingSettings.model_fields}
+    return sorted(name for name in os.environ if name.startswith(ENV_PREFIX) and name not in known)
+
+
+def load_settings(folder: Path) -> ServingSettings:
+    """Read the settings of the checkout or Bento in ``folder``.
+
+    Raises:
+        SettingsError: the file is no YAML mapping, or a key or a ``TABENTO_…`` variable is unknown or impossible.
+    """
+    path = folder / SERVING_FILE
+    try:
+        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        content = {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is no YAML: {error}") from error
+    if content is None:
+        content = {}
+    if not isinstance(content, dict):
+        raise SettingsError(f"{path} must hold keys and values, got {type(content).__name__}")
+    if unknown := _unknown_variables():
+        known = ", ".join(ENV_PREFIX + name.upper() for name in ServingSettings.model_fields)
+        raise SettingsError(f"unknown in the environment: {', '.join(unknown)}. There are {known}.")
+    try:
+        return ServingSettings(**content)
+    except ValidationError as error:
+        lines = []
+        for fault in error.errors(include_url=False):
+            key = ".".join(str(part) for part in fault["loc"])
+            allowed = (
+                f"there are {', '.join(ServingSettings.model_fields)}"
+                if fault["type"] == "extra_forbidden"
+                else fault["msg"]
+            )
+            lines.append(f"  {key}: got {fault['input']!r}: {allowed}")
+        raise SettingsError(f"settings ({path} and {ENV_PREFIX}… variables):\n" + "\n".join(lines)) from error

@@ -1,0 +1,158 @@
+"""The fast way of decoding takes what is right and leaves the rest to the careful way."""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bundle.contract import Contract, Feature, Output
+from serving.decode import Decoder
+from serving.errors import ServingError
+from serving.explain import explain_body
+from serving.rows import Rows
+from tests.bundles import TREE, orchard_contract
+
+CONTRACT = orchard_contract()
+DECODER = Decoder(CONTRACT, max_rows=5)
+
+
+def _values(rows: Rows) -> list[float]:
+    return list(struct.unpack(f"={len(rows.data) // 8}d", rows.data))
+
+
+def test_one_object_becomes_one_row() -> None:
+    """Values travel in the contract's order, categories as indices, null and absent as NaN."""
+    rows = DECODER.decode(json.dumps(TREE).encode())
+    assert rows.single
+    assert rows.count == 1
+    values = _values(rows)
+    assert values[:3] == [12.0, 3.5, 4.25]
+    assert math.isnan(values[3])
+    assert values[4:] == [1.0, 1.0, 0.0]
+    absent = {key: value for key, value in TREE.items() if key != "slope"}
+    assert DECODER.decode(json.dumps(absent).encode()).data == rows.data
+
+
+def test_many_rows_keep_their_order() -> None:
+    """Rows of ``instances`` come out in the order in which they were sent."""
+    body = json.dumps({"instances": [{**TREE, "age": age} for age in (5, 3, 4)]}).encode()
+    rows = DECODER.decode(body)
+    assert not rows.single
+    assert _values(rows)[:: len(CONTRACT.features)] == [5.0, 3.0, 4.0]
+
+
+def test_keys_may_stand_in_any_order() -> None:
+    """JSON objects have no order, and the key ``instances`` may be preceded by white space."""
+    row = dict(reversed(TREE.items()))
+    assert DECODER.decode(json.dumps(row).encode()).data == DECODER.decode(json.dumps(TREE).encode()).data
+    assert DECODER.decode(b" " * 200 + json.dumps({"instances": [row]}).encode()).count == 1
+
+
+def test_numbers_keep_every_digit() -> None:
+    """A float64 that a client wrote with all its digits is the float64 that the model gets."""
+    width = 0.1 + 0.2 + 3
+    rows = DECODER.decode(json.dumps({**TREE, "crown width": width}).encode())
+    assert _values(rows)[1] == width
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps({**TREE, "sort": "cox"}).encode(),
+        json.dumps({**TREE, "soil": "moon dust"}).encode(),
+        json.dumps(TREE).replace("COX", "\\u0043OX").encode(),
+        json.dumps({**TREE, "soil": 'a "quoted" soil'}).encode(),
+    ],
+)
+def test_the_unusual_but_right_is_taken(body: bytes) -> None:
+    """Another letter case, a category to ignore and escapes are right, whichever way decodes them."""
+    assert DECODER.decode(body).count == 1
+
+
+def test_an_unknown_category_to_ignore_travels_as_minus_one() -> None:
+    """It equals no known category, so that none is true of the row."""
+    assert _values(DECODER.decode(json.dumps({**TREE, "soil": "moon dust"}).encode()))[-1] == -1.0
+
+
+@pytest.mark.parametrize("soil", [None, "clay", 'a\\"b'])
+def test_a_repeated_key_is_never_plain(soil: str | None) -> None:
+    """The quotation marks of a second key give it away, even where the parser would keep the last value silently."""
+    text = json.dumps({**TREE, "soil": soil})
+    for again in ('"age": 12', '"soil": null', '"soil": "loam"', '"slope": 1'):
+        assert DECODER.decode_plain(f"{text[:-1]}, {again}}}".encode()) is None
+
+
+def test_integers_beyond_float64_are_left_to_the_careful_way() -> None:
+    """With a range beyond 2^53 the fast way cannot know that an integer survived as it was written."""
+    feature = Feature(name="a", type="number", minimum=0, maximum=1e30)
+    contract = Contract(
+        name="m", title="", description="", task="regression", features=(feature,), output=Output(name="y")
+    )
+    decoder = Decoder(contract, max_rows=1)
+    assert decoder.decode(b'{"a": 18014398509481984}').count == 1
+    with pytest.raises(ServingError, match="18014398509481985"):
+        decoder.decode(b'{"a": 18014398509481985}')
+
+
+_scalars = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**60), 2**60),
+    st.integers(0, 100),
+    st.floats(allow_nan=False, width=64),
+    st.floats(0.5, 15),
+    st.sampled_from(["COX", "cox", "BOSKOOP", "clay", "naïve", "", '"', "\ud7ff"]),
+)
+_keys = st.sampled_from([*CONTRACT.feature_names, "instances", "other"])
+
+
+@st.composite
+def _almost_rows(draw: st.DrawFn) -> dict[str, Any]:
+    row: dict[str, Any] = dict(TREE)
+    for key in draw(st.lists(_keys, max_size=3)):
+        if draw(st.booleans()):
+            row[key] = draw(_scalars)
+        else:
+            row.pop(key, None)
+    return row
+
+
+@st.composite
+def _bodies(draw: st.DrawFn) -> bytes:
+    rows = draw(st.lists(_almost_rows(), max_size=6))
+    content: Any = rows[0] if len(rows) == 1 and draw(st.booleans()) else {"instances": rows}
+    text = json.dumps(content, ensure_ascii=draw(st.booleans()))
+    if draw(st.booleans()):
+        key = draw(_keys)
+        text = f'{text[:-1]}, "{key}": {json.dumps(draw(_scalars))}}}'
+    if draw(st.integers(0, 9)) == 0:
+        cut = draw(st.integers(0, len(text)))
+        text = text[:cut] + draw(st.sampled_from(["", "NaN", ",", "}", '"', "1e999", "[[["])) + text[cut:]
+    return text.encode("utf-8", "surrogatepass")
+
+
+@settings(max_examples=600, deadline=None)
+@given(_bodies())
+def test_both_ways_agree(body: bytes) -> None:
+    """Whatever the fast way accepts, the careful way accepts as the same bytes."""
+    plain = DECODER.decode_plain(body)
+    if plain is None:
+        return
+    assert explain_body(body, CONTRACT, 5) == plain
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(st.binary(max_size=60), st.text(max_size=60).map(str.encode), _bodies()))
+def test_no_body_breaks_the_decoder(body: bytes) -> None:
+    """Any bytes give rows or an error of ours whose envelope can be encoded."""
+    try:
+        assert DECODER.decode(body).count >= 1
+    except ServingError as error:
+        assert 400 <= error.status < 500
+        assert json.loads(error.body("id"))["error"]["code"] == error.code

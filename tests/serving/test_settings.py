@@ -1,0 +1,76 @@
+"""Settings come from the file and the environment, and an impossible one is refused by name."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from pathlib import Path
+
+import pytest
+
+import serving.settings
+from serving.settings import SERVING_FILE, ServingSettings, SettingsError, load_settings
+
+
+def _write(folder: Path, text: str) -> Path:
+    path = folder / SERVING_FILE
+    path.parent.mkdir(parents=True)
+    path.write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_defaults_hold_without_a_file(tmp_path: Path) -> None:
+    """A folder without a file gets the defaults."""
+    assert load_settings(tmp_path) == ServingSettings()
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Order: environment, file, default."""
+    folder = _write(tmp_path, "max_rows: 7\nworkers: 2\n")
+    monkeypatch.setenv("TABENTO_MAX_ROWS", "9")
+    settings = load_settings(folder)
+    assert (settings.max_rows, settings.workers, settings.onnx_threads) == (9, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("max_row: 7", "max_row: got 7: there are model, max_rows"),
+        ("max_rows: 0", "max_rows: got 0: .*greater than or equal to 1"),
+        ("max_rows: many", "max_rows: got 'many'"),
+        ("model: No Name", "model: got 'No Name'"),
+        ("- a", "must hold keys and values"),
+        ("a: [", "is no YAML"),
+    ],
+)
+def test_an_impossible_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    """The error names the key, the value and what is allowed."""
+    with pytest.raises(SettingsError, match=message):
+        load_settings(_write(tmp_path, text))
+
+
+def test_an_unknown_variable_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A misspelt variable is not silently ignored."""
+    monkeypatch.setenv("TABENTO_MAX_ROW", "9")
+    with pytest.raises(SettingsError, match=r"TABENTO_MAX_ROW\. There are TABENTO_MODEL"):
+        load_settings(tmp_path)
+
+
+def test_the_shipped_file_is_the_defaults() -> None:
+    """The file in the repository shows every setting at its default."""
+    import yaml
+
+    path = Path(__file__).parents[2] / SERVING_FILE
+    assert yaml.safe_load(path.read_text(encoding="utf-8")) == ServingSettings().model_dump()
+
+
+def test_every_setting_is_documented() -> None:
+    """Under each field stands a docstring."""
+    tree = ast.parse(inspect.getsource(serving.settings))
+    body = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "ServingSettings").body
+    fields = [index for index, node in enumerate(body) if isinstance(node, ast.AnnAssign)]
+    assert len(fields) == len(ServingSettings.model_fields)
+    for index in fields:
+        following = body[index + 1]
+        assert isinstance(following, ast.Expr), ast.unparse(body[index])
+        assert isinstance(following.value, ast.Constant), ast.unparse(body[index])
