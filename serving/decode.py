@@ -33,7 +33,9 @@ def _field_type(feature: Feature) -> Any:
     elif feature.type == "boolean":
         kind = bool
     else:
-        kind = Annotated[float, msgspec.Meta(ge=feature.lower, le=feature.upper)]
+        # From 2^53 on an integer may have been rounded on its way into a float: the careful way sees how it was written.
+        exact = float(LARGEST_EXACT_INTEGER - 1)
+        kind = Annotated[float, msgspec.Meta(ge=max(feature.lower, -exact), le=min(feature.upper, exact))]
     return kind | None if feature.nullable else kind
 
 
@@ -79,11 +81,6 @@ class Decoder:
             if feature.type == "category"
         ]
         self._integers = [index for index, feature in enumerate(contract.features) if feature.type == "integer"]
-        self._unbounded = [
-            index
-            for index, feature in enumerate(contract.features)
-            if feature.type in ("number", "integer") and max(-feature.lower, feature.upper) > LARGEST_EXACT_INTEGER
-        ]
         # Without optional or nullable fields every row has the same number of quotation marks.
         self._holes = any(feature.nullable for feature in contract.features)
         self._quotes_per_row = 2 * len(keys) + 2 * len(self._categories)
@@ -93,8 +90,7 @@ class Decoder:
 
         Raises:
             MalformedError: the body is not JSON in UTF-8.
-            InvalidError: it is JSON but not rows of the contract; every fault is listed.
-            TooLargeError: it has more rows than allowed.
+            InvalidError: it is JSON but not rows of the contract, or has too many; every fault is listed.
         """
         rows = self.decode_plain(body)
         return rows if rows is not None else explain_body(body, self._contract, self._max_rows)
@@ -127,9 +123,6 @@ class Decoder:
                     values[index] = code
             for index in self._integers:
                 if values[index] is not nan and not values[index].is_integer():
-                    return None
-            for index in self._unbounded:
-                if abs(values[index]) > LARGEST_EXACT_INTEGER:
                     return None
             packed.append(self._pack(*values))
         if body.count(b'"') != quotes:

@@ -87,7 +87,7 @@ class SlowBodyError(ServingError):
 
 
 class TooLargeError(ServingError):
-    """The body has more bytes, or the request more rows, than the settings allow."""
+    """The body has more bytes than the settings allow."""
 
     status = 413
     code = "too_large"

@@ -12,7 +12,7 @@ import struct
 from typing import Any, NoReturn
 
 from bundle.contract import LARGEST_EXACT_INTEGER, RESERVED_NAME, UNKNOWN_CATEGORY, Contract, Feature, encode_value
-from serving.errors import DETAILS_LIMIT, Detail, InvalidError, MalformedError, TooLargeError
+from serving.errors import DETAILS_LIMIT, Detail, InvalidError, MalformedError
 from serving.rows import Rows
 
 _GOT_LIMIT = 100
@@ -173,8 +173,7 @@ def _instances(body: _Pairs, max_rows: int) -> list[Any]:
     elif not rows:
         details.append(Detail(None, RESERVED_NAME, expected, "an empty list"))
     elif len(rows) > max_rows:
-        message = f"The request has {len(rows)} rows; the limit is {max_rows}. Send several requests."
-        raise TooLargeError(message, [Detail(None, RESERVED_NAME, expected, f"{len(rows)} rows")])
+        details.append(Detail(None, RESERVED_NAME, expected, f"a list of {len(rows)}; send several requests"))
     if details:
         _refuse(details)
     return list(rows)
@@ -185,8 +184,7 @@ def explain_body(body: bytes, contract: Contract, max_rows: int) -> Rows:
 
     Raises:
         MalformedError: the body is not JSON in UTF-8.
-        InvalidError: it is JSON but not rows of the contract.
-        TooLargeError: it has more rows than ``max_rows``.
+        InvalidError: it is JSON but not rows of the contract, or has more than ``max_rows``.
     """
     content = _parse(body)
     if not isinstance(content, _Pairs):

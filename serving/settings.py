@@ -11,6 +11,8 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 ENV_PREFIX = "TABENTO_"
+TRAINING_PREFIX = "TABENTO_TRAINING_"
+"""Variables of the other side, see ``training.settings``; one shell may hold both."""
 SERVING_FILE = "configs/serving.yaml"
 
 PositiveInt = Annotated[int, Field(gt=0)]
@@ -57,7 +59,11 @@ class ServingSettings(BaseSettings):
 
 def _unknown_variables() -> list[str]:
     known = {ENV_PREFIX + name.upper() for name in ServingSettings.model_fields}
-    return sorted(name for name in os.environ if name.startswith(ENV_PREFIX) and name not in known)
+    return sorted(
+        name
+        for name in os.environ
+        if name.startswith(ENV_PREFIX) and not name.startswith(TRAINING_PREFIX) and name not in known
+    )
 
 
 def load_settings(folder: Path) -> ServingSettings:

@@ -104,6 +104,7 @@ _scalars = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(-(2**60), 2**60),
+    st.integers(2**53 - 2, 2**53 + 2),
     st.integers(0, 100),
     st.floats(allow_nan=False, width=64),
     st.floats(0.5, 15),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from serving.errors import DETAILS_LIMIT, Detail, InvalidError, MalformedError, ServingError, TooLargeError
+from serving.errors import DETAILS_LIMIT, Detail, InvalidError, MalformedError, ServingError
 from serving.explain import explain_body
 from tests.bundles import TREE, orchard_contract
 
@@ -126,7 +126,8 @@ def test_nesting_below_the_parsers_limit_is_a_wrong_value() -> None:
     assert (fault.field, fault.got) == ("age", "an array of 1 elements")
 
 
-def test_too_many_rows_are_too_large() -> None:
+def test_too_many_rows_are_refused() -> None:
     """More rows than the limit are refused with both numbers."""
-    with pytest.raises(TooLargeError, match="has 6 rows; the limit is 5"):
-        explain_body(json.dumps({"instances": [TREE] * 6}).encode(), CONTRACT, 5)
+    (fault,) = _faults(json.dumps({"instances": [TREE] * 6}).encode())
+    assert (fault.field, fault.expected) == ("instances", "a list of 1 to 5 objects")
+    assert fault.got == "a list of 6; send several requests"

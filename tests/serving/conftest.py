@@ -1,0 +1,48 @@
+"""A bundle that answers by hand-checkable arithmetic, and a real server of it."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import bentoml
+import httpx
+import pytest
+from bentoml._internal.utils.args import set_arguments
+
+from bundle.format import BENTOML_MODULE
+from tests.bundles import write_bundle
+from tests.conftest import bentoml_home
+from tests.servers import running
+
+
+@pytest.fixture(scope="session")
+def linear_bundle(session_store: Path) -> str:
+    """The tag of a bundle over the orchard's contract whose answer is a weighted sum."""
+    with bentoml_home(session_store), bentoml.models.create("orchard", module=BENTOML_MODULE) as stored:
+        write_bundle(Path(stored.path))
+    return str(stored.tag)
+
+
+@pytest.fixture(scope="session")
+def service_module(session_store: Path, linear_bundle: str) -> ModuleType:
+    """``service.py``, told to serve the linear bundle."""
+    with bentoml_home(session_store):
+        set_arguments({"model": linear_bundle})
+        return importlib.import_module("service")
+
+
+@pytest.fixture(scope="session")
+def server(session_store: Path, service_module: ModuleType) -> Iterator[str]:
+    """The address of a real server of the linear bundle."""
+    with bentoml_home(session_store), running(service_module.Tabento.to_asgi()) as address:
+        yield address
+
+
+@pytest.fixture
+def client(server: str) -> Iterator[httpx.Client]:
+    """An HTTP client of that server."""
+    with httpx.Client(base_url=server, timeout=30) as client:
+        yield client

@@ -1,0 +1,100 @@
+"""What Tabento relies on in BentoML, pinned: an upgrade that changes it fails here first."""
+
+from __future__ import annotations
+
+import gc
+import inspect
+import warnings
+from types import ModuleType, SimpleNamespace
+from typing import Any, cast
+
+import bentoml
+import pytest
+from bentoml import Tag
+
+from bundle.errors import BundleNotFoundError
+from serving.application import Application
+from serving.bento import CHECKED_BENTOML_VERSION, TabentoService, lean_config, packed_tag
+from serving.errors import InvalidError
+from serving.settings import ServingSettings
+from tests.bundles import TREE, linear_answer, orchard_contract
+
+ANSWER = linear_answer(TREE, orchard_contract())
+
+
+def test_the_version_is_the_one_that_was_checked() -> None:
+    """After an upgrade: read this file and serving/bento.py again, then raise the constant."""
+    assert bentoml.__version__ == CHECKED_BENTOML_VERSION
+
+
+def test_the_service_class_is_still_an_argument() -> None:
+    """``bentoml.service`` takes the class whose ``to_asgi`` it serves."""
+    assert "service_class" in inspect.signature(bentoml.service).parameters
+
+
+def test_our_application_stands_outside_bentomls(service_module: ModuleType) -> None:
+    """What BentoML serves is our application; BentoML's own, with all its middlewares, is inside."""
+    service = service_module.Tabento
+    assert isinstance(service, TabentoService)
+    assert isinstance(service.to_asgi(), Application)
+
+
+def test_bentomls_configuration_is_lean(service_module: ModuleType) -> None:
+    """The costs that are off are known to BentoML's schema and travel with the service."""
+    from _bentoml_sdk.service.config import validate
+
+    config = lean_config(ServingSettings(workers=3))
+    assert validate(cast("Any", config)) == config
+    assert service_module.Tabento.config["metrics"] == {"enabled": False}
+    assert service_module.Tabento.config["workers"] == 1
+
+
+def test_bentomls_sync_client_works_unchanged(server: str) -> None:
+    """The client reads BentoML's schema, posts to our route and gets our answer."""
+    with bentoml.SyncHTTPClient(server) as client:
+        assert client.is_ready()
+        assert client.predict(TREE)["prediction"] == ANSWER
+        assert client.predict_batch({"instances": [TREE, TREE]})["predictions"] == [ANSWER, ANSWER]
+    del client
+    with warnings.catch_warnings():
+        # The client leaves its temporary folder to the garbage collector, which complains.
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
+async def _call(method: Any, body: dict[str, Any]) -> dict[str, Any]:
+    answer: dict[str, Any] = await method(body)
+    return answer
+
+
+def test_a_call_within_the_process_goes_the_same_way(service_module: ModuleType) -> None:
+    """The service's methods decode, run and encode like the route."""
+    import asyncio
+
+    service = service_module.Tabento()
+    assert asyncio.run(_call(service.to_async.predict, TREE))["prediction"] == ANSWER
+    with pytest.raises(InvalidError, match="many rows"):
+        asyncio.run(_call(service.to_async.predict_batch, TREE))
+
+
+def _bento(*tags: str) -> Any:
+    models = [SimpleNamespace(tag=Tag.from_str(tag)) for tag in tags]
+    return SimpleNamespace(tag=Tag("tabento", "x"), info=SimpleNamespace(all_models=models))
+
+
+def test_a_checkout_serves_what_is_wanted() -> None:
+    """Without a Bento around it the service serves what was asked for."""
+    assert packed_tag(None, "orchard") == "orchard"
+
+
+@pytest.mark.parametrize("wanted", ["orchard", "orchard:latest", "orchard:v1"])
+def test_a_bento_serves_what_it_holds(wanted: str) -> None:
+    """In a built Bento the version inside is served, whatever the store has become since."""
+    assert packed_tag(_bento("orchard:v1"), wanted) == "orchard:v1"
+
+
+@pytest.mark.parametrize(("tags", "wanted"), [(["orchard:v1"], "pear"), (["orchard:v1"], "orchard:v2"), ([], "pear")])
+def test_a_bento_refuses_another_model(tags: list[str], wanted: str) -> None:
+    """A mismatch is an error that says how to build the right one."""
+    with pytest.raises(BundleNotFoundError, match=f"make bento MODEL={wanted.partition(':')[0]}"):
+        packed_tag(_bento(*tags), wanted)

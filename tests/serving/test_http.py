@@ -1,0 +1,92 @@
+"""Bodies are read within limits of size and time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+import pytest
+
+from serving.errors import ClientGoneError, SlowBodyError, TooLargeError
+from serving.http import Message, Receive, answer, read_body
+
+LENGTH = [(b"content-length", b"6")]
+
+
+def _receiver(messages: Iterable[Message], *, hang: bool = False) -> Receive:
+    queue = iter(messages)
+
+    async def receive() -> Message:
+        for message in queue:
+            return message
+        if hang:
+            await asyncio.Event().wait()
+        return {"type": "http.disconnect"}
+
+    return receive
+
+
+def _part(body: bytes, more: bool) -> Message:
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+def _read(receive: Receive, limit: int = 10, timeout_s: float = 5.0) -> bytes:
+    return asyncio.run(read_body(LENGTH, receive, limit, timeout_s))
+
+
+def test_a_body_in_pieces_is_put_together() -> None:
+    """Pieces come out as one body, in order."""
+    assert _read(_receiver([_part(b"abc", True), _part(b"", True), _part(b"def", False)])) == b"abcdef"
+
+
+def test_a_request_without_a_body_has_an_empty_one() -> None:
+    """Nothing is waited for where nothing is announced."""
+    assert asyncio.run(read_body([], _receiver([], hang=True), 10, 5.0)) == b""
+
+
+@pytest.mark.parametrize("pieces", [[_part(b"x" * 11, False)], [_part(b"x" * 6, True), _part(b"x" * 6, True)]])
+def test_a_body_over_the_limit_is_refused(pieces: list[Message]) -> None:
+    """In one piece or in many, whatever length was announced."""
+    with pytest.raises(TooLargeError, match="the limit is 10"):
+        _read(_receiver(pieces, hang=True))
+
+
+def test_a_body_that_never_ends_is_given_up() -> None:
+    """A client that stops sending does not hold a request for ever."""
+    with pytest.raises(SlowBodyError, match=r"within 0\.01 seconds"):
+        _read(_receiver([_part(b"abc", True)], hang=True), timeout_s=0.01)
+
+
+def test_a_client_that_leaves_is_noticed() -> None:
+    """A connection that closes in the middle of a body ends the request."""
+    with pytest.raises(ClientGoneError):
+        _read(_receiver([_part(b"abc", True)]))
+
+
+def test_a_refused_body_is_drained_after_the_answer() -> None:
+    """The answer goes out first; then what is still being sent is taken in, so that the client gets to read it."""
+    sent: list[Message] = []
+    taken: list[int] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        taken.append(len(sent))
+        return _part(b"x" * 1000, len(taken) < 5)
+
+    asyncio.run(answer(send, 413, b"no", (), unread=receive))
+    assert taken == [2] * 5
+    assert [message.get("body") for message in sent] == [None, b"no", b""]
+
+
+def test_draining_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that neither stops nor leaves is cut off by time."""
+    monkeypatch.setattr("serving.http._DRAIN_SECONDS", 0.01)
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    asyncio.run(answer(send, 413, b"no", (), unread=_receiver([], hang=True)))
+    assert sent[-1] == {"type": "http.response.body", "body": b""}
