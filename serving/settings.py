@@ -11,6 +11,8 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 ENV_PREFIX = "TABENTO_"
+OFFLINE_PREFIX = "TABENTO_TRAINING_"
+"""Variables of the offline side, which may be set beside ours and mean nothing here."""
 TRAINING_PREFIX = "TABENTO_TRAINING_"
 """Variables of the other side, see ``training.settings``; one shell may hold both."""
 SERVING_FILE = "configs/serving.yaml"

@@ -7,23 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
-import bentoml
 import httpx
 import pytest
 from bentoml._internal.utils.args import set_arguments
 
-from bundle.format import BENTOML_MODULE
-from tests.bundles import write_bundle
 from tests.conftest import bentoml_home
 from tests.servers import running
-
-
-@pytest.fixture(scope="session")
-def linear_bundle(session_store: Path) -> str:
-    """The tag of a bundle over the orchard's contract whose answer is a weighted sum."""
-    with bentoml_home(session_store), bentoml.models.create("orchard", module=BENTOML_MODULE) as stored:
-        write_bundle(Path(stored.path))
-    return str(stored.tag)
 
 
 @pytest.fixture(scope="session")

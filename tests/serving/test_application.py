@@ -211,9 +211,10 @@ def test_one_requests_error_never_touches_anothers_answer(client: httpx.Client) 
         age = index % 90 + 1
         good = _post(client, _tree(age=age), **{"x-request-id": f"good-{index}"})
         bad = _post(client, _tree(age=-age), **{"x-request-id": f"bad-{index}"})
-        right = good.json()["prediction"] == linear_answer({**TREE, "age": age}, CONTRACT)
-        explained = bad.json()["error"]["details"][0]["got"] == str(-age)
-        return right and explained and good.json()["request_id"] == f"good-{index}"
+        right: bool = good.json()["prediction"] == linear_answer({**TREE, "age": age}, CONTRACT)
+        explained: bool = bad.json()["error"]["details"][0]["got"] == str(-age)
+        own: bool = good.json()["request_id"] == f"good-{index}"
+        return right and explained and own
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(send, range(200)))

@@ -52,6 +52,7 @@ def test_an_impossible_file_is_refused(tmp_path: Path, text: str, message: str) 
 def test_an_unknown_variable_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A misspelt variable is not silently ignored."""
     monkeypatch.setenv("TABENTO_MAX_ROW", "9")
+    monkeypatch.setenv("TABENTO_TRAINING_VERBOSE", "true")
     with pytest.raises(SettingsError, match=r"TABENTO_MAX_ROW\. There are TABENTO_MODEL"):
         load_settings(tmp_path)
 

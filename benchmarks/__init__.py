@@ -1,0 +1,1 @@
+"""One file per question; results with machine and versions under ``benchmarks/results/``."""

@@ -1,0 +1,99 @@
+"""Bundles are found by tag, verified, and read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import bentoml
+import pytest
+
+from bundle.__main__ import main
+from bundle.errors import BundleFormatError, BundleNotFoundError
+from bundle.format import BENTOML_MODULE, CONTRACT_FILE, EXAMPLES_FILE
+from bundle.manifest import verify_manifest, write_manifest
+from bundle.store import load_bundle, read_bundle
+from tests.bundles import TREE, orchard_contract, write_bundle
+from tests.conftest import bentoml_home
+
+
+def test_a_bundle_is_read(tmp_path: Path) -> None:
+    """All that serving needs comes out of one folder."""
+    bundle = read_bundle(write_bundle(tmp_path / "b"), "orchard:v1")
+    assert (bundle.name, bundle.version, bundle.contract) == ("orchard", "v1", orchard_contract())
+    assert bundle.examples[0] == TREE
+    assert bundle.model_path.is_file()
+    assert bundle.card == "# Orchard\n"
+
+
+def _reseal(folder: Path, name: str, content: str, sealed_name: str = "orchard") -> Path:
+    provenance = verify_manifest(folder).provenance
+    (folder / name).write_text(content, encoding="utf-8")
+    write_manifest(folder, sealed_name, provenance)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        (CONTRACT_FILE, "{}", "a file of the bundle orchard:v1 is malformed"),
+        (CONTRACT_FILE, "{", "is malformed"),
+        (EXAMPLES_FILE, "[]", "a list of at least one row"),
+        (EXAMPLES_FILE, json.dumps([1]), "a list of at least one row"),
+    ],
+)
+def test_a_sealed_but_malformed_bundle_is_refused(tmp_path: Path, file: str, content: str, message: str) -> None:
+    """The seal says that nobody touched the files, not that they make sense."""
+    folder = _reseal(write_bundle(tmp_path / "b"), file, content)
+    with pytest.raises(BundleFormatError, match=message):
+        read_bundle(folder, "orchard:v1")
+
+
+def test_names_must_agree(tmp_path: Path) -> None:
+    """A bundle under another model's tag is not that model."""
+    with pytest.raises(BundleFormatError, match="names disagree"):
+        read_bundle(write_bundle(tmp_path / "b"), "pear:v1")
+
+
+def test_the_latest_bundle_is_found(session_store: Path, linear_bundle: str) -> None:
+    """With a version that one is loaded, and its tag says so."""
+    with bentoml_home(session_store):
+        assert load_bundle(linear_bundle).tag == linear_bundle
+
+
+@pytest.mark.parametrize("tag", ["pear", "pear:latest", "pear:v9"])
+def test_a_bundle_that_is_not_there_is_an_error_with_a_remedy(model_store: Path, tag: str) -> None:
+    """The message says which command makes it."""
+    with pytest.raises(BundleNotFoundError, match="Make it with `make train MODEL=pear`"):
+        load_bundle(tag)
+
+
+def test_another_kind_of_model_is_no_bundle(model_store: Path) -> None:
+    """What somebody else stored under the name is not taken for a bundle."""
+    with bentoml.models.create("pear", module="pickles"):
+        pass
+    with pytest.raises(BundleNotFoundError, match="is no bundle"):
+        load_bundle("pear")
+
+
+def test_the_command_prints_the_exact_tag(
+    session_store: Path, linear_bundle: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``python -m bundle`` turns a name into a tag with its version."""
+    with bentoml_home(session_store):
+        assert main([linear_bundle]) == 0
+    assert capsys.readouterr().out == f"{linear_bundle}\n"
+
+
+def test_the_command_fails_with_a_message(model_store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing on stdout, the reason on stderr, exit code 1."""
+    assert main(["pear"]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "make train MODEL=pear" in captured.err
+
+
+def test_bundles_are_listed_under_our_name(session_store: Path, linear_bundle: str) -> None:
+    """``bentoml models list`` shows which models are bundles."""
+    with bentoml_home(session_store):
+        assert bentoml.models.get(linear_bundle).info.module == BENTOML_MODULE

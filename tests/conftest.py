@@ -1,0 +1,100 @@
+"""A model store of the tests' own, and a small model in it.
+
+No test ever sees the store of the person who runs it: the whole session lives in a temporary BENTOML_HOME, which
+processes that tests start inherit.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+with warnings.catch_warnings():
+    # BentoML 1.4.39 asks pathspec for a pattern class by its former name while it is imported.
+    warnings.filterwarnings("ignore", message="GitWildMatchPattern", category=DeprecationWarning)
+    import bentoml.models
+    from bentoml._internal.configuration.containers import BentoMLContainer
+from simple_di import sentinel
+
+from bundle.format import BENTOML_MODULE
+from tests.bundles import write_bundle
+
+ORCHARD = Path(__file__).parent / "configs" / "orchard.yaml"
+"""The second, tiny config."""
+
+_DEPENDS_ON_HOME: tuple[Any, ...] = (
+    BentoMLContainer.bentoml_home,
+    BentoMLContainer.bento_store_dir,
+    BentoMLContainer.bento_store,
+    BentoMLContainer.cloud_config,
+    BentoMLContainer.env_store_dir,
+    BentoMLContainer.model_store_dir,
+    BentoMLContainer.model_store,
+    BentoMLContainer.result_store_file,
+    BentoMLContainer.tmp_bento_store_dir,
+    BentoMLContainer.tmp_bento_store,
+)
+
+
+@contextmanager
+def bentoml_home(folder: Path) -> Iterator[Path]:
+    """Let BentoML keep everything in a folder, in this process and in those that it starts, and put it back."""
+    before = {name: os.environ.get(name) for name in ("BENTOML_HOME", "BENTOML_DO_NOT_TRACK")}
+    cached = [provider._cache for provider in _DEPENDS_ON_HOME]
+    os.environ.update(BENTOML_HOME=str(folder), BENTOML_DO_NOT_TRACK="True")
+    for provider in _DEPENDS_ON_HOME:
+        provider._cache = sentinel
+    try:
+        yield folder
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        for provider, value in zip(_DEPENDS_ON_HOME, cached, strict=True):
+            provider._cache = value
+
+
+@pytest.fixture(scope="session", autouse=True)
+def session_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The BENTOML_HOME of the whole session."""
+    with bentoml_home(tmp_path_factory.mktemp("bentoml")) as folder:
+        yield folder
+
+
+@pytest.fixture
+def model_store(tmp_path: Path) -> Iterator[Path]:
+    """An empty BENTOML_HOME for one test; what the session's store holds is out of sight meanwhile."""
+    with bentoml_home(tmp_path / "bentoml") as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def orchard_bundle(session_store: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The tag of the tiny model, trained once on synthetic data and kept in the session's store."""
+    from training.config import load_config
+    from training.progress import silence
+    from training.run import train
+    from training.settings import TrainingSettings
+
+    folder = tmp_path_factory.mktemp("orchard")
+    settings = TrainingSettings(
+        data_folder=folder / "data", runs_folder=folder / "runs", download=False, latency_budget_s=0.2
+    )
+    with bentoml_home(session_store):
+        return train(load_config(ORCHARD), None, settings, silence()).tags.bundle
+
+
+@pytest.fixture(scope="session")
+def linear_bundle(session_store: Path) -> str:
+    """The tag of a bundle over the orchard's contract whose answer is a weighted sum."""
+    with bentoml_home(session_store), bentoml.models.create("orchard", module=BENTOML_MODULE) as stored:
+        write_bundle(Path(stored.path))
+    return str(stored.tag)

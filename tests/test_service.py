@@ -1,0 +1,182 @@
+"""The whole way, as a user goes it: a trained bundle, ``bentoml serve``, a built Bento, requests over HTTP."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import bentoml
+import httpx
+import numpy as np
+import pytest
+
+from bundle.store import load_bundle
+from runners.session import OnnxSession
+from serving.decode import Decoder
+from tests.conftest import ORCHARD, bentoml_home
+from tests.servers import free_port, wait_until
+from training.config import load_config
+from training.data.synthetic import generate
+from training.data.validation import validate
+from training.frames import to_frame, to_rows
+
+ROOT = Path(__file__).parents[1]
+BENTOML = str(Path(sys.executable).with_name("bentoml"))
+RELATIVE_LIMIT = 1e-9
+"""How far the service, the bundle and the pipeline may lie apart: differences come from the order of additions only."""
+
+TRAINING_LIBRARIES = ("sklearn", "pandas", "skl2onnx", "onnx", "pandera", "scipy", "matplotlib", "joblib", "training")
+
+_BLOCK = f"""
+import sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {TRAINING_LIBRARIES!r}:
+            raise ModuleNotFoundError(f"{{name}} is not part of what is served", name=name)
+
+sys.meta_path.insert(0, Refuse())
+"""
+
+
+def _ready(address: str, process: subprocess.Popen[bytes]) -> bool:
+    if process.poll() is not None:
+        raise RuntimeError(f"the server ended with {process.returncode} before it was ready")
+    try:
+        return httpx.get(f"{address}/readyz", timeout=5).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+@contextmanager
+def _serving(arguments: list[str], log: Path, **environment: str) -> Iterator[str]:
+    """Run ``bentoml serve`` as a process of its own, without the training libraries, and yield its address."""
+    port = free_port()
+    blocker = log.parent / "blocker"
+    blocker.mkdir(exist_ok=True)
+    (blocker / "sitecustomize.py").write_text(_BLOCK, encoding="utf-8")
+    command = [BENTOML, "serve", *arguments, "--host", "127.0.0.1", "--port", str(port)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "PYTHONPATH": str(blocker), **environment},
+        )
+        address = f"http://127.0.0.1:{port}"
+        try:
+            wait_until(lambda: _ready(address, process), f"{' '.join(command)} to get ready:\n{log.read_text()}")
+            yield address
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[dict[str, Any]]:
+    """A thousand rows of the tiny model's data that its training has not seen, as a client sends them."""
+    config = load_config(ORCHARD)
+    frame = validate(generate(config.synthetic.model_copy(update={"seed": 99}), 1000), config)
+    kinds = {feature.name: feature.type for feature in config.features}
+    sent = []
+    for record in frame[list(kinds)].to_dict("records"):
+        row: dict[str, Any] = {}
+        for name, value in record.items():
+            missing = value is None or value != value
+            row[str(name)] = None if missing else bool(value) if kinds[str(name)] == "boolean" else value
+        sent.append(row)
+    return sent
+
+
+def test_service_bundle_and_pipeline_agree(
+    session_store: Path, orchard_bundle: str, tmp_path: Path, rows: list[dict[str, Any]]
+) -> None:
+    """A thousand rows through HTTP, through the loaded bundle and through scikit-learn: the same numbers."""
+    with bentoml_home(session_store):
+        bundle = load_bundle(orchard_bundle)
+        contract = bundle.contract
+        decoded = Decoder(contract, len(rows)).decode(json.dumps({"instances": rows}).encode())
+        matrix = np.frombuffer(decoded.data).reshape(decoded.count, -1)
+        from_bundle = np.array(OnnxSession(bundle.model_path, len(contract.features)).run(matrix))
+        tag = bundle.manifest.provenance.pipeline_tag
+        assert tag is not None
+        pipeline = bentoml.sklearn.load_model(tag)
+        from_pipeline = pipeline.predict(to_frame(matrix, contract))
+        with (
+            _serving(["service:Tabento", "--arg", f"model={orchard_bundle}"], tmp_path / "log") as address,
+            httpx.Client(base_url=address, timeout=60) as client,
+        ):
+            from_service = np.array(client.post("/predict", json={"instances": rows}).json()["predictions"])
+            alone = client.post("/predict", json=rows[7]).json()
+    np.testing.assert_allclose(from_bundle, from_pipeline, rtol=RELATIVE_LIMIT)
+    np.testing.assert_array_equal(from_service, from_bundle)
+    assert alone["prediction"] == pytest.approx(from_service[7], rel=RELATIVE_LIMIT)
+    assert f"{alone['model']}:{alone['version']}" == orchard_bundle
+
+
+def test_the_training_libraries_are_really_out_of_reach(tmp_path: Path) -> None:
+    """What the servers of this file run under refuses each training library, so that serving proves to need none."""
+    (tmp_path / "sitecustomize.py").write_text(_BLOCK, encoding="utf-8")
+    for library in TRAINING_LIBRARIES:
+        done = subprocess.run(
+            [sys.executable, "-c", f"import {library}"],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(tmp_path)},
+            capture_output=True,
+            text=True,
+        )
+        assert f"{library} is not part of what is served" in done.stderr
+
+
+def test_rows_go_both_ways(session_store: Path, orchard_bundle: str) -> None:
+    """The rows that parity was proven on are those that a request would become."""
+    with bentoml_home(session_store):
+        bundle = load_bundle(orchard_bundle)
+    body = json.dumps({"instances": list(bundle.examples)}).encode()
+    decoded = Decoder(bundle.contract, len(bundle.examples)).decode(body)
+    matrix = np.frombuffer(decoded.data).reshape(decoded.count, -1)
+    np.testing.assert_array_equal(to_rows(to_frame(matrix, bundle.contract), bundle.contract), matrix)
+
+
+def _bentoml(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [BENTOML, *arguments], cwd=ROOT, capture_output=True, text=True, env={**os.environ, **environment}, timeout=120
+    )
+
+
+def test_a_bento_holds_one_bundle_and_answers_the_same(
+    session_store: Path, orchard_bundle: str, linear_bundle: str, tmp_path: Path, rows: list[dict[str, Any]]
+) -> None:
+    """A Bento is built for a chosen bundle, holds no other, needs no training library, and serves that one later on."""
+    with bentoml_home(session_store):
+        built = _bentoml("build", "--arg", f"model={orchard_bundle}", "-o", "tag")
+        assert built.returncode == 0, built.stdout + built.stderr
+        tag = built.stdout.strip().rpartition("__tag__:")[2]
+        bento = bentoml.bentos.get(tag)
+        assert [str(model.tag) for model in bento.info.all_models] == [orchard_bundle]
+        packed = Path(bento.path)
+        assert not list(packed.glob("src/training*")) + list(packed.glob("src/tests*"))
+        assert "scikit-learn" not in (packed / "env/python/requirements.txt").read_text(encoding="utf-8")
+        with _serving([tag], tmp_path / "log") as address:
+            answer = httpx.post(f"{address}/predict", json=rows[0], timeout=60).json()
+            model = httpx.get(f"{address}/model", timeout=60).json()
+        assert f"{answer['model']}:{answer['version']}" == orchard_bundle != linear_bundle
+        assert model["synthetic_data"] is True
+        expected = json.loads(json.dumps(model["examples"][0]))
+        assert set(expected) <= set(rows[0])
+
+
+def test_a_missing_model_is_an_error_that_says_what_to_do(model_store: Path) -> None:
+    """Neither build nor serve starts without a bundle; the message names the command that makes one."""
+    for command in (["build"], ["serve"]):
+        done = _bentoml(*command, TABENTO_MODEL="pear")
+        assert done.returncode != 0
+        assert "make train MODEL=pear" in done.stdout + done.stderr

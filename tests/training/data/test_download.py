@@ -1,0 +1,232 @@
+"""Downloads are retried, checked and cached, against a real server on this machine."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+import zipfile
+from pathlib import Path
+
+import httpx
+import pytest
+from tenacity import wait_none
+
+from tests.training.data.conftest import Answer, WebServer
+from training.config import Source
+from training.data.download import DownloadError, fetch, fetch_unpinned
+
+CSV = b"a,b\n1,2\n3,4\n"
+
+
+def source(url: str, content: bytes) -> Source:
+    """Return a source that expects this content."""
+    return Source(url=url, sha256=hashlib.sha256(content).hexdigest())
+
+
+def names(folder: Path) -> list[str]:
+    """Return what lies in a folder."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+def zipped(members: dict[str, bytes]) -> bytes:
+    """Return a .zip archive."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def tarred(members: dict[str, bytes]) -> bytes:
+    """Return a .tgz archive."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def test_file_is_downloaded_once_and_kept_by_its_checksum(web: WebServer, tmp_path: Path) -> None:
+    """The second call answers from the cache without a request."""
+    web.answers = [Answer(body=CSV)]
+    wanted = source(f"{web.url}/data.csv", CSV)
+    first = fetch(wanted, tmp_path / "cache", wait=wait_none())
+    second = fetch(wanted, tmp_path / "cache", wait=wait_none())
+    assert first == second == tmp_path / "cache" / f"{wanted.sha256}.csv"
+    assert first.read_bytes() == CSV
+    assert web.requests == 1
+    assert names(first.parent) == [first.name]
+
+
+def test_damaged_cached_file_is_downloaded_anew(web: WebServer, tmp_path: Path) -> None:
+    """A cached file is trusted for its checksum, never for its name."""
+    web.answers = [Answer(body=CSV)]
+    wanted = source(f"{web.url}/data.csv", CSV)
+    (tmp_path / f"{wanted.sha256}.csv").write_bytes(b"damaged")
+    assert fetch(wanted, tmp_path, wait=wait_none()).read_bytes() == CSV
+    assert web.requests == 1
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [Answer(status=500), Answer(status=503, body=b"busy"), Answer(status=429), Answer(body=CSV, truncate_bytes=5)],
+)
+def test_temporary_failures_are_tried_again(web: WebServer, tmp_path: Path, bad: Answer) -> None:
+    """A server error or a truncated body is retried, and leaves nothing of itself in the file."""
+    web.answers = [bad, bad, Answer(body=CSV)]
+    assert fetch(source(f"{web.url}/data.csv", CSV), tmp_path, wait=wait_none()).read_bytes() == CSV
+    assert web.requests == 3
+
+
+@pytest.mark.parametrize("bad", [Answer(status=500), Answer(body=CSV, truncate_bytes=5)])
+def test_lasting_failure_stops_after_three_attempts(web: WebServer, tmp_path: Path, bad: Answer) -> None:
+    """After the third attempt the error names the address and the last reason, and the cache is empty."""
+    web.answers = [bad]
+    with pytest.raises(
+        DownloadError, match=r"could not download http://127.*/data.csv in 3 attempts; the last: .+DATA="
+    ):
+        fetch(source(f"{web.url}/data.csv", CSV), tmp_path, wait=wait_none())
+    assert web.requests == 3
+    assert names(tmp_path) == []
+
+
+def test_not_found_is_not_tried_again(web: WebServer, tmp_path: Path) -> None:
+    """A file that is not there will not be there a second later."""
+    web.answers = [Answer(status=404)]
+    with pytest.raises(DownloadError, match="404"):
+        fetch(source(f"{web.url}/data.csv", CSV), tmp_path, wait=wait_none())
+    assert web.requests == 1
+    assert names(tmp_path) == []
+
+
+def test_silent_server_times_out(web: WebServer, tmp_path: Path) -> None:
+    """A server that takes the request and says nothing is left after the read timeout, three times."""
+    web.answers = [Answer(silent=True)]
+    impatient = httpx.Timeout(5.0, read=0.05)
+    with pytest.raises(DownloadError, match="in 3 attempts"):
+        fetch(source(f"{web.url}/data.csv", CSV), tmp_path, wait=wait_none(), timeout=impatient)
+    assert web.requests == 3
+    assert names(tmp_path) == []
+
+
+def test_unreachable_server_is_an_error(web: WebServer, tmp_path: Path) -> None:
+    """Where nothing listens, the error says so after three attempts."""
+    web.answers = [Answer()]
+    with pytest.raises(DownloadError, match=r"in 3 attempts; the last: .+"):
+        fetch(source("http://127.0.0.1:1/data.csv", CSV), tmp_path, wait=wait_none())
+
+
+def test_wrong_checksum_is_refused_at_once(web: WebServer, tmp_path: Path) -> None:
+    """Altered content is not tried again, both checksums are named, and nothing stays in the cache."""
+    web.answers = [Answer(body=b"altered")]
+    wanted = source(f"{web.url}/data.csv", CSV)
+    got = hashlib.sha256(b"altered").hexdigest()
+    with pytest.raises(DownloadError, match=f"expected sha256 {wanted.sha256}, got {got}"):
+        fetch(wanted, tmp_path, wait=wait_none())
+    assert web.requests == 1
+    assert names(tmp_path) == []
+
+
+def test_too_large_response_is_refused(web: WebServer, tmp_path: Path) -> None:
+    """A body beyond the limit stops the download."""
+    web.answers = [Answer(body=CSV)]
+    with pytest.raises(DownloadError, match="too large: expected at most 10 bytes"):
+        fetch(source(f"{web.url}/data.csv", CSV), tmp_path, wait=wait_none(), limit_bytes=10)
+    assert names(tmp_path) == []
+
+
+def test_redirects_are_followed(web: WebServer, tmp_path: Path) -> None:
+    """Hosts that send on to a mirror work."""
+    web.answers = [Answer(status=302, location="/elsewhere.csv"), Answer(body=CSV)]
+    assert fetch(source(f"{web.url}/data.csv", CSV), tmp_path, wait=wait_none()).read_bytes() == CSV
+
+
+@pytest.mark.parametrize(("pack", "suffix"), [(zipped, ".zip"), (tarred, ".tgz"), (tarred, ".tar.gz")])
+def test_archive_with_one_csv_is_unpacked(web: WebServer, tmp_path: Path, pack: object, suffix: str) -> None:
+    """The archive is kept as it came, the CSV file lies beside it, and other files in it don't matter."""
+    content = (zipped if pack is zipped else tarred)({"readme.txt": b"hi", "__MACOSX/._d.csv": b"x", "in/d.CSV": CSV})
+    web.answers = [Answer(body=content)]
+    wanted = source(f"{web.url}/data{suffix}?raw=1", content)
+    for _ in range(2):
+        path = fetch(wanted, tmp_path, wait=wait_none())
+        assert path.read_bytes() == CSV
+    assert web.requests == 1
+    assert names(tmp_path) == [f"{wanted.sha256}.csv", f"{wanted.sha256}{'.zip' if suffix == '.zip' else '.tgz'}"]
+
+
+@pytest.mark.parametrize("suffix", [".zip", ".tgz"])
+def test_paths_inside_archives_are_never_used(web: WebServer, tmp_path: Path, suffix: str) -> None:
+    """A member that points out of the archive lands under the cache's own name."""
+    content = (zipped if suffix == ".zip" else tarred)({"../../escaped.csv": CSV})
+    web.answers = [Answer(body=content)]
+    path = fetch(source(f"{web.url}/data{suffix}", content), tmp_path / "a" / "b", wait=wait_none())
+    assert path.parent == tmp_path / "a" / "b"
+    assert list(tmp_path.rglob("escaped.csv")) == []
+
+
+@pytest.mark.parametrize("suffix", [".zip", ".tgz"])
+@pytest.mark.parametrize(("members", "got"), [({"a.csv": CSV, "b.csv": CSV}, "a.csv, b.csv"), ({"a.txt": CSV}, "none")])
+def test_archive_without_exactly_one_csv_is_refused(
+    web: WebServer, tmp_path: Path, suffix: str, members: dict[str, bytes], got: str
+) -> None:
+    """None or several CSV files leave a choice that only a person can make."""
+    content = (zipped if suffix == ".zip" else tarred)(members)
+    web.answers = [Answer(body=content)]
+    with pytest.raises(DownloadError, match=f"expected exactly one CSV file in .*, got {got}"):
+        fetch(source(f"{web.url}/data{suffix}", content), tmp_path, wait=wait_none())
+
+
+def test_link_in_an_archive_is_not_followed(web: WebServer, tmp_path: Path) -> None:
+    """A link to a file of this machine is no CSV file."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        link = tarfile.TarInfo("data.csv")
+        link.type, link.linkname = tarfile.SYMTYPE, "../outside.csv"
+        archive.addfile(link)
+    (tmp_path / "outside.csv").write_bytes(CSV)
+    web.answers = [Answer(body=buffer.getvalue())]
+    with pytest.raises(DownloadError, match="got none"):
+        fetch(source(f"{web.url}/data.tgz", buffer.getvalue()), tmp_path / "cache", wait=wait_none())
+
+
+@pytest.mark.parametrize("suffix", [".zip", ".tgz"])
+def test_damaged_archive_is_refused(web: WebServer, tmp_path: Path, suffix: str) -> None:
+    """An archive that is none says so and leaves no half-unpacked file."""
+    web.answers = [Answer(body=b"not an archive")]
+    with pytest.raises(DownloadError, match="cannot be unpacked"):
+        fetch(source(f"{web.url}/data{suffix}", b"not an archive"), tmp_path, wait=wait_none())
+    assert [path.suffix for path in tmp_path.iterdir()] == [suffix]
+
+
+def test_archive_that_unpacks_too_large_is_refused(web: WebServer, tmp_path: Path) -> None:
+    """A small archive cannot fill the disk."""
+    content = zipped({"d.csv": b"0" * 100_000})
+    web.answers = [Answer(body=content)]
+    with pytest.raises(DownloadError, match="too large"):
+        fetch(source(f"{web.url}/data.zip", content), tmp_path, wait=wait_none(), limit_bytes=5_000)
+    assert [path.suffix for path in tmp_path.iterdir()] == [".zip"]
+
+
+def test_unpinned_address_is_downloaded_every_time(web: WebServer, tmp_path: Path) -> None:
+    """Without a checksum nothing says that a cached file is still the right one."""
+    web.answers = [Answer(body=CSV), Answer(body=CSV + b"5,6\n")]
+    first = fetch_unpinned(f"{web.url}/data.csv", tmp_path, wait=wait_none())
+    second = fetch_unpinned(f"{web.url}/data.csv", tmp_path, wait=wait_none())
+    assert (first.read_bytes(), second.read_bytes()) == (CSV, CSV + b"5,6\n")
+
+
+def test_impossible_address_is_an_error(tmp_path: Path) -> None:
+    """An address that no client understands is a download error, not a traceback."""
+    with pytest.raises(DownloadError, match="could not download"):
+        fetch_unpinned("http://", tmp_path, wait=wait_none())
+
+
+def test_cache_folder_that_cannot_be_made_is_named(web: WebServer, tmp_path: Path) -> None:
+    """A file in the place of the cache folder is reported with its path."""
+    web.answers = [Answer(body=CSV)]
+    (tmp_path / "cache").write_text("a file", encoding="utf-8")
+    with pytest.raises(DownloadError, match=r"could not write to the cache folder .*cache"):
+        fetch(source(f"{web.url}/data.csv", CSV), tmp_path / "cache", wait=wait_none())

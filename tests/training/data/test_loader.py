@@ -1,0 +1,174 @@
+"""The loader takes the best source there is, and never a worse one in silence."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from tenacity import wait_none
+
+from tests.training.data.conftest import Answer, WebServer
+from training.config import ModelConfig, Source
+from training.data.errors import DataError, DownloadError
+from training.data.loader import Dataset, load_dataset
+from training.data.synthetic import generate
+
+HEADER = "age,crown width,height,slope,pruned,sort,soil,apples"
+ROW = "5,2.5,3,NA,true,COX,,40.5"
+
+
+def load(config: ModelConfig, given: str | None, cache: Path, warnings: list[str] | None = None) -> Dataset:
+    """Load without waits between attempts; warnings go into the list."""
+    told = [] if warnings is None else warnings
+    return load_dataset(config, given, cache, told.append, wait=wait_none())
+
+
+def written(folder: Path, text: str | bytes, name: str = "trees.csv") -> str:
+    """Write a file and return its path."""
+    path = folder / name
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return str(path)
+
+
+def with_source(config: ModelConfig, url: str, content: bytes) -> ModelConfig:
+    """Return the config with a source of its own."""
+    return config.model_copy(update={"source": Source(url=url, sha256=hashlib.sha256(content).hexdigest())})
+
+
+def test_given_file_is_read_as_real_data(orchard: ModelConfig, tmp_path: Path) -> None:
+    """A file is known by its name and checksum; its folder is nobody's business."""
+    content = f"{HEADER}\n{ROW}\n".encode()
+    warnings: list[str] = []
+    dataset = load(orchard, written(tmp_path, content), tmp_path / "cache", warnings)
+    assert (dataset.kind, dataset.source) == ("real", "trees.csv")
+    assert dataset.sha256 == hashlib.sha256(content).hexdigest()
+    assert list(dataset.frame.columns) == HEADER.split(",")
+    assert dataset.frame.loc[0, ["slope", "soil"]].isna().all()
+    assert warnings == []
+
+
+def test_categories_stay_text(orchard: ModelConfig, tmp_path: Path) -> None:
+    """A category that looks like a number is not guessed to be one."""
+    rows = "\n".join(ROW.replace("COX", code) for code in ("1", "007"))
+    frame = load(orchard, written(tmp_path, f"{HEADER}\n{rows}\n"), tmp_path).frame
+    assert frame["sort"].tolist() == ["1", "007"]
+
+
+def test_extra_columns_are_kept_for_validation(orchard: ModelConfig, tmp_path: Path) -> None:
+    """The loader judges nothing: unknown columns are the validation's to report."""
+    frame = load(orchard, written(tmp_path, f"{HEADER},owner\n{ROW},me\n"), tmp_path).frame
+    assert frame["owner"].tolist() == ["me"]
+
+
+def test_byte_order_mark_is_no_part_of_a_name(orchard: ModelConfig, tmp_path: Path) -> None:
+    """A file saved by a spreadsheet has the same first column as any other."""
+    frame = load(orchard, written(tmp_path, f"{HEADER}\n{ROW}\n".encode("utf-8-sig")), tmp_path).frame
+    assert frame.columns[0] == "age"
+
+
+def test_numbers_are_read_to_the_last_bit(orchard: ModelConfig, tmp_path: Path) -> None:
+    """What a client sends as JSON and what training read from CSV are the same float64."""
+    numbers = np.random.default_rng(0).lognormal(0, 5, 5_000)
+    rows = "\n".join(ROW.replace("2.5", repr(number)) for number in numbers.tolist())
+    frame = load(orchard, written(tmp_path, f"{HEADER}\n{rows}\n"), tmp_path).frame
+    np.testing.assert_array_equal(frame["crown width"], numbers)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("", "is empty"),
+        ("\n \n", "is empty"),
+        (f"{HEADER}\n", "a header but no rows"),
+        (f"{HEADER.replace(',', ';')}\n{ROW.replace(',', ';')}\n", "expected commas .* got semicolons"),
+        (f"{HEADER.replace(',', chr(9))}\n", "got tabs"),
+        (f"{HEADER},age\n{ROW},5\n", "distinct names in the header, got 'age' more than once"),
+        (f"{HEADER}\n{ROW}\n{ROW},1,2\n", "no well-formed CSV file.*line 3"),
+        (f"{HEADER}\n{ROW},1\n", "more values than the header has names"),
+        (f'{HEADER}\n"{ROW}\n', "no well-formed CSV file"),
+        (f"{HEADER}\n{ROW}\n".encode() + b"\xff\n", "expected UTF-8, got byte 0xff"),
+    ],
+)
+def test_malformed_files_are_named_with_the_reason(
+    orchard: ModelConfig, tmp_path: Path, content: str | bytes, reason: str
+) -> None:
+    """A file that pandas would read into nonsense is refused in words."""
+    with pytest.raises(DataError, match=rf"(?s)trees\.csv.*{reason}"):
+        load(orchard, written(tmp_path, content), tmp_path)
+
+
+@pytest.mark.parametrize("given", ["nowhere.csv", "."])
+def test_given_file_that_cannot_be_read_is_an_error(orchard: ModelConfig, tmp_path: Path, given: str) -> None:
+    """Who gives a file never gets a model of something else."""
+    with pytest.raises(DataError, match=r"DATA=<path>"):
+        load(orchard, str(tmp_path / given), tmp_path)
+
+
+def test_given_address_is_downloaded(orchard: ModelConfig, web: WebServer, tmp_path: Path) -> None:
+    """An address needs no checksum in the config; the data set carries that of what came."""
+    content = f"{HEADER}\n{ROW}\n".encode()
+    web.answers = [Answer(body=content)]
+    dataset = load(orchard, f"{web.url}/trees.csv", tmp_path)
+    assert (dataset.kind, dataset.source) == ("real", f"{web.url}/trees.csv")
+    assert dataset.sha256 == hashlib.sha256(content).hexdigest()
+
+
+def test_given_address_that_fails_is_an_error(orchard: ModelConfig, web: WebServer, tmp_path: Path) -> None:
+    """There is no silent way from a wrong address to synthetic data."""
+    web.answers = [Answer(status=404)]
+    with pytest.raises(DownloadError, match="404"):
+        load(orchard, f"{web.url}/trees.csv", tmp_path)
+
+
+def test_given_address_of_the_config_keeps_its_checksum(orchard: ModelConfig, web: WebServer, tmp_path: Path) -> None:
+    """The config's own address is held to the config's checksum, even when it is given by hand."""
+    web.answers = [Answer(body=b"altered")]
+    config = with_source(orchard, f"{web.url}/trees.csv", b"original")
+    with pytest.raises(DownloadError, match="expected sha256"):
+        load(config, f"{web.url}/trees.csv", tmp_path)
+
+
+def test_source_of_the_config_is_used_and_cached(orchard: ModelConfig, web: WebServer, tmp_path: Path) -> None:
+    """Nothing given means the config's real data, which is downloaded once."""
+    content = f"{HEADER}\n{ROW}\n".encode()
+    web.answers = [Answer(body=content)]
+    config = with_source(orchard, f"{web.url}/trees.csv", content)
+    warnings: list[str] = []
+    datasets = [load(config, None, tmp_path, warnings) for _ in range(2)]
+    assert [dataset.kind for dataset in datasets] == ["real", "real"]
+    assert datasets[0].source == f"{web.url}/trees.csv"
+    assert web.requests == 1
+    assert warnings == []
+
+
+def test_unreachable_source_falls_back_loudly(orchard: ModelConfig, web: WebServer, tmp_path: Path) -> None:
+    """When the config's data cannot be had, synthetic rows are used and the reason is told."""
+    web.answers = [Answer(status=500)]
+    warnings: list[str] = []
+    dataset = load(with_source(orchard, f"{web.url}/trees.csv", b"x"), None, tmp_path, warnings)
+    assert (dataset.kind, dataset.source) == ("synthetic", "synthetic, seed 3")
+    assert len(warnings) == 1
+    assert warnings[0].startswith("SYNTHETIC DATA")
+    assert "500" in warnings[0]
+
+
+def test_config_without_source_means_synthetic_rows(orchard: ModelConfig, tmp_path: Path) -> None:
+    """A config that names no source is served by its generator, announced all the same."""
+    warnings: list[str] = []
+    dataset = load(orchard, None, tmp_path, warnings)
+    assert dataset.kind == "synthetic"
+    assert "names no source" in warnings[0]
+
+
+def test_synthetic_rows_carry_the_checksum_of_their_csv(orchard: ModelConfig, tmp_path: Path) -> None:
+    """The same seed gives the same checksum, and the rows survive the way through CSV exactly."""
+    warnings: list[str] = []
+    dataset = load(orchard, "synthetic", tmp_path, warnings)
+    drawn = generate(orchard.synthetic)
+    content = drawn.to_csv(index=False, lineterminator="\n").encode()
+    assert dataset.sha256 == hashlib.sha256(content).hexdigest() == load(orchard, "synthetic", tmp_path).sha256
+    pd.testing.assert_frame_equal(dataset.frame, drawn, check_dtype=False)
+    assert "as asked for" in warnings[0]

@@ -1,0 +1,103 @@
+"""The gate lets a model through that keeps every limit, and tells everything that is wrong with one that does not."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from training.config import Gate
+from training.errors import GateError
+from training.gate import GateReport, check_gate
+
+METRICS = {"rmse": 41_000.0, "r2": 0.87, "mape": 15.5}
+LIMITS = Gate(rmse_max=42_000, r2_min=0.865, mape_max=16, single_row_p99_us_max=300, model_mib_max=64)
+MIB = 1 << 20
+
+
+def gate(limits: Gate = LIMITS, /, **changed: float) -> GateReport:
+    """Check a good model with some of its figures changed."""
+    values = {"parity_relative": 1e-13, "single_row_p99_us": 20.0, "model_bytes": 2 * MIB, **METRICS, **changed}
+    return check_gate(
+        limits,
+        {name: values[name] for name in METRICS},
+        values["parity_relative"],
+        values["single_row_p99_us"],
+        int(values["model_bytes"]),
+    )
+
+
+def test_good_model_passes_every_check() -> None:
+    """A model within all limits is let through, and the report says how it stands to each."""
+    report = gate()
+    report.require()
+    assert [check.name for check in report.checks] == [
+        "rmse_max",
+        "r2_min",
+        "mape_max",
+        "parity_relative_max",
+        "single_row_p99_us_max",
+        "model_mib_max",
+    ]
+    assert report.passed
+
+
+@pytest.mark.parametrize(
+    ("changed", "name"),
+    [
+        ({"rmse": 42_000.01}, "rmse_max"),
+        ({"r2": 0.8649}, "r2_min"),
+        ({"mape": 16.1}, "mape_max"),
+        ({"parity_relative": 1.1e-9}, "parity_relative_max"),
+        ({"single_row_p99_us": 301.0}, "single_row_p99_us_max"),
+        ({"model_bytes": 65 * MIB}, "model_mib_max"),
+    ],
+)
+def test_each_limit_stops_a_model(changed: dict[str, float], name: str) -> None:
+    """A model that misses one limit is refused, with this limit alone named."""
+    report = gate(**changed)
+    assert [check.name for check in report.checks if not check.passed] == [name]
+    with pytest.raises(GateError, match=rf"fails 1 of 6 checks[\s\S]*{name}: expected at (most|least)"):
+        report.require()
+
+
+def test_limits_are_inclusive() -> None:
+    """A model exactly on its limits passes."""
+    assert gate(
+        rmse=42_000, r2=0.865, mape=16, parity_relative=1e-9, single_row_p99_us=300, model_bytes=64 * MIB
+    ).passed
+
+
+def test_all_failures_are_told_at_once() -> None:
+    """The message lists every missed limit with value, unit and a remedy."""
+    with pytest.raises(GateError) as told:
+        gate(rmse=50_000, r2=0.5, single_row_p99_us=400).require()
+    message = str(told.value)
+    assert "fails 3 of 6" in message
+    assert "rmse_max: expected at most 42,000, got 50,000; " in message
+    assert "r2_min: expected at least 0.865, got 0.5; " in message
+    assert "single_row_p99_us_max: expected at most 300 µs, got 400 µs; run it on a quiet machine" in message
+
+
+def test_what_is_not_a_number_fails() -> None:
+    """An undefined metric never passes."""
+    assert not gate(r2=math.nan).passed
+
+
+def test_null_switches_a_limit_off() -> None:
+    """A limit of null is not checked; parity always is."""
+    off = Gate(rmse_max=None, r2_min=None, mape_max=None, single_row_p99_us_max=None, model_mib_max=None)
+    assert [check.name for check in gate(off, rmse=1e12).checks] == ["parity_relative_max"]
+
+
+def test_limit_on_an_unmeasured_metric_is_a_mistake() -> None:
+    """A gate cannot pass by leaving a metric out."""
+    with pytest.raises(KeyError, match="r2_min"):
+        check_gate(LIMITS, {"rmse": 1.0, "mape": 1.0}, 0.0, 1.0, 1)
+
+
+def test_report_is_a_table_for_people() -> None:
+    """Each check has its name, value, limit and verdict as text."""
+    rows = gate(mape=17).rows()
+    assert rows[0] == ("rmse_max", "41,000", "at most 42,000", "passed")
+    assert rows[2] == ("mape_max", "17 %", "at most 16 %", "FAILED")

@@ -1,0 +1,91 @@
+"""The latency table is complete and consistent, and measuring leaves the process as it was."""
+
+from __future__ import annotations
+
+import gc
+
+import numpy as np
+import pytest
+
+from tests.bundles import linear_model
+from training.latency import BATCH_SIZES, LatencyTable, measure_latency
+
+MODEL = linear_model(3).SerializeToString()
+ROWS = np.arange(12.0).reshape(4, 3)
+
+
+@pytest.fixture(scope="module")
+def table() -> LatencyTable:
+    """A small model measured for a moment."""
+    return measure_latency(MODEL, ROWS, budget_s=0.05)
+
+
+def test_table_has_every_batch_size(table: LatencyTable) -> None:
+    """Each batch size is measured, however few rows there are to measure with."""
+    assert tuple(batch.rows for batch in table.batches) == BATCH_SIZES
+
+
+def test_figures_are_consistent(table: LatencyTable) -> None:
+    """Times are positive, the p99 is no smaller than the median, and the cost per row is the median's share."""
+    for batch in table.batches:
+        assert 0 < batch.p50_us <= batch.p99_us
+        assert batch.us_per_row == pytest.approx(batch.p50_us / batch.rows)
+        assert batch.runs >= 5
+
+
+def test_single_row_is_found(table: LatencyTable) -> None:
+    """The gate's figure is that of the batch of one."""
+    assert table.single_row_p99_us == table.batches[0].p99_us
+
+
+def test_table_names_machine_and_versions(table: LatencyTable) -> None:
+    """Figures without their machine mean nothing."""
+    assert table.machine.cpu
+    assert table.machine.cores >= 1
+    assert table.versions.keys() == {"python", "numpy", "onnxruntime"}
+    assert LatencyTable.model_validate_json(table.model_dump_json()) == table
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_garbage_collection_is_left_as_it_was(enabled: bool) -> None:
+    """Collection is off only while measuring."""
+    try:
+        if not enabled:
+            gc.disable()
+        measure_latency(MODEL, ROWS, batch_sizes=[1], budget_s=0.001)
+        assert gc.isenabled() is enabled
+    finally:
+        gc.enable()
+
+
+def test_garbage_collection_is_restored_after_an_error() -> None:
+    """Rows that the model does not take leave nothing switched off."""
+    with pytest.raises(Exception, match="dimensions"):
+        measure_latency(MODEL, np.zeros((4, 2)), batch_sizes=[1], budget_s=0.001)
+    assert gc.isenabled()
+
+
+@pytest.mark.parametrize("rows", [np.empty((0, 3)), np.zeros(3)])
+def test_rows_are_needed(rows: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> None:
+    """Nothing can be measured without rows of the right shape."""
+    with pytest.raises(ValueError, match=r"expected rows of shape \(N, F\)"):
+        measure_latency(MODEL, rows)
+
+
+def test_a_single_row_must_be_measured() -> None:
+    """The gate needs the batch of one."""
+    with pytest.raises(ValueError, match=r"start with 1, got \[2, 4\]"):
+        measure_latency(MODEL, ROWS, batch_sizes=[2, 4])
+
+
+def test_machine_is_named_where_linux_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without /proc and without processor affinity Python's own knowledge has to do."""
+
+    def missing(*arguments: object, **options: object) -> str:
+        raise FileNotFoundError
+
+    monkeypatch.setattr("pathlib.Path.read_text", missing)
+    monkeypatch.delattr("os.sched_getaffinity", raising=False)
+    machine = measure_latency(MODEL, ROWS, batch_sizes=[1], budget_s=0.001).machine
+    assert machine.cpu
+    assert machine.cores >= 1

@@ -1,0 +1,237 @@
+"""A run goes the whole way or leaves nothing, and does not repeat what is stored already."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import bentoml
+import numpy as np
+import onnxruntime
+import pytest
+from sklearn.dummy import DummyRegressor
+from sklearn.pipeline import Pipeline
+
+from bundle.format import MODEL_FILE
+from bundle.store import load_bundle
+from tests.bundles import linear_model
+from tests.conftest import ORCHARD, bentoml_home
+from training import run
+from training.config import ModelConfig, load_config
+from training.data.errors import DataError
+from training.data.synthetic import generate
+from training.data.validation import validate
+from training.errors import GateError, SaveError, TrainingError
+from training.frames import to_frame, to_rows
+from training.parity import ParityError
+from training.progress import Progress, silence
+from training.run import TrainResult, check_examples, ensure, prepare, train
+from training.settings import TrainingSettings
+
+
+@pytest.fixture(scope="module")
+def config() -> ModelConfig:
+    """The tiny model's config."""
+    return load_config(ORCHARD)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> TrainingSettings:
+    """Folders of one test's own, a short measurement, no network."""
+    return TrainingSettings(
+        data_folder=tmp_path / "data", runs_folder=tmp_path / "runs", download=False, latency_budget_s=0.02
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(config: ModelConfig, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TrainResult]:
+    """A run on synthetic data, with the store that it used."""
+    folder = tmp_path_factory.mktemp("run")
+    settings = TrainingSettings(runs_folder=folder / "runs", download=False, latency_budget_s=0.02)
+    with bentoml_home(folder / "bentoml") as store:
+        return store, train(config, None, settings, silence())
+
+
+def with_gate(config: ModelConfig, **limits: float) -> ModelConfig:
+    """The config with other limits."""
+    return config.model_copy(update={"gate": config.gate.model_copy(update=limits)})
+
+
+def nothing_remains(settings: TrainingSettings) -> bool:
+    """Whether neither the store nor the folder of the reports holds anything of a run."""
+    return bentoml.models.list() == [] and not list(settings.runs_folder.glob("*/*"))
+
+
+def test_stored_bundle_answers_what_the_pipeline_answers(
+    config: ModelConfig, trained: tuple[Path, TrainResult]
+) -> None:
+    """Bundle and pipeline, both read from the store, agree on every row of the data."""
+    store, result = trained
+    with bentoml_home(store):
+        bundle = load_bundle(config.name)
+        pipeline = bentoml.sklearn.load_model(result.tags.pipeline)
+    assert bundle.tag == result.tags.bundle
+    rows = to_rows(validate(generate(config.synthetic), config), bundle.contract)
+    session = onnxruntime.InferenceSession(bundle.model_path)
+    np.testing.assert_allclose(
+        session.run(["prediction"], {"rows": rows})[0], pipeline.predict(to_frame(rows, bundle.contract)), rtol=1e-9
+    )
+
+
+def test_bundle_tells_what_the_run_found(config: ModelConfig, trained: tuple[Path, TrainResult]) -> None:
+    """Metrics, parity, examples, card and provenance of the bundle are those of the run."""
+    store, result = trained
+    with bentoml_home(store):
+        bundle = load_bundle(result.tags.bundle)
+    assert bundle.metrics == {**result.metrics, "train_rows": 600, "test_rows": 200}
+    assert bundle.parity["worst_relative"] == result.parity.worst_relative <= 1e-9
+    assert len(bundle.examples) == 32
+    assert {row["sort"] for row in bundle.examples} == {"BOSKOOP", "COX", "GLOSTER"}
+    assert bundle.manifest.provenance == result.provenance
+    assert (result.provenance.data, result.provenance.rows) == ("synthetic", 800)
+    assert "SYNTHETIC DATA" in bundle.card
+    assert bundle.contract == config.contract()
+
+
+def test_run_leaves_a_report(trained: tuple[Path, TrainResult]) -> None:
+    """Picture, metrics and card lie in a folder of the model's name and version."""
+    _, result = trained
+    assert result.report_folder.parts[-2:] == ("orchard", result.tags.version)
+    assert sorted(path.name for path in result.report_folder.iterdir()) == ["card.md", "metrics.json", "report.png"]
+    assert json.loads((result.report_folder / "metrics.json").read_bytes())["rmse"] == result.metrics["rmse"]
+    assert (result.report_folder / "report.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_two_runs_give_the_same_model(
+    config: ModelConfig, trained: tuple[Path, TrainResult], settings: TrainingSettings, model_store: Path
+) -> None:
+    """The same config, data and code give the same bytes, metrics and fingerprint, under another version."""
+    _, first = trained
+    second = train(config, None, settings, silence())
+    assert (second.bundle_folder / MODEL_FILE).read_bytes() == (first.bundle_folder / MODEL_FILE).read_bytes()
+    assert second.metrics == first.metrics
+    assert second.provenance.fingerprint == first.provenance.fingerprint
+    assert second.tags != first.tags
+
+
+def test_ensure_trains_once(config: ModelConfig, settings: TrainingSettings, model_store: Path) -> None:
+    """The second call returns the stored tag; another config is another model."""
+    tag = ensure(config, None, settings, silence())
+    assert ensure(config, None, settings, silence()) == tag
+    assert len(bentoml.models.list("orchard")) == 1
+    assert ensure(config.model_copy(update={"seed": 43}), None, settings, silence()) != tag
+
+
+def test_ensure_replaces_a_bundle_that_was_changed(
+    config: ModelConfig, settings: TrainingSettings, model_store: Path
+) -> None:
+    """A stored bundle that does not verify is said to be so, and the model is made anew."""
+    tag = ensure(config, None, settings, silence())
+    with (load_bundle(tag).path / "card.md").open("a") as card:
+        card.write("better than it is")
+    err = io.StringIO()
+    again = ensure(config, None, settings, Progress(io.StringIO(), err))
+    assert again != tag
+    assert "cannot be trusted" in err.getvalue()
+    assert load_bundle("orchard").tag == again
+
+
+def test_model_that_fails_its_gate_is_not_saved(
+    config: ModelConfig, settings: TrainingSettings, model_store: Path
+) -> None:
+    """The run ends with the failed limits and leaves nothing."""
+    with pytest.raises(GateError, match=r"rmse_max[\s\S]*r2_min"):
+        train(with_gate(config, rmse_max=0.001, r2_min=0.999), None, settings, silence())
+    assert nothing_remains(settings)
+
+
+def test_graph_that_strays_is_not_saved(
+    config: ModelConfig, settings: TrainingSettings, model_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A graph that answers something else than the pipeline ends the run."""
+    monkeypatch.setattr(run, "export_pipeline", lambda pipeline, contract: linear_model(len(contract.features)))
+    with pytest.raises(ParityError):
+        train(config, None, settings, silence())
+    assert nothing_remains(settings)
+
+
+def test_report_that_cannot_be_written_saves_nothing(
+    config: ModelConfig, settings: TrainingSettings, model_store: Path
+) -> None:
+    """Where a file stands in the way of the folder of reports, the error names it and the option."""
+    settings.runs_folder.write_text("in the way")
+    with pytest.raises(SaveError, match=r"runs[\s\S]*--runs-folder"):
+        train(config, None, settings, silence())
+    assert bentoml.models.list() == []
+
+
+def test_failed_saving_takes_the_report_with_it(
+    config: ModelConfig, settings: TrainingSettings, model_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A report without a model would only mislead."""
+
+    def refuse(*arguments: object) -> None:
+        raise SaveError("differs")
+
+    monkeypatch.setattr(run, "check_examples", refuse)
+    with pytest.raises(SaveError, match="differs"):
+        train(config, None, settings, silence())
+    assert nothing_remains(settings)
+
+
+def test_examples_are_compared_with_the_pipeline(trained: tuple[Path, TrainResult]) -> None:
+    """A pipeline that answers something else shows at the first look at the stored bundle."""
+    store, result = trained
+    other = Pipeline([("model", DummyRegressor(strategy="constant", constant=3.0))]).fit(np.zeros((2, 7)), [3.0, 3.0])
+    with bentoml_home(store):
+        bundle = load_bundle(result.tags.bundle)
+    with pytest.raises(SaveError, match=r"answers .* to its example \d+, the pipeline"):
+        check_examples(bundle, other, 1e-9)
+
+
+def test_given_file_is_real_data(config: ModelConfig, settings: TrainingSettings, tmp_path: Path) -> None:
+    """A file of one's own needs no permission for synthetic data, and gives no warning."""
+    path = tmp_path / "trees.csv"
+    generate(config.synthetic).to_csv(path, index=False)
+    err = io.StringIO()
+    strict = settings.model_copy(update={"allow_synthetic": False})
+    loaded = prepare(config, str(path), strict, Progress(io.StringIO(), err))
+    assert (loaded.dataset.kind, loaded.dataset.source) == ("real", "trees.csv")
+    assert err.getvalue() == ""
+
+
+def test_synthetic_data_is_announced(config: ModelConfig, settings: TrainingSettings) -> None:
+    """The announcement is a box on stderr."""
+    err = io.StringIO()
+    loaded = prepare(config, None, settings, Progress(io.StringIO(), err))
+    assert loaded.dataset.kind == "synthetic"
+    assert err.getvalue().startswith("!!!")
+    assert "SYNTHETIC DATA" in err.getvalue()
+
+
+def test_synthetic_data_can_be_forbidden(config: ModelConfig, settings: TrainingSettings) -> None:
+    """Without real data such a run ends with what it expected, what there is and what to do."""
+    strict = settings.model_copy(update={"allow_synthetic": False})
+    with pytest.raises(TrainingError, match=r"expected real data.*got synthetic, seed 3\. Give a file with --data"):
+        prepare(config, None, strict, silence())
+
+
+def test_missing_file_is_not_replaced_by_synthetic_data(config: ModelConfig, settings: TrainingSettings) -> None:
+    """Who names a file gets that file or an error."""
+    with pytest.raises(DataError, match="there is no file"):
+        prepare(config, "nowhere.csv", settings, silence())
+
+
+def test_training_code_knows_no_model() -> None:
+    """No source file of training has the name of a model that has a config."""
+    root = Path(run.__file__).parent
+    names = [path.stem for path in (root.parent / "configs").glob("*.yaml") if path.stem != "serving"]
+    assert names
+    found = [
+        (path.name, name)
+        for path in root.rglob("*.py")
+        for name in (*names, "orchard")
+        if name in path.read_text(encoding="utf-8").lower()
+    ]
+    assert found == []

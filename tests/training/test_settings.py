@@ -1,0 +1,81 @@
+"""Settings are documented, come in their order, and refuse what nobody reads."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from training.errors import TrainingError
+from training.settings import ENV_PREFIX, TrainingSettings, load_settings
+
+
+def test_every_setting_is_documented() -> None:
+    """Each field is followed by a docstring that says what it does."""
+    body = ast.parse(inspect.getsource(TrainingSettings)).body[0]
+    assert isinstance(body, ast.ClassDef)
+    documented = {
+        field.target.id
+        for field, after in zip(body.body, body.body[1:], strict=False)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(after, ast.Expr)
+        and isinstance(after.value, ast.Constant)
+        and isinstance(after.value.value, str)
+    }
+    assert documented == set(TrainingSettings.model_fields)
+
+
+def test_defaults_stay_in_the_working_copy() -> None:
+    """Without any setting a run writes to folders that git ignores, and may download."""
+    settings = load_settings()
+    assert (settings.data_folder, settings.runs_folder) == (Path("data"), Path("runs"))
+    assert settings.download
+    assert settings.allow_synthetic
+
+
+def test_environment_wins_over_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable changes a setting; an empty one counts as not set."""
+    monkeypatch.setenv(f"{ENV_PREFIX}DOWNLOAD", "false")
+    monkeypatch.setenv(f"{ENV_PREFIX}RUNS_FOLDER", "")
+    settings = load_settings()
+    assert not settings.download
+    assert settings.runs_folder == Path("runs")
+
+
+def test_command_line_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is given is taken; None stands for not given."""
+    monkeypatch.setenv(f"{ENV_PREFIX}DOWNLOAD", "false")
+    monkeypatch.setenv(f"{ENV_PREFIX}RUNS_FOLDER", "elsewhere")
+    settings = load_settings(download=True, runs_folder=None)
+    assert settings.download
+    assert settings.runs_folder == Path("elsewhere")
+
+
+def test_impossible_value_names_variable_and_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A value that is no boolean is an error that names the variable, the value and what to do."""
+    monkeypatch.setenv(f"{ENV_PREFIX}DOWNLOAD", "perhaps")
+    with pytest.raises(TrainingError, match=r"TABENTO_TRAINING_DOWNLOAD: got 'perhaps'[\s\S]*Correct"):
+        load_settings()
+
+
+def test_misspelt_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that no setting reads is an error that lists those there are."""
+    monkeypatch.setenv(f"{ENV_PREFIX}DOWNLAOD", "false")
+    with pytest.raises(TrainingError, match=r"TABENTO_TRAINING_DOWNLAOD\. There are .*TABENTO_TRAINING_DOWNLOAD"):
+        load_settings()
+
+
+def test_unknown_key_is_refused() -> None:
+    """Code that misspells a setting is told so."""
+    with pytest.raises(TrainingError, match="TABENTO_TRAINING_DWNLOAD"):
+        load_settings(dwnload=True)
+
+
+def test_settings_do_not_change() -> None:
+    """Settings are read once and stay as they are."""
+    with pytest.raises(ValidationError, match="frozen"):
+        load_settings().verbose = True  # type: ignore[misc]

@@ -1,0 +1,196 @@
+"""Download: a config's real data from its address into a cache, checked, and never changed afterwards.
+
+It stands at the beginning of the data's way. The cache is keyed by sha256: ``<sha256>.csv`` for a CSV file,
+``<sha256>.zip`` or ``.tgz`` for an archive with the unpacked file beside it. A file appears under its name only when it
+is complete and its checksum is right.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO
+from urllib.parse import urlsplit
+
+import httpx
+import tenacity
+from tenacity.wait import wait_base
+
+from bundle.manifest import sha256_of
+from training.config import Source
+from training.data.errors import DownloadError
+
+__all__ = ["DownloadError", "fetch", "fetch_unpinned"]
+
+ATTEMPTS = 3
+TIMEOUT = httpx.Timeout(10.0, connect=5.0)
+"""Seconds: 5 to connect, 10 for each read. A server that stays silent longer is tried again."""
+WAIT: wait_base = tenacity.wait_exponential_jitter(initial=1.0, max=8.0, jitter=1.0)
+"""Between attempts: 1, 2, 4, 8 seconds and up to one second of jitter, so that many clients don't return together."""
+LIMIT_BYTES = 1 << 30
+"""1 GiB; a tabular file beyond this is taken for a mistake in the address, and would not fit in memory either."""
+
+_CHUNK_BYTES = 1 << 20
+_TEMPORARY_STATUS = frozenset({408, 429, 500, 502, 503, 504})
+_TEMPORARY_ERRORS = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError, httpx.ProxyError)
+_ARCHIVE_SUFFIXES = {".zip": ".zip", ".tgz": ".tgz", ".gz": ".tgz"}
+_ARCHIVE_ERRORS = (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError, zlib.error, RuntimeError)
+"""What the archive readers raise on damaged, encrypted or truncated files."""
+
+
+class _TemporaryError(Exception):
+    """A failure that may be gone at the next attempt."""
+
+
+def fetch(
+    source: Source,
+    cache_folder: Path,
+    *,
+    wait: wait_base = WAIT,
+    timeout: httpx.Timeout = TIMEOUT,
+    limit_bytes: int = LIMIT_BYTES,
+) -> Path:
+    """Return the CSV file of a source, from the cache if it is there and its checksum is right, else downloaded.
+
+    Raises:
+        DownloadError: the server can't be reached or answers with an error after three attempts, the checksum is not
+            the one of the config, the file is too large, or an archive does not hold exactly one CSV file. Nothing of
+            a failed download stays in the cache.
+    """
+    cached = cache_folder / f"{source.sha256}{_suffix(source.url)}"
+    if not (cached.is_file() and sha256_of(cached) == source.sha256):
+        _download(source.url, cache_folder, source.sha256, wait, timeout, limit_bytes)
+    return _unpacked(cached, source.url, limit_bytes)
+
+
+def fetch_unpinned(
+    url: str,
+    cache_folder: Path,
+    *,
+    wait: wait_base = WAIT,
+    timeout: httpx.Timeout = TIMEOUT,
+    limit_bytes: int = LIMIT_BYTES,
+) -> Path:
+    """Download an address whose checksum nobody knows, every time anew, and return its CSV file in the cache.
+
+    Raises:
+        DownloadError: as ``fetch`` does, but for the checksum.
+    """
+    return _unpacked(_download(url, cache_folder, None, wait, timeout, limit_bytes), url, limit_bytes)
+
+
+def _suffix(url: str) -> str:
+    """Return under which suffix the file of an address lies in the cache."""
+    return _ARCHIVE_SUFFIXES.get(PurePosixPath(urlsplit(url).path).suffix.lower(), ".csv")
+
+
+def _download(
+    url: str, cache_folder: Path, sha256: str | None, wait: wait_base, timeout: httpx.Timeout, limit_bytes: int
+) -> Path:
+    """Download with retries, check, and move into place; return the file's path in the cache."""
+    retrying = tenacity.Retrying(
+        stop=tenacity.stop_after_attempt(ATTEMPTS),
+        wait=wait,
+        retry=tenacity.retry_if_exception_type((*_TEMPORARY_ERRORS, _TemporaryError)),
+        reraise=True,
+    )
+    remedy = "Check the address and the connection, or give a file with DATA=<path>."
+    try:
+        cache_folder.mkdir(parents=True, exist_ok=True)
+        with _temporary_file(cache_folder) as (file, temporary):
+            got = retrying(_stream, url, file, timeout, limit_bytes)
+            file.close()
+            if sha256 is not None and got != sha256:
+                raise DownloadError(
+                    f"{url} is not the file that the config names: expected sha256 {sha256}, got {got}. The file at the"
+                    " address was altered; find the original, or correct `source.sha256` after looking at the data."
+                )
+            return temporary.replace(cache_folder / f"{got}{_suffix(url)}")
+    except (*_TEMPORARY_ERRORS, _TemporaryError) as error:
+        reason = str(error) or type(error).__name__
+        raise DownloadError(f"could not download {url} in {ATTEMPTS} attempts; the last: {reason}. {remedy}") from error
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise DownloadError(f"could not download {url}: {error}. {remedy}") from error
+    except OSError as error:
+        raise DownloadError(f"could not write to the cache folder {cache_folder}: {error}.") from error
+
+
+def _stream(url: str, file: IO[bytes], timeout: httpx.Timeout, limit_bytes: int) -> str:
+    """Write the body of an address to a file, from its beginning, and return its sha256."""
+    file.seek(0)
+    file.truncate()
+    with httpx.stream("GET", url, timeout=timeout, follow_redirects=True) as response:
+        if response.status_code in _TEMPORARY_STATUS:
+            raise _TemporaryError(f"the server answered {response.status_code} {response.reason_phrase}")
+        response.raise_for_status()
+        return _copy(response.iter_bytes(_CHUNK_BYTES), file, url, limit_bytes)
+
+
+def _copy(chunks: Iterable[bytes], file: IO[bytes], name: str, limit_bytes: int) -> str:
+    """Write chunks to a file, refusing to go beyond the limit, and return their sha256."""
+    digest = hashlib.sha256()
+    size = 0
+    for chunk in chunks:
+        size += len(chunk)
+        if size > limit_bytes:
+            raise DownloadError(
+                f"{name} is too large: expected at most {limit_bytes:,} bytes. Give a smaller file with DATA=<path>."
+            )
+        digest.update(chunk)
+        file.write(chunk)
+    return digest.hexdigest()
+
+
+def _unpacked(raw: Path, url: str, limit_bytes: int) -> Path:
+    """Return the one CSV file of an archive, unpacked beside it; a file that is no archive is returned as it is.
+
+    Members are copied as streams under a name of our own, so no path inside an archive is ever used.
+    """
+    if raw.suffix == ".csv":
+        return raw
+    try:
+        with (
+            contextlib.closing(zipfile.ZipFile(raw) if raw.suffix == ".zip" else tarfile.open(raw, "r:gz")) as archive,
+            _temporary_file(raw.parent) as (file, temporary),
+        ):
+            with _open_only_csv(archive, url) as member:
+                _copy(iter(lambda: member.read(_CHUNK_BYTES), b""), file, f"the CSV file in {url}", limit_bytes)
+            file.close()
+            return temporary.replace(raw.with_suffix(".csv"))
+    except _ARCHIVE_ERRORS as error:
+        raise DownloadError(f"{url} cannot be unpacked: {error}. Give its CSV file with DATA=<path>.") from error
+
+
+def _open_only_csv(archive: zipfile.ZipFile | tarfile.TarFile, url: str) -> IO[bytes]:
+    """Open the one CSV file of an archive; hidden files, links and what macOS adds are not counted."""
+    if isinstance(archive, zipfile.ZipFile):
+        names = [info.filename for info in archive.infolist() if not info.is_dir()]
+    else:
+        names = [member.name for member in archive.getmembers() if member.isfile()]
+    found = [name for name in names if name.lower().endswith(".csv") and not PurePosixPath(name).name.startswith(".")]
+    if len(found) != 1:
+        raise DownloadError(
+            f"expected exactly one CSV file in {url}, got {', '.join(found[:5]) or 'none'}."
+            " Unpack it and give the right one with DATA=<path>."
+        )
+    opened = archive.open(found[0]) if isinstance(archive, zipfile.ZipFile) else archive.extractfile(found[0])
+    if opened is None:
+        raise DownloadError(f"{found[0]} in {url} is no regular file. Give a CSV file with DATA=<path>.")
+    return opened
+
+
+@contextlib.contextmanager
+def _temporary_file(folder: Path) -> Iterator[tuple[IO[bytes], Path]]:
+    """Open a file that is gone afterwards, unless it was moved to another name."""
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=".part-", delete=False) as file:
+        path = Path(file.name)
+        try:
+            yield file, path
+        finally:
+            path.unlink(missing_ok=True)

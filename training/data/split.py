@@ -1,0 +1,105 @@
+"""The split: a test part is set aside before anything is fitted, and is refused if chance has poisoned it.
+
+It takes what ``validation`` passed. Everything that is fitted afterwards sees the training part only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import fisher_exact
+from sklearn.model_selection import train_test_split
+
+from training.config import ModelConfig, Stratify
+from training.data.errors import SplitError
+
+__all__ = ["Parts", "SplitError", "split"]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The two parts of a data set; together they are all of its rows, with the index that these had."""
+
+    train: pd.DataFrame
+    test: pd.DataFrame
+
+
+def split(frame: pd.DataFrame, config: ModelConfig) -> Parts:
+    """Split a validated data set as ``config.split`` says: shuffled, seeded, stratified if asked for.
+
+    Raises:
+        SplitError: a stratum has fewer than two rows, a part has no room for all strata, or the missing values of a
+            column fall into the two parts more unevenly than chance explains.
+    """
+    strata = None
+    if config.split.stratify is not None:
+        strata = _strata(frame[config.split.stratify.column].to_numpy(dtype=np.float64), config.split.stratify)
+    try:
+        train, test = train_test_split(
+            frame, test_size=config.split.test_size, random_state=config.split.seed, stratify=strata
+        )
+    except ValueError as error:
+        raise SplitError(
+            f"{len(frame):,} rows cannot be split with test_size {config.split.test_size}: {error}"
+            " Change split.test_size, or merge edges of split.stratify in the config."
+        ) from error
+    _check_null_rates(train, test, config)
+    return Parts(train, test)
+
+
+def _strata(values: NDArray[np.float64], stratify: Stratify) -> NDArray[np.int64]:
+    """Return each row's bin, as ``pandas.cut`` between minus and plus infinity would; missing values are a bin too.
+
+    Raises:
+        SplitError: a bin has a single row, which can't be in both parts.
+    """
+    edges = np.asarray(stratify.edges, dtype=np.float64)
+    bins = np.searchsorted(edges, values, side="left").astype(np.int64)
+    bins[np.isnan(values)] = len(edges) + 1
+    for place, count in zip(*np.unique(bins, return_counts=True), strict=True):
+        if count < 2:
+            raise SplitError(
+                f"split.stratify: expected at least 2 rows in every bin of {stratify.column!r}, got {count} with"
+                f" {_bin_in_words(int(place), stratify)}. Merge it with a neighbour: change `edges` in the config."
+            )
+    return bins
+
+
+def _bin_in_words(place: int, stratify: Stratify) -> str:
+    edges = stratify.edges
+    if place > len(edges):
+        return "a missing value"
+    low = f"{edges[place - 1]:g} < " if place > 0 else ""
+    high = f" <= {edges[place]:g}" if place < len(edges) else ""
+    return f"{low}{stratify.column}{high}"
+
+
+def _check_null_rates(train: pd.DataFrame, test: pd.DataFrame, config: ModelConfig) -> None:
+    """Refuse a split whose parts differ in the share of missing values beyond chance.
+
+    Two-sided Fisher exact test (R. A. Fisher, 1922) per column on the counts missing and present, in training and test,
+    with the limit divided by the number of columns (Bonferroni). An unlucky seed can put every missing value into one
+    part; the imputation is then never fitted or never tested, and no metric shows it.
+    """
+    limit = config.split.null_rate_p_value / train.shape[1]
+    faults = []
+    for column in train.columns:
+        missing = [int(part[column].isna().sum()) for part in (train, test)]
+        present = [len(train) - missing[0], len(test) - missing[1]]
+        if not any(missing) or not any(present):
+            continue
+        p_value = float(fisher_exact([missing, present]).pvalue)
+        if p_value < limit:
+            faults.append(
+                f"  {column}: missing in {missing[0] / len(train):.3%} of {len(train):,} training rows and in"
+                f" {missing[1] / len(test):.3%} of {len(test):,} test rows (p = {p_value:.2g}, limit {limit:.2g})"
+            )
+    if faults:
+        raise SplitError(
+            "the split is poisoned: missing values fall unevenly into its two parts, beyond chance:\n"
+            + "\n".join(faults)
+            + "\nStratify by a column (split.stratify in the config), or take another split.seed."
+        )

@@ -1,0 +1,242 @@
+"""Validation: nothing is fitted on data that is not what the config says, and every fault is told at once.
+
+It takes what the loader read and hands clean, typed columns to the split. Cells are parsed first (a text file has no
+types), then two pandera schemas look at the table and at the values, both lazily.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pandera.pandas as pa
+from numpy.typing import NDArray
+from pandera.errors import SchemaErrorReason, SchemaErrors
+
+from bundle.contract import Feature
+from training.config import ModelConfig
+from training.data.errors import EXAMPLES_LIMIT, DataError, Example, Fault
+
+__all__ = ["DataError", "Example", "Fault", "validate"]
+
+ROWS_MIN = 50
+"""Fewer rows than this leave a test part on which no metric means anything."""
+
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+_INFINITY = re.compile(r"\s*[+-]?inf(inity)?\s*", re.IGNORECASE)
+_BOOLEANS = {"true": 1.0, "false": 0.0}
+_SHOWN_CHARACTERS = 40
+
+
+def validate(frame: pd.DataFrame, config: ModelConfig) -> pd.DataFrame:
+    """Check a data set against a config and return its features and target in their types.
+
+    Checked are missing and unknown columns, types, fractions in integers, missing values, infinities, ranges,
+    categories, duplicate rows (equal in every column, dropped ones included), labels, a constant target, and that there
+    are at least ``ROWS_MIN`` rows.
+
+    Args:
+        frame: Rows as read from a file, or typed. Cells of text are parsed; ``true``, ``false``, 0 and 1 are booleans.
+        config: What the data should be.
+
+    Returns:
+        Features in the contract's order, then the target; index 0 … N-1. Numbers, integers and booleans (0.0, 1.0) are
+        float64 with NaN where missing; categories are object with strings in the contract's case and None.
+
+    Raises:
+        DataError: ``faults`` lists everything found, with counts and the rows of the first examples.
+    """
+    label = Feature(
+        name=config.target.name, type="number", minimum=config.target.minimum, maximum=config.target.maximum
+    )
+    columns = [*config.features, label]
+    raw = frame.reset_index(drop=True)
+    repeated = [str(name) for name in raw.columns[raw.columns.duplicated()].unique()]
+    if repeated:
+        faults = [Fault(name, "one column of this name", 1, "there are several") for name in repeated]
+        raise DataError(_message(faults), faults)
+
+    present = [column for column in columns if column.name in raw.columns]
+    faults = _faults(_table_schema(columns, config), raw, raw, {})
+    parsed: dict[str, pd.Series[Any]] = {}
+    wrong: dict[str, set[int]] = {}
+    for column in present:
+        parsed[column.name], mask = _parsed(raw[column.name], column)
+        wrong[column.name] = set(np.flatnonzero(mask).tolist())
+        if mask.any():
+            expected = _type_in_words(column)
+            faults.append(_cell_fault(raw, column.name, expected, np.flatnonzero(mask)))
+    values = pd.DataFrame(parsed, index=raw.index)
+    schema = pa.DataFrameSchema({column.name: _column(column, column is label) for column in present})
+    faults += _faults(schema, values, raw, wrong)
+    if faults:
+        order = {column.name: place for place, column in enumerate(columns)}
+        faults.sort(key=lambda fault: -1 if fault.column is None else order.get(fault.column, len(order)))
+        raise DataError(_message(faults), faults)
+    return values[[column.name for column in columns]]
+
+
+def _table_schema(columns: list[Feature], config: ModelConfig) -> pa.DataFrameSchema:
+    """What the table as a whole must be: its columns, enough rows, no row twice."""
+    return pa.DataFrameSchema(
+        {
+            **{column.name: pa.Column(nullable=True) for column in columns},
+            **{name: pa.Column(nullable=True, required=False) for name in config.drop},
+        },
+        strict=True,
+        checks=[
+            pa.Check(lambda table: len(table) >= ROWS_MIN, error=f"at least {ROWS_MIN} rows"),
+            pa.Check(lambda table: ~table.duplicated(), error="no row twice, equal in every column", ignore_na=False),
+        ],
+    )
+
+
+def _column(column: Feature, is_label: bool) -> pa.Column:
+    """What the parsed values of one column must be."""
+    checks = []
+    if column.type == "category":
+        if column.unknown == "refuse":
+            known = column.categories or ()
+            checks.append(pa.Check(lambda values: values.isin(known), error=column.expected()))
+    else:
+        checks.append(pa.Check(lambda values: ~np.isinf(values), error="a finite number"))
+        if column.type == "boolean":
+            checks.append(_finite_check(lambda values: values.isin([0.0, 1.0]), column.expected()))
+        if column.type == "integer":
+            checks.append(_finite_check(lambda values: values == np.floor(values), "an integer, without a fraction"))
+        if column.type in ("number", "integer"):
+            between = _finite_check(lambda values: values.between(column.lower, column.upper), column.expected())
+            checks.append(between)
+    if is_label:
+        checks.append(pa.Check(lambda values: len(values) == 0 or values.nunique() > 1, error="labels that differ"))
+    elif column.nullable:
+        checks.append(pa.Check(lambda values: values.notna().any(), error="at least one value", ignore_na=False))
+    return pa.Column(None if column.type == "category" else float, nullable=column.nullable, checks=checks)
+
+
+def _finite_check(holds: Callable[[Any], Any], expected: str) -> pa.Check:
+    """Return a check that leaves infinities to the check of their own."""
+    return pa.Check(lambda values: holds(values) | np.isinf(values), error=expected)
+
+
+def _parsed(series: pd.Series[Any], column: Feature) -> tuple[pd.Series[Any], NDArray[np.bool_]]:
+    """Return a column's values in their type, and which cells are of another type (these come out as missing)."""
+    if column.type == "category":
+        missing = series.isna().to_numpy()
+        text = np.array([isinstance(value, str) for value in series], dtype=bool)
+        cells = [column.normalise(value) if is_text else None for value, is_text in zip(series, text, strict=True)]
+        return pd.Series(cells, index=series.index, dtype=object), ~text & ~missing
+    if pd.api.types.is_numeric_dtype(series.dtype) and not pd.api.types.is_bool_dtype(series.dtype):
+        numbers = series.to_numpy(dtype=np.float64, na_value=np.nan)
+        return pd.Series(numbers, index=series.index), np.zeros(len(series), dtype=bool)
+    missing = series.isna().to_numpy()
+    numbers = np.full(len(series), np.nan)
+    wrong = np.zeros(len(series), dtype=bool)
+    for place, (value, is_missing) in enumerate(zip(series, missing, strict=True)):
+        if not is_missing:
+            number = _number(value, booleans=column.type == "boolean")
+            wrong[place] = number is None
+            numbers[place] = math.nan if number is None else number
+    return pd.Series(numbers, index=series.index), wrong
+
+
+def _number(value: object, booleans: bool) -> float | None:
+    """Return the number that a cell holds, or None if it holds something else."""
+    if isinstance(value, bool | np.bool_):
+        return float(value) if booleans else None
+    if isinstance(value, str):
+        if booleans and value.strip().lower() in _BOOLEANS:
+            return _BOOLEANS[value.strip().lower()]
+        return float(value) if _NUMBER.fullmatch(value) or _INFINITY.fullmatch(value) else None
+    if isinstance(value, int | float | np.integer | np.floating):
+        try:
+            return float(value)
+        except OverflowError:
+            return math.inf if value > 0 else -math.inf
+    return None
+
+
+def _type_in_words(column: Feature) -> str:
+    if column.type == "boolean":
+        return column.expected()
+    return {"category": "text", "number": "a number", "integer": "an integer"}[column.type]
+
+
+def _faults(
+    schema: pa.DataFrameSchema, frame: pd.DataFrame, raw: pd.DataFrame, wrong: dict[str, set[int]]
+) -> list[Fault]:
+    """Validate lazily and translate pandera's findings; cells already known to be of a wrong type are left out."""
+    try:
+        schema.validate(frame, lazy=True)
+    except SchemaErrors as errors:
+        return [fault for error in errors.schema_errors for fault in _translated(error, raw, wrong)]
+    return []
+
+
+def _translated(error: Any, raw: pd.DataFrame, wrong: dict[str, set[int]]) -> Iterator[Fault]:
+    """Turn one finding of pandera into faults."""
+    reason = error.reason_code
+    if reason is SchemaErrorReason.COLUMN_NOT_IN_DATAFRAME:
+        yield Fault(_only(error.failure_cases), "a column of this name", 1, "there is none")
+        return
+    if reason is SchemaErrorReason.COLUMN_NOT_IN_SCHEMA:
+        expected = "a feature, the target or a column under `drop` in the config"
+        yield Fault(_only(error.failure_cases), expected, 1, "the config does not know this column")
+        return
+    whole_table = isinstance(error.schema, pa.DataFrameSchema)
+    column = None if whole_table else str(error.schema.name)
+    expected = "no missing value" if reason is SchemaErrorReason.SERIES_CONTAINS_NULLS else str(error.check.error)
+    rows = _failed_rows(error.failure_cases)
+    if rows is None and column is not None and len(wrong.get(column, ())) == len(raw):
+        return
+    if rows is None:
+        yield Fault(column, expected, 1, f"there are {len(raw):,}" if whole_table else "there are none")
+    elif column is None:
+        examples = tuple(Example(int(row) + 1, None) for row in rows[:EXAMPLES_LIMIT])
+        got = "1 row repeats" if len(rows) == 1 else f"{len(rows):,} rows repeat"
+        yield Fault(None, expected, len(rows), f"{got} an earlier one", examples)
+    else:
+        left = np.array([row for row in rows if row not in wrong.get(column, ())], dtype=np.int64)
+        if left.size:
+            yield _cell_fault(raw, column, expected, left)
+
+
+def _only(failure_cases: Any) -> str:
+    """Return the column that a finding about a schema names; pandera gives it bare or in a table of one row."""
+    return str(failure_cases["failure_case"].iloc[0] if isinstance(failure_cases, pd.DataFrame) else failure_cases)
+
+
+def _failed_rows(failure_cases: Any) -> NDArray[np.int64] | None:
+    """Return the positions of the rows that failed a check, ascending, or None where a check judged the whole."""
+    if not isinstance(failure_cases, pd.DataFrame) or failure_cases["index"].isna().all():
+        return None
+    return np.unique(failure_cases["index"].to_numpy(dtype=np.int64))
+
+
+def _cell_fault(raw: pd.DataFrame, column: str, expected: str, rows: NDArray[np.int64]) -> Fault:
+    """Return a fault of cells, with the first of them as they came."""
+    cells = raw[column]
+    examples = tuple(Example(int(row) + 1, _shown(cells.iloc[row])) for row in rows[:EXAMPLES_LIMIT])
+    return Fault(
+        column, expected, len(rows), f"{len(rows):,} {'value is' if len(rows) == 1 else 'values are'} not", examples
+    )
+
+
+def _shown(value: object) -> str:
+    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+        return "missing"
+    text = repr(value.item() if isinstance(value, np.generic) else value)
+    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
+
+
+def _message(faults: list[Fault]) -> str:
+    """Say all faults, one to a line, for a terminal."""
+    number = f"{len(faults)} fault{'' if len(faults) == 1 else 's'}"
+    lines = "\n".join(f"  {fault}" for fault in faults)
+    return (
+        f"the data has {number} (rows are counted from 1 below the header):\n{lines}\nCorrect the data or the config."
+    )

@@ -1,0 +1,125 @@
+"""Provenance: the fingerprint by which a trained model is found again, and the record of where it comes from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import subprocess
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import bundle
+import training
+from bundle.manifest import Provenance
+from training.config import ModelConfig
+from training.data.loader import Dataset
+
+LIBRARIES = (
+    "bentoml",
+    "numpy",
+    "onnx",
+    "onnxruntime",
+    "pandas",
+    "protobuf",
+    "scikit-learn",
+    "scipy",
+    "skl2onnx",
+)
+"""The libraries whose version can change the model or what is stored with it."""
+_GIT_TIMEOUT_S = 10
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of Python and of the libraries that make the model, by name."""
+    return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+
+
+def code_sha256(folders: Iterable[Path]) -> str:
+    """Return a checksum over the names and contents of all Python files in some packages, wherever they are installed.
+
+    Args:
+        folders: The folders of the packages.
+    """
+    digest = hashlib.sha256()
+    for folder in sorted(folders, key=lambda folder: folder.name):
+        for path in sorted(folder.rglob("*.py"), key=lambda path: path.relative_to(folder).as_posix()):
+            name = f"{folder.name}/{path.relative_to(folder).as_posix()}"
+            digest.update(f"{name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+def fingerprint(config: ModelConfig, dataset: Dataset) -> str:
+    """Return a checksum over all that decides a model: config, data, code, library versions, processor architecture.
+
+    Runs with the same fingerprint give the same model, so that the stored one need not be made again.
+    """
+    content = {
+        "config": config.model_dump(mode="json"),
+        "data": {"kind": dataset.kind, "sha256": dataset.sha256},
+        "code": code_sha256([_folder(training), _folder(bundle)]),
+        "versions": library_versions(),
+        # Rounding differs between the vector units of architectures.
+        "machine": platform.machine(),
+    }
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def git_commit(folder: Path) -> str | None:
+    """Return the commit checked out in a folder, with ``+`` behind it where files differ from it.
+
+    None where git is not installed, or where the folder is not the top of a checkout: an installed package may lie
+    inside somebody else's.
+    """
+    top = _git(folder, "rev-parse", "--show-toplevel")
+    if top is None or Path(top).resolve() != folder.resolve():
+        return None
+    commit = _git(folder, "rev-parse", "HEAD")
+    changes = _git(folder, "status", "--porcelain")
+    if commit is None or changes is None:
+        return None
+    return commit + ("+" if changes else "")
+
+
+def record(config_fingerprint: str, dataset: Dataset, pipeline_tag: str) -> Provenance:
+    """Return where a model comes from, for its bundle's manifest.
+
+    Args:
+        config_fingerprint: See ``fingerprint``.
+        dataset: What it was trained on.
+        pipeline_tag: The tag under which the fitted pipeline is stored.
+    """
+    return Provenance(
+        data=dataset.kind,
+        data_source=dataset.source,
+        data_sha256=dataset.sha256,
+        rows=len(dataset.frame),
+        fingerprint=config_fingerprint,
+        git_commit=git_commit(_folder(training).parent),
+        pipeline_tag=pipeline_tag,
+        trained_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        versions=library_versions(),
+    )
+
+
+def _folder(package: Any) -> Path:
+    return Path(package.__file__).parent
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """Return what a git command prints, or None where it fails, hangs or is not installed."""
+    try:
+        done = subprocess.run(  # noqa: S603 - a fixed command without a shell
+            ["git", "-C", str(folder), *arguments],  # noqa: S607 - git is where the user's PATH has it
+            capture_output=True,
+            text=True,
+            timeout=_GIT_TIMEOUT_S,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

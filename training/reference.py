@@ -1,0 +1,88 @@
+"""The reference: the training part's distribution, kept in the bundle so that drift can be seen against it later."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from bundle.contract import Feature
+from bundle.reference import UNKNOWN_VALUE, CategoryDistribution, NumberDistribution, Reference
+from training.config import ModelConfig
+
+_DECILES = np.arange(1, 10) / 10
+
+
+def build_reference(config: ModelConfig, train: pd.DataFrame, predictions: ArrayLike) -> Reference:
+    """Describe how features, target and predictions are distributed over the training part.
+
+    Args:
+        config: The model's config.
+        train: The training part, as ``training.data.validation.validate`` types it.
+        predictions: The fitted pipeline's answers to ``train``, shape (N,), in the target's unit.
+
+    Raises:
+        ValueError: predictions and rows differ in number, or a column has no value at all.
+    """
+    answers = np.asarray(predictions, dtype=np.float64)
+    if answers.shape != (len(train),):
+        raise ValueError(f"expected one prediction per training row, shape ({len(train)},), got {answers.shape}")
+    return Reference(
+        features={feature.name: _distribution(train[feature.name], feature) for feature in config.features},
+        prediction=number_distribution(answers, "the predictions"),
+        target=number_distribution(train[config.target.name].to_numpy(dtype=np.float64), config.target.name),
+    )
+
+
+def number_distribution(values: NDArray[np.float64], name: str) -> NumberDistribution:
+    """Describe numbers, shape (N,), NaN where missing; ``std`` is that of the population.
+
+    The edges are those deciles that are values of the data (no interpolation, so no bin is empty), each once, without
+    the greatest value: a constant column has one bin and no edge.
+
+    Raises:
+        ValueError: every value is missing.
+    """
+    there = np.sort(values[~np.isnan(values)])
+    if not there.size:
+        raise ValueError(f"{name}: expected at least one value in {values.size:,} training rows, all are missing")
+    edges = np.unique(np.quantile(there, _DECILES, method="inverted_cdf"))
+    edges = edges[edges < there[-1]]
+    counts = np.bincount(np.searchsorted(edges, there, side="left"), minlength=edges.size + 1)
+    p05, p50, p95 = np.quantile(there, (0.05, 0.5, 0.95))
+    return NumberDistribution(
+        count=there.size,
+        null_rate=1 - there.size / values.size,
+        mean=float(there.mean()),
+        std=float(there.std()),
+        minimum=float(there[0]),
+        maximum=float(there[-1]),
+        p05=float(p05),
+        p50=float(p50),
+        p95=float(p95),
+        edges=tuple(edges.tolist()),
+        shares=tuple((counts / there.size).tolist()),
+    )
+
+
+def _distribution(series: pd.Series[Any], feature: Feature) -> NumberDistribution | CategoryDistribution:
+    """Describe one feature; the shares of a category list every value of the contract, those never met with 0."""
+    if feature.type in ("number", "integer"):
+        return number_distribution(series.to_numpy(dtype=np.float64), feature.name)
+    there = series.dropna()
+    if there.empty:
+        raise ValueError(
+            f"{feature.name}: expected at least one value in {len(series):,} training rows, all are missing"
+        )
+    if feature.type == "boolean":
+        true = float(there.mean())
+        shares = {"false": 1 - true, "true": true}
+    else:
+        counts = there.value_counts()
+        shares = {value: int(counts.get(value, 0)) / len(there) for value in feature.categories or ()}
+        unknown = int((~there.isin(feature.categories or ())).sum())
+        if unknown:
+            shares[UNKNOWN_VALUE] = unknown / len(there)
+    return CategoryDistribution(count=len(there), null_rate=1 - len(there) / len(series), shares=shares)

@@ -1,0 +1,59 @@
+"""The settings of a run: what depends on the machine, not on the model. What depends on the model is in its config.
+
+Order: command line > environment (``TABENTO_TRAINING_…``) > default. The serving side has ``TABENTO_…`` without
+``TRAINING`` and refuses what it does not know, so that a misspelt setting is never silently lost; so does this one.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from training.errors import TrainingError
+
+ENV_PREFIX = "TABENTO_TRAINING_"
+
+
+class TrainingSettings(BaseSettings):
+    """Where a run keeps its files and how it gets its data."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, env_ignore_empty=True, extra="forbid", frozen=True)
+
+    data_folder: Path = Path("data")
+    """Where downloaded data is kept between runs."""
+    runs_folder: Path = Path("runs")
+    """Where each run leaves its report: ``<name>/<version>/`` with report.png, metrics.json and card.md."""
+    download: bool = True
+    """Whether the real data may be downloaded when no data is given; if not, the run uses synthetic data at once."""
+    allow_synthetic: bool = True
+    """Whether a run may use synthetic data at all; if not, it stops where the real data cannot be had."""
+    latency_budget_s: Annotated[float, Field(gt=0, le=600)] = 3.0
+    """How many seconds the measurement of latency takes; longer gives steadier figures."""
+    verbose: bool = False
+    """Whether an error that is told in words shows its traceback as well."""
+
+
+def load_settings(**given: Any) -> TrainingSettings:
+    """Read the settings; what the command line gave wins over the environment, None stands for not given.
+
+    Raises:
+        TrainingError: a value is impossible, or a key or ``TABENTO_TRAINING_…`` variable is unknown; faults are named.
+    """
+    known = [ENV_PREFIX + name.upper() for name in TrainingSettings.model_fields]
+    unknown = sorted(name for name in os.environ if name.startswith(ENV_PREFIX) and name not in known)
+    if unknown:
+        raise TrainingError(f"unknown in the environment: {', '.join(unknown)}. There are {', '.join(known)}.")
+    try:
+        return TrainingSettings(**{key: value for key, value in given.items() if value is not None})
+    except ValidationError as error:
+        lines = [
+            f"  {ENV_PREFIX}{'.'.join(map(str, fault['loc'])).upper()}: got {fault['input']!r}: {fault['msg']}"
+            for fault in error.errors(include_url=False)
+        ]
+        raise TrainingError(
+            "the settings are not valid:\n" + "\n".join(lines) + "\nCorrect the environment or the command line."
+        ) from error
