@@ -9,12 +9,9 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from bundle.format import INPUT_NAME, PREDICTION_NAME
+from runners.errors import RunnerError
 
 Rows = NDArray[np.float64]
-
-
-class RunnerError(Exception):
-    """The model cannot be loaded, or failed on rows."""
 
 
 class OnnxSession:

@@ -9,7 +9,8 @@ from typing import Any
 from bundle.contract import RESERVED_NAME
 from bundle.store import Bundle
 from runners.runner import DirectRunner, Runner
-from runners.session import OnnxSession, RunnerError
+from runners.errors import RunnerError
+from runners.session import OnnxSession
 from serving.decode import Decoder
 from serving.encode import Encoder
 from serving.errors import Detail, InternalError, InvalidError

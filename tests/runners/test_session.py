@@ -8,7 +8,8 @@ import numpy as np
 import onnx
 import pytest
 
-from runners.session import OnnxSession, RunnerError
+from runners.errors import RunnerError
+from runners.session import OnnxSession
 from tests.bundles import linear_model
 
 

@@ -1,0 +1,118 @@
+"""A served model as a process of its own, for measuring it from outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+READY_DEADLINE_S = 120.0
+STOP_DEADLINE_S = 30.0
+
+
+class BenchmarkError(Exception):
+    """What was to be measured did not run."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running server."""
+
+    address: str
+    pid: int
+    """The process that was started; BentoML's workers are its children."""
+    ready_s: float
+    """Seconds from the start of the process to the first 200 of readyz."""
+
+
+def free_port() -> int:
+    """Return a port of the loopback interface that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def get(url: str, body: bytes | None = None) -> bytes | None:
+    """Return what a GET, or with a body a POST, answers; None where nobody answers with success."""
+    request = urllib.request.Request(url, body, {"content-type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=60) as response:
+            content: bytes = response.read()
+            return content
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return None
+
+
+def post(url: str, content: Any) -> Any:
+    """Return the decoded answer to a JSON body.
+
+    Raises:
+        BenchmarkError: it was not answered with success.
+    """
+    answer = get(url, json.dumps(content).encode())
+    if answer is None:
+        raise BenchmarkError(f"{url} did not answer with success")
+    return json.loads(answer)
+
+
+def run(*command: str, **environment: str) -> str:
+    """Run a command in the checkout and return what it printed.
+
+    Raises:
+        BenchmarkError: it failed; with all that it printed.
+    """
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, **environment})
+    if done.returncode:
+        raise BenchmarkError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+    return done.stdout.strip()
+
+
+@contextmanager
+def served(
+    python: Path | str, what: str, *arguments: str, cwd: Path = ROOT, environment: Mapping[str, str] | None = None
+) -> Iterator[Served]:
+    """Run ``bentoml serve`` on a free port of the loopback interface, and end it by its id.
+
+    Args:
+        python: the interpreter whose environment serves.
+        what: a Bento's tag, or an import string such as ``service:Tabento``.
+        arguments: more of the command line.
+        cwd: the folder in which it runs.
+        environment: variables to add.
+    """
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    command = [str(python), "-m", "bentoml", "serve", what, *arguments, "--host", "127.0.0.1", "--port", str(port)]
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        command,
+        cwd=cwd,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, **(environment or {})},
+    )
+    try:
+        while get(f"{address}/readyz") is None:
+            if process.poll() is not None or time.perf_counter() - started > READY_DEADLINE_S:
+                raise BenchmarkError(f"{' '.join(command)} did not get ready")
+            time.sleep(0.01)
+        yield Served(address, process.pid, time.perf_counter() - started)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
