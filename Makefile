@@ -83,8 +83,8 @@ format: $(VENV)/.dev ## rewrite the code in the house style
 bento: $(VENV)/.training ## build a Bento that holds the latest bundle of MODEL
 	@tag=$$($(BIN)/python -m bundle $(MODEL)); $(BIN)/bentoml build --arg model=$$tag
 
-image: bento ## build an OCI image of the latest Bento with the engine of this machine
-	@$(BIN)/python -m deploy.image
+image: bento ## build an OCI image of the latest Bento [ENGINE=buildah] [BASE=debootstrap] [PROVE=1]
+	@$(BIN)/python -m deploy.image $(if $(ENGINE),--engine $(ENGINE)) $(if $(BASE),--base $(BASE)) $(if $(PROVE),--prove)
 
 bench: $(VENV)/.training ## measure start-up, memory and size of what is served
 	@$(BIN)/python -m benchmarks.footprint --model $(MODEL)

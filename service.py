@@ -30,9 +30,11 @@ class Arguments(BaseModel, extra="forbid"):
 SETTINGS = load_settings(Path(__file__).parent)
 MODEL = bentoml.use_arguments(Arguments).model or SETTINGS.model
 STORED = get_stored(MODEL)
+# A distro that BentoML does not know keeps compilers and git, which no package here needs, out of the image.
+IMAGE = bentoml.images.Image(base_image="python:3.11-slim", distro="as-it-is", python_version="3.11")
 
 
-@bentoml.service(name="tabento", service_class=TabentoService, **lean_config(SETTINGS))
+@bentoml.service(name="tabento", image=IMAGE, service_class=TabentoService, **lean_config(SETTINGS))
 class Tabento:
     """Answers ``POST /predict`` for one model.
 

@@ -54,9 +54,8 @@ def _measure(model: str, starts: int) -> dict[str, object]:
         _say("installing requirements/serving.txt into an environment of its own ...")
         run(sys.executable, "-m", "uv", "venv", "--quiet", "--python", sys.executable, str(environment))
         run(
-            *(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--require-hashes"),
-            *("-r", "requirements/serving.txt"),
-            VIRTUAL_ENV=str(environment),
+            *(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", str(environment)),
+            *("--require-hashes", "-r", "requirements/serving.txt"),
         )
         size = _size_mib(environment)
         runs = []

@@ -8,8 +8,8 @@ from typing import Any
 
 from bundle.contract import RESERVED_NAME
 from bundle.store import Bundle
-from runners.runner import DirectRunner, Runner
 from runners.errors import RunnerError
+from runners.runner import DirectRunner, Runner
 from runners.session import OnnxSession
 from serving.decode import Decoder
 from serving.encode import Encoder

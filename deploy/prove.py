@@ -1,0 +1,234 @@
+"""The proof of an image: it is started, gets ready, answers as the bundle answers here, and ends when it is told to.
+
+The rows are the bundle's own examples, so any Bento can be proved; the expected answers come from the same bundle,
+loaded in this process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bentoml
+import psutil
+
+from bundle.errors import BundleError
+from bundle.store import Bundle, load_bundle
+from deploy.command import ask
+from deploy.engine import ENTRYPOINT, SERVICE_PORT, Engine
+from deploy.errors import ImageError
+from serving.model import ServedModel
+from serving.settings import ServingSettings
+
+READY_DEADLINE_S = 120.0
+STOP_DEADLINE_S = 30.0
+
+RELATIVE_TOLERANCE = 1e-9
+"""What the image may differ from this host: the same graph, but perhaps another processor."""
+
+FORBIDDEN = ("sklearn", "pandas", "onnx", "skl2onnx", "training")
+"""What an image that serves must not be able to import."""
+
+_LOOK_INSIDE = (
+    "import importlib.util, json, os, sys; sys.path.insert(0, 'src');"
+    " print(json.dumps([os.getuid(), [name for name in sys.argv[1:] if importlib.util.find_spec(name)]]))"
+)
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What was seen."""
+
+    user: int
+    """The user id that the service runs as."""
+    ready_s: float
+    """Seconds from the start of the container to the first 200 of ``/readyz``."""
+    rows: int
+    """How many predictions agreed with this host's."""
+    stop_s: float
+    """Seconds from SIGTERM to the end."""
+
+    def __str__(self) -> str:
+        return (
+            f"runs as user {self.user} without {', '.join(FORBIDDEN)}; ready after {self.ready_s:.1f} s;"
+            f" {self.rows} predictions as here; ended {self.stop_s:.1f} s after SIGTERM"
+        )
+
+
+def check_inside(report: str) -> int:
+    """Return the user id from what a container says about itself.
+
+    Raises:
+        ImageError: it runs as root, or can import what only training needs.
+    """
+    user, importable = json.loads(report.splitlines()[-1])
+    if user == 0:
+        raise ImageError("the image runs as root; expected a user of its own. Was its Dockerfile's USER changed?")
+    if importable:
+        raise ImageError(
+            f"the image can import {', '.join(importable)}; expected none of {', '.join(FORBIDDEN)}."
+            " Look into `include` of bentofile.yaml and requirements/serving.txt."
+        )
+    return int(user)
+
+
+def check_answers(expected: list[float], answer: dict[str, Any]) -> None:
+    """Compare an answer's predictions with the expected ones.
+
+    Raises:
+        ImageError: their number or one of them differs.
+    """
+    got = answer.get("predictions")
+    if not isinstance(got, list) or len(got) != len(expected):
+        raise ImageError(f"expected {len(expected)} predictions from the image, got {json.dumps(answer)[:500]}.")
+    for row, (here, there) in enumerate(zip(expected, got, strict=True)):
+        if not math.isclose(here, there, rel_tol=RELATIVE_TOLERANCE):
+            raise ImageError(
+                f"example {row}: expected {here!r} as the bundle answers here, got {there!r} from the image."
+                " Build Bento and image anew: `make image`."
+            )
+
+
+def find_server(process: psutil.Process) -> psutil.Process:
+    """Return the process that a stop signal has to reach.
+
+    An engine's client hands signals on. ``buildah run`` does not: it kills what it started and leaves workers behind.
+    So below it, the first process that is not buildah's own is meant.
+    """
+    if "buildah" not in process.name():
+        return process
+    inside = [child for child in process.children(recursive=True) if "buildah" not in " ".join(child.cmdline()[:1])]
+    return inside[0] if inside else process
+
+
+def wait_for(condition: Callable[[], bool], deadline_s: float, fault: Callable[[], str]) -> float:
+    """Return after how many seconds a condition came true.
+
+    Raises:
+        ImageError: it did not within ``deadline_s`` seconds; the text is the fault's.
+    """
+    start, pause = time.monotonic(), threading.Event()
+    while not condition():
+        if time.monotonic() - start > deadline_s:
+            raise ImageError(f"{fault()} (waited {deadline_s:g} s)")
+        pause.wait(0.05)
+    return time.monotonic() - start
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _is_ready(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/readyz", timeout=5) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False
+
+
+def _post(address: str, body: bytes) -> dict[str, Any]:
+    request = urllib.request.Request(f"{address}/predict", body, {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:
+            answer: dict[str, Any] = json.loads(response.read())
+    except urllib.error.HTTPError as error:
+        raise ImageError(f"expected predictions, got status {error.code}: {error.read().decode()[:500]}") from error
+    except (OSError, ValueError) as error:
+        raise ImageError(f"expected predictions, got {error!r}. The container's log says more.") from error
+    return answer
+
+
+@contextmanager
+def _container(engine: Engine, image: str, port: int) -> Iterator[tuple[list[str], list[str]]]:
+    """Yield the command that looks inside an image and the one that serves it at a port, and clean up behind them."""
+    look = ["-c", _LOOK_INSIDE, *FORBIDDEN]
+    if engine.name == "buildah":
+        container = ask([engine.name, "from", "--pull-never", image])
+        # Chroot isolation shares this machine's network, so the service has to keep to the loopback interface itself.
+        run = [engine.name, "run", "--isolation", "chroot", container, "--"]
+        try:
+            yield [*run, "python", *look], [*run, ENTRYPOINT, "serve", "--host", "127.0.0.1", "--port", str(port)]
+        finally:
+            ask([engine.name, "rm", container])
+        return
+    name = f"tabento-proof-{os.getpid()}"
+    run = [engine.name, "run", "--rm"]
+    try:
+        yield (
+            [*run, "--entrypoint", "python", image, *look],
+            [*run, "--name", name, "-p", f"127.0.0.1:{port}:{SERVICE_PORT}", image],
+        )
+    finally:
+        subprocess.run([engine.name, "rm", "--force", name], capture_output=True, check=False)
+
+
+def _load(bento: bentoml.Bento) -> Bundle:
+    tags = [str(model.tag) for model in bento.info.all_models]
+    if len(tags) != 1:
+        raise ImageError(f"expected one bundle in {bento.tag}, got {tags}. Build it with `make bento`.")
+    try:
+        return load_bundle(tags[0])
+    except BundleError as error:
+        raise ImageError(str(error)) from error
+
+
+def prove(engine: Engine, image: str, bento: bentoml.Bento) -> Proof:
+    """Start an image and compare it with what the Bento's bundle answers in this process.
+
+    Raises:
+        ImageError: it does not start, get ready, answer the same or end; or it runs as root or holds what it must not.
+    """
+    bundle = _load(bento)
+    body = json.dumps({"instances": bundle.examples}).encode()
+    expected = asyncio.run(ServedModel(bundle, ServingSettings()).predict(body))["predictions"]
+    port = _free_port()
+    address = f"http://127.0.0.1:{port}"
+    with _container(engine, image, port) as (look, serve), tempfile.NamedTemporaryFile(suffix=".log") as log:
+
+        def last_words(fault: str) -> str:
+            return f"{fault}. The end of its log:\n{Path(log.name).read_text(errors='replace')[-2000:]}"
+
+        user = check_inside(ask(look))
+        process = subprocess.Popen(serve, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        family: list[psutil.Process] = []
+        try:
+            ready_s = wait_for(
+                lambda: process.poll() is not None or _is_ready(address),
+                READY_DEADLINE_S,
+                lambda: last_words("the container did not get ready"),
+            )
+            if process.poll() is not None:
+                raise ImageError(
+                    last_words(f"the container ended with status {process.returncode} before it was ready")
+                )
+            family = psutil.Process(process.pid).children(recursive=True)
+            check_answers(expected, _post(address, body))
+            find_server(psutil.Process(process.pid)).send_signal(signal.SIGTERM)
+            stop_s = wait_for(
+                lambda: process.poll() is not None and not any(member.is_running() for member in family),
+                STOP_DEADLINE_S,
+                lambda: last_words("the container did not end after SIGTERM"),
+            )
+        finally:
+            for member in [*(member for member in family if member.is_running()), process]:
+                member.kill()
+            process.wait()
+    return Proof(user, ready_s, len(expected), stop_s)

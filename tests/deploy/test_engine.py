@@ -1,0 +1,82 @@
+"""Choosing among the engines of a machine."""
+
+from __future__ import annotations
+
+import pytest
+
+from deploy.engine import REPLACES_BASE, Engine, choose_engine
+from deploy.errors import ImageError
+from tests.deploy.conftest import Programs
+
+
+def test_docker_comes_first(programs: Programs) -> None:
+    """Where all engines work, Docker is taken and the others are not asked."""
+    for name in ("docker", "podman", "buildah"):
+        programs.add(name, "echo 27.0.1")
+    assert choose_engine() == Engine("docker", "docker works")
+    assert programs.calls() == ["docker info --format {{.ServerVersion}}"]
+
+
+@pytest.mark.parametrize("answer", ["echo 'Cannot connect to the daemon' >&2; exit 1", "echo"])
+def test_a_client_without_a_daemon_is_no_engine(programs: Programs, answer: str) -> None:
+    """The next one is taken, and the reason says what was wrong with the first."""
+    programs.add("docker", answer)
+    programs.add("buildah", "echo overlay")
+    engine = choose_engine()
+    assert engine.name == "buildah"
+    assert "docker is installed but" in engine.reason
+    assert "podman is not installed; buildah works" in engine.reason
+
+
+def test_no_engine_says_what_to_install(programs: Programs) -> None:
+    """The error lists each engine's fault and a remedy."""
+    programs.add("docker", "echo 'no daemon' >&2; exit 1")
+    with pytest.raises(ImageError) as caught:
+        choose_engine()
+    message = str(caught.value)
+    assert "status 1: no daemon" in message
+    assert "buildah is not installed" in message
+    assert "apt-get install podman" in message
+
+
+def test_the_wanted_engine_is_the_only_one_asked(programs: Programs) -> None:
+    """--engine is no preference: another engine is never taken instead."""
+    programs.add("docker", "echo 27.0.1")
+    programs.add("podman", "exit 1")
+    with pytest.raises(ImageError, match="podman is installed but does not work"):
+        choose_engine("podman")
+    assert choose_engine("docker").reason == "it was asked for"
+
+
+def test_an_engine_that_cannot_do_it_is_refused(programs: Programs) -> None:
+    """Docker cannot put a Bento on another base, so it is not even asked."""
+    programs.add("docker", "echo 27.0.1")
+    with pytest.raises(ImageError, match="expected podman or buildah, got 'docker'"):
+        choose_engine("docker", REPLACES_BASE)
+    assert programs.calls() == []
+
+
+def test_sizes_are_asked_in_each_engines_way(programs: Programs) -> None:
+    """Docker counts bytes, buildah writes a unit; an unknown image is an error."""
+    programs.add("docker", '[ "$5" = there ] && echo 477300000 || exit 1')
+    programs.add("buildah", "echo '477 MB'")
+    docker = Engine("docker", "")
+    assert docker.size("there") == "477 MB"
+    assert Engine("buildah", "").size("there") == "477 MB"
+    with pytest.raises(ImageError, match="image inspect"):
+        docker.size("elsewhere")
+
+
+def test_an_image_is_there_or_not(programs: Programs) -> None:
+    """The engine's own store is asked, by status."""
+    programs.add("buildah", '[ "$4" = there ]')
+    engine = Engine("buildah", "")
+    assert engine.holds("there")
+    assert not engine.holds("elsewhere")
+
+
+def test_the_line_that_runs_an_image() -> None:
+    """Docker and podman publish a port; buildah needs the entry point said."""
+    assert Engine("podman", "").run_line("tabento:x") == "podman run --rm -p 3000:3000 tabento:x"
+    line = Engine("buildah", "").run_line("tabento:x")
+    assert "$(buildah from --pull-never tabento:x) -- /home/bentoml/bento/env/docker/entrypoint.sh serve" in line
