@@ -51,9 +51,9 @@ class Tabento:
     @bentoml.api(route="/predict")  # type: ignore[untyped-decorator]
     async def predict(self, body: dict[str, Any], /) -> dict[str, Any]:
         """Predict one object of features, or all rows of ``{"instances": [...]}``."""
-        return await self.model.predict(json.dumps(body).encode())
+        return self.model.predict(json.dumps(body).encode())
 
     @bentoml.api(route="/predict/batch")  # type: ignore[untyped-decorator]
     async def predict_batch(self, body: dict[str, Any], /) -> dict[str, Any]:
         """Predict all rows of ``{"instances": [...]}``."""
-        return await self.model.predict(json.dumps(body).encode(), batch_only=True)
+        return self.model.predict(json.dumps(body).encode(), batch_only=True)

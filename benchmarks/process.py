@@ -10,7 +10,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,8 +80,34 @@ def run(*command: str, **environment: str) -> str:
 
 
 @contextmanager
+def on_core(core: int | None) -> Iterator[None]:
+    """Start processes within this block on one core; they and their children stay there. None: anywhere.
+
+    Raises:
+        BenchmarkError: this process may not use the core.
+    """
+    if core is None:
+        yield
+        return
+    allowed = os.sched_getaffinity(0)
+    if core not in allowed:
+        raise BenchmarkError(f"expected a core that this process may use, one of {sorted(allowed)}, got {core}")
+    # A child inherits the cores of the thread that starts it; that spares a wrapper and code between fork and exec.
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+@contextmanager
 def served(
-    python: Path | str, what: str, *arguments: str, cwd: Path = ROOT, environment: Mapping[str, str] | None = None
+    python: Path | str,
+    what: str,
+    *arguments: str,
+    cwd: Path = ROOT,
+    environment: Mapping[str, str] | None = None,
+    core: int | None = None,
 ) -> Iterator[Served]:
     """Run ``bentoml serve`` on a free port of the loopback interface, and end it by its id.
 
@@ -91,24 +117,55 @@ def served(
         arguments: more of the command line.
         cwd: the folder in which it runs.
         environment: variables to add.
+        core: the core that the server and its workers stay on; None leaves it to the system.
+
+    Raises:
+        BenchmarkError: it did not get ready.
     """
     port = free_port()
-    address = f"http://127.0.0.1:{port}"
     command = [str(python), "-m", "bentoml", "serve", what, *arguments, "--host", "127.0.0.1", "--port", str(port)]
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        command,
-        cwd=cwd,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, **(environment or {})},
-    )
+    with started(command, f"http://127.0.0.1:{port}", cwd=cwd, environment=environment, core=core) as server:
+        yield server
+
+
+@contextmanager
+def started(
+    command: Sequence[str],
+    address: str,
+    *,
+    ready_path: str = "/readyz",
+    cwd: Path = ROOT,
+    environment: Mapping[str, str] | None = None,
+    core: int | None = None,
+) -> Iterator[Served]:
+    """Run any server until it is ready, and end it by its id.
+
+    Args:
+        command: what starts it; it listens where ``address`` says.
+        address: ``http://127.0.0.1:port``.
+        ready_path: what answers a GET with success once the server is ready.
+        cwd: the folder in which it runs.
+        environment: variables to add.
+        core: the core that the server and its children stay on; None leaves it to the system.
+
+    Raises:
+        BenchmarkError: it did not get ready.
+    """
+    clock = time.perf_counter()
+    with on_core(core):
+        process = subprocess.Popen(
+            command,
+            cwd=cwd,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, **(environment or {})},
+        )
     try:
-        while get(f"{address}/readyz") is None:
-            if process.poll() is not None or time.perf_counter() - started > READY_DEADLINE_S:
+        while get(f"{address}{ready_path}") is None:
+            if process.poll() is not None or time.perf_counter() - clock > READY_DEADLINE_S:
                 raise BenchmarkError(f"{' '.join(command)} did not get ready")
             time.sleep(0.01)
-        yield Served(address, process.pid, time.perf_counter() - started)
+        yield Served(address, process.pid, time.perf_counter() - clock)
     finally:
         process.send_signal(signal.SIGTERM)
         try:

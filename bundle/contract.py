@@ -146,6 +146,8 @@ class Contract(Strict):
     """The columns of a row, in the order in which they travel."""
     output: Output
     """The answer."""
+    p99_ms: Annotated[float, Field(gt=0)] = 10.0
+    """The latency promise: 99% of answers leave within this many milliseconds."""
 
     @model_validator(mode="after")
     def _names_are_distinct(self) -> Self:

@@ -6,7 +6,6 @@ loaded in this process.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import math
 import os
@@ -198,7 +197,7 @@ def prove(engine: Engine, image: str, bento: bentoml.Bento) -> Proof:
     """
     bundle = _load(bento)
     body = json.dumps({"instances": bundle.examples}).encode()
-    expected = asyncio.run(ServedModel(bundle, ServingSettings()).predict(body))["predictions"]
+    expected = (ServedModel(bundle, ServingSettings()).predict(body))["predictions"]
     port = _free_port()
     address = f"http://127.0.0.1:{port}"
     with _container(engine, image, port) as (look, serve), tempfile.NamedTemporaryFile(suffix=".log") as log:

@@ -1,50 +1,95 @@
-"""What the HTTP layer knows of a runner, and the simplest one."""
+"""The runner: a session, what is known of its costs, the micro-batcher and the admission in front of it."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import dataclass
+from time import perf_counter
 
 import numpy as np
 
+from runners.admission import Admission
+from runners.batcher import Limits, MicroBatcher, Model
+from runners.clock import Loop, Offload
+from runners.costs import BatchCosts
+from runners.policy import Coalesce, Policy
 from runners.session import OnnxSession
 
-WARM_UP_ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000)
-"""One warm-up a batch bucket: ONNX Runtime allocates and picks its code path by batch size."""
+WARM_UP_ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+"""One warm-up a batch bucket: ONNX Runtime allocates, and picks its code path, by batch size."""
+WARM_UP_ROUNDS = 5
+"""How often each is run: the first calls are not yet those that will be."""
+WARM_UP_S = 2.0
+"""A model so dear that warming up takes longer skips its largest batches."""
 
 
-class Runner(Protocol):
-    """Takes rows, answers predictions."""
+@dataclass(frozen=True)
+class RunnerOptions:
+    """What can be set about a runner."""
 
-    async def predict(self, data: bytes, count: int) -> list[float]:
-        """Return one prediction a row.
-
-        Args:
-            data: float64 in native byte order, ``count`` times F values.
-            count: the number of rows, at least 1.
-
-        Raises:
-            RunnerError: inference failed.
-        """
-        ...
-
-    def warm_up(self, examples: bytes, count: int) -> None:
-        """Run every batch bucket once on valid rows, before the service says that it is ready."""
-        ...
+    slo_s: float
+    """The promise: 99% of answers within so many seconds."""
+    max_queue_rows: int = 20_000
+    """How many rows may wait."""
+    max_batch_rows: int = 1024
+    """How many rows one batch may have."""
+    slice_rows: int = 64
+    """How many rows of one request go into one batch."""
+    inline_s: float = 0.001
+    """Up to which predicted time a batch runs on the loop itself."""
+    batch_share: float = 0.1
+    """The share of the SLO that one batch may take, predicted."""
 
 
-class DirectRunner:
-    """Runs each request's rows at once, on the event loop: no queue, no batches."""
+class Runner:
+    """Answers rows on one event loop.
 
-    def __init__(self, session: OnnxSession) -> None:
-        self._session = session
-        self._features = session.features
+    Args:
+        model: the loaded graph, or what stands in for it.
+        loop: the loop on which requests are read.
+        offload: runs dear batches in a thread.
+        options: what can be set.
+        costs: what is known of batch times, from ``warm_up``.
+        policy: when batches are dispatched; by default the one that ships.
+    """
 
-    async def predict(self, data: bytes, count: int) -> list[float]:
-        """See ``Runner``."""
-        return self._session.run(np.frombuffer(data, np.float64).reshape(count, self._features))
+    def __init__(
+        self,
+        model: Model,
+        loop: Loop,
+        offload: Offload,
+        options: RunnerOptions,
+        costs: BatchCosts,
+        policy: Policy | None = None,
+    ) -> None:
+        self.options = options
+        limits = Limits(options.max_queue_rows, options.slice_rows, options.inline_s)
+        policy = policy or Coalesce(options.slo_s * options.batch_share, options.max_batch_rows)
+        self.batcher = MicroBatcher(model, loop, policy, costs, limits, offload)
+        self.admission = Admission(
+            loop, options.slo_s, self.batcher.row_s, self.batcher.backlog_s, self.batcher.inline_total_s
+        )
 
-    def warm_up(self, examples: bytes, count: int) -> None:
-        """See ``Runner``."""
-        rows = np.frombuffer(examples, np.float64).reshape(count, self._features)
-        for bucket in WARM_UP_ROWS:
-            self._session.run(np.resize(rows, (bucket, self._features)))
+
+def warm_up(session: OnnxSession, examples: bytes, options: RunnerOptions) -> BatchCosts:
+    """Run each batch bucket on valid rows, and return what that took.
+
+    Args:
+        session: the loaded graph.
+        examples: float64 in native byte order, at least one row.
+        options: the largest batch, and the promise.
+
+    Raises:
+        RunnerError: the graph fails on the examples.
+    """
+    costs = BatchCosts(max(options.max_batch_rows, *WARM_UP_ROWS))
+    rows = np.frombuffer(examples, np.float64).reshape(-1, session.features)
+    began = perf_counter()
+    for size in WARM_UP_ROWS:
+        batch = np.resize(rows, (size, session.features))
+        for _ in range(WARM_UP_ROUNDS):
+            started = perf_counter()
+            session.run(batch)
+            costs.observe(size, perf_counter() - started)
+        if perf_counter() - began > WARM_UP_S:
+            break
+    return costs

@@ -46,6 +46,7 @@ class OnnxSession:
             )
         self._outputs = [PREDICTION_NAME]
         self.features = features
+        self.row_bytes = 8 * features
 
     def run(self, rows: Rows) -> list[float]:
         """Return one prediction a row.
@@ -66,3 +67,15 @@ class OnnxSession:
             )
         values: list[float] = prediction.tolist()
         return values
+
+    def run_bytes(self, data: bytes, count: int) -> list[float]:
+        """Return one prediction a row.
+
+        Args:
+            data: float64 in native byte order, ``count`` times F values.
+            count: N, the number of rows, at least 1.
+
+        Raises:
+            RunnerError: ONNX Runtime failed, or answered another number of rows than it was given.
+        """
+        return self.run(np.frombuffer(data, np.float64).reshape(count, self.features))

@@ -6,37 +6,34 @@ is one of BentoML's; all else is 404.
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import logging
-import time
 from collections.abc import Awaitable, Callable
+from time import perf_counter
 
 import msgspec
 
+from runners.clock import RunningLoop, ThreadOffload
+from runners.runner import Runner
+from serving.access_log import AccessLog
 from serving.errors import (
     ClientGoneError,
     InternalError,
     InvalidError,
     MethodError,
     NoRouteError,
+    OverloadedError,
     ServingError,
     UnavailableError,
 )
+from serving.head import Head
 from serving.health import Component, overall, report
-from serving.http import (
-    CLOSE_HEADER,
-    JSON_HEADER,
-    App,
-    Receive,
-    Scope,
-    Send,
-    answer,
-    check_media_type,
-    header,
-    read_body,
-)
-from serving.metrics import CONTENT_TYPE, Metrics
+from serving.http import CLOSE_HEADER, JSON_HEADER, App, Receive, Scope, Send, answer
+from serving.metrics import CONTENT_TYPE, SYNC_S, Metrics
 from serving.model import ServedModel
 from serving.openapi import build_openapi, docs_page
+from serving.predict import Predictions, Refusal, stopping
 from serving.request_ids import HEADER as REQUEST_ID_HEADER
 from serving.request_ids import RequestIds
 from serving.settings import ServingSettings
@@ -45,8 +42,12 @@ logger = logging.getLogger("tabento.serving")
 
 BENTOML_PATHS = ("/schema.json", "/static_content/")
 """What of BentoML's own application stays reachable: the schema that its clients read, and the pages' assets."""
+PREDICT_PATHS = {"/predict": False, "/api/v1/predict": False, "/predict/batch": True}
+"""Where predictions are answered, and whether only many rows are taken there."""
+CLIENT_GONE_STATUS = 499
+"""How a request is counted whose client left before the answer; no such answer is sent."""
 
-Handler = Callable[[Scope, Receive, Send, bytes], Awaitable[int]]
+Page = Callable[[Scope, Send, bytes], Awaitable[int]]
 
 
 class Application:
@@ -60,104 +61,177 @@ class Application:
     def __init__(self, inner: App, settings: ServingSettings) -> None:
         self._inner = inner
         self._settings = settings
-        self._ids = RequestIds()
         self._model: ServedModel | None = None
+        self._predictions: Predictions | None = None
+        self._draining = False
+        self._drained: list[Callable[[], object]] = []
         self._openapi = b""
+        self._log = AccessLog() if settings.access_log else None
+        self._offload: ThreadOffload | None = None
+        self._syncing: asyncio.TimerHandle | None = None
+        self._refusal = Refusal()
+        self.ids = RequestIds()
+        self.runner: Runner | None = None
+        """What answers rows, once a model is served."""
         self.metrics = Metrics()
-        self._latency = self.metrics.latency
-        self._routes: dict[str, tuple[str, Handler]] = {
-            "/predict": ("POST", self._predict),
-            "/predict/batch": ("POST", self._predict_batch),
-            "/api/v1/predict": ("POST", self._predict),
-            "/livez": ("GET", self._livez),
-            "/healthz": ("GET", self._livez),
-            "/readyz": ("GET", self._readyz),
-            "/health": ("GET", self._health),
-            "/model": ("GET", self._model_page),
-            "/metrics": ("GET", self._metrics_page),
-            "/docs.json": ("GET", self._openapi_page),
-            "/docs": ("GET", self._docs_page),
-            "/": ("GET", self._docs_page),
+        self._pages: dict[str, Page] = {
+            "/livez": self._livez,
+            "/healthz": self._livez,
+            "/readyz": self._readyz,
+            "/health": self._health,
+            "/model": self._model_page,
+            "/metrics": self._metrics_page,
+            "/docs.json": self._openapi_page,
+            "/docs": self._docs_page,
+            "/": self._docs_page,
         }
 
     def serve(self, model: ServedModel) -> None:
-        """Start answering with a model that is loaded and warmed up."""
+        """Start answering with a model that is loaded and warmed up; called on the running event loop."""
+        loop = asyncio.get_running_loop()
         self._openapi = msgspec.json.encode(build_openapi(model.bundle, self._settings))
-        provenance = model.bundle.manifest.provenance
-        self.metrics.model_info.labels(model.bundle.name, model.bundle.version, provenance.data).set(1)
+        self._offload = ThreadOffload(loop)
+        runner = model.start(RunningLoop(loop), self._offload)
+        self.metrics.attach(runner.batcher.stats, lambda: (runner.batcher.queued_rows, runner.admission.request_s))
+        self.metrics.describe_model(model.bundle.name, model.bundle.version, model.bundle.manifest.provenance.data)
+        self._predictions = Predictions(model, runner, self._settings, self.metrics, loop)
+        self.runner = runner
         self._model = model
+        self._sync_metrics(loop)
+        # What was made so far lives as long as the process: no collection has to look at it again.
+        gc.collect()
+        gc.freeze()
+
+    def _sync_metrics(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.metrics.sync()
+        self._syncing = loop.call_later(SYNC_S, self._sync_metrics, loop)
+
+    def admit(self, length: int) -> bool | None:
+        """Tell whether a prediction whose body has about ``length`` bytes is let in; None where that is not the question.
+
+        Asked at most once a request: by the doorman, or by ``Predictions`` where the doorman did not judge.
+        """
+        if self._predictions is None or self._draining:
+            return None
+        return self._predictions.admit(length)
+
+    def refusal(self, path: bytes, given_id: bytes | None, server_headers: list[tuple[bytes, bytes]]) -> bytes:
+        """Return the whole answer to a request that was not let in, and count it."""
+        request_id = self.ids.of(given_id)
+        self._count(path.decode(), OverloadedError.status)
+        if self._log is not None:
+            self._log.write("POST", path.decode(), OverloadedError.status, 0.0, request_id)
+        return self._refusal.answer(request_id, server_headers)
+
+    def drain(self, done: Callable[[], object]) -> None:
+        """Refuse new predictions, let readyz go down, and call ``done`` once all that was let in is answered."""
+        self._draining = True
+        self._drained.append(done)
+        self._tell_drained()
+
+    def _tell_drained(self) -> None:
+        if self.metrics.in_flight:
+            return
+        waiting, self._drained = self._drained, []
+        for done in waiting:
+            if self.runner is None:
+                done()
+            else:
+                self.runner.batcher.drain(done)
 
     def stop(self) -> None:
-        """Stop answering; readyz goes down."""
+        """Stop answering for good."""
+        self._draining = True
         self._model = None
+        self._predictions = None
+        if self._syncing is not None:
+            self._syncing.cancel()
+        if self._offload is not None:
+            self._offload.close()
+        self.metrics.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection's request; see the ASGI specification, version 3."""
         if scope["type"] != "http":
             await self._inner(scope, receive, send)
+            if scope["type"] == "lifespan":
+                self.stop()
             return
+        started = perf_counter()
         path: str = scope["path"]
-        route = self._routes.get(path)
-        if route is None and len(path) > 1 and path.endswith("/"):
-            path = path.rstrip("/")
-            route = self._routes.get(path)
-        if route is None and path.startswith(BENTOML_PATHS):
+        if len(path) > 1 and path[-1] == "/":
+            path = path.rstrip("/") or "/"
+        if path.startswith(BENTOML_PATHS):
             await self._inner(scope, receive, send)
             return
-        request_id = self._ids.of(header(scope["headers"], REQUEST_ID_HEADER))
+        head = Head(scope["headers"])
+        request_id = self.ids.of(head.request_id)
+        route = path
         try:
-            if route is None:
-                raise NoRouteError(f"There is nothing at {path}; GET /docs shows what there is.")
-            method, handler = route
-            if scope["method"] != method and not (method == "GET" and scope["method"] == "HEAD"):
-                allowed = "GET, HEAD" if method == "GET" else method
-                error = MethodError(f"{path} takes {allowed}, got {scope['method']}.")
-                error.headers = ((b"allow", allowed.encode()),)
-                raise error
-            status = await handler(scope, receive, send, request_id)
+            if path in PREDICT_PATHS and scope["method"] == "POST":
+                if self._predictions is None or self._draining:
+                    raise self._unavailable()
+                status = await self._predictions.answer(scope, receive, send, head, request_id, PREDICT_PATHS[path])
+            else:
+                status = await self._other(path, scope, send, request_id)
         except ClientGoneError:
-            status = 499
+            status = CLIENT_GONE_STATUS
         except ServingError as error:
             status = await self._refuse(error, receive, send, request_id)
+            if isinstance(error, NoRouteError):
+                route = "unknown"
         except Exception:
             logger.exception("request %s failed", request_id.decode())
             failure = InternalError(
                 f"The service failed on this request. Its log has the reason under {request_id.decode()}."
             )
             status = await self._refuse(failure, receive, send, request_id)
-        self.metrics.requests.labels(path if route is not None else "unknown", str(status)).inc()
+        self._count(route, status)
+        if self._draining:
+            self._tell_drained()
+        if self._log is not None:
+            self._log.write(scope["method"], path, status, perf_counter() - started, request_id)
+
+    def _count(self, route: str, status: int) -> None:
+        answered = self.metrics.answered
+        key = (route, status)
+        answered[key] = answered.get(key, 0) + 1
+
+    async def _other(self, path: str, scope: Scope, send: Send, request_id: bytes) -> int:
+        page = self._pages.get(path)
+        if page is None and path not in PREDICT_PATHS:
+            raise NoRouteError(f"There is nothing at {path}; GET /docs shows what there is.")
+        if page is None or scope["method"] not in ("GET", "HEAD"):
+            allowed = "POST" if page is None else "GET, HEAD"
+            error = MethodError(f"{path} takes {allowed}, got {scope['method']}.")
+            error.headers = ((b"allow", allowed.encode()),)
+            raise error
+        return await page(scope, send, request_id)
 
     async def _refuse(self, error: ServingError, receive: Receive, send: Send, request_id: bytes) -> int:
         if isinstance(error, InvalidError):
-            known = set() if self._model is None else set(self._model.bundle.contract.feature_names)
-            for field in {detail.field for detail in error.details}:
-                self.metrics.invalid.labels(field if field in known else "other").inc()
+            self._count_invalid(error)
         unread = receive if CLOSE_HEADER in error.headers else None
         headers = (JSON_HEADER, (REQUEST_ID_HEADER, request_id), *error.headers)
         await answer(send, error.status, error.body(request_id.decode()), headers, unread=unread)
         return error.status
 
+    def _count_invalid(self, error: InvalidError) -> None:
+        """Count which fields are refused; what the contract does not know counts as ``other``, so that labels are few."""
+        known = set() if self._model is None else set(self._model.bundle.contract.feature_names)
+        for field in {detail.field for detail in error.details}:
+            name = field if field in known else "other"
+            self.metrics.invalid_fields[name] = self.metrics.invalid_fields.get(name, 0) + 1
+
+    def _unavailable(self) -> UnavailableError:
+        if self._draining:
+            return stopping()
+        return UnavailableError("The model is not loaded yet. Try again shortly.")
+
     def _ready_model(self) -> ServedModel:
-        if self._model is None:
-            raise UnavailableError("The model is not loaded yet, or the service is stopping. Try again shortly.")
+        if self._model is None or self._draining:
+            raise self._unavailable()
         return self._model
-
-    async def _predict(
-        self, scope: Scope, receive: Receive, send: Send, request_id: bytes, *, batch_only: bool = False
-    ) -> int:
-        started = time.perf_counter()
-        model = self._ready_model()
-        headers = scope["headers"]
-        check_media_type(headers)
-        with self.metrics.in_flight.track_inprogress():
-            body = await read_body(headers, receive, self._settings.max_body_bytes, self._settings.body_timeout_s)
-            content = await model.answer(body, request_id, batch_only=batch_only)
-            await answer(send, 200, content, (JSON_HEADER, (REQUEST_ID_HEADER, request_id)))
-        self._latency.observe(time.perf_counter() - started)
-        return 200
-
-    async def _predict_batch(self, scope: Scope, receive: Receive, send: Send, request_id: bytes) -> int:
-        return await self._predict(scope, receive, send, request_id, batch_only=True)
 
     async def _page(
         self, scope: Scope, send: Send, request_id: bytes, status: int, body: bytes, kind: bytes = JSON_HEADER[1]
@@ -166,31 +240,34 @@ class Application:
         await answer(send, status, body, headers, head=scope["method"] == "HEAD")
         return status
 
-    async def _livez(self, scope: Scope, receive: Receive, send: Send, request_id: bytes) -> int:
+    async def _livez(self, scope: Scope, send: Send, request_id: bytes) -> int:
         return await self._page(scope, send, request_id, 200, b'{"status":"alive"}')
 
-    async def _readyz(self, scope: Scope, receive: Receive, send: Send, request_id: bytes) -> int:
+    async def _readyz(self, scope: Scope, send: Send, request_id: bytes) -> int:
         self._ready_model()
         return await self._page(scope, send, request_id, 200, b'{"status":"ready"}')
 
-    async def _health(self, scope: Scope, receive: Receive, send: Send, request_id: bytes) -> int:
+    async def _health(self, scope: Scope, send: Send, request_id: bytes) -> int:
         model = self._model
         message = f"{model.bundle.tag} is loaded and warm" if model else "no model is loaded"
-        components = [Component("model", model is not None, critical=True, message=message)]
+        components = [
+            Component("model", model is not None, critical=True, message=message),
+            Component("intake", not self._draining, critical=True, message="stopping" if self._draining else "open"),
+        ]
         status = 503 if overall(components) == "unhealthy" else 200
         return await self._page(scope, send, request_id, status, msgspec.json.encode(report(components)))
 
-    async def _model_page(self, scope: Scope, receive: Receive, send: Send, request_id: bytes) -> int:
+    async def _model_page(self, scope: Scope, send: Send, request_id: bytes) -> int:
         body = msgspec.json.encode(self._ready_model().description())
         return await self._page(scope, send, request_id, 200, body)
 
-    async def _metrics_page(self, scope: Scope, receive: Receive, send: Send, request_id: bytes) -> int:
+    async def _metrics_page(self, scope: Scope, send: Send, request_id: bytes) -> int:
         return await self._page(scope, send, request_id, 200, self.metrics.exposition(), CONTENT_TYPE)
 
-    async def _openapi_page(self, scope: Scope, receive: Receive, send: Send, request_id: bytes) -> int:
+    async def _openapi_page(self, scope: Scope, send: Send, request_id: bytes) -> int:
         self._ready_model()
         return await self._page(scope, send, request_id, 200, self._openapi)
 
-    async def _docs_page(self, scope: Scope, receive: Receive, send: Send, request_id: bytes) -> int:
+    async def _docs_page(self, scope: Scope, send: Send, request_id: bytes) -> int:
         title = self._ready_model().bundle.contract.title
         return await self._page(scope, send, request_id, 200, docs_page(title), b"text/html; charset=utf-8")

@@ -9,13 +9,19 @@ changes it. Checked against BentoML 1.4.39.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from _bentoml_sdk import Service
 from bentoml import Bento, Tag
+from bentoml._internal.configuration.containers import BentoMLContainer
+from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
+from starlette.middleware.cors import CORSMiddleware
 
 from bundle.errors import BundleNotFoundError
 from serving.application import Application
+from serving.doorman import install
+from serving.drain import drain_on_sigterm
 from serving.http import App
 from serving.settings import ServingSettings
 
@@ -34,7 +40,7 @@ def lean_config(settings: ServingSettings) -> dict[str, Any]:
         "workers": settings.workers,
         "metrics": {"enabled": False},
         "logging": {"access": {"enabled": False}},
-        "tracing": {"sample_rate": 0.0, "excluded_urls": ".*"},
+        "tracing": {"sample_rate": settings.tracing_sample_rate, "excluded_urls": ".*"},
         "traffic": {"timeout": 10},
     }
 
@@ -48,16 +54,42 @@ class TabentoService(Service[Any]):
 
     def to_asgi(self, is_main: bool = True) -> App:
         """Return the application that answers this service's port."""
-        self.application = Application(super().to_asgi(is_main=is_main), self.inner.settings)
-        return self.application
+        settings: ServingSettings = self.inner.settings
+        self.application = Application(super().to_asgi(is_main=is_main), settings)
+        if settings.doorman:
+            install(self.application)
+        return with_options(self.application, settings)
 
     def __call__(self) -> Any:
-        """Make the service's instance, then start answering with its model."""
+        """Make the service's instance, then, on a server's event loop, start answering with its model."""
         instance = super().__call__()
         application: Application | None = getattr(self, "application", None)
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return instance
         if application is not None:
             application.serve(instance.model)
+            drain_on_sigterm(application, loop, self.inner.settings.drain_s)
         return instance
+
+
+def with_options(application: Application, settings: ServingSettings) -> App:
+    """Put what is switched on, and off by default, around the application: CORS and tracing."""
+    app: App = application
+    if settings.cors_origins:
+        app = CORSMiddleware(
+            app,
+            allow_origins=list(settings.cors_origins),
+            allow_methods=("GET", "POST"),
+            allow_headers=("content-type", "x-api-key", "x-request-id", "x-deadline-ms"),
+            expose_headers=("x-request-id", "retry-after"),
+            allow_credentials=False,
+            max_age=3600,
+        )
+    if settings.tracing_sample_rate:
+        app = OpenTelemetryMiddleware(app, tracer_provider=BentoMLContainer.tracer_provider.get())
+    return app
 
 
 def packed_tag(bento: Bento | None, wanted: str) -> str:

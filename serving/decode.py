@@ -24,6 +24,7 @@ from serving.rows import Rows
 
 _BATCH_KEY = b'"instances"'
 _BATCH_KEY_WITHIN_BYTES = 64
+_QUOTE = b'"'
 
 
 def _field_type(feature: Feature) -> Any:
@@ -81,8 +82,10 @@ class Decoder:
             if feature.type == "category"
         ]
         self._integers = [index for index, feature in enumerate(contract.features) if feature.type == "integer"]
-        # Without optional or nullable fields every row has the same number of quotation marks.
-        self._holes = any(feature.nullable for feature in contract.features)
+        # Every row has the same number of quotation marks, unless a field may be left out or a category be null.
+        self._holes = any(
+            not feature.required or (feature.nullable and feature.type == "category") for feature in contract.features
+        )
         self._quotes_per_row = 2 * len(keys) + 2 * len(self._categories)
 
     def decode(self, body: bytes) -> Rows:
@@ -99,44 +102,46 @@ class Decoder:
         """Return the rows of a body that is plainly right, or None for the careful way to judge."""
         single = _BATCH_KEY not in body[:_BATCH_KEY_WITHIN_BYTES]
         try:
-            rows = [self._decode_row(body)] if single else self._decode_batch(body).instances
+            rows = (self._decode_row(body),) if single else self._decode_batch(body).instances
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
-        quotes = 0 if single else 2
+        quotes = body.count(_QUOTE) - (0 if single else 2)
+        if not self._holes and quotes != len(rows) * self._quotes_per_row:
+            return None
         packed = []
         for row in rows:
-            values: Any = self._astuple(row)
+            values = list(self._astuple(row))
             if self._holes:
-                values, row_quotes = self._fill(values)
-                quotes += row_quotes
-            else:
-                quotes += self._quotes_per_row
-            if self._categories:
-                values = list(values)
-                for index, codes in self._categories:
-                    value = values[index]
-                    if value is nan:
-                        continue
-                    code = codes.get(value)
-                    if code is None:
-                        return None
-                    values[index] = code
-            for index in self._integers:
-                if values[index] is not nan and not values[index].is_integer():
+                quotes -= self._fill(values)
+            for index, codes in self._categories:
+                value = values[index]
+                if value is nan or value is None:
+                    continue
+                code = codes.get(value)
+                if code is None:
                     return None
-            packed.append(self._pack(*values))
-        if body.count(b'"') != quotes:
+                values[index] = code
+            for index in self._integers:
+                value = values[index]
+                if value is not nan and value is not None and not value.is_integer():
+                    return None
+            try:
+                packed.append(self._pack(*values))
+            except struct.error:  # a number that is null
+                packed.append(self._pack(*(nan if value is None else value for value in values)))
+        if self._holes and quotes:
             return None
-        return Rows(b"".join(packed), len(packed), single)
+        return Rows(packed[0] if single else b"".join(packed), len(packed), single)
 
-    def _fill(self, values: tuple[Any, ...]) -> tuple[list[Any], int]:
-        """Put NaN where a value is missing; return the row's quotation marks as well."""
-        filled: list[Any] = []
+    def _fill(self, values: list[Any]) -> int:
+        """Put NaN where a value is missing; return the row's quotation marks."""
         quotes = 0
-        for value in values:
+        for index, value in enumerate(values):
             if value is msgspec.UNSET:
-                filled.append(nan)
-                continue
-            quotes += 4 if isinstance(value, str) else 2
-            filled.append(nan if value is None else value)
-        return filled, quotes
+                values[index] = nan
+            elif value is None:
+                values[index] = nan
+                quotes += 2
+            else:
+                quotes += 4 if isinstance(value, str) else 2
+        return quotes

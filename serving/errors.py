@@ -117,5 +117,18 @@ class UnavailableError(ServingError):
         super().__init__(message, headers=((b"retry-after", str(retry_after_s).encode()),))
 
 
+class OverloadedError(UnavailableError):
+    """More is asked for than can be answered within the promise; refused at once rather than answered late."""
+
+    code = "overloaded"
+
+
+class DeadlineError(ServingError):
+    """The caller's own deadline passed before its rows were run."""
+
+    status = 504
+    code = "deadline_exceeded"
+
+
 class ClientGoneError(Exception):
     """The client closed the connection before it was answered; nobody is left to tell."""

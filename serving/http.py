@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from serving.errors import ClientGoneError, MediaTypeError, SlowBodyError, TooLargeError
+from serving.errors import ClientGoneError, SlowBodyError, TooLargeError
+from serving.head import JSON, Head
+from serving.uvicorn_state import arrived
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -15,39 +17,11 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = tuple[tuple[bytes, bytes], ...]
 
-JSON = b"application/json"
 JSON_HEADER = (b"content-type", JSON)
 CLOSE_HEADER = (b"connection", b"close")
 
 _DRAIN_BYTES = 16 * 1024 * 1024
 _DRAIN_SECONDS = 1.0
-
-
-def header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
-    """Return a header's value; ASGI servers send names in lower case."""
-    for key, value in headers:
-        if key == name:
-            return value
-    return None
-
-
-def check_media_type(headers: Iterable[tuple[bytes, bytes]]) -> None:
-    """Refuse a body that says that it is something else than JSON in UTF-8; one that says nothing is taken for JSON.
-
-    Raises:
-        MediaTypeError: naming what came.
-    """
-    for key, value in headers:
-        if key == b"content-type" and value != JSON:
-            kind, *parameters = (part.strip().lower() for part in value.split(b";"))
-            charsets = [part[8:].strip(b'"') for part in parameters if part.startswith(b"charset=")]
-            if kind != JSON or any(charset not in (b"utf-8", b"utf8") for charset in charsets):
-                raise MediaTypeError(
-                    f"Expected Content-Type: application/json, got {value.decode('latin-1')!r}."
-                    " With curl: -H 'Content-Type: application/json'."
-                )
-        elif key == b"content-encoding" and value.lower() != b"identity":
-            raise MediaTypeError(f"Expected a body without Content-Encoding, got {value.decode('latin-1')!r}.")
 
 
 def too_large(limit: int, got: str) -> TooLargeError:
@@ -57,7 +31,7 @@ def too_large(limit: int, got: str) -> TooLargeError:
     return error
 
 
-async def read_body(headers: Iterable[tuple[bytes, bytes]], receive: Receive, limit: int, timeout_s: float) -> bytes:
+async def read_body(head: Head, receive: Receive, limit: int, timeout_s: float) -> bytes:
     """Return a request's body.
 
     Raises:
@@ -65,18 +39,19 @@ async def read_body(headers: Iterable[tuple[bytes, bytes]], receive: Receive, li
         SlowBodyError: it did not arrive within ``timeout_s`` seconds.
         ClientGoneError: the client went away.
     """
-    length = header(headers, b"content-length")
-    if length is not None and int(length) > limit:
-        raise too_large(limit, length.decode())
-    if length is not None or header(headers, b"transfer-encoding") is not None:
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await _read(receive, limit)
-        except TimeoutError:
-            error = SlowBodyError(f"The body did not arrive within {timeout_s:g} seconds.")
-            error.headers = (CLOSE_HEADER,)
-            raise error from None
-    return b""
+    if head.length is not None and head.length > limit:
+        raise too_large(limit, str(head.length))
+    if arrived(receive):
+        return await _read(receive, limit)
+    if head.length is None and not head.chunked:
+        return b""
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await _read(receive, limit)
+    except TimeoutError:
+        error = SlowBodyError(f"The body did not arrive within {timeout_s:g} seconds.")
+        error.headers = (CLOSE_HEADER,)
+        raise error from None
 
 
 async def _read(receive: Receive, limit: int) -> bytes:
@@ -87,16 +62,12 @@ async def _read(receive: Receive, limit: int) -> bytes:
         if message["type"] == "http.disconnect":
             raise ClientGoneError
         chunk: bytes = message.get("body", b"")
-        if not message.get("more_body", False) and not chunks:
-            if len(chunk) > limit:
-                raise too_large(limit, str(len(chunk)))
-            return chunk
         size += len(chunk)
         if size > limit:
-            raise too_large(limit, f"more than {limit}")
-        chunks.append(chunk)
+            raise too_large(limit, f"more than {limit}" if message.get("more_body", False) else str(size))
         if not message.get("more_body", False):
-            return b"".join(chunks)
+            return b"".join([*chunks, chunk]) if chunks else chunk
+        chunks.append(chunk)
 
 
 async def drain(receive: Receive) -> None:

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import json
-import logging
 from typing import Any
 
 from bundle.contract import RESERVED_NAME
 from bundle.store import Bundle
+from runners.clock import Loop, Offload
 from runners.errors import RunnerError
-from runners.runner import DirectRunner, Runner
+from runners.runner import Runner, RunnerOptions, warm_up
 from runners.session import OnnxSession
 from serving.decode import Decoder
 from serving.encode import Encoder
 from serving.errors import Detail, InternalError, InvalidError
+from serving.rows import Rows
 from serving.settings import ServingSettings
-
-logger = logging.getLogger("tabento.serving")
 
 
 class ServedModel:
-    """A bundle with its decoder, runner and encoder.
+    """A bundle with its decoder, session and encoder.
 
     Args:
         bundle: a verified bundle.
@@ -35,26 +34,26 @@ class ServedModel:
         self.bundle = bundle
         self.decoder = Decoder(bundle.contract, settings.max_rows)
         self.encoder = Encoder(bundle.name, bundle.version)
-        self.runner: Runner = DirectRunner(
-            OnnxSession(bundle.model_path, len(bundle.contract.features), settings.onnx_threads)
+        self.options = RunnerOptions(
+            slo_s=(settings.slo_p99_ms or bundle.contract.p99_ms) / 1000,
+            max_queue_rows=settings.max_queue_rows,
+            max_batch_rows=settings.max_batch_rows,
+            slice_rows=settings.slice_rows,
+            inline_s=settings.inline_ms / 1000,
         )
+        self._session = OnnxSession(bundle.model_path, len(bundle.contract.features), settings.onnx_threads)
         rows = [self.decoder.decode(json.dumps(example).encode()) for example in bundle.examples]
-        self.runner.warm_up(b"".join(row.data for row in rows), len(rows))
+        self._costs = warm_up(self._session, b"".join(row.data for row in rows), self.options)
 
-    async def predict(self, body: bytes, *, batch_only: bool = False) -> dict[str, Any]:
-        """Return what ``POST /predict`` answers, for callers within the process.
+    def start(self, loop: Loop, offload: Offload) -> Runner:
+        """Return a runner of this model on an event loop."""
+        return Runner(self._session, loop, offload, self.options, self._costs)
 
-        Raises:
-            ServingError: see ``serving.errors``.
-        """
-        answer: dict[str, Any] = json.loads(await self.answer(body, b"in-process", batch_only=batch_only))
-        return answer
-
-    async def answer(self, body: bytes, request_id: bytes, *, batch_only: bool = False) -> bytes:
-        """Return the encoded answer to an encoded request: the whole way of ``POST /predict`` behind HTTP.
+    def decode(self, body: bytes, batch_only: bool) -> Rows:
+        """Return the rows of a request's body.
 
         Raises:
-            ServingError: see ``serving.errors``.
+            ServingError: see ``Decoder.decode``; also for a single object where only many rows are taken.
         """
         rows = self.decoder.decode(body)
         if batch_only and rows.single:
@@ -62,12 +61,21 @@ class ServedModel:
                 "This path takes many rows; send a single object to /predict.",
                 [Detail(None, RESERVED_NAME, "a list of objects", "nothing: the field is missing")],
             )
+        return rows
+
+    def predict(self, body: bytes, *, batch_only: bool = False) -> dict[str, Any]:
+        """Return what ``POST /predict`` answers, for callers within the process; runs at once, without a queue.
+
+        Raises:
+            ServingError: see ``serving.errors``.
+        """
+        rows = self.decode(body, batch_only)
         try:
-            values = await self.runner.predict(rows.data, rows.count)
+            values = self._session.run_bytes(rows.data, rows.count)
         except RunnerError as error:
-            logger.exception("request %s: inference failed", request_id.decode())
-            raise InternalError("The model failed on these rows; the service's log has the reason.") from error
-        return self.encoder.encode(values, rows.single, request_id)
+            raise InternalError(f"The model failed on these rows: {error}") from error
+        answer: dict[str, Any] = json.loads(self.encoder.encode(values, rows.single, b"in-process"))
+        return answer
 
     def description(self) -> dict[str, Any]:
         """Return what ``GET /model`` answers."""
@@ -78,6 +86,7 @@ class ServedModel:
             "title": bundle.contract.title,
             "description": bundle.contract.description,
             "task": bundle.contract.task,
+            "slo_p99_ms": self.options.slo_s * 1000,
             "synthetic_data": bundle.manifest.provenance.data == "synthetic",
             "provenance": bundle.manifest.provenance.model_dump(),
             "metrics": bundle.metrics,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 ENV_PREFIX = "TABENTO_"
@@ -41,10 +41,37 @@ class ServingSettings(BaseSettings):
     """How many bytes a request's body may have."""
     body_timeout_s: PositiveFloat = 10.0
     """How many seconds a client may take to send a body."""
+    slo_p99_ms: PositiveFloat | None = None
+    """The latency promise, in milliseconds: 99% of answers leave within it. Null: what the bundle's contract says."""
+    max_queue_rows: PositiveInt = 20_000
+    """How many rows may wait for the model; requests beyond are refused with 503."""
+    max_batch_rows: Annotated[int, Field(ge=1, le=65_536)] = 1_024
+    """How many rows one call of the model may have."""
+    slice_rows: Annotated[int, Field(ge=1, le=65_536)] = 64
+    """How many rows of one request go into one call of the model, so that a large request does not hold others up."""
+    inline_ms: PositiveFloat = 1.0
+    """A batch that is predicted to take longer than this runs in a thread, a cheaper one on the event loop."""
+    doorman: bool = True
+    """Whether requests that are refused for load are answered before they are parsed, which costs a third."""
+    drain_s: Annotated[float, Field(ge=0, le=600)] = 1.0
+    """For how many seconds after SIGTERM new requests are still told 503, before the port closes."""
+    access_log: bool = False
+    """Whether each request is logged as a line of JSON."""
+    cors_origins: tuple[str, ...] = ()
+    """The origins from which browsers may call; ``*`` is not taken."""
+    tracing_sample_rate: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """The share of requests that are traced with OpenTelemetry; the exporter is that of BentoML's own configuration."""
     onnx_threads: PositiveInt = 1
     """How many threads one ONNX Runtime call may use."""
     workers: PositiveInt = 1
     """How many worker processes share the port. In a container leave it at 1 and scale by replicas."""
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _names_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        if "*" in origins:
+            raise ValueError("'*' would allow every site; list each origin, such as https://shop.example")
+        return origins
 
     @classmethod
     def settings_customise_sources(

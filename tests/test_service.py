@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,11 +16,13 @@ from typing import Any
 import bentoml
 import httpx
 import numpy as np
+import psutil
 import pytest
 
 from bundle.store import load_bundle
 from runners.session import OnnxSession
 from serving.decode import Decoder
+from tests.bundles import TREE, linear_answer, orchard_contract
 from tests.conftest import ORCHARD, bentoml_home
 from tests.servers import free_port, wait_until
 from training.config import load_config
@@ -180,3 +183,46 @@ def test_a_missing_model_is_an_error_that_says_what_to_do(model_store: Path) -> 
         done = _bentoml(*command, TABENTO_MODEL="pear")
         assert done.returncode != 0
         assert "make train MODEL=pear" in done.stdout + done.stderr
+
+
+def test_a_stopping_service_answers_who_is_inside_and_refuses_who_comes(
+    session_store: Path, linear_bundle: str, tmp_path: Path
+) -> None:
+    """After SIGTERM: readyz is down and new predictions get 503 at once; a request that was taken in is answered."""
+    with (
+        bentoml_home(session_store),
+        _serving(
+            ["service:Tabento", "--arg", f"model={linear_bundle}"], tmp_path / "log", TABENTO_DRAIN_S="3"
+        ) as address,
+        httpx.Client(base_url=address, timeout=30) as client,
+    ):
+        worker = _worker_of(address)
+        host, port = address.removeprefix("http://").split(":")
+        body = json.dumps({"instances": [TREE] * 500}).encode()
+        head = f"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+        with socket.create_connection((host, int(port)), timeout=30) as inside:
+            inside.sendall(head.encode() + body[:-1])
+            wait_until(lambda: "tabento_in_flight_requests 1.0" in client.get("/metrics").text, "the request to get in")
+            os.kill(worker, signal.SIGTERM)
+            wait_until(lambda: client.get("/readyz").status_code == 503, "readyz to go down")
+            refused = client.post("/predict", json=TREE)
+            assert refused.status_code == 503
+            assert refused.headers["retry-after"]
+            assert client.get("/livez").status_code == 200
+            inside.sendall(body[-1:])
+            received = b""
+            while b"request_id" not in received:
+                received += inside.recv(65536)
+        assert received.startswith(b"HTTP/1.1 200")
+        assert received.count(str(linear_answer(TREE, orchard_contract())).encode()) == 500
+
+
+def _worker_of(address: str) -> int:
+    """Return the process that listens for BentoML's supervisor at an address."""
+    port = address.rpartition(":")[2]
+    for process in psutil.process_iter(["cmdline"]):
+        line = " ".join(process.info["cmdline"] or ())
+        if f"--port {port}" in line and "bentoml" in line:
+            (worker,) = process.children()
+            return int(worker.pid)
+    raise LookupError(f"no server at {address}")

@@ -266,6 +266,7 @@ class ModelConfig(Strict):
             task=self.task,
             features=self.features,
             output=Output(name=self.target.name, unit=self.target.unit, description=self.target.description),
+            p99_ms=self.slo.p99_ms,
         )
 
 

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import inspect
 import warnings
+from collections.abc import Iterator
 from types import ModuleType, SimpleNamespace
 from typing import Any, cast
 
 import bentoml
+import httpx
 import pytest
+import uvicorn.protocols.http.auto
 from bentoml import Tag
+from bentoml._internal.configuration.containers import BentoMLContainer
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from pydantic import ValidationError
 
 from bundle.errors import BundleNotFoundError
 from serving.application import Application
-from serving.bento import CHECKED_BENTOML_VERSION, TabentoService, lean_config, packed_tag
+from serving.bento import CHECKED_BENTOML_VERSION, TabentoService, lean_config, packed_tag, with_options
 from serving.errors import InvalidError
 from serving.settings import ServingSettings
 from tests.bundles import TREE, linear_answer, orchard_contract
@@ -32,11 +41,57 @@ def test_the_service_class_is_still_an_argument() -> None:
     assert "service_class" in inspect.signature(bentoml.service).parameters
 
 
-def test_our_application_stands_outside_bentomls(service_module: ModuleType) -> None:
+@pytest.fixture
+def service(service_module: ModuleType, application: Application) -> Iterator[Any]:
+    """The service; what a test makes of it does not stay."""
+    protocol = uvicorn.protocols.http.auto.AutoHTTPProtocol
+    yield service_module.Tabento
+    service_module.Tabento.application = application
+    uvicorn.protocols.http.auto.AutoHTTPProtocol = protocol
+
+
+def test_our_application_stands_outside_bentomls(service: Any) -> None:
     """What BentoML serves is our application; BentoML's own, with all its middlewares, is inside."""
-    service = service_module.Tabento
     assert isinstance(service, TabentoService)
     assert isinstance(service.to_asgi(), Application)
+
+
+def _get(app: Any, **headers: str) -> httpx.Response:
+    async def fetch() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client:
+            return await client.get("/livez", headers=headers)
+
+    return asyncio.run(fetch())
+
+
+def test_browsers_may_call_from_allowed_origins_only(application: Application) -> None:
+    """With origins set, CORS headers are given to these and to nobody else; without, to nobody."""
+    app = with_options(application, ServingSettings(cors_origins=("https://shop.example",)))
+    assert _get(app, origin="https://shop.example").headers["access-control-allow-origin"] == "https://shop.example"
+    assert "access-control-allow-origin" not in _get(app, origin="https://evil.example").headers
+    assert "access-control-allow-origin" not in _get(application, origin="https://shop.example").headers
+
+
+def test_every_origin_at_once_is_refused() -> None:
+    """The star is not taken: an allow-list names whom it allows."""
+    with pytest.raises(ValidationError, match="list each origin"):
+        ServingSettings(cors_origins=("*",))
+
+
+def test_requests_are_traced_when_asked_for(application: Application) -> None:
+    """With a sample rate each request becomes a span of BentoML's tracer provider; without, none does."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    before = BentoMLContainer.tracer_provider.get()
+    BentoMLContainer.tracer_provider.set(provider)
+    try:
+        app = with_options(application, ServingSettings(tracing_sample_rate=1.0))
+    finally:
+        BentoMLContainer.tracer_provider.set(before)
+    _get(app)
+    assert any(span.name == "GET /livez" for span in exporter.get_finished_spans())
+    assert with_options(application, ServingSettings()) is application
 
 
 def test_bentomls_configuration_is_lean(service_module: ModuleType) -> None:
@@ -69,8 +124,6 @@ async def _call(method: Any, body: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_call_within_the_process_goes_the_same_way(service_module: ModuleType) -> None:
     """The service's methods decode, run and encode like the route."""
-    import asyncio
-
     service = service_module.Tabento()
     assert asyncio.run(_call(service.to_async.predict, TREE))["prediction"] == ANSWER
     with pytest.raises(InvalidError, match="many rows"):

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 import pytest
 
 from serving.errors import ClientGoneError, SlowBodyError, TooLargeError
+from serving.head import Head
 from serving.http import Message, Receive, answer, read_body
 
-LENGTH = [(b"content-length", b"6")]
+LENGTH = Head([(b"content-length", b"6")])
 
 
 def _receiver(messages: Iterable[Message], *, hang: bool = False) -> Receive:
@@ -41,7 +42,7 @@ def test_a_body_in_pieces_is_put_together() -> None:
 
 def test_a_request_without_a_body_has_an_empty_one() -> None:
     """Nothing is waited for where nothing is announced."""
-    assert asyncio.run(read_body([], _receiver([], hang=True), 10, 5.0)) == b""
+    assert asyncio.run(read_body(Head([]), _receiver([], hang=True), 10, 5.0)) == b""
 
 
 @pytest.mark.parametrize("pieces", [[_part(b"x" * 11, False)], [_part(b"x" * 6, True), _part(b"x" * 6, True)]])

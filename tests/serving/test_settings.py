@@ -62,7 +62,7 @@ def test_the_shipped_file_is_the_defaults() -> None:
     import yaml
 
     path = Path(__file__).parents[2] / SERVING_FILE
-    assert yaml.safe_load(path.read_text(encoding="utf-8")) == ServingSettings().model_dump()
+    assert yaml.safe_load(path.read_text(encoding="utf-8")) == ServingSettings().model_dump(mode="json")
 
 
 def test_every_setting_is_documented() -> None:

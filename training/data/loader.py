@@ -84,7 +84,7 @@ def _made_up(config: ModelConfig, reason: str, warn: Callable[[str], None]) -> D
     content = generate(config.synthetic).to_csv(index=False, lineterminator="\n").encode()
     source = f"synthetic, seed {config.synthetic.seed}"
     warn(
-        f"SYNTHETIC DATA: {config.name} is trained on {config.synthetic.rows:,} made-up rows ({source}), {reason}."
+        f"SYNTHETIC DATA: {config.name} is trained on {config.synthetic.rows:,} made-up rows ({source}), {reason.rstrip('.')}."
         " The model is for trying things out, not for real answers."
     )
     return Dataset(_parsed(content, source, config), "synthetic", source, hashlib.sha256(content).hexdigest())

@@ -1,0 +1,108 @@
+"""Who is let in: as much work in each pass of the event loop as its promise allows, and the rest refused at once.
+
+The law. A request waits for the pass in which it is read to end, is worked on in the next, and answered in the one after,
+so that the longest wait is about three passes: a pass may take ``PASS_SHARE`` of the SLO. Of that time, what refusing the
+expected surplus takes is set aside, and what already waits in the queue; the rest is let in, by what requests cost. The
+surplus expected in a pass is that of the pass before. Costs are learned from what passes took, less the model's own time; the model's by rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from runners.clock import Loop
+from runners.meter import LoopMeter
+
+PASS_SHARE = 0.3
+"""A pass may take this share of the SLO."""
+FLOOR_SHARE = 0.25
+"""However many are refused, this share of a pass's budget goes to answers: clients that come back at once after each
+refusal would otherwise make refusals the only thing that there is time for."""
+RATE = 0.2
+"""How fast costs are learned: the weight of a full pass."""
+TELLING_REQUESTS = 8
+"""A pass of fewer requests teaches nothing: what else went on in it weighs more than they do."""
+OUTLIER = 4.0
+"""A pass counts as at most this many times what it was expected to cost."""
+LEAST_COST_S = 1e-6
+"""No request costs less."""
+FIRST_REQUEST_S = 60e-6
+"""What a request is taken to cost, besides the model, before anything was measured."""
+REFUSAL_SHARE = 0.3
+"""What a refusal is taken to cost, as a share of a request, before anything was measured."""
+
+
+class Admission:
+    """Admits requests by their cost.
+
+    Args:
+        loop: the event loop, or a simulated one.
+        slo_s: the promise, in seconds.
+        row_s: returns what the model takes for a row now, in seconds.
+        backlog_s: returns how long what waits in the queue will take, in seconds.
+        model_s: returns the seconds that the model has run on the loop so far.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        slo_s: float,
+        row_s: Callable[[], float],
+        backlog_s: Callable[[], float],
+        model_s: Callable[[], float],
+    ) -> None:
+        self._budget_s = slo_s * PASS_SHARE
+        self._floor_s = self._budget_s * FLOOR_SHARE
+        self._row_s = row_s
+        self._backlog_s = backlog_s
+        self._model_s = model_s
+        self._allowance_s = self._budget_s
+        self._spent_s = 0.0
+        self._admitted = 0
+        self._refused = 0
+        self._model_before_s = 0.0
+        self._row_cost_s = 0.0
+        self._meter = LoopMeter(loop, self._on_pass)
+        self.request_s = FIRST_REQUEST_S
+        """What an admitted request costs besides the model, learned."""
+        self.refusal_s = FIRST_REQUEST_S * REFUSAL_SHARE
+        """What a refused request costs, learned."""
+        self.pass_s = 0.0
+        """How long the last pass took; 0 where the loop was idle before it."""
+
+    def admit(self, rows: float = 1.0) -> bool:
+        """Tell whether a request of about so many rows is let in, and remember it. Called once a request."""
+        self._meter.arrival()
+        cost = self.request_s + rows * self._row_cost_s
+        # A request that is dearer than a whole pass is let in where nothing else is: its rows are sliced.
+        if self._spent_s + cost <= self._allowance_s or (self._spent_s == 0.0 and self._allowance_s >= self._floor_s):
+            self._spent_s += cost
+            self._admitted += 1
+            return True
+        self._refused += 1
+        return False
+
+    def _on_pass(self, length_s: float) -> None:
+        admitted, refused = self._admitted, self._refused
+        model_s = self._model_s()
+        if length_s > 0.0:
+            self._learn(length_s, model_s - self._model_before_s, admitted, refused)
+        self._model_before_s = model_s
+        self._row_cost_s = self._row_s()
+        self.pass_s = length_s
+        surplus_s = refused * self.refusal_s
+        self._allowance_s = max(self._budget_s - surplus_s, self._floor_s) - self._backlog_s()
+        self._spent_s = 0.0
+        self._admitted = 0
+        self._refused = 0
+
+    def _learn(self, length_s: float, model_s: float, admitted: int, refused: int) -> None:
+        """Move both costs towards explaining what the pass took: normalised least mean squares (Widrow and Hoff, 1960)."""
+        if admitted + refused < TELLING_REQUESTS:
+            return
+        expected_s = admitted * self.request_s + refused * self.refusal_s
+        took_s = min(max(length_s - model_s, 0.0), OUTLIER * expected_s)
+        weight = RATE * min(expected_s / self._budget_s, 1.0)
+        step = weight * (took_s - expected_s) / (admitted * admitted + refused * refused)
+        self.request_s = max(self.request_s + step * admitted, LEAST_COST_S)
+        self.refusal_s = min(max(self.refusal_s + step * refused, LEAST_COST_S), self.request_s)

@@ -1,0 +1,83 @@
+"""What the runner needs of an event loop, so that the same runner also runs on a simulated one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter
+from typing import Any, Protocol
+
+
+class Timer(Protocol):
+    """What ``call_later`` returns."""
+
+    def cancel(self) -> object:
+        """Let the callback not run."""
+        ...
+
+
+class Loop(Protocol):
+    """The part of ``asyncio.AbstractEventLoop`` that the runner uses; times are in seconds."""
+
+    def time(self) -> float:
+        """Return the loop's monotonic clock."""
+        ...
+
+    def call_soon(self, callback: Callable[..., object], *args: Any) -> object:
+        """Run a callback in the next pass, after all that is already waiting there."""
+        ...
+
+    def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> Timer:
+        """Run a callback after a delay, unless it is cancelled before."""
+        ...
+
+
+class Offload(Protocol):
+    """Runs a function away from the loop and hands what it returned, or raised, to a callback on the loop."""
+
+    def __call__(self, function: Callable[[], Any], done: Callable[[Any, BaseException | None], None]) -> None:
+        """Start the function; ``done`` is called later, never within this call.
+
+        Raises:
+            Exception: it could not be started; ``done`` will not be called.
+        """
+        ...
+
+
+class RunningLoop:
+    """The running asyncio loop, with a clock finer than uvloop's own, which counts in milliseconds.
+
+    Args:
+        loop: the loop of this thread.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.call_soon = loop.call_soon
+        self.call_later = loop.call_later
+        self.time = perf_counter
+
+
+class ThreadOffload:
+    """Runs functions in one thread of its own, and their ends on the loop.
+
+    Args:
+        loop: the loop of this thread.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="tabento-runner")
+
+    def __call__(self, function: Callable[[], Any], done: Callable[[Any, BaseException | None], None]) -> None:
+        """See ``Offload``."""
+
+        def finished(future: asyncio.Future[Any]) -> None:
+            error = future.exception()
+            done(None if error else future.result(), error)
+
+        self._loop.run_in_executor(self._pool, function).add_done_callback(finished)
+
+    def close(self) -> None:
+        """End the thread once its work is done."""
+        self._pool.shutdown(wait=False)

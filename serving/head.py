@@ -1,0 +1,75 @@
+"""What a prediction's headers say, read in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import inf
+
+from serving.errors import MalformedError, MediaTypeError, ServingError
+from serving.request_ids import HEADER as REQUEST_ID_HEADER
+
+JSON = b"application/json"
+DEADLINE_HEADER = b"x-deadline-ms"
+LONGEST_DEADLINE_MS = 3_600_000.0
+
+
+class Head:
+    """The headers that matter to a prediction.
+
+    Args:
+        headers: names in lower case and values, as ASGI has them.
+    """
+
+    __slots__ = ("chunked", "deadline_ms", "fault", "length", "request_id")
+
+    def __init__(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        self.request_id: bytes | None = None
+        """The caller's own id, unchecked."""
+        self.length: int | None = None
+        """How many bytes the body is announced to have."""
+        self.chunked = False
+        """Whether a body comes without an announced length."""
+        self.deadline_ms: float | None = None
+        """How long the caller waits."""
+        self.fault: ServingError | None = None
+        """What is wrong with the headers; raised once the request has its id."""
+        for name, value in headers:
+            if name == b"content-type":
+                if value != JSON:
+                    self._check_type(value)
+            elif name == b"content-length":
+                self.length = int(value)
+            elif name == REQUEST_ID_HEADER:
+                self.request_id = value
+            elif name == b"transfer-encoding":
+                self.chunked = True
+            elif name == b"content-encoding":
+                if value.lower() != b"identity":
+                    self.fault = MediaTypeError(
+                        f"Expected a body without Content-Encoding, got {value.decode('latin-1')!r}."
+                    )
+            elif name == DEADLINE_HEADER:
+                self._read_deadline(value)
+
+    def _check_type(self, value: bytes) -> None:
+        """Take a body that says nothing for JSON, and refuse one that says that it is something else."""
+        kind, *parameters = (part.strip().lower() for part in value.split(b";"))
+        charsets = [part[8:].strip(b'"') for part in parameters if part.startswith(b"charset=")]
+        if kind != JSON or any(charset not in (b"utf-8", b"utf8") for charset in charsets):
+            self.fault = MediaTypeError(
+                f"Expected Content-Type: application/json, got {value.decode('latin-1')!r}."
+                " With curl: -H 'Content-Type: application/json'."
+            )
+
+    def _read_deadline(self, value: bytes) -> None:
+        try:
+            deadline_ms = float(value)
+        except ValueError:
+            deadline_ms = inf
+        if not 0 < deadline_ms <= LONGEST_DEADLINE_MS:
+            self.fault = MalformedError(
+                f"Expected X-Deadline-Ms: a number above 0 and up to {LONGEST_DEADLINE_MS:.0f},"
+                f" got {value.decode('latin-1')!r}."
+            )
+        else:
+            self.deadline_ms = deadline_ms

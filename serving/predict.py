@@ -1,0 +1,196 @@
+"""``POST /predict``: the hot path. Every line here is paid for by every request."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import MutableMapping
+from functools import partial
+from time import perf_counter
+from typing import Any
+
+from runners.errors import DrainingError, ExpiredError, GoneError, InferenceError, QueueFullError, RunnerError
+from runners.runner import Runner
+from runners.work import Work
+from serving.encode import Encoder
+from serving.errors import (
+    ClientGoneError,
+    DeadlineError,
+    Detail,
+    InternalError,
+    OverloadedError,
+    UnavailableError,
+)
+from serving.head import Head
+from serving.http import CLOSE_HEADER, JSON_HEADER, Receive, Send, answer, read_body
+from serving.metrics import Metrics
+from serving.model import ServedModel
+from serving.request_ids import HEADER as REQUEST_ID_HEADER
+from serving.settings import ServingSettings
+from serving.uvicorn_state import gone, write_whole
+
+logger = logging.getLogger("tabento.serving")
+
+ADMITTED = "tabento.admitted"
+"""The key of an ASGI scope under which the doorman says whether it let the request in, where it judged it."""
+RETRY_AFTER_S = 1
+_STATUS_LINE = b"HTTP/1.1 200 OK\r\n"
+_REST = b"content-type: application/json\r\nx-request-id: %b\r\ncontent-length: %d\r\n\r\n%b"
+
+
+def shed() -> OverloadedError:
+    """Return the error of a request that is refused for load."""
+    return OverloadedError("More is asked for than can be answered in time. Try again shortly.", RETRY_AFTER_S)
+
+
+class Refusal:
+    """The whole answer to a request that is refused for load, of which only the request's id ever changes."""
+
+    def __init__(self) -> None:
+        error = shed()
+        self._before, self._after = error.body("\0").split(b"\\u0000")
+        self._length = len(self._before) + len(self._after)
+        self._headers = b"".join(b"%b: %b\r\n" % pair for pair in (JSON_HEADER, *error.headers))
+        self._server_headers: list[tuple[bytes, bytes]] = []
+        self._start = b""
+
+    def answer(self, request_id: bytes, server_headers: list[tuple[bytes, bytes]]) -> bytes:
+        """Return status line, headers and body.
+
+        Args:
+            request_id: letters, digits, dots, dashes and underscores only.
+            server_headers: what uvicorn adds to every answer; a new list each second.
+        """
+        if server_headers is not self._server_headers or not self._start:
+            self._server_headers = server_headers
+            shared = b"".join(b"%b: %b\r\n" % pair for pair in server_headers)
+            self._start = b"HTTP/1.1 503 Service Unavailable\r\n%b%b%b: " % (shared, self._headers, REQUEST_ID_HEADER)
+        return b"%b%b\r\ncontent-length: %d\r\n\r\n%b%b%b" % (
+            self._start,
+            request_id,
+            self._length + len(request_id),
+            self._before,
+            request_id,
+            self._after,
+        )
+
+
+def stopping() -> UnavailableError:
+    """Return the error of a request that comes while the service stops."""
+    error = UnavailableError("The service is stopping. Try another replica.", RETRY_AFTER_S)
+    error.headers = (*error.headers, CLOSE_HEADER)
+    return error
+
+
+class Predictions:
+    """Answers predictions of one model on one event loop.
+
+    Args:
+        model: what decodes and encodes.
+        runner: what answers rows.
+        settings: the serving settings.
+        metrics: where requests are counted.
+        loop: the running event loop.
+    """
+
+    def __init__(
+        self,
+        model: ServedModel,
+        runner: Runner,
+        settings: ServingSettings,
+        metrics: Metrics,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._decode = model.decode
+        self._encoder: Encoder = model.encoder
+        self._submit = runner.batcher.submit
+        self._admit = runner.admission.admit
+        self._slo_s = model.options.slo_s
+        self._max_body_bytes = settings.max_body_bytes
+        self._body_timeout_s = settings.body_timeout_s
+        self._metrics = metrics
+        self._new_future = loop.create_future
+        # About how many bytes a row has: what a request costs is guessed from its length before it is read.
+        example = model.bundle.examples[0]
+        self._row_bytes = max(len(str(example)), 1)
+
+    def admit(self, length: int) -> bool:
+        """Tell whether a request whose body has about so many bytes is let in; asked once a request."""
+        if self._admit(max(length / self._row_bytes, 1.0)):
+            return True
+        shed_by = self._metrics.shed
+        shed_by["budget"] = shed_by.get("budget", 0) + 1
+        return False
+
+    async def answer(
+        self,
+        scope: MutableMapping[str, Any],
+        receive: Receive,
+        send: Send,
+        head: Head,
+        request_id: bytes,
+        batch_only: bool,
+    ) -> int:
+        """Answer one request.
+
+        Raises:
+            ServingError: what the client is to be told instead.
+            ClientGoneError: nobody is left to tell.
+        """
+        started = perf_counter()
+        metrics = self._metrics
+        if head.fault is not None:
+            raise head.fault
+        admitted = scope.get(ADMITTED)
+        if not (self.admit(head.length or 0) if admitted is None else admitted):
+            raise shed()
+        metrics.in_flight += 1
+        try:
+            body = await read_body(head, receive, self._max_body_bytes, self._body_timeout_s)
+            rows = self._decode(body, batch_only)
+            future: asyncio.Future[list[float]] = self._new_future()
+            strict = head.deadline_ms is not None
+            limit_s = self._slo_s if head.deadline_ms is None else head.deadline_ms / 1000
+
+            def done(values: list[float] | None, error: Exception | None) -> None:
+                if not future.done():
+                    if error is None:
+                        future.set_result(values)  # type: ignore[arg-type]
+                    else:
+                        future.set_exception(error)
+
+            self._submit(Work(rows.data, rows.count, started, started + limit_s, done, strict, partial(gone, receive)))
+            try:
+                values = await future
+            except RunnerError as error:
+                raise self._explain(error, head, request_id) from error
+            content = self._encoder.encode(values, rows.single, request_id)
+            rest = _REST % (request_id, len(content), content)
+            if not write_whole(receive, send, _STATUS_LINE, rest):
+                await answer(send, 200, content, (JSON_HEADER, (REQUEST_ID_HEADER, request_id)))
+        finally:
+            metrics.in_flight -= 1
+        seconds = perf_counter() - started
+        metrics.latency_s.add(seconds)
+        if seconds > self._slo_s:
+            metrics.over_slo += 1
+        return 200
+
+    def _explain(self, error: RunnerError, head: Head, request_id: bytes) -> Exception:
+        """Return what the client is told of a runner's error."""
+        shed_by = self._metrics.shed
+        if isinstance(error, ExpiredError) and head.deadline_ms is not None:
+            return DeadlineError(f"The deadline of {head.deadline_ms:g} ms passed before the model ran.")
+        if isinstance(error, ExpiredError | QueueFullError):
+            reason = "expired" if isinstance(error, ExpiredError) else "queue_full"
+            shed_by[reason] = shed_by.get(reason, 0) + 1
+            return shed()
+        if isinstance(error, DrainingError):
+            return stopping()
+        if isinstance(error, GoneError):
+            return ClientGoneError()
+        logger.error("request %s: %s", request_id.decode(), error)
+        details = []
+        if isinstance(error, InferenceError):
+            details.append(Detail(error.row, None, "a row that the model can answer", "a row on which it fails"))
+        return InternalError("The model failed; the service's log has the reason under the request's id.", details)
