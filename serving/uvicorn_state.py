@@ -41,9 +41,10 @@ def write_whole(receive: Callable[..., Any], send: Callable[..., Any], status_li
         Whether it was written. If not, the answer has to go through ``send``.
     """
     cycle: Any = getattr(receive, "__self__", None)
+    sender: Any = getattr(send, "__self__", None)
     if (
         not isinstance(cycle, RequestResponseCycle)
-        or getattr(send, "__self__", None) is not cycle
+        or sender is not cycle
         or cycle.response_started
         or cycle.disconnected
         or not cycle.keep_alive
