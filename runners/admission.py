@@ -13,7 +13,7 @@ from collections.abc import Callable
 from runners.clock import Loop
 from runners.meter import LoopMeter
 
-PASS_SHARE = 0.3
+PASS_SHARE = 0.25
 """A pass may take this share of the SLO."""
 FLOOR_SHARE = 0.25
 """However many are refused, this share of a pass's budget goes to answers: clients that come back at once after each

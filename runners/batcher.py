@@ -12,32 +12,17 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
+from runners.batch import BatchRun, Model, Outcome, Segment, none_of
 from runners.clock import Loop, Offload, Timer
 from runners.costs import BatchCosts
-from runners.errors import DrainingError, ExpiredError, GoneError, InferenceError, QueueFullError, RunnerError
+from runners.errors import DrainingError, ExpiredError, GoneError, QueueFullError
 from runners.policy import Policy
 from runners.stats import Stats
 from runners.work import Work
 
 ROW_RATE = 0.1
 """How fast the cost of a row follows the size of batches: the weight of one batch."""
-
-
-class Model(Protocol):
-    """What the batcher runs: ``runners.session.OnnxSession``, or a stand-in on a simulated clock."""
-
-    row_bytes: int
-    """The number of bytes of one row."""
-
-    def run_bytes(self, data: bytes, count: int) -> list[float]:
-        """Return one prediction a row.
-
-        Raises:
-            RunnerError: inference failed.
-        """
-        ...
 
 
 @dataclass(frozen=True)
@@ -50,15 +35,6 @@ class Limits:
     """How many rows of one request go into one batch at most."""
     inline_s: float
     """Up to which predicted time a batch runs on the loop itself."""
-
-
-@dataclass(slots=True)
-class _Segment:
-    """Rows of one request within a batch."""
-
-    work: Work
-    start: int
-    count: int
 
 
 class MicroBatcher:
@@ -82,7 +58,6 @@ class MicroBatcher:
         limits: Limits,
         offload: Offload,
     ) -> None:
-        self._model = model
         self._loop = loop
         self._policy = policy
         self._limits = limits
@@ -101,6 +76,7 @@ class MicroBatcher:
         self._row_s = 0.0
         self.costs = costs
         self.stats = Stats()
+        self._batch = BatchRun(model, self.stats)
         self.queued_rows = 0
         """How many rows wait."""
 
@@ -198,9 +174,9 @@ class MicroBatcher:
         finally:
             self._running = in_thread
 
-    def _take(self, now: float) -> tuple[list[_Segment], int]:
+    def _take(self, now: float) -> tuple[list[Segment], int]:
         """Take the next batch from the queue, in order, leaving out whoever expired or left."""
-        segments: list[_Segment] = []
+        segments: list[Segment] = []
         queue = self._queue
         first_rows = queue[0].count - queue[0].taken
         budget = self._policy.batch_rows(self.queued_rows, first_rows, self.costs)
@@ -221,7 +197,7 @@ class MicroBatcher:
             if first:
                 self.stats.wait_s.add(now - work.arrived)
             count = min(work.count - work.taken, self._limits.slice_rows, budget - rows)
-            segments.append(_Segment(work, work.taken, count))
+            segments.append(Segment(work, work.taken, count))
             work.taken += count
             rows += count
             self.queued_rows -= count
@@ -232,26 +208,26 @@ class MicroBatcher:
             self._drop(work, error, reason)
         return segments, rows
 
-    def _start(self, segments: list[_Segment], rows: int) -> bool:
+    def _start(self, segments: list[Segment], rows: int) -> bool:
         """Run a batch; tell whether it is still running, in the thread."""
         predicted = self.costs.predict(rows)
         if predicted <= self._limits.inline_s:
             started = self._clock()
-            outcome = self._run(segments, rows)
+            outcome = self._batch.run(segments, rows)
             seconds = self._clock() - started
             self._inline_s += seconds
             self._finish(segments, rows, predicted, seconds, outcome)
             return False
 
-        def timed() -> tuple[float, list[list[float] | Exception]]:
+        def timed() -> tuple[float, Outcome]:
             started = self._clock()
-            outcome = self._run(segments, rows)
+            outcome = self._batch.run(segments, rows)
             return self._clock() - started, outcome
 
-        def done(result: tuple[float, list[list[float] | Exception]] | None, error: BaseException | None) -> None:
+        def done(result: tuple[float, Outcome] | None, error: BaseException | None) -> None:
             try:
                 if result is None:
-                    result = (0.0, self._none_of(segments, f"the thread that ran a batch failed: {error!r}"))
+                    result = (0.0, none_of(segments, f"the thread that ran a batch failed: {error!r}"))
                 self._finish(segments, rows, predicted, *result)
             finally:
                 self._running = False
@@ -260,86 +236,18 @@ class MicroBatcher:
         try:
             self._offload(timed, done)
         except Exception as error:
-            failures = self._none_of(segments, f"no thread could be had to run a batch: {error!r}")
+            failures = none_of(segments, f"no thread could be had to run a batch: {error!r}")
             self._finish(segments, rows, predicted, 0.0, failures)
             return False
         return True
 
-    def _none_of(self, segments: list[_Segment], message: str) -> list[list[float] | Exception]:
-        return [RunnerError(message) for _ in segments]
-
-    def _run(self, segments: list[_Segment], rows: int) -> list[list[float] | Exception]:
-        """Return each segment's predictions, or why it has none."""
-        width = self._model.row_bytes
-        if len(segments) == 1 and segments[0].count == segments[0].work.count:
-            data = segments[0].work.data
-        else:
-            data = b"".join(
-                part.work.data
-                if part.count == part.work.count
-                else part.work.data[part.start * width : (part.start + part.count) * width]
-                for part in segments
-            )
-        try:
-            values = self._call(data, rows)
-        except Exception as error:
-            if len(segments) == 1:
-                try:
-                    return [self._call_halves(data, rows, segments[0].start, error)]
-                except InferenceError as failure:
-                    return [failure]
-            self.stats.retried += 1
-            half = len(segments) // 2
-            first, second = segments[:half], segments[half:]
-            return [
-                *self._run(first, sum(part.count for part in first)),
-                *self._run(second, sum(part.count for part in second)),
-            ]
-        outcome: list[list[float] | Exception] = []
-        start = 0
-        for part in segments:
-            outcome.append(values[start : start + part.count])
-            start += part.count
-        return outcome
-
-    def _call(self, data: bytes, rows: int) -> list[float]:
-        values = self._model.run_bytes(data, rows)
-        if len(values) != rows:
-            raise RunnerError(f"{rows} rows went into the model, but {len(values)} predictions came out")
-        return values
-
-    def _call_halves(self, data: bytes, rows: int, start: int, error: Exception) -> list[float]:
-        """Run rows of one request, which failed together, again by halves: a failure that passed by answers after all.
-
-        Args:
-            data: the rows.
-            rows: how many they are.
-            start: which row of the request the first of them is.
-            error: why they failed.
-
-        Raises:
-            InferenceError: naming the first row that fails alone.
-        """
-        if rows == 1:
-            raise InferenceError(f"the model failed: {error}", start) from error
-        self.stats.retried += 1
-        half = rows // 2
-        cut = half * self._model.row_bytes
-        values: list[float] = []
-        for part, count, first in ((data[:cut], half, start), (data[cut:], rows - half, start + half)):
-            try:
-                values += self._call(part, count)
-            except Exception as narrower:
-                values += self._call_halves(part, count, first, narrower)
-        return values
-
     def _finish(
         self,
-        segments: list[_Segment],
+        segments: list[Segment],
         rows: int,
         predicted: float,
         seconds: float,
-        outcome: list[list[float] | Exception],
+        outcome: Outcome,
     ) -> None:
         stats = self.stats
         stats.batch_rows.add(rows)

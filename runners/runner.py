@@ -8,7 +8,8 @@ from time import perf_counter
 import numpy as np
 
 from runners.admission import Admission
-from runners.batcher import Limits, MicroBatcher, Model
+from runners.batch import Model
+from runners.batcher import Limits, MicroBatcher
 from runners.clock import Loop, Offload
 from runners.costs import BatchCosts
 from runners.policy import Coalesce, Policy
@@ -34,7 +35,7 @@ class RunnerOptions:
     """How many rows one batch may have."""
     slice_rows: int = 64
     """How many rows of one request go into one batch."""
-    inline_s: float = 0.001
+    inline_s: float = 0.002
     """Up to which predicted time a batch runs on the loop itself."""
     batch_share: float = 0.1
     """The share of the SLO that one batch may take, predicted."""

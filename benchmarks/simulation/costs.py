@@ -1,0 +1,104 @@
+"""What things cost on the modelled server: measured elsewhere, read from JSON, or the defaults here.
+
+The defaults are those of a 2-core x86-64 machine with uvloop, httptools and the whole of the service switched on.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.process import BenchmarkError
+
+
+class ServerCosts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Seconds of the core; none of these depends on the model."""
+
+    pass_s: float = 5e-6
+    """A pass of the loop: asking the kernel, timers."""
+    read_s: float = 15e-6
+    """Reading and parsing a request, up to its task."""
+    send_s: float = 10.5e-6
+    """Waking a task, encoding and sending an answer."""
+    refuse_s: float = 8e-6
+    """Reading a request and refusing it before it is parsed."""
+    switch_s: float = 170e-6
+    """From the end of a batch in the thread until the loop sees it; not the core's time."""
+    wire_s: float = 50e-6
+    """From the client to the server and back; not the core's time."""
+
+
+class ModelCosts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one model costs, in seconds, and what is promised of it."""
+
+    row_s: float
+    """A row more in a batch."""
+    batch_s: float
+    """A batch, besides its rows."""
+    decode_s: float
+    """Decoding a request of one row."""
+    slo_s: float
+    """The promise."""
+    noise: float = 0.1
+    """The standard deviation of the logarithm of a batch's time."""
+
+
+class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All of it."""
+
+    server: ServerCosts
+    models: dict[str, ModelCosts]
+
+
+DEFAULT_COSTS = Costs(
+    ServerCosts(),
+    {
+        "california": ModelCosts(row_s=4e-6, batch_s=6e-6, decode_s=2.3e-6, slo_s=0.010),
+        "forest": ModelCosts(row_s=64e-6, batch_s=40e-6, decode_s=2.3e-6, slo_s=0.020),
+        "wide": ModelCosts(row_s=6e-6, batch_s=10e-6, decode_s=12e-6, slo_s=0.010),
+    },
+)
+"""Gradient boosting on nine columns, a random forest of 200 trees, and gradient boosting on a hundred columns."""
+
+
+def load_costs(path: Path) -> Costs:
+    """Read costs from a JSON file of the form ``{"server": {"read_s": …}, "models": {"name": {"row_s": …}}}``.
+
+    Raises:
+        BenchmarkError: there is no such file, or it does not have that form.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Costs)
+    except (OSError, msgspec.DecodeError) as error:
+        raise BenchmarkError(
+            f'expected costs as {{"server": {{…}}, "models": {{"name": {{…}}}}}} in seconds, got {path.name}: {error}.'
+            " benchmarks/simulation/costs.py explains each key."
+        ) from error
+
+
+class SimulatedModel:
+    """Takes a batch's time from the virtual core, and answers zeros; see ``runners.batch.Model``.
+
+    Args:
+        costs: what a batch costs.
+        spend: takes time from the core.
+        seed: draws the noise.
+    """
+
+    row_bytes = 8
+
+    def __init__(self, costs: ModelCosts, spend: Callable[[float], None], seed: int) -> None:
+        self._costs = costs
+        self._spend = spend
+        self._random = random.Random(seed)  # noqa: S311
+
+    def run_bytes(self, data: bytes, count: int) -> list[float]:
+        """See ``runners.batch.Model``."""
+        sigma = self._costs.noise
+        # The mean of this lognormal noise is 1.
+        noise = self._random.lognormvariate(-sigma * sigma / 2, sigma)
+        self._spend((self._costs.batch_s + count * self._costs.row_s) * noise)
+        return [0.0] * count

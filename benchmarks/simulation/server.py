@@ -1,0 +1,127 @@
+"""The modelled server: a request's way through ``serving/``, with the real runner in the middle.
+
+Read in one pass of the loop and refused there or given a task; decoded and submitted in the next; run at the end of that;
+answered in one more. Each step takes its cost from the core.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.loadgen.arrivals import Arrivals
+from benchmarks.simulation.costs import ModelCosts, ServerCosts, SimulatedModel
+from benchmarks.simulation.loop import SimulatedLoop
+from runners.costs import BatchCosts
+from runners.errors import ExpiredError
+from runners.policy import Policy
+from runners.runner import WARM_UP_ROUNDS, WARM_UP_ROWS, Runner, RunnerOptions
+from runners.work import Work
+
+ANSWERED, REFUSED, EXPIRED, FAILED = 200, 503, 504, 500
+"""What became of a request; ``EXPIRED`` is told apart from ``REFUSED`` here, though a client sees 503 for both."""
+
+
+def _let_in(_rows: float) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of each request, in the order of their scheduled arrivals."""
+
+    latency_s: NDArray[np.float64]
+    """From the scheduled arrival to the end of the answer, whatever it said; shape (N,)."""
+    status: NDArray[np.int64]
+    """``ANSWERED``, ``REFUSED``, ``EXPIRED`` or ``FAILED``; shape (N,)."""
+    seconds: float
+    """How long the schedule lasted."""
+
+    def within(self, slo_s: float) -> float:
+        """Return the share of all requests that were answered with success within so many seconds."""
+        return float(np.mean((self.status == ANSWERED) & (self.latency_s <= slo_s)))
+
+    def p99_s(self, status: int = ANSWERED) -> float:
+        """Return the 99th percentile of the latency of those with a status; NaN where there are none."""
+        chosen = self.latency_s[self.status == status]
+        return float(np.quantile(chosen, 0.99)) if len(chosen) else float("nan")
+
+
+class SimulatedServer:
+    """Answers arrivals on a virtual clock; good for one run.
+
+    Args:
+        server: what the server's own work costs.
+        model: what the model costs, and what is promised of it.
+        policy: the rule of dispatch.
+        rows: how many rows each request has.
+        admission: whether requests may be refused before they are parsed.
+        options: what can be set about a runner; by default what ships, with the model's promise.
+        seed: draws the noise of batch times.
+    """
+
+    def __init__(
+        self,
+        server: ServerCosts,
+        model: ModelCosts,
+        policy: Policy | None,
+        *,
+        rows: int = 1,
+        admission: bool = True,
+        options: RunnerOptions | None = None,
+        seed: int = 0,
+    ) -> None:
+        options = options or RunnerOptions(slo_s=model.slo_s)
+        self.loop = SimulatedLoop(server.pass_s, server.switch_s)
+        self._costs = server
+        self._rows = rows
+        self._data = bytes(SimulatedModel.row_bytes * rows)
+        self._decode_s = model.decode_s * rows
+        self._slo_s = options.slo_s
+        costs = BatchCosts(max(options.max_batch_rows, *WARM_UP_ROWS))
+        for size in WARM_UP_ROWS * WARM_UP_ROUNDS:
+            costs.observe(size, model.batch_s + size * model.row_s)
+        simulated = SimulatedModel(model, self.loop.spend, seed)
+        self.runner = Runner(simulated, self.loop, self.loop.offload, options, costs, policy)
+        self._admit: Callable[[float], bool] = self.runner.admission.admit if admission else _let_in
+        self._arrivals_s: list[float] = []
+        self._latency_s: list[float] = []
+        self._status: list[int] = []
+
+    def run(self, arrivals: Arrivals) -> Outcome:
+        """Answer all arrivals, and return what became of them."""
+        self._arrivals_s = (arrivals.times_ns / 1e9).tolist()
+        self._latency_s = [float("nan")] * len(self._arrivals_s)
+        self._status = [0] * len(self._arrivals_s)
+        self.loop.run(self._arrivals_s, self._read)
+        return Outcome(np.array(self._latency_s), np.array(self._status), arrivals.seconds)
+
+    def _read(self, index: int) -> None:
+        if self._admit(self._rows):
+            self.loop.spend(self._costs.read_s)
+            self.loop.call_soon(self._handle, index)
+        else:
+            self.loop.spend(self._costs.refuse_s)
+            self._end(index, REFUSED)
+
+    def _handle(self, index: int) -> None:
+        loop = self.loop
+        started = loop.time()
+        loop.spend(self._decode_s)
+
+        def done(_values: list[float] | None, error: Exception | None) -> None:
+            status = ANSWERED if error is None else EXPIRED if isinstance(error, ExpiredError) else FAILED
+            loop.call_soon(self._answer, index, status)
+
+        self.runner.batcher.submit(Work(self._data, self._rows, started, started + self._slo_s, done))
+
+    def _answer(self, index: int, status: int) -> None:
+        self.loop.spend(self._costs.send_s)
+        self._end(index, status)
+
+    def _end(self, index: int, status: int) -> None:
+        self._latency_s[index] = self.loop.time() + self._costs.wire_s - self._arrivals_s[index]
+        self._status[index] = status

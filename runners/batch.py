@@ -1,0 +1,131 @@
+"""One batch: the rows of several requests in one call of the model, and again by halves where that fails.
+
+What fails is narrowed down until it is one row of one request. So that a row that breaks the model breaks its own request
+only, and the error names it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from runners.errors import InferenceError, RunnerError
+from runners.stats import Stats
+from runners.work import Work
+
+Outcome = list[list[float] | Exception]
+"""For each segment of a batch its predictions, or why it has none."""
+
+
+class Model(Protocol):
+    """What the batcher runs: ``runners.session.OnnxSession``, or a stand-in on a simulated clock."""
+
+    row_bytes: int
+    """The number of bytes of one row."""
+
+    def run_bytes(self, data: bytes, count: int) -> list[float]:
+        """Return one prediction a row.
+
+        Raises:
+            RunnerError: inference failed.
+        """
+        ...
+
+
+@dataclass(slots=True)
+class Segment:
+    """Rows of one request within a batch."""
+
+    work: Work
+    start: int
+    """Which row of the request is its first."""
+    count: int
+    """How many rows it has."""
+
+
+def none_of(segments: list[Segment], message: str) -> Outcome:
+    """Return that no segment of a batch has predictions, and why."""
+    return [RunnerError(message) for _ in segments]
+
+
+class BatchRun:
+    """Runs batches, on the loop or in a thread.
+
+    Args:
+        model: what answers rows.
+        stats: where batches that failed are counted.
+    """
+
+    def __init__(self, model: Model, stats: Stats) -> None:
+        self._model = model
+        self._stats = stats
+
+    def run(self, segments: list[Segment], rows: int) -> Outcome:
+        """Return each segment's predictions, or why it has none.
+
+        Args:
+            segments: at least one.
+            rows: how many rows they have in all.
+        """
+        width = self._model.row_bytes
+        if len(segments) == 1 and segments[0].count == segments[0].work.count:
+            data = segments[0].work.data
+        else:
+            data = b"".join(
+                part.work.data
+                if part.count == part.work.count
+                else part.work.data[part.start * width : (part.start + part.count) * width]
+                for part in segments
+            )
+        try:
+            values = self._call(data, rows)
+        except Exception as error:
+            if len(segments) == 1:
+                try:
+                    return [self._call_halves(data, rows, segments[0].start, error)]
+                except InferenceError as failure:
+                    return [failure]
+            self._stats.retried += 1
+            half = len(segments) // 2
+            first, second = segments[:half], segments[half:]
+            return [
+                *self.run(first, sum(part.count for part in first)),
+                *self.run(second, sum(part.count for part in second)),
+            ]
+        outcome: Outcome = []
+        start = 0
+        for part in segments:
+            outcome.append(values[start : start + part.count])
+            start += part.count
+        return outcome
+
+    def _call(self, data: bytes, rows: int) -> list[float]:
+        values = self._model.run_bytes(data, rows)
+        if len(values) != rows:
+            raise RunnerError(f"{rows} rows went into the model, but {len(values)} predictions came out")
+        return values
+
+    def _call_halves(self, data: bytes, rows: int, start: int, error: Exception) -> list[float]:
+        """Run rows of one request, which failed together, again by halves: a failure that passed by answers after all.
+
+        Args:
+            data: the rows.
+            rows: how many they are.
+            start: which row of the request the first of them is.
+            error: why they failed.
+
+        Raises:
+            InferenceError: naming the first row that fails alone.
+        """
+        if rows == 1:
+            raise InferenceError(f"the model failed: {error}", start) from error
+        self._stats.retried += 1
+        half = rows // 2
+        cut = half * self._model.row_bytes
+        values: list[float] = []
+        for part, count, first in ((data[:cut], half, start), (data[cut:], rows - half, start + half)):
+            try:
+                values += self._call(part, count)
+            except Exception as narrower:
+                values += self._call_halves(part, count, first, narrower)
+        return values
