@@ -1,0 +1,164 @@
+"""The models of the benchmark: bundles in the BentoML model store, and requests with the answers they must get.
+
+Three models: the shipped one (cheap rows), a forest on the same data (dear rows) and a wide table. Every server that is
+compared runs the same ONNX file of each and is sent the same rows, see ``benchmarks.bodies``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from benchmarks.bodies import BODIES, FOLDER, BenchModel, write_requests
+from benchmarks.forest import export_forest, fit_forest
+from benchmarks.process import ROOT, BenchmarkError
+from benchmarks.wide import wide_config
+from bundle.contract import Strict
+from bundle.errors import BundleError
+from bundle.format import INPUT_NAME, PREDICTION_NAME
+from bundle.store import Bundle, load_bundle
+from training.config import ConfigError, ModelConfig, load_config
+from training.data.errors import DataError
+from training.errors import TrainingError
+from training.examples import pick_examples
+from training.export import serialise
+from training.frames import to_frame, to_rows
+from training.latency import measure_latency
+from training.metrics import regression_metrics
+from training.progress import Progress, silence
+from training.provenance import record
+from training.reference import build_reference
+from training.run import check_examples, ensure, prepare
+from training.save import Contents, find_by_fingerprint, new_tags, save
+from training.settings import TrainingSettings, load_settings
+
+SHIPPED_CONFIG = ROOT / "configs" / "california.yaml"
+PARITY_LIMIT = 1e-9
+
+
+class ForestParity(Strict):
+    """How far the forest's graph lies from its pipeline."""
+
+    rows: int
+    worst_relative: float
+
+
+def make_models(
+    data: str | None, names: tuple[str, ...] | None = None, folder: Path = FOLDER, *, bodies: int = BODIES
+) -> list[BenchModel]:
+    """Make what the benchmark serves; what is stored already for the same config, data and code is not made again.
+
+    Args:
+        data: a CSV file, a URL or ``synthetic``, for the shipped config and the forest; None for the config's source.
+        names: which models, by default all three; the shipped one goes by its config's name.
+        folder: where the requests are written, a folder for each model.
+        bodies: how many requests of each kind.
+
+    Raises:
+        BenchmarkError: a name is unknown, or the forest's graph does not answer what its pipeline answers.
+        ConfigError, DataError, TrainingError, BundleError: see ``training.run.train``.
+    """
+    shipped = load_config(SHIPPED_CONFIG)
+    known = (shipped.name, "forest", "wide")
+    if unknown := sorted(set(names or ()) - set(known)):
+        raise BenchmarkError(f"there is no model {', '.join(unknown)} in the benchmark; there are {', '.join(known)}")
+    settings, progress = load_settings(), Progress(out=sys.stderr)
+    made = []
+    for name in names or known:
+        if name == "forest":
+            config = shipped.model_copy(update={"name": name, "title": f"{shipped.title}, as a forest"})
+            tag = ensure_forest(config, data, settings, progress)
+        elif name == "wide":
+            config = wide_config()
+            tag = ensure(config, "synthetic", settings, progress)
+        else:
+            config = shipped
+            tag = ensure(config, data, settings, progress)
+        frame = prepare(config, "synthetic" if name == "wide" else data, settings, silence()).parts.test
+        made.append(write_requests(load_bundle(tag), frame, folder / name, bodies))
+        progress.say(f"{tag}: requests in {folder / name}")
+    return made
+
+
+def run_rows(model: bytes, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the answers of a serialised graph to rows, float64 of shape (N,)."""
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    return np.asarray(session.run([PREDICTION_NAME], {INPUT_NAME: rows})[0], dtype=np.float64)
+
+
+def ensure_forest(
+    config: ModelConfig, data: str | None, settings: TrainingSettings, progress: Progress, **options: int
+) -> str:
+    """Return the tag of a stored forest on a config's data; fit, export and store one where there is none.
+
+    Args:
+        config: names the model, its columns and its data.
+        data: as for ``make_models``.
+        settings: folders.
+        progress: who is told.
+        options: for ``fit_forest``.
+
+    Raises:
+        BenchmarkError: the graph differs from the pipeline by more than ``PARITY_LIMIT``.
+    """
+    loaded = prepare(config, data, settings, progress)
+    code = Path(export_forest.__code__.co_filename).read_bytes() + json.dumps(options).encode()
+    fingerprint = hashlib.sha256(loaded.fingerprint.encode() + code).hexdigest()
+    stored = find_by_fingerprint(config.name, fingerprint)
+    if stored is not None:
+        return load_bundle(stored).tag
+    contract, train, test = config.contract(), loaded.parts.train, loaded.parts.test
+    with progress.step("Fit and export the forest"):
+        pipeline = fit_forest(train, train[config.target.name].to_numpy(dtype=np.float64), contract, **options)
+        model = serialise(export_forest(pipeline, contract))
+    rows = to_rows(test, contract)
+    predicted = np.asarray(pipeline.predict(to_frame(rows, contract)), dtype=np.float64)
+    answered = run_rows(model, rows)
+    worst = float(np.max(np.abs(answered - predicted) / np.abs(predicted)))
+    if not worst <= PARITY_LIMIT:
+        raise BenchmarkError(f"the forest's graph differs from its pipeline by {worst:.2g}, allowed {PARITY_LIMIT:g}")
+    latency = measure_latency(model, rows, budget_s=settings.latency_budget_s)
+    tags = new_tags(config.name)
+    contents = Contents(
+        model=model,
+        contract=contract,
+        reference=build_reference(config, train, pipeline.predict(to_frame(to_rows(train, contract), contract))),
+        examples=pick_examples(test, predicted, contract),
+        latency=latency,
+        metrics=regression_metrics(test[config.target.name], predicted),
+        parity=ForestParity(rows=len(rows), worst_relative=worst),
+        card=f"# {config.title}\n\nFor the benchmark only: a model whose rows are dear.\n",
+    )
+
+    def check(bundle: Bundle) -> None:
+        check_examples(bundle, pipeline, PARITY_LIMIT)
+
+    return save(tags, pipeline, contents, record(fingerprint, loaded.dataset, tags.pipeline), check).tag
+
+
+def main() -> int:
+    """Make the models."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.models", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("names", nargs="*", help="which models (default: all)")
+    parser.add_argument("--data", help="a CSV file or URL, as for make train")
+    parser.add_argument("--bodies", type=int, default=BODIES, help=f"requests of each kind (default {BODIES})")
+    arguments = parser.parse_args()
+    try:
+        made = make_models(arguments.data, tuple(arguments.names) or None, bodies=arguments.bodies)
+    except (BenchmarkError, BundleError, ConfigError, DataError, TrainingError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    for model in made:
+        sys.stdout.write(f"{model.name} {model.tag}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,176 @@
+"""Which rate does each server hold within the promise, and what is left of it under more? The whole comparison.
+
+For each model: every server is started on a core of its own, one after the other, serves the same graph, and is asked with
+the same rows by the same generator on another core. Writes, for each model, ``NAME.json`` with every run, ``NAME.png`` and
+``NAME.md`` to ``benchmarks/results/``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.bodies import BenchModel, load_model, read_bodies
+from benchmarks.loadgen.requests import Requests, http_requests
+from benchmarks.machine import describe_machine
+from benchmarks.models import make_models
+from benchmarks.peers.launch import launched
+from benchmarks.peers.registry import PEERS, Peer, contract_of
+from benchmarks.process import ROOT, BenchmarkError
+from benchmarks.report import write_report
+from benchmarks.scenarios import (
+    Target,
+    at_share,
+    bursts,
+    capacity,
+    cold_start,
+    overload,
+    soak,
+    warm_up,
+    worker_of,
+)
+
+RESULTS = ROOT / "benchmarks" / "results"
+SERVER_CORE, GENERATOR_CORE = 0, 1
+SLO_MS = {"forest": 20.0}
+"""The promise by model; ten milliseconds where none is named."""
+LENIENT_SLO_MS = 100.0
+"""A server that holds no rate within the promise is asked what it holds within this."""
+START_PER_S = {"tabento": 8_000.0, "constant": 10_000.0, "fastapi_ort": 3_000.0}
+"""Where the search begins; 200 a second where nothing is named."""
+BODIES = 256
+MANY_CONNECTIONS = 1_000
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """How long things are measured, in seconds."""
+
+    search_s: float
+    confirm_s: float
+    scenario_s: float
+    soak_minutes: float
+
+
+SHORT = Lengths(search_s=2.0, confirm_s=4.0, scenario_s=4.0, soak_minutes=0.0)
+FULL = Lengths(search_s=6.0, confirm_s=30.0, scenario_s=20.0, soak_minutes=10.0)
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+
+
+def requests_of(peer: Peer, model: BenchModel, *, batch: bool = False) -> Requests:
+    """Return what a server is asked, with the answers that it must give."""
+    contract = contract_of(model)
+    bodies = read_bodies(model.batch if batch else model.single, BODIES // 4 if batch else BODIES)
+    asked = [peer.request(body, contract) for body in bodies]
+    return http_requests(
+        [content for _, content in asked],
+        [peer.expected(body) for body in bodies],
+        path=asked[0][0],
+        rows_each=len(bodies[0].rows),
+    )
+
+
+def measure(peer: Peer, model: BenchModel, slo_ms: float, lengths: Lengths) -> dict[str, Any]:
+    """Put all questions to one server.
+
+    Raises:
+        BenchmarkError: it does not start.
+    """
+    result: dict[str, Any] = {"name": peer.title, "server": peer.name}
+    start = START_PER_S.get(peer.name, 200.0)
+    ours = peer.name == "tabento"
+    with launched(peer, model, frozenset({SERVER_CORE})) as server:
+        target = Target(server.address, requests_of(peer, model), slo_ms / 1000, core=GENERATOR_CORE)
+        result["ready_s"] = round(server.ready_s, 2)
+        warm_up(target)
+        found = capacity(target, start, lengths.search_s, confirm_s=lengths.confirm_s)
+        if found["qps"] is None:
+            found = capacity(
+                replace(target, slo_s=LENIENT_SLO_MS / 1000), start, lengths.search_s, confirm_s=lengths.confirm_s
+            )
+        result["capacity"] = found
+        qps = found["qps"]
+        if qps is None:
+            return result
+        seconds = lengths.scenario_s
+        result["share"] = at_share(target, qps, seconds)
+        result["overload"] = [overload(target, qps, seconds, factor=factor) for factor in (1.5, 3.0)]
+        if ours:
+            result["overload_many_connections"] = overload(
+                target, qps, seconds, factor=1.5, connections=MANY_CONNECTIONS, seed=211
+            )
+        result["bursts"] = bursts(target, qps, seconds)
+        if peer.batch_path is not None:
+            rows = replace(target, requests=requests_of(peer, model, batch=True), slo_s=LENIENT_SLO_MS / 1000)
+            result["rows"] = capacity(rows, 50.0, lengths.search_s, confirm_s=lengths.confirm_s)
+    if ours:
+        with launched(peer, model, frozenset({SERVER_CORE})) as server:
+            result["cold_start"] = cold_start(replace(target, address=server.address), qps)
+            if lengths.soak_minutes:
+                result["soak"] = soak(
+                    replace(target, address=server.address),
+                    qps,
+                    worker_of(server.pid),
+                    minutes=lengths.soak_minutes,
+                )
+    return result
+
+
+def compare(model: BenchModel, servers: list[str], lengths: Lengths, folder: Path) -> Path:
+    """Measure servers on one model and write the results; what was measured of other servers before is kept.
+
+    Raises:
+        BenchmarkError: a server does not start.
+    """
+    slo_ms = SLO_MS.get(model.name, 10.0)
+    path = folder / f"{model.name}.json"
+    kept = json.loads(path.read_text(encoding="utf-8"))["servers"] if path.exists() else []
+    for name in servers:
+        _say(f"\n{model.name}: {PEERS[name].title}")
+        measured = measure(PEERS[name], model, slo_ms, lengths)
+        measured["measured_at"] = datetime.now(UTC).isoformat(timespec="seconds")
+        kept = [server for server in kept if server["server"] != name] + [measured]
+        results = {
+            "title": f"{model.name}: one server core, requests of one row, p99 ≤ {slo_ms:g} ms",
+            "machine": describe_machine(),
+            "slo_ms": slo_ms,
+            "model": model.tag,
+            "servers": kept,
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        write_report(results, path.with_suffix(".png"), path.with_suffix(".md"))
+    return path
+
+
+def main() -> int:
+    """Measure, write and print the tables."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
+    parser.add_argument("--full", action="store_true", help="long runs and a soak; hours instead of minutes")
+    parser.add_argument("--models", nargs="+", help="which models (default: all three)")
+    parser.add_argument("--servers", nargs="+", choices=sorted(PEERS), help="which servers (default: all)")
+    parser.add_argument("--data", help="a CSV file, URL or 'synthetic', for the shipped model and the forest")
+    parser.add_argument("--folder", type=Path, default=RESULTS, help="where results go (default: benchmarks/results)")
+    arguments = parser.parse_args()
+    lengths = FULL if arguments.full else SHORT
+    try:
+        make_models(arguments.data, tuple(arguments.models) if arguments.models else None)
+        for name in arguments.models or ("california", "forest", "wide"):
+            path = compare(load_model(name), arguments.servers or list(PEERS), lengths, arguments.folder)
+            sys.stdout.write(path.with_suffix(".md").read_text(encoding="utf-8") + "\n")
+    except BenchmarkError as error:
+        _say(f"error: {error}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Tests of the peers: what can be tested without their environments."""

@@ -1,0 +1,56 @@
+"""A peer as a process."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from benchmarks.bodies import BenchModel
+from benchmarks.peers.constant import ANSWER
+from benchmarks.peers.launch import launched
+from benchmarks.peers.registry import PEERS, Peer
+from benchmarks.peers.smoke import ask
+from benchmarks.process import BenchmarkError
+
+
+class Here(Peer):
+    """A peer in the environment of the tests."""
+
+    @property
+    def python(self) -> Path:
+        """This interpreter."""
+        return Path(sys.executable)
+
+
+CONSTANT = Here(**vars(PEERS["constant"]))
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> BenchModel:
+    """A model that nobody reads."""
+    return BenchModel("m", "m:1", *[tmp_path] * 5)
+
+
+def test_a_peer_answers_and_ends(model: BenchModel) -> None:
+    """It listens on the loopback interface, runs on the cores it was given, and is gone afterwards."""
+    core = min(os.sched_getaffinity(0))
+    with launched(CONSTANT, model, frozenset({core})) as server:
+        assert server.address.startswith("http://127.0.0.1:")
+        assert ask(server.address, "/predict", b"{}") == (200, ANSWER)
+        process = psutil.Process(server.pid)
+        assert process.cpu_affinity() == [core]
+    assert not process.is_running()
+
+
+def test_a_peer_that_fails_shows_why(model: BenchModel) -> None:
+    """The error has the end of what it wrote."""
+    with (
+        pytest.raises(BenchmarkError, match=r"did not get ready(?s:.*)No module named"),
+        launched(replace(CONSTANT, name="elm"), model),
+    ):
+        raise AssertionError("it cannot have started")
