@@ -18,7 +18,7 @@ HOST ?= 127.0.0.1
 export BENTOML_DO_NOT_TRACK ?= True
 export PYTHONHASHSEED ?= 0
 
-.PHONY: help setup setup-dev data train serve test lint format lock bento image bench clean
+.PHONY: help setup setup-dev data train serve test lint format lock bento image bench bench-full footprint clean
 
 help: ## print the targets
 	@echo "make TARGET [MODEL=$(MODEL)] [DATA=file.csv] [PORT=$(PORT)]"
@@ -86,7 +86,16 @@ bento: $(VENV)/.training ## build a Bento that holds the latest bundle of MODEL
 image: bento ## build an OCI image of the latest Bento [ENGINE=buildah] [BASE=debootstrap] [PROVE=1]
 	@$(BIN)/python -m deploy.image $(if $(ENGINE),--engine $(ENGINE)) $(if $(BASE),--base $(BASE)) $(if $(PROVE),--prove)
 
-bench: $(VENV)/.training ## measure start-up, memory and size of what is served
+bench: $(VENV)/.training ## measure, in minutes, which rate is held within the promise; limits and a hand-written peer beside it
+	@$(BIN)/python -m benchmarks.peers.install tabento fastapi
+	@$(BIN)/python -m benchmarks.run --models california --servers tabento constant fastapi_ort $(if $(DATA),--data "$(DATA)")
+
+bench-full: $(VENV)/.training ## the whole comparison: all peers, three models, long runs, a soak; hours
+	@$(BIN)/python -m benchmarks.peers.install
+	@$(BIN)/python -m benchmarks.run --full $(if $(DATA),--data "$(DATA)")
+	@$(BIN)/python -m benchmarks.policy_run
+
+footprint: $(VENV)/.training ## measure start-up, memory and size of what is served
 	@$(BIN)/python -m benchmarks.footprint --model $(MODEL)
 
 clean: ## remove what can be made anew: .venv, caches, reports (the model store is BentoML's, and stays)

@@ -65,7 +65,7 @@ def _measure(model: str, starts: int) -> dict[str, object]:
     figures = {name: [start[name] for start in runs] for name in runs[0]}
     return {
         "question": (__doc__ or "").splitlines()[0],
-        "command": f"make bench MODEL={model}",
+        "command": f"make footprint MODEL={model}",
         "machine": describe_machine(),
         "model": tag,
         "serving_environment_mib": round(size, 1),

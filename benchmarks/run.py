@@ -10,8 +10,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +43,18 @@ SLO_MS = {"forest": 20.0}
 """The promise by model; ten milliseconds where none is named."""
 LENIENT_SLO_MS = 100.0
 """A server that holds no rate within the promise is asked what it holds within this."""
+LENIENT = ("bentoml_plain", "bentoml_batch", "fastapi_sklearn", "ray_serve")
+"""Servers that were seen to hold next to nothing within ten milliseconds: they are asked for the lenient promise at once."""
+TRIES = 3
+"""How often a run that the generator could not keep up with is repeated, before it is reported as void."""
 START_PER_S = {"tabento": 8_000.0, "constant": 10_000.0, "fastapi_ort": 3_000.0}
 """Where the search begins; 200 a second where nothing is named."""
 BODIES = 256
+FACTORS = (1.5, 3.0)
+OVERLOAD_CONNECTIONS = 256
+"""Enough that requests wait in the server and not for a free connection in the generator."""
 MANY_CONNECTIONS = 1_000
+ROWS_START_PER_S = 300.0
 
 
 @dataclass(frozen=True)
@@ -78,6 +88,15 @@ def requests_of(peer: Peer, model: BenchModel, *, batch: bool = False) -> Reques
     )
 
 
+def not_void(run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return what a run measured; one that the generator could not keep up with is repeated a few times."""
+    for _ in range(TRIES - 1):
+        result = run()
+        if result.get("valid", True):
+            return result
+    return run()
+
+
 def measure(peer: Peer, model: BenchModel, slo_ms: float, lengths: Lengths) -> dict[str, Any]:
     """Put all questions to one server.
 
@@ -91,26 +110,31 @@ def measure(peer: Peer, model: BenchModel, slo_ms: float, lengths: Lengths) -> d
         target = Target(server.address, requests_of(peer, model), slo_ms / 1000, core=GENERATOR_CORE)
         result["ready_s"] = round(server.ready_s, 2)
         warm_up(target)
+        if peer.name in LENIENT:
+            target = replace(target, slo_s=LENIENT_SLO_MS / 1000)
         found = capacity(target, start, lengths.search_s, confirm_s=lengths.confirm_s)
         if found["qps"] is None:
-            found = capacity(
-                replace(target, slo_s=LENIENT_SLO_MS / 1000), start, lengths.search_s, confirm_s=lengths.confirm_s
-            )
+            target = replace(target, slo_s=LENIENT_SLO_MS / 1000)
+            found = capacity(target, start, lengths.search_s, confirm_s=lengths.confirm_s)
         result["capacity"] = found
         qps = found["qps"]
         if qps is None:
             return result
         seconds = lengths.scenario_s
-        result["share"] = at_share(target, qps, seconds)
-        result["overload"] = [overload(target, qps, seconds, factor=factor) for factor in (1.5, 3.0)]
+        result["share"] = not_void(partial(at_share, target, qps, seconds))
+        result["overload"] = [
+            not_void(partial(overload, target, qps, seconds, factor=factor, connections=OVERLOAD_CONNECTIONS))
+            for factor in FACTORS
+        ]
         if ours:
-            result["overload_many_connections"] = overload(
-                target, qps, seconds, factor=1.5, connections=MANY_CONNECTIONS, seed=211
-            )
-        result["bursts"] = bursts(target, qps, seconds)
+            result["overload_many_connections"] = [
+                not_void(partial(overload, target, qps, seconds, factor=factor, connections=MANY_CONNECTIONS))
+                for factor in FACTORS
+            ]
+        result["bursts"] = not_void(partial(bursts, target, qps, seconds))
         if peer.batch_path is not None:
             rows = replace(target, requests=requests_of(peer, model, batch=True), slo_s=LENIENT_SLO_MS / 1000)
-            result["rows"] = capacity(rows, 50.0, lengths.search_s, confirm_s=lengths.confirm_s)
+            result["rows"] = capacity(rows, ROWS_START_PER_S, lengths.search_s, confirm_s=lengths.confirm_s)
     if ours:
         with launched(peer, model, frozenset({SERVER_CORE})) as server:
             result["cold_start"] = cold_start(replace(target, address=server.address), qps)

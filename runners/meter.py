@@ -13,9 +13,9 @@ from collections.abc import Callable
 
 from runners.clock import Loop
 
-TURNS = 3
+TURNS = 2
 """For how many turns of the loop after a pass began another still belongs to the same stretch of work: a request takes one
-to be decoded, one to be run and one to be answered."""
+to be decoded and run, and sometimes another to be answered."""
 
 
 class LoopMeter:

@@ -33,7 +33,7 @@ from serving.http import CLOSE_HEADER, JSON_HEADER, App, Receive, Scope, Send, a
 from serving.metrics import CONTENT_TYPE, SYNC_S, Metrics
 from serving.model import ServedModel
 from serving.openapi import build_openapi, docs_page
-from serving.predict import Predictions, Refusal, stopping
+from serving.predict import COMING, Predictions, Refusal, stopping
 from serving.request_ids import HEADER as REQUEST_ID_HEADER
 from serving.request_ids import RequestIds
 from serving.settings import ServingSettings
@@ -104,6 +104,8 @@ class Application:
 
     def _sync_metrics(self, loop: asyncio.AbstractEventLoop) -> None:
         self.metrics.sync()
+        if self._predictions is not None:
+            self._predictions.coming = 0  # an announced request whose connection broke never began
         self._syncing = loop.call_later(SYNC_S, self._sync_metrics, loop)
 
     def admit(self, length: int) -> bool | None:
@@ -114,6 +116,11 @@ class Application:
         if self._predictions is None or self._draining:
             return None
         return self._predictions.admit(length)
+
+    def announce(self) -> None:
+        """Tell that a whole request which was let in will begin in this turn of the loop."""
+        if self._predictions is not None:
+            self._predictions.coming += 1
 
     def refusal(self, path: bytes, given_id: bytes | None, server_headers: list[tuple[bytes, bytes]]) -> bytes:
         """Return the whole answer to a request that was not let in, and count it."""
@@ -167,11 +174,14 @@ class Application:
         head = Head(scope["headers"])
         request_id = self.ids.of(head.request_id)
         route = path
+        predictions = self._predictions
+        if COMING in scope and predictions is not None:
+            predictions.coming = max(predictions.coming - 1, 0)
         try:
             if path in PREDICT_PATHS and scope["method"] == "POST":
-                if self._predictions is None or self._draining:
+                if predictions is None or self._draining:
                     raise self._unavailable()
-                status = await self._predictions.answer(scope, receive, send, head, request_id, PREDICT_PATHS[path])
+                status = await predictions.answer(scope, receive, send, head, request_id, PREDICT_PATHS[path])
             else:
                 status = await self._other(path, scope, send, request_id)
         except ClientGoneError:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import uvicorn.protocols.http.auto
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from serving.predict import ADMITTED
+from serving.predict import ADMITTED, COMING
 
 if TYPE_CHECKING:
     from serving.application import Application
@@ -58,6 +58,11 @@ class DoormanProtocol(HttpToolsProtocol):
             if self._verdict is False and self._refuse(data):
                 self._verdict = None
                 return
+            super().data_received(data)
+            if self._between_messages and not self.pipeline and self.scope.get(ADMITTED):
+                self.scope[COMING] = True  # type: ignore[literal-required]
+                self.application.announce()
+            return
         super().data_received(data)
 
     def on_message_begin(self) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 from runners.errors import DrainingError, ExpiredError, GoneError, InferenceError, QueueFullError, RunnerError
 from runners.runner import Runner
 from runners.work import Work
-from serving.encode import Encoder
 from serving.errors import (
     ClientGoneError,
     DeadlineError,
@@ -33,6 +32,8 @@ logger = logging.getLogger("tabento.serving")
 
 ADMITTED = "tabento.admitted"
 """The key of an ASGI scope under which the doorman says whether it let the request in, where it judged it."""
+COMING = "tabento.coming"
+"""The key of an ASGI scope whose request the doorman has announced: it is whole, and begins in this turn of the loop."""
 RETRY_AFTER_S = 1
 _STATUS_LINE = b"HTTP/1.1 200 OK\r\n"
 _REST = b"content-type: application/json\r\nx-request-id: %b\r\ncontent-length: %d\r\n\r\n%b"
@@ -102,14 +103,17 @@ class Predictions:
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._decode = model.decode
-        self._encoder: Encoder = model.encoder
+        self._encode = model.encoder.encode
         self._submit = runner.batcher.submit
+        self._end_pass = runner.batcher.end_pass
         self._admit = runner.admission.admit
         self._slo_s = model.options.slo_s
         self._max_body_bytes = settings.max_body_bytes
         self._body_timeout_s = settings.body_timeout_s
         self._metrics = metrics
         self._new_future = loop.create_future
+        self.coming = 0
+        """How many whole requests the doorman has let in whose tasks have not begun: after the last the pass can end."""
         # About how many bytes a row has: what a request costs is guessed from its length before it is read.
         example = model.bundle.examples[0]
         self._row_bytes = max(len(str(example)), 1)
@@ -148,25 +152,34 @@ class Predictions:
         try:
             body = await read_body(head, receive, self._max_body_bytes, self._body_timeout_s)
             rows = self._decode(body, batch_only)
-            future: asyncio.Future[list[float]] = self._new_future()
+            future: asyncio.Future[bytes | None] = self._new_future()
+            encode = self._encode
             strict = head.deadline_ms is not None
             limit_s = self._slo_s if head.deadline_ms is None else head.deadline_ms / 1000
 
             def done(values: list[float] | None, error: Exception | None) -> None:
-                if not future.done():
-                    if error is None:
-                        future.set_result(values)  # type: ignore[arg-type]
-                    else:
-                        future.set_exception(error)
+                # The answer leaves from here, not from the task, which would have to wait for its turn first.
+                if future.done():
+                    return
+                if values is None:
+                    future.set_exception(error or InternalError("The model gave no answer."))
+                    return
+                try:
+                    content = encode(values, rows.single, request_id)
+                except InternalError as failure:
+                    future.set_exception(failure)
+                    return
+                sent = write_whole(receive, send, _STATUS_LINE, _REST % (request_id, len(content), content))
+                future.set_result(None if sent else content)
 
             self._submit(Work(rows.data, rows.count, started, started + limit_s, done, strict, partial(gone, receive)))
+            if admitted and not self.coming:
+                self._end_pass()
             try:
-                values = await future
+                content = await future
             except RunnerError as error:
                 raise self._explain(error, head, request_id) from error
-            content = self._encoder.encode(values, rows.single, request_id)
-            rest = _REST % (request_id, len(content), content)
-            if not write_whole(receive, send, _STATUS_LINE, rest):
+            if content is not None:
                 await answer(send, 200, content, (JSON_HEADER, (REQUEST_ID_HEADER, request_id)))
         finally:
             metrics.in_flight -= 1

@@ -45,7 +45,7 @@ def test_the_turns_of_an_answer_belong_to_the_pass() -> None:
     loop, passes = Turns(), list[float]()
     meter = LoopMeter(loop, passes.append)
     meter.arrival()
-    loop.turn(0.001)
-    loop.turn(0.004)
+    for _ in range(TURNS - 1):
+        loop.turn(0.004)
     meter.arrival()
-    assert passes == pytest.approx([0.0, 0.005])
+    assert passes == pytest.approx([0.0, 0.004 * (TURNS - 1)])
