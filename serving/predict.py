@@ -154,8 +154,10 @@ class Predictions:
             rows = self._decode(body, batch_only)
             future: asyncio.Future[bytes | None] = self._new_future()
             encode = self._encode
+            # The promise holds from the moment at which the body is there; the caller's deadline from the first byte.
+            read = perf_counter()
             strict = head.deadline_ms is not None
-            limit_s = self._slo_s if head.deadline_ms is None else head.deadline_ms / 1000
+            deadline = read + self._slo_s if head.deadline_ms is None else started + head.deadline_ms / 1000
 
             def done(values: list[float] | None, error: Exception | None) -> None:
                 # The answer leaves from here, not from the task, which would have to wait for its turn first.
@@ -172,7 +174,7 @@ class Predictions:
                 sent = write_whole(receive, send, _STATUS_LINE, _REST % (request_id, len(content), content))
                 future.set_result(None if sent else content)
 
-            self._submit(Work(rows.data, rows.count, started, started + limit_s, done, strict, partial(gone, receive)))
+            self._submit(Work(rows.data, rows.count, read, deadline, done, strict, partial(gone, receive)))
             if admitted and not self.coming:
                 self._end_pass()
             try:
@@ -183,7 +185,7 @@ class Predictions:
                 await answer(send, 200, content, (JSON_HEADER, (REQUEST_ID_HEADER, request_id)))
         finally:
             metrics.in_flight -= 1
-        seconds = perf_counter() - started
+        seconds = perf_counter() - read
         metrics.latency_s.add(seconds)
         if seconds > self._slo_s:
             metrics.over_slo += 1

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
 from typing import Any
 
 import httpx
 import pytest
 
+from serving.application import Application
 from tests.bundles import TREE, linear_answer, orchard_contract
+from tests.servers import wait_until
 
 CONTRACT = orchard_contract()
 ANSWER = linear_answer(TREE, CONTRACT)
@@ -278,3 +281,36 @@ def test_the_docs_load_nothing_from_elsewhere(client: httpx.Client) -> None:
         assert path in page
         assert client.get(path).status_code == 200
     assert client.get("/").text == page
+
+
+def test_a_caller_that_cannot_wait_is_told_in_time(client: httpx.Client, application: Application) -> None:
+    """A deadline that passes before the model runs is 504; one that is no number is 400."""
+    assert application.runner is not None
+    application.runner.batcher.hold(2)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(_post, client, _tree(), "/predict", **{"x-deadline-ms": "0.001"})
+        wait_until(lambda: application.runner is not None and application.runner.batcher.queued_rows == 1, "the queue")
+        assert _post(client, _tree()).status_code == 200
+        late = waiting.result(30)
+    assert (late.status_code, late.json()["error"]["code"]) == (504, "deadline_exceeded")
+    assert _post(client, _tree(), **{"x-deadline-ms": "soon"}).status_code == 400
+
+
+def test_a_slow_body_does_not_use_up_the_promise(server: str, application: Application) -> None:
+    """What a client takes to send is its own time: the promise holds from when the body is there."""
+    host, port = server.removeprefix("http://").split(":")
+    body = _tree()
+    head = f"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    predictions: Any = application._predictions
+    before = predictions._slo_s
+    predictions._slo_s = 0.5
+    try:
+        with socket.create_connection((host, int(port)), timeout=30) as connection:
+            connection.sendall(head.encode() + body[:-1])
+            wait_until(lambda: application.metrics.in_flight == 1, "the request to get in")
+            began = monotonic()
+            wait_until(lambda: monotonic() - began > 0.6, "more than the promise to pass")
+            connection.sendall(body[-1:])
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+    finally:
+        predictions._slo_s = before
