@@ -1,9 +1,10 @@
 """Who is let in: as much work in each pass of the event loop as its promise allows, and the rest refused at once.
 
-The law. A request waits for the pass in which it is read to end, is worked on in the next, and answered in the one after,
-so that the longest wait is about three passes: a pass may take ``PASS_SHARE`` of the SLO. Of that time, what refusing the
-expected surplus takes is set aside, and what already waits in the queue; the rest is let in, by what requests cost. The
-surplus expected in a pass is that of the pass before. Costs are learned from what passes took, less the model's own time; the model's by rows.
+The law. A request waits in its socket for the pass before to end, and is read, run and answered in its own, or where the
+doorman does not know what else is coming in the one after: the longest wait is two to three passes, and a pass may take
+``PASS_SHARE`` of the SLO. Of that time, what refusing the expected surplus takes is set aside, and what already waits in
+the queue; the rest is let in, by what requests cost. The surplus expected in a pass is that of the pass before. Costs are
+learned from what passes took, less the model's own time; the model's by rows.
 """
 
 from __future__ import annotations
@@ -67,8 +68,6 @@ class Admission:
         """What an admitted request costs besides the model, learned."""
         self.refusal_s = FIRST_REQUEST_S * REFUSAL_SHARE
         """What a refused request costs, learned."""
-        self.pass_s = 0.0
-        """How long the last pass took; 0 where the loop was idle before it."""
 
     def admit(self, rows: float = 1.0) -> bool:
         """Tell whether a request of about so many rows is let in, and remember it. Called once a request."""
@@ -89,7 +88,6 @@ class Admission:
             self._learn(length_s, model_s - self._model_before_s, admitted, refused)
         self._model_before_s = model_s
         self._row_cost_s = self._row_s()
-        self.pass_s = length_s
         surplus_s = refused * self.refusal_s
         self._allowance_s = max(self._budget_s - surplus_s, self._floor_s) - self._backlog_s()
         self._spent_s = 0.0

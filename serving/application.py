@@ -33,7 +33,7 @@ from serving.http import CLOSE_HEADER, JSON_HEADER, App, Receive, Scope, Send, a
 from serving.metrics import CONTENT_TYPE, SYNC_S, Metrics
 from serving.model import ServedModel
 from serving.openapi import build_openapi, docs_page
-from serving.predict import COMING, Predictions, Refusal, stopping
+from serving.predict import COMING, PREDICT_PATHS, Predictions, Refusal, stopping
 from serving.request_ids import HEADER as REQUEST_ID_HEADER
 from serving.request_ids import RequestIds
 from serving.settings import ServingSettings
@@ -42,8 +42,6 @@ logger = logging.getLogger("tabento.serving")
 
 BENTOML_PATHS = ("/schema.json", "/static_content/")
 """What of BentoML's own application stays reachable: the schema that its clients read, and the pages' assets."""
-PREDICT_PATHS = {"/predict": False, "/api/v1/predict": False, "/predict/batch": True}
-"""Where predictions are answered, and whether only many rows are taken there."""
 CLIENT_GONE_STATUS = 499
 """How a request is counted whose client left before the answer; no such answer is sent."""
 

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import uvicorn.protocols.http.auto
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from serving.predict import ADMITTED, COMING
+from serving.predict import ADMITTED, COMING, PREDICT_PATHS
 
 if TYPE_CHECKING:
     from serving.application import Application
 
-_STARTS = tuple(b"POST %b HTTP/1.1\r\n" % path for path in (b"/predict", b"/api/v1/predict", b"/predict/batch"))
+_STARTS = tuple(f"POST {path} HTTP/1.1\r\n".encode() for path in PREDICT_PATHS)
 _HEAD_END = b"\r\n\r\n"
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d{1,10})\r\n", re.IGNORECASE)
 _REQUEST_ID = re.compile(rb"\r\nx-request-id: *([A-Za-z0-9._-]{1,128})\r\n", re.IGNORECASE)

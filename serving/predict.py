@@ -30,6 +30,8 @@ from serving.uvicorn_state import gone, write_whole
 
 logger = logging.getLogger("tabento.serving")
 
+PREDICT_PATHS = {"/predict": False, "/api/v1/predict": False, "/predict/batch": True}
+"""Where predictions are answered, and whether only many rows are taken there."""
 ADMITTED = "tabento.admitted"
 """The key of an ASGI scope under which the doorman says whether it let the request in, where it judged it."""
 COMING = "tabento.coming"
@@ -122,9 +124,12 @@ class Predictions:
         """Tell whether a request whose body has about so many bytes is let in; asked once a request."""
         if self._admit(max(length / self._row_bytes, 1.0)):
             return True
-        shed_by = self._metrics.shed
-        shed_by["budget"] = shed_by.get("budget", 0) + 1
+        self._count_shed("budget")
         return False
+
+    def _count_shed(self, reason: str) -> None:
+        shed_by = self._metrics.shed
+        shed_by[reason] = shed_by.get(reason, 0) + 1
 
     async def answer(
         self,
@@ -193,12 +198,10 @@ class Predictions:
 
     def _explain(self, error: RunnerError, head: Head, request_id: bytes) -> Exception:
         """Return what the client is told of a runner's error."""
-        shed_by = self._metrics.shed
         if isinstance(error, ExpiredError) and head.deadline_ms is not None:
             return DeadlineError(f"The deadline of {head.deadline_ms:g} ms passed before the model ran.")
         if isinstance(error, ExpiredError | QueueFullError):
-            reason = "expired" if isinstance(error, ExpiredError) else "queue_full"
-            shed_by[reason] = shed_by.get(reason, 0) + 1
+            self._count_shed("expired" if isinstance(error, ExpiredError) else "queue_full")
             return shed()
         if isinstance(error, DrainingError):
             return stopping()
