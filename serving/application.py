@@ -90,7 +90,10 @@ class Application:
         self._openapi = msgspec.json.encode(build_openapi(model.bundle, self._settings))
         self._offload = ThreadOffload(loop)
         runner = model.start(RunningLoop(loop), self._offload)
-        self.metrics.attach(runner.batcher.stats, lambda: (runner.batcher.queued_rows, runner.admission.request_s))
+        admission = runner.admission
+        self.metrics.attach(
+            runner.batcher.stats, lambda: (runner.batcher.queued_rows, admission.request_s, admission.refusal_s)
+        )
         self.metrics.describe_model(model.bundle.name, model.bundle.version, model.bundle.manifest.provenance.data)
         self._predictions = Predictions(model, runner, self._settings, self.metrics, loop)
         self.runner = runner

@@ -66,6 +66,12 @@ class Metrics:
             multiprocess_mode="livemax",
             registry=self._registry,
         )
+        self._refusal_cost = Gauge(
+            "tabento_refusal_cost_seconds",
+            "What admission takes a refusal to cost.",
+            multiprocess_mode="livemax",
+            registry=self._registry,
+        )
         self._model_info = Gauge(
             "tabento_model_info",
             "The model that is served, as labels; the value is 1.",
@@ -95,18 +101,18 @@ class Metrics:
         self._retried = Counter(
             "tabento_batch_retries", "Batches that failed and were halved.", registry=self._registry
         )
-        self._gauges: Callable[[], tuple[int, float]] = lambda: (0, 0.0)
+        self._gauges: Callable[[], tuple[int, float, float]] = lambda: (0, 0.0, 0.0)
 
     def describe_model(self, name: str, version: str, data: str) -> None:
         """Show which model is served."""
         self._model_info.labels(name, version, data).set(1)
 
-    def attach(self, stats: Stats, gauges: Callable[[], tuple[int, float]]) -> None:
+    def attach(self, stats: Stats, gauges: Callable[[], tuple[int, float, float]]) -> None:
         """Show a runner's counts as well.
 
         Args:
             stats: its counts.
-            gauges: returns the rows in its queue and the learned cost of a request in seconds.
+            gauges: returns the rows in its queue, and the learned costs of a request and of a refusal in seconds.
         """
         self._gauges = gauges
         tallies = (stats.wait_s, stats.batch_rows, stats.batch_s, stats.predicted_ratio)
@@ -120,10 +126,11 @@ class Metrics:
         """Hand on what was counted since the last time."""
         for move in (*self._moves, *self._runner_moves):
             move()
-        rows, cost_s = self._gauges()
+        rows, request_s, refusal_s = self._gauges()
         self._in_flight.set(self.in_flight)
         self._queued.set(rows)
-        self._request_cost.set(cost_s)
+        self._request_cost.set(request_s)
+        self._refusal_cost.set(refusal_s)
 
     def exposition(self) -> bytes:
         """Return the text that Prometheus scrapes."""
@@ -138,7 +145,7 @@ class Metrics:
     def close(self) -> None:
         """Hand on the last counts, and take this process out of the gauges of living ones."""
         self.in_flight = 0
-        self._gauges = lambda: (0, 0.0)
+        self._gauges = lambda: (0, 0.0, 0.0)
         self.sync()
         if MULTIPROCESS_VARIABLE in os.environ:
             mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]

@@ -12,6 +12,7 @@ from pathlib import Path
 from benchmarks.process import ROOT, BenchmarkError
 
 SOURCE = Path(__file__).with_name("loadgen.c")
+ANSWERER = Path(__file__).with_name("answerer.c")
 FLAGS = ("-std=c11", "-O2")
 
 
@@ -20,10 +21,11 @@ def compiler() -> str | None:
     return shutil.which(os.environ.get("CC") or "cc")
 
 
-def build_loadgen(folder: Path | None = None) -> Path:
+def build_loadgen(folder: Path | None = None, source: Path = SOURCE) -> Path:
     """Return the compiled load generator, compiling it where this source has not been compiled yet.
 
     Args:
+        source: the program; ``ANSWERER`` is the other one.
         folder: where programs are kept; by default ``.venv/loadgen`` of the checkout, else a folder for temporary files.
 
     Raises:
@@ -34,23 +36,23 @@ def build_loadgen(folder: Path | None = None) -> Path:
         user = os.getuid()
         temporary = Path(tempfile.gettempdir()) / f"tabento-loadgen-{user}"
         folder = environment / "loadgen" if environment.is_dir() else temporary
-    parts = (SOURCE, *sorted(SOURCE.parent.glob("*.h")))
+    parts = (source, *sorted(source.parent.glob("*.h")))
     content = b"".join(part.read_bytes() for part in parts) + " ".join(FLAGS).encode()
-    program = folder / f"loadgen-{hashlib.sha256(content).hexdigest()[:16]}"
+    program = folder / f"{source.stem}-{hashlib.sha256(content).hexdigest()[:16]}"
     if program.exists():
         return program
     cc = compiler()
     if cc is None:
         raise BenchmarkError(
-            f"expected a C compiler to build {SOURCE.name}, found no '{os.environ.get('CC') or 'cc'}' on the PATH."
+            f"expected a C compiler to build {source.name}, found no '{os.environ.get('CC') or 'cc'}' on the PATH."
             " Install one (Debian and Ubuntu: apt-get install gcc libc6-dev), or name one in the variable CC."
         )
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         # Built aside and moved into place: two processes that build at once never run half a program.
         fresh = Path(scratch) / "loadgen"
-        done = subprocess.run([cc, *FLAGS, "-o", str(fresh), str(SOURCE)], capture_output=True, text=True)
+        done = subprocess.run([cc, *FLAGS, "-o", str(fresh), str(source)], capture_output=True, text=True)
         if done.returncode:
-            raise BenchmarkError(f"{cc} could not compile {SOURCE.name}:\n{done.stdout}{done.stderr}")
+            raise BenchmarkError(f"{cc} could not compile {source.name}:\n{done.stdout}{done.stderr}")
         fresh.replace(program)
     return program

@@ -30,10 +30,10 @@ def _run(arrivals: Arrivals, policy: Policy | None = None, *, admission: bool = 
 
 
 def test_a_lone_request_takes_the_sum_of_its_costs() -> None:
-    """Read, decoded, run and answered, with four passes and the wire."""
+    """Read, decoded, run and answered, with two passes and the wire."""
     outcome = _run(_at(0.001))
     assert outcome.status.tolist() == [ANSWERED]
-    assert outcome.latency_s[0] == pytest.approx(10e-6 + 3e-6 + 50e-6 + 5e-6 + 4 * 1e-6 + 50e-6)
+    assert outcome.latency_s[0] == pytest.approx(10e-6 + 3e-6 + 50e-6 + 5e-6 + 2 * 1e-6 + 50e-6)
 
 
 def test_requests_of_one_moment_share_a_batch() -> None:

@@ -67,7 +67,7 @@ def test_one_process_needs_no_folder() -> None:
 def test_the_runners_counts_are_shown() -> None:
     """Queue wait, batch rows, batch seconds, release, drop and retry come from the runner's own numbers."""
     metrics, stats = Metrics(), Stats()
-    metrics.attach(stats, lambda: (7, 0.00005))
+    metrics.attach(stats, lambda: (7, 0.00005, 0.00001))
     stats.wait_s.add(0.0002)
     stats.batch_rows.add(3)
     stats.batch_s.add(0.004)
@@ -86,6 +86,7 @@ def test_the_runners_counts_are_shown() -> None:
         "tabento_batch_retries_total 2.0",
         "tabento_queue_rows 7.0",
         "tabento_request_cost_seconds 5e-05",
+        "tabento_refusal_cost_seconds 1e-05",
     ):
         assert line in text
 
