@@ -18,7 +18,7 @@ HOST ?= 127.0.0.1
 export BENTOML_DO_NOT_TRACK ?= True
 export PYTHONHASHSEED ?= 0
 
-.PHONY: help setup setup-dev data train serve test lint format lock bento image bench bench-full footprint clean
+.PHONY: help setup setup-dev data train serve test lint format lock bento image bench bench-full zoo footprint clean
 
 help: ## print the targets
 	@echo "make TARGET [MODEL=$(MODEL)] [DATA=file.csv] [PORT=$(PORT)]"
@@ -89,11 +89,17 @@ image: bento ## build an OCI image of the latest Bento [ENGINE=buildah] [BASE=de
 bench: $(VENV)/.training ## measure, in minutes, which rate is held within the promise; limits and a hand-written peer beside it
 	@$(BIN)/python -m benchmarks.peers.install tabento fastapi
 	@$(BIN)/python -m benchmarks.run --models california --servers tabento constant fastapi_ort $(if $(DATA),--data "$(DATA)")
+	@$(BIN)/python -m benchmarks.limits --results benchmarks/results/california.json
 
 bench-full: $(VENV)/.training ## the whole comparison: all peers, three models, long runs, a soak; hours
 	@$(BIN)/python -m benchmarks.peers.install
 	@$(BIN)/python -m benchmarks.run --full $(if $(DATA),--data "$(DATA)")
+	@$(BIN)/python -m benchmarks.limits --results benchmarks/results/california.json
 	@$(BIN)/python -m benchmarks.policy_run
+	@$(BIN)/python -m benchmarks.calibrate
+
+zoo: $(VENV)/.training ## export a zoo of pipelines exactly and naively, and compare both with scikit-learn
+	@$(BIN)/python -m benchmarks.zoo $(if $(DATA),--data "$(DATA)")
 
 footprint: $(VENV)/.training ## measure start-up, memory and size of what is served
 	@$(BIN)/python -m benchmarks.footprint --model $(MODEL)

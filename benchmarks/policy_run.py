@@ -1,6 +1,6 @@
 """Which rule of dispatch holds the highest rate, live? Each in a server of its own, on the same model and rows.
 
-Writes ``benchmarks/results/policies.json`` and prints a table of QPS@p99≤SLO by model, arrival shape and rule.
+Writes ``policies.json``, ``policies.png`` and ``policies.md`` to ``benchmarks/results/`` and prints the table.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from benchmarks.loadgen.result import LoadResult
 from benchmarks.machine import describe_machine
 from benchmarks.peers.registry import PEERS
 from benchmarks.peers.tabento_policy import POLICIES
+from benchmarks.policy_report import draw, markdown
 from benchmarks.process import BenchmarkError, free_port, started
-from benchmarks.run import GENERATOR_CORE, RESULTS, SERVER_CORE, SLO_MS, requests_of
+from benchmarks.run import GENERATOR_CORE, RESULTS, SEARCH_TRIES, SERVER_CORE, SLO_MS, requests_of
 from benchmarks.scenarios import Target, capacity, warm_up
 
 START_PER_S = {"forest": 2_000.0}
@@ -50,7 +51,9 @@ def measure(model: BenchModel, policy: str, shape: str, seconds: float) -> dict[
             server.address, requests_of(tabento, model), SLO_MS.get(model.name, 10.0) / 1000, core=GENERATOR_CORE
         )
         warm_up(target)
-        found = capacity(target, START_PER_S.get(model.name, 8_000.0), seconds, confirm_s=2 * seconds)
+        found = capacity(
+            target, START_PER_S.get(model.name, 8_000.0), seconds, confirm_s=2 * seconds, tries=SEARCH_TRIES
+        )
     return {"model": model.name, "policy": policy, "shape": shape, **found}
 
 
@@ -75,11 +78,12 @@ def main() -> int:
                     kept = [old for old in kept if (old["model"], old["policy"], old["shape"]) != asked] + [run]
                     results = {"machine": describe_machine(), "runs": kept}
                     path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+                    path.with_suffix(".md").write_text(markdown(kept), encoding="utf-8")
+                    draw(kept, path.with_suffix(".png"))
     except BenchmarkError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
-    for run in kept:
-        sys.stdout.write(f"{run['model']:12} {run['shape']:8} {run['policy']:16} {run['qps'] or 0:10,.0f}\n")
+    sys.stdout.write(markdown(kept))
     return 0
 
 
