@@ -144,7 +144,7 @@ def measure(peer: Peer, model: BenchModel, slo_ms: float, lengths: Lengths) -> d
             result["cold_start"] = cold_start(replace(target, address=server.address), qps)
             if lengths.soak_minutes:
                 result["soak"] = soak(
-                    replace(target, address=server.address),
+                    replace(target, address=server.address, connections=OVERLOAD_CONNECTIONS),
                     qps,
                     worker_of(server.pid),
                     minutes=lengths.soak_minutes,

@@ -158,7 +158,7 @@ def soak(
 ) -> dict[str, Any]:
     """Does it last? Minutes of load with clients that go away at random, while the worker's memory is watched.
 
-    ``hung`` are requests without an answer after the drain time; ``rss_growth`` is the median of the last fifth of the
+    ``hung`` are requests that were sent and had no answer after the drain time; ``rss_growth`` is the median of the last fifth of the
     samples against that of the fifth after the first, when caches are full.
 
     Args:
@@ -191,7 +191,7 @@ def soak(
         _head("soak", target)
         | {"share": share, "minutes": minutes, "disconnect_share": disconnect_share, "seed": seed}
         | totals
-        | {"hung": sum(run["unanswered"] for run in runs), "other_5xx": bad}
+        | {"hung": sum(run["hung"] for run in runs), "other_5xx": bad, "valid": all(run["valid"] for run in runs)}
         | {"rss_growth": memory_growth([mib for _, mib in samples]), "rss_mib": samples, "parts": runs}
     )
 

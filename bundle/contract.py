@@ -7,16 +7,19 @@ it. A row travels as float64 of shape (F,): numbers as they are, a category as i
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from bundle.format import FEATURES_LIMIT
 
 FeatureType = Literal["number", "integer", "boolean", "category"]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\"\\]+$")]
 Number = Annotated[float, Field(allow_inf_nan=False)]
+Label = bool | int | Number | str
+"""A class's label."""
 
 LARGEST_EXACT_INTEGER = 2**53
 """Up to here every integer is a float64. A number without a range of its own is taken up to this magnitude."""
@@ -119,6 +122,11 @@ class Feature(Strict):
         return text + (" or null" if self.nullable else "")
 
 
+def label_key(label: Label) -> str:
+    """Return the key under which a label stands in an object: a string is its own, all else is its JSON text."""
+    return label if isinstance(label, str) else json.dumps(label)
+
+
 class Output(Strict):
     """What the model answers."""
 
@@ -128,6 +136,41 @@ class Output(Strict):
     """The unit of a predicted number."""
     description: str = ""
     """One sentence for the people who read the answer."""
+    classes: tuple[Label, ...] | None = None
+    """The labels of a classification, in the order of the probabilities. A label is answered as it stands here."""
+    probabilities: bool = False
+    """Whether a classification answers the probability of each class beside the label."""
+
+    @field_validator("classes", mode="before")
+    @classmethod
+    def _labels_keep_their_type(cls, classes: object) -> object:
+        # Of a NumPy integer pydantic would silently make a number with a fraction.
+        if isinstance(classes, list | tuple):
+            for label in classes:
+                if not isinstance(label, bool | int | float | str):
+                    raise ValueError(f"a label is a string, a boolean, an integer or a number, not {label!r}")
+        return classes
+
+    @model_validator(mode="after")
+    def _classes_are_distinct(self) -> Self:
+        if self.classes is None:
+            if self.probabilities:
+                raise ValueError("output: `probabilities` goes with `classes`")
+            return self
+        if len(self.classes) < 2:
+            raise ValueError(f"output: `classes` needs at least two labels, got {list(self.classes)}")
+        numbers = [label for label in self.classes if not isinstance(label, bool | str)]
+        keys = {label_key(label) for label in self.classes}
+        if len(keys) != len(self.classes) or len(set(numbers)) != len(numbers):
+            raise ValueError(f"output: `classes` lists a label twice, as JSON reads it: {list(self.classes)}")
+        wrong = [label for label in numbers if isinstance(label, int) and abs(label) > LARGEST_EXACT_INTEGER]
+        if wrong:
+            raise ValueError(
+                f"output: the label {wrong[0]} is beyond 2^53, where JSON's readers round; write it as a string"
+            )
+        if self.unit is not None:
+            raise ValueError("output: `unit` goes with a number, not with `classes`")
+        return self
 
 
 class Contract(Strict):
@@ -140,8 +183,8 @@ class Contract(Strict):
     """The model's name for people."""
     description: str
     """What the model is for, in a sentence or two."""
-    task: Literal["regression"]
-    """The kind of answer."""
+    task: Literal["regression", "classification"]
+    """The kind of answer: a number, or one of ``output.classes``."""
     features: Annotated[tuple[Feature, ...], Field(min_length=1, max_length=FEATURES_LIMIT)]
     """The columns of a row, in the order in which they travel."""
     output: Output
@@ -158,6 +201,8 @@ class Contract(Strict):
             if feature.name in seen:
                 raise ValueError(f"feature {feature.name!r} is listed twice")
             seen.add(feature.name)
+        if (self.task == "classification") != (self.output.classes is not None):
+            raise ValueError(f"output: `classes` goes with `task: classification` and only with it, not {self.task!r}")
         if self.output.name in seen:
             raise ValueError(f"the target {self.output.name!r} is listed among the features: that leaks the answer")
         return self
@@ -166,6 +211,16 @@ class Contract(Strict):
     def feature_names(self) -> tuple[str, ...]:
         """The names of the features, in order."""
         return tuple(feature.name for feature in self.features)
+
+
+def answer_width(contract: Contract) -> int | None:
+    """Return how many numbers the graph answers to a row, W: float64 of shape (N, W); None for shape (N,).
+
+    A classification answers the index of the label and behind it, where the contract asks for them, the probabilities.
+    """
+    if contract.output.classes is None:
+        return None
+    return 1 + (len(contract.output.classes) if contract.output.probabilities else 0)
 
 
 def category_codes(feature: Feature) -> dict[str, float]:

@@ -39,7 +39,8 @@ INPUT_NAME = "rows"
 """The ONNX graph's one input: float64 of shape (N, F), columns in the order of the contract's features."""
 
 PREDICTION_NAME = "prediction"
-"""The ONNX graph's output: float64 of shape (N,), in the unit of the contract's output."""
+"""The ONNX graph's output: float64 of shape (N,), in the unit of the contract's output; for a classification of shape
+(N, W), see ``bundle.contract.answer_width``."""
 
 FEATURES_LIMIT = 10_000
 """More columns than this is taken for a mistake in a config."""

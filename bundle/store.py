@@ -24,7 +24,7 @@ from bundle.format import (
     REFERENCE_FILE,
 )
 from bundle.manifest import Manifest, verify_manifest
-from bundle.reference import Reference
+from bundle.reference import Reference, check_reference
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,12 @@ def read_bundle(folder: Path, tag: str) -> Bundle:
         raise BundleFormatError(
             f"names disagree: the tag is {tag}, the manifest says {manifest.name}, the contract {contract.name}."
         )
+    try:
+        check_reference(reference, contract)
+    except BundleFormatError as error:
+        raise BundleFormatError(
+            f"{REFERENCE_FILE} of the bundle {tag} is wrong: {error} Train the model anew."
+        ) from None
     return Bundle(
         tag=tag,
         path=folder,

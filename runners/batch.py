@@ -11,9 +11,9 @@ from typing import Protocol
 
 from runners.errors import InferenceError, RunnerError
 from runners.stats import Stats
-from runners.work import Work
+from runners.work import Values, Work
 
-Outcome = list[list[float] | Exception]
+Outcome = list[Values | Exception]
 """For each segment of a batch its predictions, or why it has none."""
 
 
@@ -23,7 +23,7 @@ class Model(Protocol):
     row_bytes: int
     """The number of bytes of one row."""
 
-    def run_bytes(self, data: bytes, count: int) -> list[float]:
+    def run_bytes(self, data: bytes, count: int) -> Values:
         """Return one prediction a row.
 
         Raises:
@@ -99,13 +99,13 @@ class BatchRun:
             start += part.count
         return outcome
 
-    def _call(self, data: bytes, rows: int) -> list[float]:
+    def _call(self, data: bytes, rows: int) -> Values:
         values = self._model.run_bytes(data, rows)
         if len(values) != rows:
             raise RunnerError(f"{rows} rows went into the model, but {len(values)} predictions came out")
         return values
 
-    def _call_halves(self, data: bytes, rows: int, start: int, error: Exception) -> list[float]:
+    def _call_halves(self, data: bytes, rows: int, start: int, error: Exception) -> Values:
         """Run rows of one request, which failed together, again by halves: a failure that passed by answers after all.
 
         Args:
@@ -122,7 +122,7 @@ class BatchRun:
         self._stats.retried += 1
         half = rows // 2
         cut = half * self._model.row_bytes
-        values: list[float] = []
+        values: Values = []
         for part, count, first in ((data[:cut], half, start), (data[cut:], rows - half, start + half)):
             try:
                 values += self._call(part, count)

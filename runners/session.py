@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bundle.format import INPUT_NAME, PREDICTION_NAME
 from runners.errors import RunnerError
+from runners.work import Values
 
 Rows = NDArray[np.float64]
 
@@ -21,12 +22,14 @@ class OnnxSession:
         path: the ONNX file.
         features: F, the number of values in a row.
         threads: how many threads one call may use. One is best for cheap rows: waking others costs more than they save.
+        width: W, where the graph answers several numbers a row, see ``bundle.contract.answer_width``; None where it
+            answers one.
 
     Raises:
         RunnerError: ONNX Runtime cannot load the file, or the graph is not one of ours.
     """
 
-    def __init__(self, path: Path, features: int, threads: int = 1) -> None:
+    def __init__(self, path: Path, features: int, threads: int = 1, width: int | None = None) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -45,37 +48,39 @@ class OnnxSession:
                 f" and the output {PREDICTION_NAME}, got {inputs} and {outputs}. Train the model anew."
             )
         self._outputs = [PREDICTION_NAME]
+        self._row_shape: tuple[int, ...] = () if width is None else (width,)
         self.features = features
         self.row_bytes = 8 * features
 
-    def run(self, rows: Rows) -> list[float]:
-        """Return one prediction a row.
+    def run(self, rows: Rows) -> Values:
+        """Return one prediction a row: a float, or with ``width`` a list of W floats.
 
         Args:
             rows: float64 of shape (N, F), N at least 1.
 
         Raises:
-            RunnerError: ONNX Runtime failed, or answered another number of rows than it was given.
+            RunnerError: ONNX Runtime failed, or its answer has another shape than (N,), or (N, W) with ``width``.
         """
         try:
             (prediction,) = self._session.run(self._outputs, {INPUT_NAME: rows})
         except Exception as error:  # see above
             raise RunnerError(f"ONNX Runtime failed on {len(rows)} rows: {error}") from error
-        if prediction.shape != (len(rows),):
+        if prediction.shape != (len(rows), *self._row_shape):
             raise RunnerError(
-                f"{len(rows)} rows went into the model, but an answer of shape {prediction.shape} came out"
+                f"{len(rows)} rows went into the model, but an answer of shape {prediction.shape} came out;"
+                f" expected {(len(rows), *self._row_shape)}. Train the model anew."
             )
-        values: list[float] = prediction.tolist()
+        values: Values = prediction.tolist()
         return values
 
-    def run_bytes(self, data: bytes, count: int) -> list[float]:
-        """Return one prediction a row.
+    def run_bytes(self, data: bytes, count: int) -> Values:
+        """Return one prediction a row: a float, or with ``width`` a list of W floats.
 
         Args:
             data: float64 in native byte order, ``count`` times F values.
             count: N, the number of rows, at least 1.
 
         Raises:
-            RunnerError: ONNX Runtime failed, or answered another number of rows than it was given.
+            RunnerError: see ``run``.
         """
         return self.run(np.frombuffer(data, np.float64).reshape(count, self.features))

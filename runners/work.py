@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-Done = Callable[[list[float] | None, Exception | None], None]
+Values = list[Any]
+"""One prediction a row: a float, or where the graph answers W numbers a row a list of W floats."""
+
+Done = Callable[[Values | None, Exception | None], None]
 
 
 def _never() -> bool:
@@ -45,5 +49,5 @@ class Work:
         self.gone = gone
         self.taken = 0
         """How many of its rows have been handed to a batch."""
-        self.values: list[float] = []
+        self.values: Values = []
         """The predictions so far, in the order of the rows."""

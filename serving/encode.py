@@ -4,12 +4,45 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Protocol
 
+import msgspec
+
+from runners.work import Values
 from serving.errors import InternalError
 
+_encode = msgspec.json.Encoder().encode
 
-class Encoder:
-    """Encodes the answers of one model.
+
+class Encoder(Protocol):
+    """Encodes the answers of one model: ``NumberEncoder``, or ``serving.labels.LabelEncoder``."""
+
+    def encode(self, values: Values, single: bool, request_id: bytes) -> bytes:
+        """Return the body of an answer.
+
+        Args:
+            values: one prediction a row, as the graph answers it.
+            single: whether to answer ``prediction`` instead of ``predictions``.
+            request_id: letters, digits, dots, dashes and underscores only: it is not escaped.
+
+        Raises:
+            InternalError: the model answered what JSON or its contract cannot say.
+        """
+        ...
+
+
+def answer_tail(model: str, version: str) -> bytes:
+    """Return what stands between the predictions and the request's id.
+
+    Args:
+        model: the model's name.
+        version: its version in the model store.
+    """
+    return f',"model":{json.dumps(model)},"version":{json.dumps(version)},"request_id":"'.encode()
+
+
+class NumberEncoder:
+    """Encodes the answers of a regression.
 
     Args:
         model: the model's name.
@@ -17,11 +50,10 @@ class Encoder:
     """
 
     def __init__(self, model: str, version: str) -> None:
-        tail = f',"model":{json.dumps(model)},"version":{json.dumps(version)},"request_id":"'
-        self._tail = tail.encode()
+        self._tail = answer_tail(model, version)
 
     def encode(self, values: Sequence[float], single: bool, request_id: bytes) -> bytes:
-        """Return the body of an answer.
+        """Return the body of an answer; see ``Encoder``.
 
         Args:
             values: one float a row; written with as many digits as it takes to read the same float64 back.
@@ -31,11 +63,11 @@ class Encoder:
         Raises:
             InternalError: the model answered NaN or infinity, which JSON cannot say.
         """
-        text = repr(values[0]) if single else ",".join(map(repr, values))
-        if "n" in text:  # of all floats only nan and inf have the letter
+        text = _encode(values[0] if single else values)
+        if b"n" in text:  # NaN and infinity are written as null; no number has the letter
             raise InternalError(
                 "The model answered no finite number for a row; the values may lie far from all training data."
             )
         if single:
-            return b'{"prediction":%b%b%b"}' % (text.encode(), self._tail, request_id)
-        return b'{"predictions":[%b]%b%b"}' % (text.encode(), self._tail, request_id)
+            return b'{"prediction":%b%b%b"}' % (text, self._tail, request_id)
+        return b'{"predictions":%b%b%b"}' % (text, self._tail, request_id)

@@ -5,17 +5,26 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from bundle.contract import RESERVED_NAME
+from bundle.contract import RESERVED_NAME, answer_width
 from bundle.store import Bundle
 from runners.clock import Loop, Offload
 from runners.errors import RunnerError
 from runners.runner import Runner, RunnerOptions, warm_up
 from runners.session import OnnxSession
 from serving.decode import Decoder
-from serving.encode import Encoder
+from serving.encode import Encoder, NumberEncoder
 from serving.errors import Detail, InternalError, InvalidError
+from serving.labels import LabelEncoder
 from serving.rows import Rows
 from serving.settings import ServingSettings
+
+
+def _encoder(bundle: Bundle) -> Encoder:
+    """Return what writes the answers of a bundle's kind of model."""
+    output = bundle.contract.output
+    if output.classes is None:
+        return NumberEncoder(bundle.name, bundle.version)
+    return LabelEncoder(bundle.name, bundle.version, output.classes, output.probabilities)
 
 
 class ServedModel:
@@ -26,14 +35,15 @@ class ServedModel:
         settings: the serving settings.
 
     Raises:
-        RunnerError: the graph cannot be loaded or fails on the bundle's own examples.
+        RunnerError: the graph cannot be loaded, or fails on the bundle's own examples, or answers them with what the
+            contract does not say.
         ServingError: an example of the bundle does not fit its contract.
     """
 
     def __init__(self, bundle: Bundle, settings: ServingSettings) -> None:
         self.bundle = bundle
         self.decoder = Decoder(bundle.contract, settings.max_rows)
-        self.encoder = Encoder(bundle.name, bundle.version)
+        self.encoder = _encoder(bundle)
         self.options = RunnerOptions(
             slo_s=(settings.slo_p99_ms or bundle.contract.p99_ms) / 1000,
             max_queue_rows=settings.max_queue_rows,
@@ -41,9 +51,23 @@ class ServedModel:
             slice_rows=settings.slice_rows,
             inline_s=settings.inline_ms / 1000,
         )
-        self._session = OnnxSession(bundle.model_path, len(bundle.contract.features), settings.onnx_threads)
+        self._session = OnnxSession(
+            bundle.model_path, len(bundle.contract.features), settings.onnx_threads, answer_width(bundle.contract)
+        )
         rows = [self.decoder.decode(json.dumps(example).encode()) for example in bundle.examples]
-        self._costs = warm_up(self._session, b"".join(row.data for row in rows), self.options)
+        data = b"".join(row.data for row in rows)
+        self._try_out(data, len(rows))
+        self._costs = warm_up(self._session, data, self.options)
+
+    def _try_out(self, data: bytes, count: int) -> None:
+        """Run and encode rows as requests will, before the service says that it is ready."""
+        values = self._session.run_bytes(data, count)
+        try:
+            self.encoder.encode(values, False, b"examples")
+        except InternalError as error:
+            raise RunnerError(
+                f"the bundle {self.bundle.tag} cannot answer its own examples: {error} Train the model anew."
+            ) from error
 
     def start(self, loop: Loop, offload: Offload) -> Runner:
         """Return a runner of this model on an event loop."""

@@ -1,14 +1,15 @@
-"""The OpenAPI document, built from the contract: real field names, ranges, units and examples."""
+"""The OpenAPI document, built from the contract: real field names, ranges, units, labels and examples."""
 
 from __future__ import annotations
 
 import html
 from typing import Any
 
-from bundle.contract import RESERVED_NAME, Contract, Feature
+from bundle.contract import RESERVED_NAME
 from bundle.store import Bundle
 from serving import errors
 from serving.errors import ServingError
+from serving.schemas import answer_schemas, row_schema
 from serving.settings import ServingSettings
 
 _COMMON_ERRORS: tuple[type[ServingError], ...] = (errors.InternalError, errors.UnavailableError)
@@ -20,69 +21,6 @@ _PREDICT_ERRORS: tuple[type[ServingError], ...] = (
     errors.InvalidError,
     *_COMMON_ERRORS,
 )
-
-
-def feature_schema(feature: Feature) -> dict[str, Any]:
-    """Return the JSON Schema of one field."""
-    schema: dict[str, Any] = {}
-    if feature.type == "category":
-        assert feature.categories is not None
-        schema["type"] = "string"
-        if feature.unknown == "refuse" and feature.case == "exact":
-            schema["enum"] = [*feature.categories]
-        elif feature.unknown == "refuse":
-            # Letter case is free, which an enumeration cannot say.
-            schema["pattern"] = f"^(?:{'|'.join(_any_case(value) for value in feature.categories)})$"
-    elif feature.type == "boolean":
-        schema["type"] = "boolean"
-    else:
-        schema |= {"type": feature.type, "minimum": feature.lower, "maximum": feature.upper}
-    if feature.nullable:
-        schema["type"] = [schema["type"], "null"]
-        if "enum" in schema:
-            schema["enum"].append(None)
-    if feature.description or feature.unit:
-        unit = f" [{feature.unit}]" if feature.unit else ""
-        schema["description"] = f"{feature.description}{unit}".strip()
-    return schema
-
-
-def _any_case(value: str) -> str:
-    letters = []
-    for letter in value:
-        forms = {letter, letter.upper(), letter.lower()}
-        if len(forms) > 1 and all(len(form) == 1 for form in forms):
-            letters.append(f"[{''.join(sorted(forms))}]")
-        elif letter.isalnum() or letter in " _<>=":
-            letters.append(letter)
-        else:
-            letters.append(f"\\u{ord(letter):04x}" if ord(letter) > 127 else f"\\{letter}")
-    return "".join(letters)
-
-
-def row_schema(contract: Contract) -> dict[str, Any]:
-    """Return the JSON Schema of one row."""
-    return {
-        "type": "object",
-        "properties": {feature.name: feature_schema(feature) for feature in contract.features},
-        "required": [feature.name for feature in contract.features if feature.required],
-        "additionalProperties": False,
-    }
-
-
-def _prediction_schema(contract: Contract) -> dict[str, Any]:
-    unit = f" [{contract.output.unit}]" if contract.output.unit else ""
-    return {"type": "number", "description": f"{contract.output.name}: {contract.output.description}{unit}".strip()}
-
-
-def _answer_schema(key: str, value: dict[str, Any]) -> dict[str, Any]:
-    text = {"type": "string"}
-    return {
-        "type": "object",
-        "properties": {key: value, "model": text, "version": text, "request_id": text},
-        "required": [key, "model", "version", "request_id"],
-        "additionalProperties": False,
-    }
 
 
 _ERROR_SCHEMA: dict[str, Any] = {
@@ -197,8 +135,7 @@ def build_openapi(bundle: Bundle, settings: ServingSettings) -> dict[str, Any]:
                     "required": [RESERVED_NAME],
                     "additionalProperties": False,
                 },
-                "Prediction": _answer_schema("prediction", _prediction_schema(contract)),
-                "Predictions": _answer_schema("predictions", {"type": "array", "items": _prediction_schema(contract)}),
+                **answer_schemas(contract),
                 "Error": _ERROR_SCHEMA,
             }
         },

@@ -11,7 +11,7 @@ from typing import Any
 
 from runners.errors import DrainingError, ExpiredError, GoneError, InferenceError, QueueFullError, RunnerError
 from runners.runner import Runner
-from runners.work import Work
+from runners.work import Values, Work
 from serving.errors import (
     ClientGoneError,
     DeadlineError,
@@ -164,7 +164,7 @@ class Predictions:
             strict = head.deadline_ms is not None
             deadline = read + self._slo_s if head.deadline_ms is None else started + head.deadline_ms / 1000
 
-            def done(values: list[float] | None, error: Exception | None) -> None:
+            def done(values: Values | None, error: Exception | None) -> None:
                 # The answer leaves from here, not from the task, which would have to wait for its turn first.
                 if future.done():
                     return
@@ -174,6 +174,7 @@ class Predictions:
                 try:
                     content = encode(values, rows.single, request_id)
                 except InternalError as failure:
+                    logger.error("request %s: %s", request_id.decode(), failure)
                     future.set_exception(failure)
                     return
                 sent = write_whole(receive, send, _STATUS_LINE, _REST % (request_id, len(content), content))

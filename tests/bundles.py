@@ -1,8 +1,9 @@
-"""Small real bundles for tests, made without training: a linear graph over the orchard's contract."""
+"""Small real bundles for tests, made without training: graphs over the orchard's features that can be checked by hand."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from bundle.contract import Contract
+from bundle.contract import Contract, Label, Output, answer_width, label_key
 from bundle.format import (
     CARD_FILE,
     CONTRACT_FILE,
@@ -24,7 +25,7 @@ from bundle.format import (
     REFERENCE_FILE,
 )
 from bundle.manifest import Provenance, write_manifest
-from bundle.reference import NumberDistribution, Reference
+from bundle.reference import CategoryDistribution, NumberDistribution, Reference
 from training.config import load_config
 
 ORCHARD_CONFIG = Path(__file__).parent / "configs" / "orchard.yaml"
@@ -39,6 +40,12 @@ TREE: dict[str, Any] = {
     "soil": "clay",
 }
 """A row that the orchard's contract takes."""
+
+LABELS = ("poor", "fair", 'très "bon" 100%')
+"""The classes of the classifier's contract; the last is hard to write."""
+
+BREAKS, NOT_A_NUMBER, NO_CLASS = -1001.5, -1002.5, -1003.5
+"""The slopes of rows on which ``classifier_model`` fails, answers NaN, or answers an index that is none of a class."""
 
 
 def orchard_contract() -> Contract:
@@ -70,33 +77,138 @@ def linear_model(features: int, *, rank: int = 1) -> onnx.ModelProto:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
 
 
+def classifier_contract(
+    classes: tuple[Label, ...] = LABELS, *, name: str = "harvest", probabilities: bool = True
+) -> Contract:
+    """Return a contract over the orchard's features whose answer is one of ``classes``."""
+    return Contract(
+        name=name,
+        title="Harvest",
+        description="Says what to expect of an apple tree.",
+        task="classification",
+        features=orchard_contract().features,
+        output=Output(name="harvest", description="What to expect.", classes=classes, probabilities=probabilities),
+    )
+
+
+def classifier_model(contract: Contract) -> onnx.ModelProto:
+    """Return a graph whose class k scores one more than the sum of the columns k, k + C, k + 2·C, … without its sign.
+
+    The greatest score gives the label; a score's share of all is the class's probability. NaN counts as nothing. See
+    ``BREAKS`` for the rows that go wrong.
+    """
+    classes = contract.output.classes
+    assert classes is not None
+    features, count = len(contract.features), len(classes)
+    slope = contract.feature_names.index("slope")
+    weights = np.array([[float(column % count == label) for label in range(count)] for column in range(features)])
+    answer = ["index", "shares"] if contract.output.probabilities else ["index"]
+    nodes = [
+        helper.make_node("IsNaN", [INPUT_NAME], ["missing"]),
+        helper.make_node("Where", ["missing", "zero", INPUT_NAME], ["filled"]),
+        helper.make_node("MatMul", ["filled", "weights"], ["sums"]),
+        helper.make_node("Abs", ["sums"], ["sizes"]),
+        helper.make_node("Add", ["sizes", "one"], ["scores"]),
+        helper.make_node("ReduceSum", ["scores", "last axis"], ["total"]),
+        helper.make_node("Div", ["scores", "total"], ["right shares"]),
+        helper.make_node("ArgMax", ["scores"], ["best"], axis=1),
+        helper.make_node("Cast", ["best"], ["right index"], to=TensorProto.DOUBLE),
+        # A slope that breaks asks for an element that is not there.
+        helper.make_node("Gather", [INPUT_NAME, "slope"], ["slopes"], axis=1),
+        helper.make_node("Equal", ["slopes", "breaks"], ["broken"]),
+        helper.make_node("Cast", ["broken"], ["place"], to=TensorProto.INT64),
+        helper.make_node("Gather", ["only place", "place"], ["nothing"]),
+        helper.make_node("Equal", ["slopes", "not a number"], ["strange"]),
+        helper.make_node("Where", ["strange", "nan", "nothing"], ["error"]),
+        helper.make_node("Add", ["right shares", "error"], ["shares"]),
+        helper.make_node("Equal", ["slopes", "no class"], ["beyond"]),
+        helper.make_node("Where", ["beyond", "count", "nothing"], ["shift"]),
+        helper.make_node("Add", ["right index", "shift"], ["index"]),
+        helper.make_node("Concat", answer, [PREDICTION_NAME], axis=1),
+    ]
+    constants = {
+        "zero": np.array(0.0),
+        "one": np.array(1.0),
+        "weights": weights,
+        "last axis": np.array([1], np.int64),
+        "slope": np.array([slope], np.int64),
+        "breaks": np.array(BREAKS),
+        "not a number": np.array(NOT_A_NUMBER),
+        "no class": np.array(NO_CLASS),
+        "only place": np.array([0.0]),
+        "nan": np.array(np.nan),
+        "count": np.array(float(count)),
+    }
+    width = answer_width(contract)
+    graph = helper.make_graph(
+        nodes,
+        "classifier",
+        [helper.make_tensor_value_info(INPUT_NAME, TensorProto.DOUBLE, ["N", features])],
+        [helper.make_tensor_value_info(PREDICTION_NAME, TensorProto.DOUBLE, ["N", width])],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+
+
+def classifier_answer(row: dict[str, Any], contract: Contract) -> tuple[Label, dict[str, float]]:
+    """Return by hand which label and which probabilities ``classifier_model`` answers to a row as a client sends it."""
+    classes = contract.output.classes
+    assert classes is not None
+    sums = [0.0] * len(classes)
+    for column, value in enumerate(_numbers(row, contract)):
+        sums[column % len(classes)] += value
+    scores = [1 + abs(total) for total in sums]
+    shares = [score / sum(scores) for score in scores]
+    return classes[scores.index(max(scores))], dict(zip(map(label_key, classes), shares, strict=True))
+
+
 def linear_answer(row: dict[str, Any], contract: Contract) -> float:
     """Return by hand what ``linear_model`` answers to a row as a client sends it."""
-    total = 0.0
-    for weight, feature in enumerate(contract.features, start=1):
+    return float(sum(weight * value for weight, value in enumerate(_numbers(row, contract), start=1)))
+
+
+def _numbers(row: dict[str, Any], contract: Contract) -> list[float]:
+    """Return the numbers by which a row travels, with 0 for what is missing."""
+    numbers = []
+    for feature in contract.features:
         value = row.get(feature.name)
-        if value is None:
-            continue
-        if feature.type == "category":
+        if feature.type == "category" and value is not None:
             assert feature.categories is not None
             value = feature.categories.index(value)
-        total += weight * float(value)
-    return total
+        numbers.append(float(value or 0))
+    return numbers
 
 
-def write_bundle(folder: Path, contract: Contract | None = None, model: onnx.ModelProto | None = None) -> Path:
-    """Write a bundle's files into a folder and seal it."""
-    contract = contract or orchard_contract()
-    model = model or linear_model(len(contract.features))
-    folder.mkdir(parents=True, exist_ok=True)
+def reference_of(contract: Contract) -> Reference:
+    """Return the reference of a training part of one row."""
     numbers = NumberDistribution(
         count=1, null_rate=0, mean=1, std=0, minimum=1, maximum=1, p05=1, p50=1, p95=1, edges=(1,), shares=(1, 0)
     )
-    reference = Reference(features={}, prediction=numbers, target=numbers)
+    if contract.output.classes is None:
+        return Reference(features={}, prediction=numbers, target=numbers)
+    keys = [label_key(label) for label in contract.output.classes]
+    labels = CategoryDistribution(count=1, null_rate=0, shares={key: float(key == keys[0]) for key in keys})
+    shares = dict.fromkeys(keys, numbers) if contract.output.probabilities else None
+    return Reference(features={}, prediction=labels, probabilities=shares, target=labels)
+
+
+def write_bundle(
+    folder: Path,
+    contract: Contract | None = None,
+    model: onnx.ModelProto | None = None,
+    examples: Sequence[dict[str, Any]] = (TREE, {**TREE, "slope": 3.5}),
+) -> Path:
+    """Write a bundle's files into a folder and seal it; by default the orchard's, or a graph that fits the contract."""
+    contract = contract or orchard_contract()
+    if model is None:
+        numeric = contract.output.classes is None
+        model = linear_model(len(contract.features)) if numeric else classifier_model(contract)
+    folder.mkdir(parents=True, exist_ok=True)
+    reference = reference_of(contract)
     (folder / MODEL_FILE).write_bytes(model.SerializeToString())
     (folder / CONTRACT_FILE).write_text(contract.model_dump_json(), encoding="utf-8")
     (folder / REFERENCE_FILE).write_text(reference.model_dump_json(), encoding="utf-8")
-    (folder / EXAMPLES_FILE).write_text(json.dumps([TREE, {**TREE, "slope": 3.5}]), encoding="utf-8")
+    (folder / EXAMPLES_FILE).write_text(json.dumps(list(examples)), encoding="utf-8")
     (folder / METRICS_FILE).write_text('{"rmse": 1.0}', encoding="utf-8")
     (folder / LATENCY_FILE).write_text("{}", encoding="utf-8")
     (folder / PARITY_FILE).write_text('{"worst_relative": 0.0}', encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Real servers for tests: an ASGI application behind uvicorn on a free port of this machine, in a thread."""
+"""Real servers for tests: an ASGI application behind uvicorn on a free port of this machine, in a thread; and their client."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import bentoml
 import uvicorn
 
 DEADLINE_S = 60.0
@@ -48,3 +49,11 @@ def running(app: Any) -> Iterator[str]:
         server.should_exit = True
         thread.join(DEADLINE_S)
         listener.close()
+
+
+@contextmanager
+def bentoml_client(address: str) -> Iterator[bentoml.SyncHTTPClient]:
+    """Yield BentoML's own client of a server."""
+    with bentoml.SyncHTTPClient(address) as client:
+        yield client
+    client._temp_dir.cleanup()  # BentoML leaves it to the garbage collector, which complains

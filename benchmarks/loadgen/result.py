@@ -65,6 +65,11 @@ class LoadResult:
         """Which were still without an answer at the end, sent or not."""
         return ~self.answered & ~self._flagged(ABANDONED | FAILED)
 
+    @property
+    def hung(self) -> NDArray[np.bool_]:
+        """Which were sent and never answered: what still waited here for a connection is not the server's doing."""
+        return self.unanswered & (self.sent_ns > 0)
+
     def latencies_s(self) -> NDArray[np.float64]:
         """Return the time from each scheduled arrival to the last byte of its prediction, in seconds.
 
@@ -119,6 +124,7 @@ class LoadResult:
             "failed": int(np.count_nonzero(self._flagged(FAILED))),
             "abandoned": int(np.count_nonzero(self._flagged(ABANDONED))),
             "unanswered": int(np.count_nonzero(self.unanswered)),
+            "hung": int(np.count_nonzero(self.hung)),
             "within_slo": good,
             "within_slo_share": round(good / waited_for, 5) if waited_for else None,
             "goodput_per_s": round(good / self.seconds, 1),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from bundle.contract import UNKNOWN_CATEGORY, Contract, Feature, Output, encode_value
-from tests.bundles import orchard_contract
+from bundle.contract import UNKNOWN_CATEGORY, Contract, Feature, Label, Output, answer_width, encode_value, label_key
+from tests.bundles import LABELS, classifier_contract, orchard_contract
 
 SORTS = ("BOSKOOP", "COX")
 
@@ -85,7 +86,61 @@ def test_a_lower_case_feature_finds_its_category() -> None:
     assert Feature(name="a", type="category", categories=("x",), case="lower").normalise("X") == "x"
 
 
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ({"classes": ("a",)}, "at least two labels"),
+        ({"classes": ("a", "b", "a")}, "lists a label twice"),
+        ({"classes": (True, "true")}, "lists a label twice"),
+        ({"classes": (1, 1.0)}, "lists a label twice"),
+        ({"classes": (1, "1")}, "lists a label twice"),
+        ({"classes": (0, 2**53 + 1)}, "9007199254740993 is beyond 2"),
+        ({"classes": (0.0, math.nan)}, "finite"),
+        ({"classes": (0.0, None)}, "or a number, not None"),
+        ({"classes": (np.int64(0), np.int64(1))}, r"or a number, not np\.int64\(0\)"),
+        ({"classes": (np.False_, np.True_)}, r"or a number, not np\.False_"),
+        ({"classes": "ab"}, "tuple"),
+        ({"classes": ("a", "b"), "unit": "kg"}, "`unit` goes with a number"),
+        ({"probabilities": True}, "`probabilities` goes with `classes`"),
+    ],
+)
+def test_an_output_that_contradicts_itself_is_refused(fault: dict[str, Any], message: str) -> None:
+    """Labels are at least two, told apart by JSON's readers also where they are keys, and have no unit."""
+    with pytest.raises(ValidationError, match=message):
+        Output(**{"name": "y", **fault})
+
+
+@pytest.mark.parametrize(("task", "classes"), [("regression", ("a", "b")), ("classification", None)])
+def test_classes_go_with_a_classification(task: Any, classes: tuple[Label, ...] | None) -> None:
+    """A number has no classes, and a label is one of them."""
+    output = Output(name="y", classes=classes)
+    features = (Feature(name="a", type="number"),)
+    with pytest.raises(ValidationError, match="`classes` goes with `task: classification` and only with it"):
+        Contract(name="m", title="", description="", task=task, features=features, output=output)
+
+
+@pytest.mark.parametrize(
+    ("classes", "probabilities", "width"), [(LABELS, True, 4), (LABELS, False, 1), ((False, True), True, 3)]
+)
+def test_a_classification_answers_an_index_and_probabilities(
+    classes: tuple[Label, ...], probabilities: bool, width: int
+) -> None:
+    """The graph's answer has a column for the label, and where they are asked for one for each class."""
+    assert answer_width(classifier_contract(classes, probabilities=probabilities)) == width
+    assert answer_width(orchard_contract()) is None
+
+
+def test_labels_keep_their_type_and_have_a_key() -> None:
+    """What training writes as a boolean, an integer, a number or a string is read as that."""
+    classes: tuple[Label, ...] = (False, 3, 2.0, 0.5, "", "4", "né")
+    contract = classifier_contract(classes)
+    read = Contract.model_validate_json(contract.model_dump_json()).output.classes
+    assert read is not None
+    assert [(type(label), label) for label in read] == [(type(label), label) for label in classes]
+    assert [label_key(label) for label in read] == ["false", "3", "2.0", "0.5", "", "4", "né"]
+
+
 def test_a_contract_survives_its_own_json() -> None:
     """What training writes is what serving reads."""
-    contract = orchard_contract()
-    assert Contract.model_validate_json(contract.model_dump_json()) == contract
+    for contract in (orchard_contract(), classifier_contract()):
+        assert Contract.model_validate_json(contract.model_dump_json()) == contract

@@ -10,10 +10,10 @@ import pytest
 
 from bundle.__main__ import main
 from bundle.errors import BundleFormatError, BundleNotFoundError
-from bundle.format import BENTOML_MODULE, CONTRACT_FILE, EXAMPLES_FILE
+from bundle.format import BENTOML_MODULE, CONTRACT_FILE, EXAMPLES_FILE, REFERENCE_FILE
 from bundle.manifest import verify_manifest, write_manifest
 from bundle.store import load_bundle, read_bundle
-from tests.bundles import TREE, orchard_contract, write_bundle
+from tests.bundles import TREE, classifier_contract, orchard_contract, reference_of, write_bundle
 from tests.conftest import bentoml_home
 
 
@@ -46,6 +46,25 @@ def test_a_sealed_but_malformed_bundle_is_refused(tmp_path: Path, file: str, con
     """The seal says that nobody touched the files, not that they make sense."""
     folder = _reseal(write_bundle(tmp_path / "b"), file, content)
     with pytest.raises(BundleFormatError, match=message):
+        read_bundle(folder, "orchard:v1")
+
+
+def test_a_classifiers_bundle_is_read(tmp_path: Path) -> None:
+    """With the labels as they are answered, and how they were distributed."""
+    contract = classifier_contract((False, True))
+    bundle = read_bundle(write_bundle(tmp_path / "b", contract), "harvest:v1")
+    assert bundle.contract.output.classes == (False, True)
+    assert bundle.reference == reference_of(contract)
+
+
+def test_a_reference_of_other_answers_is_refused(tmp_path: Path) -> None:
+    """Drift of labels cannot be measured against numbers: found when the bundle is read."""
+    folder = _reseal(
+        write_bundle(tmp_path / "b"), REFERENCE_FILE, reference_of(classifier_contract()).model_dump_json()
+    )
+    with pytest.raises(
+        BundleFormatError, match=r"reference\.json of the bundle orchard:v1 is wrong: .*describes labels"
+    ):
         read_bundle(folder, "orchard:v1")
 
 

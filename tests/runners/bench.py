@@ -8,7 +8,7 @@ from typing import Any
 from runners.batcher import Limits, MicroBatcher
 from runners.costs import BatchCosts
 from runners.policy import Coalesce, Policy
-from tests.runners.echo import EchoModel, Ticket
+from tests.runners.echo import EchoModel, Ticket, WideModel
 from tests.runners.turns import Turns
 
 
@@ -43,9 +43,10 @@ class Bench:
         max_queue_rows: int = 1000,
         inline_s: float = 1.0,
         batch_s: float = 0.001,
+        wide: bool = False,
     ) -> None:
         self.loop = Turns()
-        self.model = EchoModel(self._pass_time, batch_s)
+        self.model = (WideModel if wide else EchoModel)(self._pass_time, batch_s)
         self.offload = HandOffload()
         self.batcher = MicroBatcher(
             self.model,

@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Callable
 from typing import Any
 
-from runners.work import Work
+from runners.work import Values, Work
 
 PLACES = 1000
 """A request has fewer rows than this: a row's only value is ``request * PLACES + row``."""
@@ -62,6 +62,19 @@ class EchoModel:
             return []
         values = [-row - 0.25 for row in rows]
         return [*values, 0.0] if not self.adds.isdisjoint(rows) else values
+
+
+class WideModel(EchoModel):
+    """Answers each row with its own number and twice of it."""
+
+    def run_bytes(self, data: bytes, count: int) -> Values:
+        """See ``runners.batch.Model``."""
+        return [[row, 2 * row] for row in array("d", data)] if super().run_bytes(data, count) else []
+
+
+def wide_answers_to(request: int, count: int) -> Values:
+    """Return what ``WideModel`` has to answer to the rows of a request."""
+    return [[row, 2 * row] for row in array("d", rows_of(request, count))]
 
 
 class Ticket:

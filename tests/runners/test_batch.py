@@ -5,7 +5,7 @@ from __future__ import annotations
 from runners.batch import BatchRun, Segment, none_of
 from runners.errors import InferenceError
 from runners.stats import Stats
-from tests.runners.echo import EchoModel, Ticket, answers_to
+from tests.runners.echo import EchoModel, Ticket, WideModel, answers_to, wide_answers_to
 
 
 def _segments(*parts: tuple[int, int, int, int]) -> list[Segment]:
@@ -18,6 +18,19 @@ def test_segments_are_joined_and_their_predictions_split() -> None:
     segments = _segments((1, 3, 0, 3), (2, 10, 4, 2), (3, 1, 0, 1))
     outcome = BatchRun(EchoModel(), Stats()).run(segments, 6)
     assert outcome == [answers_to(1, 3), answers_to(2, 10)[4:6], answers_to(3, 1)]
+
+
+def test_predictions_of_several_numbers_stay_whole() -> None:
+    """A classifier's answers are split by rows, not by numbers, also when a row fails and the batch is halved."""
+    model = WideModel()
+    assert BatchRun(model, Stats()).run(_segments((1, 3, 0, 3), (2, 10, 4, 2)), 5) == [
+        wide_answers_to(1, 3),
+        wide_answers_to(2, 10)[4:6],
+    ]
+    model.raises = {2000.0}
+    first, second = BatchRun(model, Stats()).run(_segments((1, 3, 0, 3), (2, 4, 0, 4)), 7)
+    assert first == wide_answers_to(1, 3)
+    assert isinstance(second, InferenceError)
 
 
 def test_every_bad_request_of_a_batch_is_found() -> None:

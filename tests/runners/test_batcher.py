@@ -8,7 +8,7 @@ from benchmarks.policies import FixedDelay, Immediate
 from runners.errors import DrainingError
 from runners.policy import Coalesce
 from tests.runners.bench import Bench, in_thread
-from tests.runners.echo import Ticket, rows_of
+from tests.runners.echo import Ticket, rows_of, wide_answers_to
 
 
 def test_requests_of_one_pass_are_one_batch() -> None:
@@ -60,6 +60,16 @@ def test_a_large_request_is_sliced_and_put_together_in_order() -> None:
     bench.run()
     assert bench.batches == [11, 11, 5]
     assert large.right
+
+
+def test_answers_of_several_numbers_are_put_together_by_rows() -> None:
+    """A sliced request of a classifier gets one list of numbers a row, and a single row its own."""
+    bench = Bench(slice_rows=2, wide=True)
+    large, single = bench.submit(5), bench.submit()
+    bench.run()
+    assert bench.batches == [3, 2, 1]
+    assert large.values == wide_answers_to(1, 5)
+    assert single.values == wide_answers_to(2, 1)
 
 
 def test_sliced_requests_keep_their_order() -> None:

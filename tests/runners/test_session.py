@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from runners.errors import RunnerError
 from runners.session import OnnxSession
-from tests.bundles import linear_model
+from tests.bundles import classifier_contract, classifier_model, linear_model
 
 
 def _save(folder: Path, model: onnx.ModelProto) -> Path:
@@ -44,6 +45,31 @@ def test_an_answer_of_another_length_is_refused(tmp_path: Path) -> None:
     """Callers never get each other's answers: the shape is checked, both numbers are in the message."""
     session = OnnxSession(_save(tmp_path, linear_model(2, rank=2)), features=2)
     with pytest.raises(RunnerError, match=r"2 rows went into the model, but an answer of shape \(2, 1\)"):
+        session.run(np.zeros((2, 2)))
+
+
+def test_several_numbers_a_row_stay_together(tmp_path: Path) -> None:
+    """A graph that answers W numbers a row gives W floats for each, in the order of the rows."""
+    session = OnnxSession(_save(tmp_path, classifier_model(classifier_contract())), features=7, width=4)
+    rows = np.zeros((2, 7))
+    rows[1, 1] = 2.0
+    assert session.run(rows) == [[0.0, 1 / 3, 1 / 3, 1 / 3], [1.0, 0.2, 0.6, 0.2]]
+    assert session.run_bytes(rows.tobytes(), 2) == session.run(rows)
+
+
+@pytest.mark.parametrize("width", [None, 1, 3])
+def test_an_answer_of_another_width_is_refused(tmp_path: Path, width: int | None) -> None:
+    """A graph that answers more or fewer numbers a row than the contract says is not taken for its model."""
+    session = OnnxSession(_save(tmp_path, classifier_model(classifier_contract())), features=7, width=width)
+    expected = "(2,)" if width is None else f"(2, {width})"
+    with pytest.raises(RunnerError, match=re.escape(f"an answer of shape (2, 4) came out; expected {expected}")):
+        session.run(np.zeros((2, 7)))
+
+
+def test_one_number_a_row_is_no_row_of_numbers(tmp_path: Path) -> None:
+    """A graph of a regression does not answer for a classification."""
+    session = OnnxSession(_save(tmp_path, linear_model(2)), features=2, width=1)
+    with pytest.raises(RunnerError, match=r"shape \(2,\) came out; expected \(2, 1\)"):
         session.run(np.zeros((2, 2)))
 
 

@@ -1,19 +1,27 @@
-"""A bundle that answers by hand-checkable arithmetic, and a real server of it."""
+"""Bundles that answer by hand-checkable arithmetic, a number or a label, and real servers of them."""
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+import bentoml.models
 import httpx
 import pytest
 from bentoml._internal.utils.args import set_arguments
 
+from bundle.contract import Contract
+from bundle.format import BENTOML_MODULE
 from serving.application import Application
+from tests.bundles import classifier_contract, write_bundle
 from tests.conftest import bentoml_home
 from tests.servers import running
+
+SERVICE = Path(__file__).parents[2] / "service.py"
 
 
 @pytest.fixture(scope="session")
@@ -45,4 +53,91 @@ def server(session_store: Path, application: Application) -> Iterator[str]:
 def client(server: str) -> Iterator[httpx.Client]:
     """An HTTP client of that server."""
     with httpx.Client(base_url=server, timeout=30) as client:
+        yield client
+
+
+def _store(contract: Contract) -> str:
+    """Put a bundle of a contract into the store, and return its tag."""
+    with bentoml.models.create(contract.name, module=BENTOML_MODULE) as stored:
+        write_bundle(Path(stored.path), contract)
+    return str(stored.tag)
+
+
+def _serve(tag: str, name: str) -> ModuleType:
+    """Return ``service.py`` once more, as a module of another name, told to serve a bundle."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TABENTO_SLO_P99_MS", "60000")
+        patch.setenv("TABENTO_DRAIN_S", "0")
+        # One process has one doorman: that of the server above.
+        patch.setenv("TABENTO_DOORMAN", "false")
+        set_arguments({"model": tag})
+        spec = importlib.util.spec_from_file_location(name, SERVICE)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def harvest() -> Contract:
+    """The contract of a classifier that answers probabilities."""
+    return classifier_contract()
+
+
+@pytest.fixture(scope="session")
+def harvest_bundle(session_store: Path, harvest: Contract) -> str:
+    """The tag of its bundle."""
+    with bentoml_home(session_store):
+        return _store(harvest)
+
+
+@pytest.fixture(scope="session")
+def harvest_module(session_store: Path, harvest_bundle: str) -> ModuleType:
+    """``service.py``, told to serve the classifier."""
+    with bentoml_home(session_store):
+        return _serve(harvest_bundle, "service_of_harvest")
+
+
+@pytest.fixture(scope="session")
+def harvest_application(harvest_module: ModuleType) -> Application:
+    """The application that its server answers with."""
+    made: Application = harvest_module.Tabento.to_asgi()
+    return made
+
+
+@pytest.fixture(scope="session")
+def harvest_server(session_store: Path, harvest_application: Application) -> Iterator[str]:
+    """The address of a real server of the classifier."""
+    with bentoml_home(session_store), running(harvest_application) as address:
+        yield address
+
+
+@pytest.fixture
+def harvest_client(harvest_server: str) -> Iterator[httpx.Client]:
+    """An HTTP client of that server."""
+    with httpx.Client(base_url=harvest_server, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def frost() -> Contract:
+    """The contract of a classifier of two classes, true and false, that answers no probabilities."""
+    return classifier_contract((False, True), name="frost", probabilities=False)
+
+
+@pytest.fixture(scope="session")
+def frost_server(session_store: Path, frost: Contract) -> Iterator[str]:
+    """The address of a real server of that classifier."""
+    with bentoml_home(session_store):
+        application = _serve(_store(frost), "service_of_frost").Tabento.to_asgi()
+        with running(application) as address:
+            yield address
+
+
+@pytest.fixture
+def frost_client(frost_server: str) -> Iterator[httpx.Client]:
+    """An HTTP client of that server."""
+    with httpx.Client(base_url=frost_server, timeout=30) as client:
         yield client

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import inspect
-import warnings
 from collections.abc import Iterator
 from types import ModuleType, SimpleNamespace
 from typing import Any, cast
@@ -27,6 +25,7 @@ from serving.bento import CHECKED_BENTOML_VERSION, TabentoService, lean_config, 
 from serving.errors import InvalidError
 from serving.settings import ServingSettings
 from tests.bundles import TREE, linear_answer, orchard_contract
+from tests.servers import bentoml_client
 
 ANSWER = linear_answer(TREE, orchard_contract())
 
@@ -106,15 +105,10 @@ def test_bentomls_configuration_is_lean(service_module: ModuleType) -> None:
 
 def test_bentomls_sync_client_works_unchanged(server: str) -> None:
     """The client reads BentoML's schema, posts to our route and gets our answer."""
-    with bentoml.SyncHTTPClient(server) as client:
+    with bentoml_client(server) as client:
         assert client.is_ready()
         assert client.predict(TREE)["prediction"] == ANSWER
         assert client.predict_batch({"instances": [TREE, TREE]})["predictions"] == [ANSWER, ANSWER]
-    del client
-    with warnings.catch_warnings():
-        # The client leaves its temporary folder to the garbage collector, which complains.
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 async def _call(method: Any, body: dict[str, Any]) -> dict[str, Any]:

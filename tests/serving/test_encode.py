@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.encode import Encoder
+from serving.encode import NumberEncoder
 from serving.errors import InternalError
 
-ENCODER = Encoder("orchard", "v1")
+ENCODER = NumberEncoder("orchard", "v1")
 
 
 def test_one_object_gets_one_answer() -> None:

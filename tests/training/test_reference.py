@@ -37,6 +37,8 @@ def test_reference_covers_features_target_and_predictions(config: ModelConfig, t
     kinds = {name: type(distribution) for name, distribution in reference.features.items()}
     categorical = {"pruned", "sort", "soil"}
     assert {name for name, kind in kinds.items() if kind is CategoryDistribution} == categorical
+    assert isinstance(reference.prediction, NumberDistribution)
+    assert isinstance(reference.target, NumberDistribution)
     assert reference.prediction.mean == pytest.approx(2 * reference.target.mean)
     assert Reference.model_validate_json(reference.model_dump_json()) == reference
 

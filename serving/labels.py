@@ -1,0 +1,96 @@
+"""From a class's index and its probabilities to bytes. All of an answer that never changes is written once, at start."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import msgspec
+
+from bundle.contract import Label, label_key
+from serving.encode import answer_tail
+from serving.errors import InternalError
+
+ROUNDING = 1e-9
+"""How far a probability may lie outside 0 to 1: sums and quotients of doubles, as scikit-learn makes them, reach past
+the ends by some 1e-16. It is answered as the end. What lies further out is no probability."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class LabelEncoder:
+    """Encodes the answers of a classification.
+
+    Args:
+        model: the model's name.
+        version: its version in the model store.
+        classes: the labels, by the index that the graph answers.
+        probabilities: whether the graph answers, and the client gets, the probability of each class.
+    """
+
+    def __init__(self, model: str, version: str, classes: Sequence[Label], probabilities: bool) -> None:
+        self._tail = answer_tail(model, version)
+        self._labels = {float(index): _json(label) for index, label in enumerate(classes)}
+        keys = [_json(label_key(label)).replace(b"%", b"%%") for label in classes]
+        # As many %b as classes: one formatting puts a row's probabilities in their places.
+        self._row = b"{%b}" % b",".join(key + b":%b" for key in keys) if probabilities else None
+
+    def encode(self, values: Sequence[Sequence[float]], single: bool, request_id: bytes) -> bytes:
+        """Return the body of an answer; see ``serving.encode.Encoder``.
+
+        Args:
+            values: a row's class index and behind it, where they are answered, C probabilities in the classes' order.
+            single: whether to answer ``prediction`` instead of ``predictions``.
+            request_id: letters, digits, dots, dashes and underscores only: it is not escaped.
+
+        Raises:
+            InternalError: an index is none of a class, or a probability is NaN or lies outside 0 to 1.
+        """
+        labels = self._labels
+        try:
+            texts = [labels[row[0]] for row in values]
+        except KeyError as error:
+            raise InternalError(
+                f"The model answered the class number {error.args[0]!r} for a row; there are 0 to {len(labels) - 1}."
+            ) from None
+        if self._row is None:
+            if single:
+                return b'{"prediction":%b%b%b"}' % (texts[0], self._tail, request_id)
+            return b'{"predictions":[%b]%b%b"}' % (b",".join(texts), self._tail, request_id)
+        numbers = _numbers([value for row in values for value in row[1:]])
+        if single:
+            return b'{"prediction":%b,"probabilities":%b%b%b"}' % (
+                texts[0],
+                self._row % numbers,
+                self._tail,
+                request_id,
+            )
+        return b'{"predictions":[%b],"probabilities":[%b]%b%b"}' % (
+            b",".join(texts),
+            b",".join([self._row] * len(texts)) % numbers,
+            self._tail,
+            request_id,
+        )
+
+
+def _json(value: Label) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode()
+
+
+def _numbers(probabilities: list[float]) -> tuple[bytes, ...]:
+    """Write probabilities, each with as many digits as it takes to read the same float64 back."""
+    text = _encode(probabilities)
+    # Only null has the letter, which is what msgspec makes of NaN and infinity.
+    if b"n" in text or min(probabilities) < 0.0 or max(probabilities) > 1.0:
+        text = _encode(_within_rounding(probabilities))
+    return tuple(text[1:-1].split(b","))
+
+
+def _within_rounding(probabilities: list[float]) -> list[float]:
+    """Return probabilities with those put on the end that rounding carried past it."""
+    wrong = [value for value in probabilities if not -ROUNDING <= value <= 1.0 + ROUNDING]
+    if wrong:
+        raise InternalError(
+            f"The model answered {wrong[0]!r} as a probability; the values may lie far from all training data."
+        )
+    return [min(max(value, 0.0), 1.0) for value in probabilities]

@@ -1,0 +1,107 @@
+"""The JSON Schemas of what a client sends and gets, built from the contract."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bundle.contract import Contract, Feature, Label, label_key
+
+_TEXT = {"type": "string"}
+_JSON_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
+
+
+def feature_schema(feature: Feature) -> dict[str, Any]:
+    """Return the JSON Schema of one field."""
+    schema: dict[str, Any] = {}
+    if feature.type == "category":
+        assert feature.categories is not None
+        schema["type"] = "string"
+        if feature.unknown == "refuse" and feature.case == "exact":
+            schema["enum"] = [*feature.categories]
+        elif feature.unknown == "refuse":
+            # Letter case is free, which an enumeration cannot say.
+            schema["pattern"] = f"^(?:{'|'.join(_any_case(value) for value in feature.categories)})$"
+    elif feature.type == "boolean":
+        schema["type"] = "boolean"
+    else:
+        schema |= {"type": feature.type, "minimum": feature.lower, "maximum": feature.upper}
+    if feature.nullable:
+        schema["type"] = [schema["type"], "null"]
+        if "enum" in schema:
+            schema["enum"].append(None)
+    if feature.description or feature.unit:
+        unit = f" [{feature.unit}]" if feature.unit else ""
+        schema["description"] = f"{feature.description}{unit}".strip()
+    return schema
+
+
+def _any_case(value: str) -> str:
+    letters = []
+    for letter in value:
+        forms = {letter, letter.upper(), letter.lower()}
+        if len(forms) > 1 and all(len(form) == 1 for form in forms):
+            letters.append(f"[{''.join(sorted(forms))}]")
+        elif letter.isalnum() or letter in " _<>=":
+            letters.append(letter)
+        else:
+            letters.append(f"\\u{ord(letter):04x}" if ord(letter) > 127 else f"\\{letter}")
+    return "".join(letters)
+
+
+def row_schema(contract: Contract) -> dict[str, Any]:
+    """Return the JSON Schema of one row."""
+    return {
+        "type": "object",
+        "properties": {feature.name: feature_schema(feature) for feature in contract.features},
+        "required": [feature.name for feature in contract.features if feature.required],
+        "additionalProperties": False,
+    }
+
+
+def label_schema(classes: tuple[Label, ...]) -> dict[str, Any]:
+    """Return the JSON Schema of a class's label: one of those that there are."""
+    types = sorted({_JSON_TYPES[type(label)] for label in classes})
+    return {"type": types[0] if len(types) == 1 else types, "enum": list(classes)}
+
+
+def probabilities_schema(classes: tuple[Label, ...]) -> dict[str, Any]:
+    """Return the JSON Schema of one row's probabilities: an object with a key for each class."""
+    share = {"type": "number", "minimum": 0, "maximum": 1}
+    keys = [label_key(label) for label in classes]
+    return {
+        "type": "object",
+        "description": "The probability of each class.",
+        "properties": dict.fromkeys(keys, share),
+        "required": keys,
+        "additionalProperties": False,
+    }
+
+
+def _prediction_schema(contract: Contract) -> dict[str, Any]:
+    output = contract.output
+    unit = f" [{output.unit}]" if output.unit else ""
+    schema = {"type": "number"} if output.classes is None else label_schema(output.classes)
+    return schema | {"description": f"{output.name}: {output.description}{unit}".strip()}
+
+
+def _answer_schema(parts: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return the JSON Schema of an answer: its own parts, and those that every answer has."""
+    properties = parts | {"model": _TEXT, "version": _TEXT, "request_id": _TEXT}
+    return {"type": "object", "properties": properties, "required": [*properties], "additionalProperties": False}
+
+
+def answer_schemas(contract: Contract) -> dict[str, Any]:
+    """Return the JSON Schemas of answers by their names in the document's components.
+
+    ``Prediction`` answers one object and ``Predictions`` many rows; a classification that answers probabilities has
+    ``Probabilities`` as well, to which both refer.
+    """
+    output = contract.output
+    one: dict[str, Any] = {"prediction": _prediction_schema(contract)}
+    many: dict[str, Any] = {"predictions": {"type": "array", "items": _prediction_schema(contract)}}
+    schemas: dict[str, Any] = {}
+    if output.classes is not None and output.probabilities:
+        schemas["Probabilities"] = probabilities_schema(output.classes)
+        one["probabilities"] = {"$ref": "#/components/schemas/Probabilities"}
+        many["probabilities"] = {"type": "array", "items": one["probabilities"]}
+    return {"Prediction": _answer_schema(one), "Predictions": _answer_schema(many), **schemas}

@@ -1,0 +1,68 @@
+"""A reference describes the answers of its contract: numbers of a regression, labels of a classification."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from bundle.contract import Contract
+from bundle.errors import BundleFormatError
+from bundle.reference import Reference, check_reference
+from tests.bundles import classifier_contract, orchard_contract, reference_of
+
+CONTRACTS = (orchard_contract(), classifier_contract(), classifier_contract((False, True), probabilities=False))
+NUMBERS, LABELS = reference_of(orchard_contract()), reference_of(classifier_contract())
+
+
+@pytest.mark.parametrize("contract", CONTRACTS, ids=["numbers", "probabilities", "labels"])
+def test_a_reference_of_its_contract_is_taken(contract: Contract) -> None:
+    """Each kind survives its own JSON and fits its contract; the target may be unknown."""
+    reference = reference_of(contract)
+    assert Reference.model_validate_json(reference.model_dump_json()) == reference
+    check_reference(reference, contract)
+    check_reference(reference.model_copy(update={"target": None}), contract)
+
+
+def test_a_reference_without_the_later_fields_is_read() -> None:
+    """A bundle from before there were probabilities stays readable."""
+    content = NUMBERS.model_dump(exclude={"probabilities"})
+    assert Reference.model_validate(content) == NUMBERS
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ({"target": NUMBERS.target}, "the target is a NumberDistribution"),
+        ({"prediction": NUMBERS.prediction, "target": None}, "`probabilities` goes with predictions that are labels"),
+    ],
+)
+def test_a_reference_is_of_one_kind(fault: dict[str, Any], message: str) -> None:
+    """Labels beside numbers are refused when the reference is made."""
+    with pytest.raises(ValidationError, match=message):
+        Reference(**{name: getattr(LABELS, name) for name in Reference.model_fields} | fault)
+
+
+@pytest.mark.parametrize(
+    ("reference", "contract", "message"),
+    [
+        (LABELS, CONTRACTS[0], "describes labels, but the contract answers a number"),
+        (NUMBERS, CONTRACTS[1], "describes numbers, but the contract answers one of `classes`"),
+        (LABELS, CONTRACTS[2], r"prediction describes \['fair', .*the classes \['false', 'true'\]"),
+        (
+            LABELS.model_copy(update={"probabilities": {"fair": NUMBERS.prediction}}),
+            CONTRACTS[1],
+            r"probabilities describes \['fair'\]",
+        ),
+        (
+            LABELS.model_copy(update={"target": reference_of(CONTRACTS[2]).prediction}),
+            CONTRACTS[1],
+            r"target describes \['false', 'true'\]",
+        ),
+    ],
+)
+def test_a_reference_of_another_contract_is_refused(reference: Reference, contract: Contract, message: str) -> None:
+    """The message says what is described and what is answered."""
+    with pytest.raises(BundleFormatError, match=message):
+        check_reference(reference, contract)

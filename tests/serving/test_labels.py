@@ -1,0 +1,81 @@
+"""A classification's answers are JSON whose labels keep their type and whose probabilities keep their bits."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bundle.contract import Label, label_key
+from serving.errors import InternalError
+from serving.labels import ROUNDING, LabelEncoder
+from tests.bundles import LABELS
+
+CLASSES: tuple[Label, ...] = (True, 3, 0.5, "", *LABELS, "%r", "日本")
+ENCODER = LabelEncoder("harvest", "v1", CLASSES, probabilities=True)
+LABELS_ONLY = LabelEncoder("harvest", "v1", CLASSES, probabilities=False)
+TAIL = {"model": "harvest", "version": "v1", "request_id": "id-1"}
+
+
+def _row(index: float, *changes: tuple[int, float]) -> list[float]:
+    return [index, *(dict(changes).get(place, 0.125) for place in range(len(CLASSES)))]
+
+
+@pytest.mark.parametrize("index", range(len(CLASSES)))
+def test_one_object_gets_one_label(index: int) -> None:
+    """The label stands as the contract has it, before the probabilities, model, version and request id."""
+    body = json.loads(ENCODER.encode([_row(index)], True, b"id-1"))
+    shares = {label_key(label): 0.125 for label in CLASSES}
+    assert body == {"prediction": CLASSES[index], "probabilities": shares, **TAIL}
+    assert type(body["prediction"]) is type(CLASSES[index])
+    assert list(body) == ["prediction", "probabilities", *TAIL]
+    assert list(body["probabilities"]) == [*map(label_key, CLASSES)]
+
+
+def test_without_probabilities_there_is_the_label_only() -> None:
+    """A contract that answers no probabilities gets none, not an empty object."""
+    assert json.loads(LABELS_ONLY.encode([[1.0]], True, b"id-1")) == {"prediction": 3, **TAIL}
+    assert json.loads(LABELS_ONLY.encode([[5.0], [0.0]], False, b"id-1")) == {"predictions": ["fair", True], **TAIL}
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, len(CLASSES) - 1),
+            st.lists(st.floats(0, 1), min_size=len(CLASSES), max_size=len(CLASSES)),
+        ),
+        min_size=1,
+    )
+)
+def test_probabilities_survive(rows: list[tuple[int, list[float]]]) -> None:
+    """Every probability reads back as itself, beside its own row's label, in the order of the rows."""
+    body = json.loads(ENCODER.encode([[float(index), *shares] for index, shares in rows], False, b"id-1"))
+    assert body["predictions"] == [CLASSES[index] for index, _ in rows]
+    assert [[*shares.values()] for shares in body["probabilities"]] == [shares for _, shares in rows]
+
+
+@pytest.mark.parametrize(("given", "answered"), [(1 + 2.3e-16, 1.0), (-1e-17, 0.0), (1 + ROUNDING / 2, 1.0)])
+def test_what_rounding_carried_past_the_end_is_the_end(given: float, answered: float) -> None:
+    """A probability is never below 0 or above 1, though the last bit of a sum may be; the others stay as they are."""
+    body = json.loads(ENCODER.encode([_row(0, (2, given), (3, 1e-17))], True, b"id-1"))
+    assert [*body["probabilities"].values()][2:5] == [answered, 1e-17, 0.125]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1.1, -0.001])
+@pytest.mark.parametrize("single", [True, False])
+def test_what_is_no_probability_is_an_error(value: float, single: bool) -> None:
+    """NaN, infinity and what lies outside 0 to 1 never leave the service."""
+    rows = [_row(0, (4, value))] if single else [_row(0), _row(1, (7, value))]
+    with pytest.raises(InternalError, match=f"The model answered {value!r} as a probability"):
+        ENCODER.encode(rows, single, b"id-1")
+
+
+@pytest.mark.parametrize("encoder", [ENCODER, LABELS_ONLY], ids=["probabilities", "labels"])
+@pytest.mark.parametrize("index", [-1.0, 0.5, float(len(CLASSES)), math.nan, math.inf])
+def test_what_is_no_class_is_an_error(encoder: LabelEncoder, index: float) -> None:
+    """An index that is none of a class never becomes a label."""
+    with pytest.raises(InternalError, match=f"the class number {index!r} for a row; there are 0 to 8"):
+        encoder.encode([_row(0), _row(index)], False, b"id-1")

@@ -1,0 +1,77 @@
+"""What a client sends and gets, in JSON Schema's own terms."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from bundle.contract import Feature, Label
+from serving.schemas import answer_schemas, feature_schema, label_schema, probabilities_schema
+from tests.bundles import LABELS, classifier_contract, orchard_contract
+
+
+@pytest.mark.parametrize(
+    ("feature", "schema"),
+    [
+        (Feature(name="a", type="boolean", nullable=True), {"type": ["boolean", "null"]}),
+        (Feature(name="a", type="category", categories=("x", "y")), {"type": "string", "enum": ["x", "y"]}),
+        (
+            Feature(name="a", type="category", categories=("x",), nullable=True),
+            {"type": ["string", "null"], "enum": ["x", None]},
+        ),
+        (Feature(name="a", type="category", categories=("x",), unknown="ignore"), {"type": "string"}),
+        (Feature(name="a", type="number", minimum=0), {"type": "number", "minimum": 0, "maximum": 2**53}),
+    ],
+)
+def test_a_field_becomes_json_schema(feature: Feature, schema: dict[str, Any]) -> None:
+    """Each kind of field is said in JSON Schema's own terms."""
+    assert feature_schema(feature) == schema
+
+
+@pytest.mark.parametrize("value", ["COX", "<1H OCEAN", "A.B+C (D)", "ÉTÉ", "日本"])
+def test_a_category_in_any_case_becomes_a_pattern(value: str) -> None:
+    """The pattern takes the category in every letter case, and nothing else."""
+    schema = feature_schema(Feature(name="a", type="category", categories=(value,), case="upper"))
+    assert re.match(schema["pattern"], value)
+    assert re.match(schema["pattern"], value.lower())
+    assert not re.match(schema["pattern"], value + "x")
+
+
+@pytest.mark.parametrize(
+    ("classes", "schema"),
+    [
+        (("a", "b"), {"type": "string", "enum": ["a", "b"]}),
+        ((False, True), {"type": "boolean", "enum": [False, True]}),
+        ((0, 1, 2), {"type": "integer", "enum": [0, 1, 2]}),
+        ((0.5, "none"), {"type": ["number", "string"], "enum": [0.5, "none"]}),
+    ],
+)
+def test_a_label_is_one_of_those_that_there_are(classes: tuple[Label, ...], schema: dict[str, Any]) -> None:
+    """The labels in their own type."""
+    assert label_schema(classes) == schema
+
+
+def test_each_class_has_a_probability() -> None:
+    """All keys are there, each a number from 0 to 1, and no other."""
+    schema = probabilities_schema((True, "a"))
+    assert schema["required"] == ["true", "a"] == [*schema["properties"]]
+    assert schema["properties"]["true"] == {"type": "number", "minimum": 0, "maximum": 1}
+    assert schema["additionalProperties"] is False
+
+
+def test_answers_of_each_kind_of_model() -> None:
+    """A number; a label; a label with probabilities beside it, in one object and in many."""
+    number = answer_schemas(orchard_contract())
+    assert number["Prediction"]["properties"]["prediction"]["type"] == "number"
+    assert number["Prediction"]["required"] == ["prediction", "model", "version", "request_id"]
+    labels = answer_schemas(classifier_contract((False, True), probabilities=False))
+    assert labels["Predictions"]["properties"]["predictions"]["items"]["enum"] == [False, True]
+    assert number.keys() == labels.keys() == {"Prediction", "Predictions"}
+    shares = answer_schemas(classifier_contract())
+    assert [*shares["Probabilities"]["properties"]] == [*LABELS]
+    assert shares["Prediction"]["required"][:2] == ["prediction", "probabilities"]
+    assert shares["Predictions"]["properties"]["probabilities"]["items"] == {
+        "$ref": "#/components/schemas/Probabilities"
+    }
