@@ -18,7 +18,7 @@ HOST ?= 127.0.0.1
 export BENTOML_DO_NOT_TRACK ?= True
 export PYTHONHASHSEED ?= 0
 
-.PHONY: help setup setup-dev data train serve test lint format lock bento image bench bench-full zoo footprint clean
+.PHONY: help setup setup-dev data train import serve test lint format lock bento image bench bench-full zoo footprint clean
 
 help: ## print the targets
 	@echo "make TARGET [MODEL=$(MODEL)] [DATA=file.csv] [PORT=$(PORT)]"
@@ -61,6 +61,11 @@ data: $(VENV)/.training ## fetch and validate the data of MODEL, or of DATA=file
 
 train: $(VENV)/.training ## train MODEL, export, prove, gate and store it
 	@$(BIN)/python -m training train --config $(CONFIG) $(if $(DATA),--data "$(DATA)")
+
+import: $(VENV)/.training ## export, prove and store a fitted pipeline: PIPELINE=file SAMPLE=rows.csv CONFIG=new.yaml [ARGS=...]
+	@[[ -n "$(PIPELINE)" && -n "$(SAMPLE)" && "$(origin CONFIG)" != file ]] || \
+	  { echo 'say which: make import PIPELINE=model.skops SAMPLE=rows.csv CONFIG=new.yaml [ARGS="--target NAME"], see docs/import.md' >&2; exit 1; }
+	@$(BIN)/python -m training import --pipeline "$(PIPELINE)" --sample "$(SAMPLE)" --config "$(CONFIG)" $(ARGS)
 
 serve: $(VENV)/.training ## serve MODEL at PORT; trains it first where that has not been done
 	@tag=$$($(BIN)/python -m training ensure --config $(CONFIG) $(if $(DATA),--data "$(DATA)")); \

@@ -13,25 +13,22 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
-from numpy.typing import NDArray
 
 from benchmarks.bodies import BODIES, FOLDER, BenchModel, write_requests
-from benchmarks.forest import export_forest, fit_forest
+from benchmarks.forest import fit_forest
 from benchmarks.process import ROOT, BenchmarkError
 from benchmarks.wide import wide_config
-from bundle.contract import Strict
 from bundle.errors import BundleError
-from bundle.format import INPUT_NAME, PREDICTION_NAME
 from bundle.store import Bundle, load_bundle
 from training.config import ConfigError, ModelConfig, Slo, load_config
 from training.data.errors import DataError
 from training.errors import TrainingError
 from training.examples import pick_examples
-from training.export import serialise
+from training.export import export_pipeline, serialise
 from training.frames import to_frame, to_rows
 from training.latency import measure_latency
 from training.metrics import regression_metrics
+from training.parity import ParityError, check_parity
 from training.progress import Progress, silence
 from training.provenance import record
 from training.reference import build_reference
@@ -40,16 +37,8 @@ from training.save import Contents, find_by_fingerprint, new_tags, save
 from training.settings import TrainingSettings, load_settings
 
 SHIPPED_CONFIG = ROOT / "configs" / "california.yaml"
-PARITY_LIMIT = 1e-9
 FOREST_SLO = Slo(p99_ms=20.0)
 """The promise for the forest, whose rows are ten times as dear."""
-
-
-class ForestParity(Strict):
-    """How far the forest's graph lies from its pipeline."""
-
-    rows: int
-    worst_relative: float
 
 
 def make_models(
@@ -64,7 +53,8 @@ def make_models(
         bodies: how many requests of each kind.
 
     Raises:
-        BenchmarkError: a name is unknown, or the forest's graph does not answer what its pipeline answers.
+        BenchmarkError: a name is unknown.
+        ParityError: the forest's graph does not answer what its pipeline answers.
         ConfigError, DataError, TrainingError, BundleError: see ``training.run.train``.
     """
     shipped = load_config(SHIPPED_CONFIG)
@@ -91,12 +81,6 @@ def make_models(
     return made
 
 
-def run_rows(model: bytes, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the answers of a serialised graph to rows, float64 of shape (N,)."""
-    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    return np.asarray(session.run([PREDICTION_NAME], {INPUT_NAME: rows})[0], dtype=np.float64)
-
-
 def ensure_forest(
     config: ModelConfig, data: str | None, settings: TrainingSettings, progress: Progress, **options: int
 ) -> str:
@@ -110,10 +94,10 @@ def ensure_forest(
         options: for ``fit_forest``.
 
     Raises:
-        BenchmarkError: the graph differs from the pipeline by more than ``PARITY_LIMIT``.
+        ParityError: the graph does not answer what the pipeline answers.
     """
     loaded = prepare(config, data, settings, progress)
-    code = Path(export_forest.__code__.co_filename).read_bytes() + json.dumps(options).encode()
+    code = Path(fit_forest.__code__.co_filename).read_bytes() + json.dumps(options).encode()
     fingerprint = hashlib.sha256(loaded.fingerprint.encode() + code).hexdigest()
     stored = find_by_fingerprint(config.name, fingerprint)
     if stored is not None:
@@ -121,13 +105,12 @@ def ensure_forest(
     contract, train, test = config.contract(), loaded.parts.train, loaded.parts.test
     with progress.step("Fit and export the forest"):
         pipeline = fit_forest(train, train[config.target.name].to_numpy(dtype=np.float64), contract, **options)
-        model = serialise(export_forest(pipeline, contract))
+        model = serialise(export_pipeline(pipeline, contract))
     rows = to_rows(test, contract)
     predicted = np.asarray(pipeline.predict(to_frame(rows, contract)), dtype=np.float64)
-    answered = run_rows(model, rows)
-    worst = float(np.max(np.abs(answered - predicted) / np.abs(predicted)))
-    if not worst <= PARITY_LIMIT:
-        raise BenchmarkError(f"the forest's graph differs from its pipeline by {worst:.2g}, allowed {PARITY_LIMIT:g}")
+    with progress.step("Compare graph and pipeline") as step:
+        parity = check_parity(pipeline, model, contract, test)
+        step.detail = f"worst relative difference {parity.worst_relative:.2g} in {parity.rows:,} rows"
     latency = measure_latency(model, rows, budget_s=settings.latency_budget_s)
     tags = new_tags(config.name)
     contents = Contents(
@@ -137,12 +120,12 @@ def ensure_forest(
         examples=pick_examples(test, predicted, contract),
         latency=latency,
         metrics=regression_metrics(test[config.target.name], predicted),
-        parity=ForestParity(rows=len(rows), worst_relative=worst),
+        parity=parity,
         card=f"# {config.title}\n\nFor the benchmark only: a model whose rows are dear.\n",
     )
 
     def check(bundle: Bundle) -> None:
-        check_examples(bundle, pipeline, PARITY_LIMIT)
+        check_examples(bundle, pipeline, parity.limit)
 
     return save(tags, pipeline, contents, record(fingerprint, loaded.dataset, tags.pipeline), check).tag
 
@@ -156,7 +139,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         made = make_models(arguments.data, tuple(arguments.names) or None, bodies=arguments.bodies)
-    except (BenchmarkError, BundleError, ConfigError, DataError, TrainingError) as error:
+    except (BenchmarkError, BundleError, ConfigError, DataError, ParityError, TrainingError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
     for model in made:

@@ -1,7 +1,8 @@
-"""The command: ``python -m training train | ensure | data``.
+"""The command: ``python -m training train | ensure | data | import``, or ``tabento`` for short where it is installed.
 
 ``train`` makes a model; ``ensure`` makes it only where the store does not have it, and prints nothing but its tag on
-stdout; ``data`` looks at the data only. Exit codes: 0, 1 for an error that is told in words, 2 for wrong usage.
+stdout; ``data`` looks at the data only; ``import`` adopts a pipeline that was fitted elsewhere. Exit codes: 0, 1 for an
+error that is told in words, 2 for wrong usage.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from training.adoption.command import add_import, run_import
 
 if TYPE_CHECKING:
     from training.config import ModelConfig
@@ -23,22 +26,28 @@ EXAMPLES = """examples:
   python -m training train --config configs/NAME.yaml --data rows.csv --json result.json
   TAG=$(python -m training ensure --config configs/NAME.yaml)
   python -m training data --config configs/NAME.yaml --no-download
+  python -m training import --pipeline model.skops --sample rows.csv --config NAME.yaml
 
 Folders and switches can come from the environment as well, as in
 TABENTO_TRAINING_RUNS_FOLDER=runs; the command line wins.
 """
 INTERRUPTED = 130
+SCRIPT = "tabento"
+"""The name under which the command is installed."""
+OWN_PACKAGES = ("bundle", "training")
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m training",
-        description="Turn a config and data into a checked model in the BentoML model store.",
+        prog=SCRIPT if Path(sys.argv[0]).stem == SCRIPT else "python -m training",
+        description="Turn a config and data, or a fitted pipeline, into a checked model in the BentoML model store.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    common = argparse.ArgumentParser(add_help=False)
+    verbose = argparse.ArgumentParser(add_help=False)
+    verbose.add_argument("--verbose", action="store_true", default=None, help="show the traceback of an error")
+    common = argparse.ArgumentParser(add_help=False, parents=[verbose])
     common.add_argument("--config", type=Path, required=True, metavar="YAML", help="the model's config")
     common.add_argument(
         "--data",
@@ -56,7 +65,6 @@ def build_parser() -> argparse.ArgumentParser:
         action=argparse.BooleanOptionalAction,
         help="whether synthetic data may be used at all; if not, the run fails without real data (default: yes)",
     )
-    common.add_argument("--verbose", action="store_true", default=None, help="show the traceback of an error")
     saving = argparse.ArgumentParser(add_help=False)
     saving.add_argument(
         "--runs-folder", type=Path, metavar="DIR", help="gets each run's report, plot and card (default: runs)"
@@ -77,12 +85,29 @@ def build_parser() -> argparse.ArgumentParser:
         )
         if name == "train":
             command.add_argument("--json", type=Path, metavar="FILE", help="write the result to this file, as JSON")
+    add_import(commands, verbose)
     return parser
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return the exit code."""
     given = build_parser().parse_args(arguments)
+    try:
+        return _run(given)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in sys.builtin_module_names or package in OWN_PACKAGES:
+            raise
+        print(  # noqa: T201 - what prints otherwise may be what is missing
+            f"error: the module {error.name!r} is not installed, so {given.command} cannot run here. Training and"
+            " importing need the dependency group `training`: in a checkout run `make setup`, or"
+            " `pip install --group training`. What serves a model needs none of it.",
+            file=sys.stderr,
+        )
+        return 1
+
+
+def _run(given: argparse.Namespace) -> int:
     # Imported here: help and wrong usage answer at once, without scikit-learn and BentoML.
     from bundle.errors import BundleError
     from training.config import ConfigError, load_config
@@ -98,15 +123,18 @@ def main(arguments: list[str] | None = None) -> int:
     verbose = bool(given.verbose)
     try:
         settings = load_settings(
-            data_folder=given.data_folder,
+            data_folder=getattr(given, "data_folder", None),
             runs_folder=getattr(given, "runs_folder", None),
-            download=given.download,
-            allow_synthetic=given.allow_synthetic,
+            download=getattr(given, "download", None),
+            allow_synthetic=getattr(given, "allow_synthetic", None),
             verbose=given.verbose,
         )
         verbose = settings.verbose
-        config = load_config(given.config)
         progress = Progress(out=sys.stderr if given.command == "ensure" else sys.stdout)
+        if given.command == "import":
+            run_import(given, settings, progress)
+            return 0
+        config = load_config(given.config)
         if given.command == "data":
             _data(config, given.data, settings, progress)
         elif given.command == "ensure":

@@ -62,7 +62,7 @@ def render_card(config: ModelConfig, findings: Findings) -> str:
         _data(config, findings),
         "## Features",
         markdown_table(
-            ("name", "type", "unit", "takes", "description"), [_feature_row(feature) for feature in config.features]
+            ("name", "type", "unit", "takes", "description"), [feature_row(feature) for feature in config.features]
         ),
         _dropped(config),
         _derived(config),
@@ -72,9 +72,9 @@ def render_card(config: ModelConfig, findings: Findings) -> str:
         "## Checks before saving",
         markdown_table(("check", "value", "limit", "verdict"), findings.gate.rows()),
         "### Parity of the served graph with the fitted pipeline",
-        _parity(findings.parity, config),
+        parity_section(findings.parity, config.target.unit),
         "### Latency",
-        _latency(findings.latency),
+        latency_section(findings.latency),
         "## Limits",
         _limits(config, findings.provenance),
         "## How to reproduce",
@@ -150,7 +150,8 @@ def _data(config: ModelConfig, findings: Findings) -> str:
     return "\n".join(lines)
 
 
-def _feature_row(feature: Feature) -> tuple[str, ...]:
+def feature_row(feature: Feature) -> tuple[str, ...]:
+    """Return a feature as cells for people: name, type, unit, what it takes, description."""
     return (feature.name, feature.type, feature.unit or "", feature.expected(), feature.description)
 
 
@@ -173,28 +174,60 @@ def _derived(config: ModelConfig) -> str:
     return "Computed inside the model from what is sent:\n\n" + "\n".join(lines) if lines else ""
 
 
-def _parity(parity: ParityReport, config: ModelConfig) -> str:
-    head = ("rows", "number", f"worst difference{_in_unit(config)}", "worst relative", f"beyond {parity.limit:g}")
+def parity_section(parity: ParityReport, unit: str | None) -> str:
+    """Return the figures of the proof; ``unit`` is that of a predicted number."""
+    difference = f"worst difference{f' in {unit}' if unit else ''}"
+    head = ["rows", "number", difference, "worst relative", f"beyond {parity.limit:g}", "other branch", "undecided"]
     rows = [
-        (
+        [
             part.name.replace("_", " "),
             f"{part.rows:,}",
             f"{part.worst_absolute:.3g}",
             f"{part.worst_relative:.3g}",
             f"{part.beyond_share:.2%}",
-        )
+            f"{part.other_branches:,}",
+            f"{part.undecided:,}",
+        ]
         for part in parity.parts
     ]
+    if parity.classification:
+        head.append("other label")
+        rows = [[*row, f"{part.label_flips:,}"] for row, part in zip(rows, parity.parts, strict=True)]
+    sentences = _parity_sentences(parity)
+    return markdown_table(head, rows) + ("\n\n" + " ".join(sentences) if sentences else "")
+
+
+def _parity_sentences(parity: ParityReport) -> list[str]:
+    """Return in words what the table of the proof cannot say."""
+    lines = []
+    if parity.ensembles:
+        lines.append(
+            f"The leaf that each of {parity.trees:,} trees reaches was compared on every row;"
+            f" {parity.other_branch_share:.2%} of rows take another branch."
+        )
+    if parity.unread_ensembles:
+        steps = ", ".join(f"`{step}`" for step in parity.unread_ensembles)
+        lines.append(f"The trees of {steps} were compared by their answers only.")
+    if parity.undecided:
+        lines.append(
+            f"{parity.undecided:,} undecided rows lie so near to an edge that scikit-learn itself answers them in another"
+            " way in other company; they are in no other figure."
+        )
+    if parity.single_precision:
+        lines.append(f"{', '.join(parity.single_precision)} computes in float32, so the limit is {parity.limit:g}.")
+    if parity.refused:
+        lines.append(f"Not compared, because it never gets to the graph: {'; '.join(parity.refused)}.")
     equal = [str(batch.size) for batch in parity.batches if batch.bit_equal]
     other = [str(batch.size) for batch in parity.batches if not batch.bit_equal]
-    lines = (
-        [f"A row alone and the same row in a batch of {', '.join(equal)} got the very same double."] if equal else []
-    )
-    lines += [f"In batches of {', '.join(other)} they differ, within the limit."] if other else []
-    return markdown_table(head, rows) + ("\n\n" + " ".join(lines) if lines else "")
+    if equal:
+        lines.append(f"A row alone and the same row in a batch of {', '.join(equal)} got the very same double.")
+    if other:
+        lines.append(f"In batches of {', '.join(other)} they differ, within the limit.")
+    return lines
 
 
-def _latency(latency: LatencyTable) -> str:
+def latency_section(latency: LatencyTable) -> str:
+    """Return the table of latencies with what was measured and where."""
     rows = [
         (f"{batch.rows:,}", f"{batch.p50_us:,.1f}", f"{batch.p99_us:,.1f}", f"{batch.us_per_row:,.2f}")
         for batch in latency.batches

@@ -192,6 +192,14 @@ class Gate(Strict):
     """Mean absolute percentage error on the test split, in percent."""
     parity_relative_max: Annotated[float, Field(gt=0)] = 1e-9
     """Worst relative difference between the ONNX graph and the pipeline, over every row that parity tries."""
+    parity_probability_max: Annotated[float, Field(gt=0)] = 1e-9
+    """Worst difference of a probability between the two."""
+    parity_other_branches_max: Annotated[int, Field(ge=0)] | None = 0
+    """How many rows may take another branch in some tree of the graph."""
+    parity_label_flips_max: Annotated[int, Field(ge=0)] | None = 0
+    """How many rows may get another label from the graph."""
+    parity_rows: Annotated[int, Field(ge=1000)] = 20_000
+    """About how many rows parity tries; with more, more thresholds of a large forest are met."""
     single_row_p99_us_max: Annotated[float, Field(gt=0)] | None = 300.0
     """99% quantile of one row's time in ONNX Runtime, in microseconds."""
     model_mib_max: Annotated[float, Field(gt=0)] | None = 64.0

@@ -11,18 +11,29 @@ from typing import Literal
 from bundle.contract import Strict
 from training.config import Gate
 from training.errors import GateError
+from training.parity.report import Limits, ParityReport
 
 _MIB = 1 << 20
 
+_STRAYS = "the ONNX graph strays from the pipeline: look at the step that the proof of parity names"
 _REMEDIES = {
     "rmse_max": "look at the report of the data, improve features or estimator, or raise the limit",
     "r2_min": "look at the report of the data, improve features or estimator, or lower the limit",
     "mape_max": "try `estimator.target: log`, improve features or estimator, or raise the limit",
-    "parity_relative_max": "the ONNX graph strays from the pipeline: look for a transformer without an exact converter",
+    "parity_relative_max": _STRAYS,
+    "parity_probability_max": _STRAYS,
+    "parity_other_branches_max": _STRAYS,
+    "parity_label_flips_max": _STRAYS,
     "single_row_p99_us_max": "run it on a quiet machine, take a smaller estimator, or raise the limit",
     "model_mib_max": "take fewer or shallower trees, or raise the limit",
 }
-_UNITS = {"mape_max": "%", "single_row_p99_us_max": "µs", "model_mib_max": "MiB"}
+_UNITS = {
+    "mape_max": "%",
+    "parity_other_branches_max": "rows",
+    "parity_label_flips_max": "rows",
+    "single_row_p99_us_max": "µs",
+    "model_mib_max": "MiB",
+}
 
 
 class Check(Strict):
@@ -82,10 +93,20 @@ class GateReport(Strict):
         )
 
 
+def parity_limits(gate: Gate) -> Limits:
+    """Return the limits that a gate sets to the proof of parity."""
+    return Limits(
+        relative=gate.parity_relative_max,
+        probability=gate.parity_probability_max,
+        other_branches=gate.parity_other_branches_max,
+        label_flips=gate.parity_label_flips_max,
+    )
+
+
 def check_gate(
     gate: Gate,
     metrics: Mapping[str, float],
-    parity_relative: float,
+    parity: ParityReport | float,
     single_row_p99_us: float,
     model_bytes: int,
 ) -> GateReport:
@@ -94,7 +115,7 @@ def check_gate(
     Args:
         gate: The limits.
         metrics: ``rmse`` in the target's unit, ``r2``, and ``mape`` in percent, on the test split.
-        parity_relative: Worst relative difference between graph and pipeline.
+        parity: What the proof of parity found, or the worst relative difference between graph and pipeline alone.
         single_row_p99_us: 99% quantile of a single row's time in microseconds.
         model_bytes: The ONNX file's size.
 
@@ -116,7 +137,17 @@ def check_gate(
     check("rmse_max", gate.rmse_max, metrics.get("rmse"), "at most")
     check("r2_min", gate.r2_min, metrics.get("r2"), "at least")
     check("mape_max", gate.mape_max, metrics.get("mape"), "at most")
-    check("parity_relative_max", gate.parity_relative_max, parity_relative, "at most")
+    if isinstance(parity, ParityReport):
+        # The proof widens its limits where an operator computes in float32.
+        check("parity_relative_max", parity.limits.relative, parity.worst_relative, "at most")
+        if parity.ensembles:
+            check("parity_other_branches_max", gate.parity_other_branches_max, parity.other_branches, "at most")
+        if parity.classification:
+            check("parity_label_flips_max", gate.parity_label_flips_max, parity.label_flips, "at most")
+        if parity.worst_probability is not None:
+            check("parity_probability_max", parity.limits.probability, parity.worst_probability, "at most")
+    else:
+        check("parity_relative_max", gate.parity_relative_max, parity, "at most")
     check("single_row_p99_us_max", gate.single_row_p99_us_max, single_row_p99_us, "at most")
     check("model_mib_max", gate.model_mib_max, model_bytes / _MIB, "at most")
     return GateReport(checks=tuple(checks))

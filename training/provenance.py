@@ -12,10 +12,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 import bundle
 import training
 from bundle.manifest import Provenance
-from training.config import ModelConfig
 from training.data.loader import Dataset
 
 LIBRARIES = (
@@ -52,10 +53,14 @@ def code_sha256(folders: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-def fingerprint(config: ModelConfig, dataset: Dataset) -> str:
+def fingerprint(config: BaseModel, dataset: Dataset) -> str:
     """Return a checksum over all that decides a model: config, data, code, library versions, processor architecture.
 
     Runs with the same fingerprint give the same model, so that the stored one need not be made again.
+
+    Args:
+        config: A model's config; or what stands for one where nothing is trained.
+        dataset: The rows.
     """
     content = {
         "config": config.model_dump(mode="json"),

@@ -30,7 +30,7 @@ def build_reference(config: ModelConfig, train: pd.DataFrame, predictions: Array
     if answers.shape != (len(train),):
         raise ValueError(f"expected one prediction per training row, shape ({len(train)},), got {answers.shape}")
     return Reference(
-        features={feature.name: _distribution(train[feature.name], feature) for feature in config.features},
+        features={feature.name: feature_distribution(train[feature.name], feature) for feature in config.features},
         prediction=number_distribution(answers, "the predictions"),
         target=number_distribution(train[config.target.name].to_numpy(dtype=np.float64), config.target.name),
     )
@@ -67,7 +67,7 @@ def number_distribution(values: NDArray[np.float64], name: str) -> NumberDistrib
     )
 
 
-def _distribution(series: pd.Series[Any], feature: Feature) -> NumberDistribution | CategoryDistribution:
+def feature_distribution(series: pd.Series[Any], feature: Feature) -> NumberDistribution | CategoryDistribution:
     """Describe one feature; the shares of a category list every value of the contract, those never met with 0."""
     if feature.type in ("number", "integer"):
         return number_distribution(series.to_numpy(dtype=np.float64), feature.name)

@@ -17,7 +17,6 @@ import bentoml
 import bentoml.models
 from bentoml.exceptions import BentoMLException
 from pydantic import BaseModel
-from sklearn.pipeline import Pipeline
 
 from bundle.contract import Contract
 from bundle.format import (
@@ -99,16 +98,23 @@ def find_by_fingerprint(name: str, fingerprint: str) -> str | None:
 
 
 def save(
-    tags: Tags, pipeline: Pipeline, contents: Contents, provenance: Provenance, check: Callable[[Bundle], None]
+    tags: Tags,
+    pipeline: Any,
+    contents: Contents,
+    provenance: Provenance,
+    check: Callable[[Bundle], None],
+    *,
+    labels: Mapping[str, str] | None = None,
 ) -> Bundle:
     """Store pipeline and bundle, read the bundle back and check it; whatever fails, nothing of both remains.
 
     Args:
         tags: From ``new_tags``.
-        pipeline: The fitted pipeline.
+        pipeline: The fitted pipeline or estimator.
         contents: The bundle's files.
         provenance: For the manifest and the labels.
         check: Called with the stored and verified bundle; an exception of it undoes the saving.
+        labels: More labels for both entries; they do not change those of every run.
 
     Raises:
         SaveError: the store cannot be written.
@@ -118,20 +124,20 @@ def save(
         # Undoing removes both tags: they must be this run's own.
         if is_stored(tag):
             raise SaveError(f"{tag} is in the model store already; a version is stored once. Take `new_tags`.")
-    labels = {FINGERPRINT_LABEL: provenance.fingerprint, DATA_LABEL: provenance.data}
+    common = {**(labels or {}), FINGERPRINT_LABEL: provenance.fingerprint, DATA_LABEL: provenance.data}
     metadata = {"metrics": dict(contents.metrics), "rows": provenance.rows, "data_sha256": provenance.data_sha256}
     try:
         bentoml.sklearn.save_model(
             tags.pipeline,
             pipeline,
             signatures={"predict": {"batchable": True, "batch_dim": 0}},
-            labels={**labels, BUNDLE_LABEL: tags.bundle},
+            labels={**common, BUNDLE_LABEL: tags.bundle},
             metadata=metadata,
         )
         with bentoml.models.create(
             tags.bundle,
             module=BENTOML_MODULE,
-            labels={**labels, PIPELINE_LABEL: tags.pipeline},
+            labels={**common, PIPELINE_LABEL: tags.pipeline},
             metadata={**metadata, "format_version": FORMAT_VERSION},
         ) as model:
             write_files(Path(model.path), contents, provenance)

@@ -7,11 +7,11 @@ import onnxruntime
 import pandas as pd
 import pytest
 
-from benchmarks.forest import export_forest, fit_forest
+from benchmarks.forest import fit_forest
 from bundle.contract import Contract, Feature, Output
 from bundle.format import INPUT_NAME, PREDICTION_NAME
 from tests.bundles import orchard_contract
-from training.export import serialise
+from training.export import export_pipeline, serialise
 from training.frames import to_frame, to_rows
 
 CONTRACT = Contract(
@@ -55,7 +55,7 @@ def test_graph_equals_pipeline() -> None:
     """Also where a number is missing, where categories come before numbers, and where a row lies on a threshold."""
     frame, target = _table()
     pipeline = fit_forest(frame, target, CONTRACT, trees=5)
-    model = serialise(export_forest(pipeline, CONTRACT))
+    model = serialise(export_pipeline(pipeline, CONTRACT))
     rows = to_rows(frame, CONTRACT)
     thresholds = np.concatenate([tree.tree_.threshold for tree in pipeline.named_steps["model"].estimators_])
     # scikit-learn splits missing from present at infinity.
@@ -71,7 +71,7 @@ def test_graph_equals_pipeline() -> None:
 def test_a_row_alone_equals_the_row_in_a_batch() -> None:
     """Servers that batch and servers that do not have to give the same digits."""
     frame, target = _table()
-    model = serialise(export_forest(fit_forest(frame, target, CONTRACT, trees=5), CONTRACT))
+    model = serialise(export_pipeline(fit_forest(frame, target, CONTRACT, trees=5), CONTRACT))
     rows = to_rows(frame, CONTRACT)
     alone = np.concatenate([_answers(model, row[np.newaxis]) for row in rows])
     assert alone.tobytes() == _answers(model, rows).tobytes()
@@ -80,7 +80,7 @@ def test_a_row_alone_equals_the_row_in_a_batch() -> None:
 def test_trees_that_are_leaves() -> None:
     """A constant target gives trees without a split, and a graph that answers the constant."""
     frame, target = _table()
-    model = serialise(export_forest(fit_forest(frame, np.full_like(target, 7.5), CONTRACT, trees=2), CONTRACT))
+    model = serialise(export_pipeline(fit_forest(frame, np.full_like(target, 7.5), CONTRACT, trees=2), CONTRACT))
     assert _answers(model, to_rows(frame, CONTRACT)).tolist() == [7.5] * len(frame)
 
 

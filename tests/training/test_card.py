@@ -8,7 +8,7 @@ import pytest
 
 from bundle.manifest import Provenance
 from tests.conftest import ORCHARD
-from training.card import Findings, markdown_table, metric_rows, render_card
+from training.card import Findings, markdown_table, metric_rows, parity_section, render_card
 from training.config import ModelConfig, load_config
 from training.gate import check_gate
 from training.latency import BatchLatency, LatencyTable, Machine
@@ -27,7 +27,12 @@ def config() -> ModelConfig:
 def findings(config: ModelConfig) -> Findings:
     """What a run on synthetic data may find."""
     part = ParityPart(
-        name="derived_thresholds", rows=12_345, worst_absolute=0.0, worst_relative=1e-13, beyond_share=0.0
+        name="derived_thresholds",
+        rows=12_345,
+        undecided=7,
+        worst_absolute=0.0,
+        worst_relative=1e-13,
+        beyond_share=0.0,
     )
     return Findings(
         tag="orchard:abc",
@@ -51,6 +56,10 @@ def findings(config: ModelConfig) -> Findings:
             worst_absolute=0.0,
             worst_relative=1e-13,
             beyond_share=0.0,
+            ensembles=1,
+            trees=30,
+            undecided=7,
+            refused=("missing values of age",),
             parts=(part,),
             batches=(
                 BatchParity(size=2, bit_equal=True, worst_relative=0.0),
@@ -107,7 +116,10 @@ def test_figures_are_those_of_the_run(config: ModelConfig, findings: Findings) -
     card = render_card(config, findings)
     for text in (
         "| RMSE | 41,000 kg |",
-        "| derived thresholds | 12,345 | 0 | 1e-13 | 0.00% |",
+        "| derived thresholds | 12,345 | 0 | 1e-13 | 0.00% | 0 | 7 |",
+        "The leaf that each of 30 trees reaches was compared on every row; 0.00% of rows take another branch.",
+        "7 undecided rows",
+        "it never gets to the graph: missing values of age.",
         "batch of 2 got the very same double. In batches of 50 they differ, within the limit.",
         "| 1 | 20.0 | 30.5 | 20.00 |",
         "| r2_min | 0.8722 | at least 0.2 | passed |",
@@ -119,6 +131,16 @@ def test_figures_are_those_of_the_run(config: ModelConfig, findings: Findings) -
         "stratified by `age` at 10, 30, test share 0.25, seed 7",
     ):
         assert text in card
+
+
+def test_proof_of_labels_has_a_column_for_them(findings: Findings) -> None:
+    """A classification's card says how many labels differ; float32 operators and unread trees are named."""
+    changes = {"classification": True, "single_precision": ("Cast",), "unread_ensembles": ("model/forest",)}
+    section = parity_section(findings.parity.model_copy(update=changes), None)
+    assert "| other branch | undecided | other label |" in section
+    assert "| 0 | 7 | 0 |" in section
+    assert "Cast computes in float32" in section
+    assert "`model/forest` were compared by their answers only" in section
 
 
 def test_source_gives_licence_and_citation(config: ModelConfig, findings: Findings) -> None:

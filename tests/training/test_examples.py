@@ -89,3 +89,20 @@ def test_predictions_must_fit_the_rows() -> None:
         pick_examples(frame(10), np.zeros(9), CONTRACT)
     with pytest.raises(ValueError, match="at least one row"):
         pick_examples(frame(10).iloc[:0], np.zeros(0), CONTRACT)
+
+
+def test_every_label_is_shown() -> None:
+    """A label that the model answers once in a thousand rows is among the examples, which come label by label."""
+    promised = CONTRACT.model_copy(
+        update={"task": "classification", "output": Output(name="price", classes=("a", "b", "c"), probabilities=True)}
+    )
+    table = frame(1000)
+    labels = np.zeros(1000)
+    labels[700], labels[400:600] = 2, 1
+    sure = np.linspace(0.5, 1, 1000)
+    answers = np.stack([labels, *(np.where(labels == label, sure, 0.1) for label in range(3))], axis=1)
+    rooms = [int(row["rooms"] or 0) for row in pick_examples(table, answers, promised)]
+    shown = labels[rooms]
+    assert set(shown) == {0, 1, 2}
+    assert (np.diff(shown) >= 0).all()
+    assert len(pick_examples(table, answers[:, :1], promised)) == 32

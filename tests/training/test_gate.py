@@ -8,7 +8,8 @@ import pytest
 
 from training.config import Gate
 from training.errors import GateError
-from training.gate import GateReport, check_gate
+from training.gate import GateReport, check_gate, parity_limits
+from training.parity import Limits, ParityPart, ParityReport
 
 METRICS = {"rmse": 41_000.0, "r2": 0.87, "mape": 15.5}
 LIMITS = Gate(rmse_max=42_000, r2_min=0.865, mape_max=16, single_row_p99_us_max=300, model_mib_max=64)
@@ -88,6 +89,43 @@ def test_null_switches_a_limit_off() -> None:
     """A limit of null is not checked; parity always is."""
     off = Gate(rmse_max=None, r2_min=None, mape_max=None, single_row_p99_us_max=None, model_mib_max=None)
     assert [check.name for check in gate(off, rmse=1e12).checks] == ["parity_relative_max"]
+
+
+def proof(**figures: object) -> ParityReport:
+    """A proof of a classifier with trees that found nothing, with some of its figures changed."""
+    part = ParityPart(name="test", rows=10, worst_absolute=0.0, worst_relative=0.0, beyond_share=0.0)
+    found = {"limit": 1e-9, "rows": 10, "worst_absolute": 0.0, "worst_relative": 0.0, "beyond_share": 0.0}
+    found |= {"ensembles": 1, "trees": 3, "classification": True, "worst_probability": 0.0}
+    return ParityReport.model_validate({**found, "parts": (part,), "batches": (), "worst_rows": (), **figures})
+
+
+@pytest.mark.parametrize(
+    ("figures", "name"),
+    [
+        ({"other_branches": 1}, "parity_other_branches_max"),
+        ({"label_flips": 1}, "parity_label_flips_max"),
+        ({"worst_probability": 2e-9}, "parity_probability_max"),
+        ({"worst_relative": 2e-9}, "parity_relative_max"),
+    ],
+)
+def test_each_figure_of_the_proof_has_a_limit(figures: dict[str, object], name: str) -> None:
+    """Another branch, another label, a strayed probability or number fails the gate by its own name."""
+    report = check_gate(LIMITS, METRICS, proof(**figures), 20.0, MIB)
+    assert [check.name for check in report.checks if not check.passed] == [name]
+    assert check_gate(LIMITS, METRICS, proof(), 20.0, MIB).passed
+
+
+def test_proof_without_trees_and_labels_has_no_limit_on_them() -> None:
+    """What was not compared is not in the report of the gate."""
+    plain = proof(ensembles=0, classification=False, worst_probability=None)
+    names = [check.name for check in check_gate(LIMITS, METRICS, plain, 20.0, MIB).checks]
+    assert [name for name in names if name.startswith("parity")] == ["parity_relative_max"]
+
+
+def test_gate_sets_the_limits_of_the_proof() -> None:
+    """The proof fails where the gate would."""
+    gate = Gate(parity_relative_max=1e-6, parity_probability_max=1e-7, parity_label_flips_max=None)
+    assert parity_limits(gate) == Limits(relative=1e-6, probability=1e-7, other_branches=0, label_flips=None)
 
 
 def test_limit_on_an_unmeasured_metric_is_a_mistake() -> None:

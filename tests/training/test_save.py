@@ -89,6 +89,16 @@ def test_saved_pair_is_found_verified_and_linked(model_store: Path) -> None:
     assert bentoml.sklearn.load_model(tags.pipeline).predict(np.zeros((1, 7))) == [3.0]
 
 
+def test_more_labels_stand_beside_those_of_every_run(model_store: Path) -> None:
+    """Both entries get them; none replaces the fingerprint."""
+    tags = new_tags("orchard")
+    more = {"imported": "skops", "fingerprint": "mine"}
+    save(tags, PIPELINE, contents(), provenance(tags), accept, labels=more)
+    for tag in (tags.bundle, tags.pipeline):
+        labels = bentoml.models.get(tag).info.labels
+        assert (labels["imported"], labels["fingerprint"]) == ("skops", "f" * 64)
+
+
 def test_bundle_holds_no_pickle(model_store: Path) -> None:
     """What is served is JSON, text and a graph."""
     tags = new_tags("orchard")

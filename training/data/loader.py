@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,7 +21,7 @@ from training.data.download import WAIT, fetch, fetch_unpinned
 from training.data.errors import DataError, DownloadError
 from training.data.synthetic import generate
 
-__all__ = ["DataError", "Dataset", "load_dataset"]
+__all__ = ["DataError", "Dataset", "csv_text", "load_dataset", "read_csv"]
 
 MISSING = ("", "NA")
 """What stands for a missing value in a CSV file; anything else that is no number is a fault of the file."""
@@ -102,10 +102,20 @@ def _read(path: Path, source: str, config: ModelConfig) -> Dataset:
 
 
 def _parsed(content: bytes, source: str, config: ModelConfig) -> pd.DataFrame:
-    """Parse a comma-separated file in UTF-8, with or without a byte order mark, refusing what pandas would gloss over.
+    """Parse a CSV file with a config's categories as text."""
+    text_columns = [feature.name for feature in config.features if feature.type == "category"]
+    return read_csv(csv_text(content, source), source, text_columns, MISSING)
+
+
+def csv_text(content: bytes, source: str) -> str:
+    """Decode a comma-separated file in UTF-8, with or without a byte order mark, and look at its header.
+
+    Args:
+        content: the file's bytes.
+        source: its name, for messages.
 
     Raises:
-        DataError: the file is empty, not UTF-8, has another delimiter, a header that repeats a name, or uneven rows.
+        DataError: the file is empty, not UTF-8, has another delimiter or a header that repeats a name.
     """
     try:
         text = content.decode("utf-8-sig")
@@ -114,12 +124,31 @@ def _parsed(content: bytes, source: str, config: ModelConfig) -> pd.DataFrame:
     if not text.strip():
         raise DataError(f"{source} is empty: expected a CSV file with a header and rows.")
     _check_header(next(csv.reader(io.StringIO(text))), source)
+    return text
+
+
+def read_csv(
+    text: str, source: str, text_columns: Iterable[str], missing: Sequence[str] | Mapping[str, Sequence[str]]
+) -> pd.DataFrame:
+    """Parse decoded CSV, refusing what pandas would gloss over.
+
+    Args:
+        text: from ``csv_text``.
+        source: the file's name, for messages.
+        text_columns: columns that stay text, whatever they look like.
+        missing: what stands for a missing value, in every column or by column.
+
+    Raises:
+        DataError: the rows are uneven, or there are none.
+    """
     try:
         frame = pd.read_csv(
             io.StringIO(text),
-            dtype={feature.name: str for feature in config.features if feature.type == "category"},
+            dtype=dict.fromkeys(text_columns, str),
             keep_default_na=False,
-            na_values=list(MISSING),
+            na_values={name: list(values) for name, values in missing.items()}
+            if isinstance(missing, Mapping)
+            else list(missing),
             low_memory=False,
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:

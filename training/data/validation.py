@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from bundle.contract import Feature
 from training.config import ModelConfig
 from training.data.errors import EXAMPLES_LIMIT, DataError, Example, Fault
 
-__all__ = ["DataError", "Example", "Fault", "validate"]
+__all__ = ["DataError", "Example", "Fault", "check_cells", "fault_message", "validate"]
 
 ROWS_MIN = 50
 """Fewer rows than this leave a test part on which no metric means anything."""
@@ -58,26 +58,43 @@ def validate(frame: pd.DataFrame, config: ModelConfig) -> pd.DataFrame:
     repeated = [str(name) for name in raw.columns[raw.columns.duplicated()].unique()]
     if repeated:
         faults = [Fault(name, "one column of this name", 1, "there are several") for name in repeated]
-        raise DataError(_message(faults), faults)
+        raise DataError(fault_message(faults), faults)
 
     present = [column for column in columns if column.name in raw.columns]
-    faults = _faults(_table_schema(columns, config), raw, raw, {})
+    values, cell_faults = check_cells(raw, present, label)
+    faults = _faults(_table_schema(columns, config), raw, raw, {}) + cell_faults
+    if faults:
+        order = {column.name: place for place, column in enumerate(columns)}
+        faults.sort(key=lambda fault: -1 if fault.column is None else order.get(fault.column, len(order)))
+        raise DataError(fault_message(faults), faults)
+    return values[[column.name for column in columns]]
+
+
+def check_cells(
+    raw: pd.DataFrame, columns: Sequence[Feature], label: Feature | None = None
+) -> tuple[pd.DataFrame, list[Fault]]:
+    """Parse some columns of a table and check each of their cells.
+
+    Args:
+        raw: rows with index 0 … N-1 and each of the columns.
+        columns: what they should hold.
+        label: which of the columns is the target of training; its values must differ.
+
+    Returns:
+        The columns in their types, as ``validate`` returns them, and every fault, column by column.
+    """
     parsed: dict[str, pd.Series[Any]] = {}
     wrong: dict[str, set[int]] = {}
-    for column in present:
+    faults: list[Fault] = []
+    for column in columns:
         parsed[column.name], mask = _parsed(raw[column.name], column)
         wrong[column.name] = set(np.flatnonzero(mask).tolist())
         if mask.any():
             expected = _type_in_words(column)
             faults.append(_cell_fault(raw, column.name, expected, np.flatnonzero(mask)))
     values = pd.DataFrame(parsed, index=raw.index)
-    schema = pa.DataFrameSchema({column.name: _column(column, column is label) for column in present})
-    faults += _faults(schema, values, raw, wrong)
-    if faults:
-        order = {column.name: place for place, column in enumerate(columns)}
-        faults.sort(key=lambda fault: -1 if fault.column is None else order.get(fault.column, len(order)))
-        raise DataError(_message(faults), faults)
-    return values[[column.name for column in columns]]
+    schema = pa.DataFrameSchema({column.name: _column(column, column is label) for column in columns})
+    return values, faults + _faults(schema, values, raw, wrong)
 
 
 def _table_schema(columns: list[Feature], config: ModelConfig) -> pa.DataFrameSchema:
@@ -233,7 +250,7 @@ def _shown(value: object) -> str:
     return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
 
 
-def _message(faults: list[Fault]) -> str:
+def fault_message(faults: list[Fault]) -> str:
     """Say all faults, one to a line, for a terminal."""
     number = f"{len(faults)} fault{'' if len(faults) == 1 else 's'}"
     lines = "\n".join(f"  {fault}" for fault in faults)

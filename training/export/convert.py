@@ -1,7 +1,11 @@
 """Export: a fitted pipeline becomes an ONNX graph that answers the same.
 
-The way: recode (names and strings → positions and codes) → skl2onnx with this package's converters → passes that fold
-into the trees, pack and prune → one checked model. Everything is double from ``rows`` to ``prediction``.
+The way: the converters of this package write the plainest graph that is exact, step by step; then passes fold what they
+can into the trees, pack and prune; the result is one checked model. Everything is double from ``rows`` to ``prediction``.
+
+Converters walk over the fitted objects themselves rather than over skl2onnx's operators: what a step may be turned into
+depends on its neighbours (strings in front, trees behind), and skl2onnx decides types before it knows them. skl2onnx
+writes the steps of ``training.export.grafts``, in double.
 """
 
 from __future__ import annotations
@@ -11,43 +15,118 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
-from skl2onnx import convert_sklearn
-from skl2onnx.common.data_types import DoubleTensorType
-from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
-from sklearn.pipeline import Pipeline
+from sklearn.base import is_classifier, is_regressor
 
-from bundle.contract import Contract
+from bundle.contract import Contract, answer_width, category_codes
 from bundle.format import INPUT_NAME, PREDICTION_NAME
-from training.export.converters import CONVERTERS, PARSERS, SHAPES
-from training.export.errors import ExportError
+from training.export import families as families  # registers every converter
 from training.export.folding import fold_into_trees
-from training.export.graph import IR_VERSION, ML_DOMAIN, ML_OPSET, OPSET, TREE_DOMAIN, Graph, settle
+from training.export.graph import IR_VERSION, ML_DOMAIN, ML_OPSET, OPSET, TREE_DOMAIN, Graph, copied, settle
 from training.export.packing import PASSES
+from training.export.pen import Pen
 from training.export.promises import promise_passes
-from training.export.recode import recode
+from training.export.registry import classify, regress
+from training.export.values import Columns
 
 PRODUCER = "tabento"
 
 
-def export_pipeline(pipeline: Pipeline, contract: Contract) -> onnx.ModelProto:
+def export_pipeline(pipeline: Any, contract: Contract) -> onnx.ModelProto:
     """Write a fitted pipeline as an ONNX model.
 
     Args:
-        pipeline: fitted on frames of ``training.frames.to_frame``; its first step is a ColumnTransformer.
+        pipeline: a pipeline or estimator, fitted on frames of ``training.frames.to_frame``.
         contract: the columns in the order in which they travel. The graph relies on its promises: it may answer
             anything where a row breaks them.
 
     Returns:
-        A model with one input ``rows``, float64 (N, F), and one output ``prediction``, float64 (N,). The same pipeline
-        and contract give the same bytes from ``serialise``.
+        A model with one input ``rows``, float64 (N, F), and one output ``prediction``: float64 (N,) for one number a
+        row, else (N, W): a class's index with the probabilities behind it, or several numbers. The same pipeline and
+        contract give the same bytes from ``serialise``.
 
     Raises:
         ExportError: a step has no exact conversion; it names the step, the reason and the nearest that can.
     """
-    graph = Graph(_converted(recode(pipeline, contract), contract))
-    _name_ends(graph)
+    return finish(write_graph(pipeline, contract), contract)
+
+
+def write_graph(pipeline: Any, contract: Contract) -> Graph:
+    """Write a pipeline as a graph, packed and folded; parity asks its ensembles which leaves rows reach.
+
+    Raises:
+        ExportError: see ``export_pipeline``.
+    """
+    graph = plain_graph(pipeline, contract)
     settle(graph, (*PASSES, *promise_passes(contract)))
     settle(graph, (fold_into_trees(contract), *PASSES))
+    return graph
+
+
+def plain_graph(pipeline: Any, contract: Contract) -> Graph:
+    """Write a pipeline as the converters do, before any pass: the plainest graph that is exact.
+
+    Raises:
+        ExportError: see ``export_pipeline``.
+    """
+    graph = Graph(_empty(contract))
+    pen = Pen(graph, contract)
+    columns = Columns(
+        INPUT_NAME,
+        tuple(dict(category_codes(feature)) if feature.type == "category" else None for feature in contract.features),
+        contract.feature_names,
+    )
+    if is_classifier(pipeline):
+        scores = classify(pen, pipeline, columns)
+        parts = [scores.label]
+        if contract.output.probabilities:
+            if scores.probabilities is None:
+                raise pen.refusal(
+                    f"{type(pipeline).__name__} gives no probabilities",
+                    "`probabilities: false` in the contract's output",
+                )
+            parts.append(scores.probabilities)
+        answer = pen.side_by_side(parts)
+    elif is_regressor(pipeline):
+        answer = regress(pen, pipeline, columns)
+    else:
+        raise pen.refusal(
+            f"{type(pipeline).__name__} neither classifies nor gives numbers", "a classifier or a regressor"
+        )
+    if answer_width(contract) is None and _targets(graph, answer) == 1:
+        axis = pen.constant(np.array([1], dtype=np.int64), "axis")
+        answer = pen.node("Squeeze", [answer, axis], "answer")
+        graph.flat = True
+    graph.outputs = [answer]
+    return graph
+
+
+def _targets(graph: Graph, answer: str) -> int | None:
+    """Return how many numbers a regression answers to a row, None where it cannot be told; several are not squeezed."""
+    width = graph.width(answer)
+    if width is not None:
+        return width
+    nodes = [copied(node) for node in graph.nodes]
+    for node in nodes:
+        if node.domain == TREE_DOMAIN:
+            node.domain = ML_DOMAIN
+    constants = [numpy_helper.from_array(array, name) for name, array in graph.constants.items()]
+    ends = [helper.make_empty_tensor_value_info(answer)]
+    inferred = onnx.shape_inference.infer_shapes(
+        _proto(helper.make_graph(nodes, graph.name, graph.inputs, ends, constants)), data_prop=True
+    )
+    dimensions = inferred.graph.output[0].type.tensor_type.shape.dim
+    return int(dimensions[1].dim_value) or None if len(dimensions) == 2 else None
+
+
+def finish(graph: Graph, contract: Contract) -> onnx.ModelProto:
+    """Turn a graph into a checked model; the graph is not to be used after that."""
+    graph.nodes.append(helper.make_node("Identity", [graph.outputs[0]], [PREDICTION_NAME]))
+    last = graph.producer(graph.outputs[0])
+    if last is not None and not [node for node in graph.consumers(graph.outputs[0]) if node.op_type != "Identity"]:
+        # The answer's own node gives the output, unless something else reads it too.
+        graph.nodes.pop()
+        last.output[list(last.output).index(graph.outputs[0])] = PREDICTION_NAME
+    graph.outputs = [PREDICTION_NAME]
     model = _model(graph, contract)
     onnx.checker.check_model(model, full_check=True)
     return model
@@ -59,50 +138,9 @@ def serialise(model: onnx.ModelProto) -> bytes:
     return data
 
 
-def _converted(pipeline: Pipeline, contract: Contract) -> onnx.ModelProto:
-    """Run skl2onnx over the recoded pipeline; every step must be one that this package converts."""
-    _refuse_unknown(pipeline)
-    try:
-        return convert_sklearn(
-            pipeline,
-            name=contract.name,
-            initial_types=[(INPUT_NAME, DoubleTensorType([None, len(contract.features)]))],
-            target_opset={"": OPSET, ML_DOMAIN: 3},
-            custom_conversion_functions=CONVERTERS,
-            custom_shape_calculators=SHAPES,
-            custom_parsers=PARSERS,
-        )
-    except (MissingConverter, MissingShapeCalculator) as error:
-        raise ExportError("pipeline", str(error), _known()) from error
-
-
-def _refuse_unknown(step: Any, name: str = "pipeline") -> None:
-    """Walk over the steps and refuse the first without a converter, by its name."""
-    if isinstance(step, Pipeline):
-        for inner, part in step.steps:
-            _refuse_unknown(part, inner)
-    elif type(step) in PARSERS:
-        parts = getattr(step, "transformers_", None) or [(name, getattr(step, "regressor_", None))]
-        for inner, part, *_ in parts:
-            _refuse_unknown(part, inner)
-    elif type(step) not in CONVERTERS:
-        raise ExportError(name, f"{type(step).__name__} has no exact conversion yet", _known())
-
-
-def _known() -> str:
-    known = {*CONVERTERS, *PARSERS, Pipeline}
-    return "one of " + ", ".join(
-        sorted(kind.__name__ for kind in known if kind.__module__.startswith(("sklearn", "training.transformers")))
-    )
-
-
-def _name_ends(graph: Graph) -> None:
-    """Give the one output its name and its shape (N,)."""
-    if len(graph.outputs) != 1:
-        raise ExportError("pipeline", f"it has {len(graph.outputs)} outputs", "a regressor with one output")
-    axis = graph.constant(np.array([1], dtype=np.int64), "axis")
-    graph.nodes.append(helper.make_node("Squeeze", [graph.outputs[0], axis], [PREDICTION_NAME]))
-    graph.outputs = [PREDICTION_NAME]
+def _empty(contract: Contract) -> onnx.ModelProto:
+    rows = helper.make_tensor_value_info(INPUT_NAME, onnx.TensorProto.DOUBLE, ["N", len(contract.features)])
+    return helper.make_model(helper.make_graph([], contract.name, [rows], []))
 
 
 def _model(graph: Graph, contract: Contract) -> onnx.ModelProto:
@@ -111,23 +149,27 @@ def _model(graph: Graph, contract: Contract) -> onnx.ModelProto:
     for node in graph.nodes:
         if node.domain == TREE_DOMAIN:
             node.domain = ML_DOMAIN
-    width = len(contract.features)
     double = onnx.TensorProto.DOUBLE
+    shape = ["N"] if graph.flat else ["N", answer_width(contract) or "targets"]
     body = helper.make_graph(
         graph.nodes,
         contract.name,
-        [helper.make_tensor_value_info(INPUT_NAME, double, ["N", width])],
-        [helper.make_tensor_value_info(PREDICTION_NAME, double, ["N"])],
+        [helper.make_tensor_value_info(INPUT_NAME, double, ["N", len(contract.features)])],
+        [helper.make_tensor_value_info(PREDICTION_NAME, double, shape)],
         [numpy_helper.from_array(array, name) for name, array in sorted(graph.constants.items())],
     )
-    model = helper.make_model(
+    model = _proto(body)
+    model.doc_string = contract.title
+    return model
+
+
+def _proto(body: onnx.GraphProto) -> onnx.ModelProto:
+    return helper.make_model(
         body,
         producer_name=PRODUCER,
         ir_version=IR_VERSION,
         opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(ML_DOMAIN, ML_OPSET)],
     )
-    model.doc_string = contract.title
-    return model
 
 
 def _rename(graph: Graph) -> None:
@@ -136,10 +178,10 @@ def _rename(graph: Graph) -> None:
     for number, node in enumerate(graph.nodes):
         node.name = f"{number:02d}_{node.op_type}"
         for position, name in enumerate(node.input):
-            if name not in names:
+            if name and name not in names:
                 names[name] = f"{node.name}_{position}"
-            node.input[position] = names[name]
+            node.input[position] = names[name] if name else ""
         for position, name in enumerate(node.output):
-            names.setdefault(name, f"{node.name}_out")
+            names.setdefault(name, f"{node.name}_out" if position == 0 else f"{node.name}_out{position}")
             node.output[position] = names[name]
-    graph.constants = {names[name]: array for name, array in graph.constants.items()}
+    graph.constants = {names[name]: array for name, array in graph.constants.items() if name in names}

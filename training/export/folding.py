@@ -1,15 +1,16 @@
 """Folding: what stands between the packed rows and the trees is taken into the trees themselves.
 
 A tree asks only on which side of a threshold a value lies. A monotone function in front of it can therefore be taken
-out and its inverse applied to the thresholds. For the exponential this is not only faster but what makes the graph
-exact: scikit-learn's thresholds may be the very values of training rows, and NumPy's exp and ONNX Runtime's differ in
-the last bit, which would send such a row down the other branch. The new thresholds are found by bisection over the
-doubles, with NumPy's exp as the judge, so each row takes the branch that the pipeline takes.
+out and its inverse applied to the thresholds. For the functions that two libraries compute differently in the last bit
+(exp, log, powers) this is not only faster but what makes the graph exact: scikit-learn's thresholds may be the very
+values of training rows, and another last bit would send such a row down the other branch. The new thresholds are found
+by bisection over the doubles, with the pipeline's own function as the judge, so each row takes the branch that the
+pipeline takes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,15 +18,13 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from bundle.contract import Contract
-from training.export.graph import TREE_DOMAIN, Graph
-from training.export.packing import is_gather
+from training.export.graph import TREE_DOMAIN, Graph, Monotone
+from training.export.lookup import Pieces, pieces_as_trees
+from training.export.packing import is_gather, is_imputation
+from training.export.preimages import crossings, preimages
 from training.export.promises import never_missing
+from training.export.ranges import reach
 from training.export.trees import Trees
-from training.transformers.cluster_similarity import similarity
-
-NEIGHBOURS = 32
-"""How many doubles on either side of a new threshold are tried to see that exp is monotone there."""
-_INFINITY_BITS = int(np.array(np.inf).view(np.int64))
 
 
 def fold_into_trees(contract: Contract) -> Callable[[Graph], bool]:
@@ -42,9 +41,8 @@ def fold_into_trees(contract: Contract) -> Callable[[Graph], bool]:
 
 
 def _fold(graph: Graph, node: Any, contract: Contract) -> bool:
-    """Take Exp, Gather and needless NaN flags in front of one ensemble into it."""
-    joined = graph.producer(node.input[0])
-    parts = list(joined.input) if joined is not None and joined.op_type == "Concat" else [node.input[0]]
+    """Take what stands in front of one ensemble into it, one step back for each part of what it reads."""
+    parts = _parts(graph, node.input[0])
     widths = [graph.width(part) for part in parts]
     if any(width is None for width in widths):
         return False
@@ -52,83 +50,154 @@ def _fold(graph: Graph, node: Any, contract: Contract) -> bool:
     starts = np.cumsum([0, *(width for width in widths if width is not None)])
     part_of = np.searchsorted(starts, trees.features, side="right") - 1
     column_of = trees.features - starts[part_of]
-    sources: list[str] = []
+    fed: list[str] = []
+    place = np.zeros(len(part_of), dtype=np.int64)
     changed = False
     for number, part in enumerate(parts):
-        mine = part_of == number
-        maker = graph.producer(part)
-        if maker is not None and maker.op_type == "Exp":
-            source = _without_exponential(graph, maker, trees, mine)
-        elif maker is not None and is_gather(graph, maker) and graph.constants[maker.input[1]].ndim == 1:
-            source = maker.input[0]
-            column_of[mine] = graph.constants[maker.input[1]][column_of[mine]]
-        else:
-            source = part
-        changed |= source != part
-        sources.append(source)
-        if trees.missing[mine].any() and never_missing(graph, source, contract, np.unique(column_of[mine])):
-            trees.missing[mine] = 0
-            changed = True
+        mine = np.flatnonzero(part_of == number)
+        changed |= not len(mine)
+        for value, nodes in _step_back(graph, node, part, trees, mine, column_of, contract):
+            changed |= value != part
+            asked = np.unique(column_of[nodes])
+            if trees.missing[nodes].any() and never_missing(graph, value, contract, asked):
+                trees.missing[nodes] = 0
+                changed = True
+            if value not in fed:
+                fed.append(value)
+            place[nodes] = fed.index(value)
     if not changed:
         return False
-    distinct = list(dict.fromkeys(sources))
-    offsets = np.cumsum([0, *(graph.width(source) or 0 for source in distinct)])
-    place = np.array([offsets[distinct.index(source)] for source in sources])
-    trees.features = place[part_of] + column_of
-    fed = distinct[0] if len(distinct) == 1 else graph.add("Concat", distinct, "features", before=node, axis=1)
+    lengths = [graph.width(value) for value in fed]
+    if None in lengths:
+        return False
+    offsets = np.cumsum([0, *(length for length in lengths if length is not None)])
+    trees.features = offsets[place] + column_of
+    given = fed[0] if len(fed) == 1 else graph.add("Concat", fed, "features", before=node, axis=1)
     new = helper.make_node(
-        "TreeEnsemble", [fed], list(node.output), name=node.name, domain=TREE_DOMAIN, **trees.attributes()
+        "TreeEnsemble", [given], list(node.output), name=node.name, domain=TREE_DOMAIN, **trees.attributes()
     )
     graph.nodes[graph.index(node)] = new
     return True
 
 
-def _without_exponential(graph: Graph, exponential: Any, trees: Trees, mine: NDArray[np.bool_]) -> str:
-    """Ask about d² instead of exp(-gamma · d²) at some nodes of the trees; return the value that holds d².
+def _step_back(
+    graph: Graph,
+    reader: Any,
+    part: str,
+    trees: Trees,
+    mine: NDArray[np.int64],
+    column_of: NDArray[np.int64],
+    contract: Contract,
+) -> list[tuple[str, NDArray[np.int64]]]:
+    """Let nodes of the trees ask one step further back; return from which value which nodes read then.
 
-    Left is where exp(-gamma · d²) <= t, which is where d² is *above* some double; so the sides change places.
+    Where nothing can be taken in, that is the value itself. ``trees`` and ``column_of`` are changed in place.
     """
-    unchanged: str = exponential.output[0]
-    scaled = graph.producer(exponential.input[0])
-    if scaled is None or scaled.op_type != "Mul" or scaled.input[1] not in graph.constants:
-        return unchanged
-    factor = graph.constants[scaled.input[1]]
-    squared = graph.producer(scaled.input[0])
-    if factor.size != 1 or factor.item() >= 0 or squared is None or squared.op_type != "ReduceSum":
-        return unchanged
-    splits, monotone = largest_above(trees.splits[mine], -factor.item())
-    if not monotone:
-        return unchanged
-    trees.splits[mine] = splits
-    trees.missing[mine] = 1 - trees.missing[mine]
-    for left, right in ((trees.true, trees.false), (trees.true_leaf, trees.false_leaf)):
-        left[mine], right[mine] = right[mine], left[mine].copy()
-    source: str = scaled.input[0]
-    return source
+    if not len(mine):
+        return []
+    known, maker = graph.monotone.get(part), graph.producer(part)
+    if known is not None:
+        through, counted = _through(graph, known, trees, mine, column_of, contract)
+        crossed = np.isin(column_of[mine], list(counted))
+        sides = [(known.source, mine[through]), (part, mine[~through & ~crossed])]
+        if counted:
+            order = list(counted)
+            value = _count_crossings(graph, reader, known.source, counted)
+            sides.append((value, mine[crossed]))
+            column_of[mine[crossed]] = [order.index(column) for column in column_of[mine[crossed]]]
+        return [(value, nodes) for value, nodes in sides if len(nodes)]
+    picks = maker is not None and is_gather(graph, maker) and graph.constants[maker.input[1]].ndim == 1
+    # Columns are counted through a value only where it is known how many it has.
+    if maker is not None and picks and graph.width(maker.input[0]) is not None:
+        column_of[mine] = graph.constants[maker.input[1]][column_of[mine]]
+        return [(maker.input[0], mine)]
+    if maker is not None and trees.is_threshold()[mine].all() and _hides_function(graph, maker):
+        return [(_past_imputation(graph, maker, trees, mine, column_of), mine)]
+    return [(part, mine)]
 
 
-def largest_above(thresholds: NDArray[np.float64], gamma: float) -> tuple[NDArray[np.float64], bool]:
-    """Return, for each threshold t, the largest d² whose similarity is still above t.
+def _parts(graph: Graph, value: str) -> list[str]:
+    """Return the values that stand side by side in a value, looking through Concats of Concats."""
+    maker = graph.producer(value)
+    if maker is None or maker.op_type != "Concat":
+        return [value]
+    return [part for name in maker.input for part in _parts(graph, name)]
 
-    Args:
-        thresholds: float64 of shape (T,).
-        gamma: the similarity's width, positive.
+
+def _through(
+    graph: Graph,
+    known: Monotone,
+    trees: Trees,
+    mine: NDArray[np.int64],
+    column_of: NDArray[np.int64],
+    contract: Contract,
+) -> tuple[NDArray[np.bool_], dict[int, Pieces]]:
+    """Let nodes ask about what a monotone function is of, column by column.
+
+    Where the function falls, left is where the source is *above* some double, so the sides change places. Where it is
+    not quite monotone, nodes ask how many thresholds it lies above.
 
     Returns:
-        float64 of shape (T,), below zero where no d² is and infinity where all are; and whether the pipeline's exp was
-        monotone around each of them. The doubles from 0 to infinity are ordered as their bits are, so the bisection
-        goes over bits: 64 steps for all thresholds at once.
+        For which of the nodes that worked, and what is to be counted for which columns.
     """
-    low = np.full(len(thresholds), -1, dtype=np.int64)  # similarity above t; -1 stands for "below zero"
-    high = np.full(len(thresholds), _INFINITY_BITS + 1, dtype=np.int64)  # similarity at or below t
-    while (high - low > 1).any():
-        middle = low + (high - low) // 2
-        above = similarity(np.clip(middle, 0, _INFINITY_BITS).view(np.float64), gamma) > thresholds
-        above = (above | (middle < 0)) & (middle <= _INFINITY_BITS)
-        low, high = np.where(above, middle, low), np.where(above, high, middle)
-    steps = np.arange(-NEIGHBOURS, NEIGHBOURS + 1)
-    around = np.clip(low[:, np.newaxis] + steps, 0, _INFINITY_BITS)
-    still_above = similarity(around.view(np.float64), gamma) > thresholds[:, np.newaxis]
-    monotone = bool(np.array_equal(still_above, around <= low[:, np.newaxis]))
-    result = np.maximum(low, 0).view(np.float64)
-    return np.where(low < 0, -np.finfo(np.float64).smallest_subnormal, result), monotone
+    threshold = trees.is_threshold()[mine]
+    moved = np.zeros(len(mine), dtype=bool)
+    counted: dict[int, Pieces] = {}
+    for column in np.unique(column_of[mine]).tolist():
+        here = column_of[mine] == column
+        if not threshold[here].all() or not _inside(graph, known, column, contract):
+            continue
+        nodes, function = mine[here], known.functions[column]
+        distinct, places = np.unique(trees.splits[nodes], return_inverse=True)
+        found, monotone = preimages(
+            distinct, function, known.domain, increasing=known.increasing, certain=known.certain
+        )
+        if not monotone:
+            pieces = crossings(distinct, function, known.domain, increasing=known.increasing)
+            if pieces is not None:
+                counted[column] = pieces
+                trees.splits[nodes] = places
+            continue
+        moved[here] = True
+        trees.splits[nodes] = found[places]
+        if not known.increasing:
+            trees.missing[nodes] = 1 - trees.missing[nodes]
+            for left, right in ((trees.true, trees.false), (trees.true_leaf, trees.false_leaf)):
+                left[nodes], right[nodes] = right[nodes], left[nodes].copy()
+    return moved, counted
+
+
+def _count_crossings(graph: Graph, reader: Any, source: str, counted: Mapping[int, Pieces]) -> str:
+    """Write, in front of a reader, how many thresholds a function of some columns lies above."""
+    columns = graph.constant(np.array(list(counted), dtype=np.int64), "columns")
+    picked = graph.add("Gather", [source, columns], "picked", before=reader, axis=1)
+    trees = pieces_as_trees(list(counted.values()))
+    return graph.add("TreeEnsemble", [picked], "crossings", before=reader, domain=TREE_DOMAIN, **trees.attributes())
+
+
+def _inside(graph: Graph, known: Monotone, column: int, contract: Contract) -> bool:
+    """Say whether the contract keeps a column of the function's argument within its domain."""
+    low, high = known.domain
+    if np.isinf(low) and np.isinf(high):
+        return True
+    found = reach(graph, known.source, column, contract)
+    return found is not None and low <= found[0] and found[1] <= high
+
+
+def _past_imputation(
+    graph: Graph, maker: Any, trees: Trees, mine: NDArray[np.int64], column_of: NDArray[np.int64]
+) -> str:
+    """Let some nodes of the trees ask before an imputation: what is missing goes where its stand-in would go."""
+    stand_in = graph.constants[maker.input[1]].ravel()[column_of[mine]]
+    side = (stand_in <= trees.splits[mine]).astype(np.int64)
+    trees.missing[mine] = np.where(np.isnan(stand_in), trees.missing[mine], side)
+    return str(maker.input[2])
+
+
+def _hides_function(graph: Graph, maker: Any) -> bool:
+    """Say whether a node imputes what a monotone function gives, so that trees have to look past it to fold that."""
+    return is_imputation(graph, maker) and any(
+        part in graph.monotone or (inner is not None and is_gather(graph, inner) and inner.input[0] in graph.monotone)
+        for part in _parts(graph, maker.input[2])
+        for inner in [graph.producer(part)]
+    )

@@ -1,17 +1,21 @@
-"""A graph that can be rewritten: nodes and constants by name, between skl2onnx and the finished model.
+"""A graph that can be rewritten: nodes and constants by name, between the converters and the finished model.
 
 The passes of this package read a graph, change it in place, and leave it valid after each pass.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
+
+from training.export.values import Columns, Scores
 
 OPSET = 21
 """The newest default opset that skl2onnx 1.20 has been tested with; ONNX Runtime 1.31 knows it."""
@@ -21,7 +25,43 @@ IR_VERSION = 10
 """The file format that belongs to opset 21."""
 ML_DOMAIN = "ai.onnx.ml"
 TREE_DOMAIN = "tabento"
-"""Domain under which a ``TreeEnsemble`` of opset 5 passes through skl2onnx, which refuses ``ai.onnx.ml`` above 3."""
+"""Domain that marks the trees of this package while the graph is written; the model gets ``ai.onnx.ml``."""
+
+
+@dataclass(frozen=True)
+class Monotone:
+    """What is known of a value each of whose columns is a monotone function of the same column of another value."""
+
+    source: str
+    functions: tuple[Callable[[NDArray[np.float64]], NDArray[np.float64]], ...]
+    increasing: bool
+    domain: tuple[float, float]
+    certain: bool
+    """See ``training.export.pen.Pen.monotone``."""
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """A tree ensemble of the graph and the fitted estimator that it stands for."""
+
+    output: str
+    """The name of the node's output."""
+    step: str
+    """The path of the step in the pipeline."""
+    estimator: Any
+    """The fitted estimator."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A fitted object of the pipeline and what stands for its answer in the graph."""
+
+    path: str
+    """Where in the pipeline it is: ``features/numbers/scale``."""
+    model: Any
+    """The fitted object."""
+    result: Columns | Scores | str
+    """What its converter returned."""
 
 
 class Graph:
@@ -35,6 +75,16 @@ class Graph:
         }
         self.inputs: list[Any] = list(model.graph.input)
         self.outputs: list[str] = [output.name for output in model.graph.output]
+        self.flat = False
+        """Whether the answer has shape (N,) rather than (N, W)."""
+        self.monotone: dict[str, Monotone] = {}
+        self.ensembles: list[Ensemble] = []
+        self.widths: dict[str, int] = {}
+        self.unsettled: dict[str, str] = {}
+        self.steps: list[Step] = []
+        """Every step that was written, inner ones before those that hold them."""
+        self.writers: dict[str, str] = {}
+        """By value: the step that wrote it; nodes that a pass adds have none."""
         self._fresh = 0
 
     def producer(self, value: str) -> Any | None:
@@ -53,6 +103,19 @@ class Graph:
         name = self.fresh(hint)
         self.constants[name] = np.ascontiguousarray(array) if array.ndim else array
         return name
+
+    def made_of(self, value: str) -> set[str]:
+        """Return a value and everything that it is computed from."""
+        found: set[str] = set()
+        asked = [value]
+        while asked:
+            name = asked.pop()
+            if name in found:
+                continue
+            found.add(name)
+            node = self.producer(name)
+            asked += [] if node is None else list(node.input)
+        return found
 
     def fresh(self, hint: str) -> str:
         """Return a name that nothing in the graph has yet; the same sequence of calls gives the same names."""
@@ -96,29 +159,94 @@ class Graph:
                 if name == old:
                     node.input[position] = new
         self.outputs = [new if name == old else name for name in self.outputs]
+        # What was known of the old value holds for the new one, which is the same.
+        if old in self.monotone:
+            self.monotone.setdefault(new, self.monotone.pop(old))
+        if old in self.widths:
+            self.widths.setdefault(new, self.widths[old])
+        for value, known in self.monotone.items():
+            if known.source == old:
+                self.monotone[value] = dataclasses.replace(known, source=new)
+        self.ensembles = [
+            dataclasses.replace(ensemble, output=new) if ensemble.output == old else ensemble
+            for ensemble in self.ensembles
+        ]
+        for at, ensemble in enumerate(self.ensembles):
+            if ensemble.output == old:
+                self.ensembles[at] = dataclasses.replace(ensemble, output=new)
 
     def width(self, value: str) -> int | None:
         """Return the number of columns of a two-dimensional value, or None where it is not known."""
+        if value in self.widths:
+            return self.widths[value]
         for given in self.inputs:
             if given.name == value:
                 return int(given.type.tensor_type.shape.dim[1].dim_value) or None
         node = self.producer(value)
         if node is None:
-            return self.constants[value].shape[-1] if value in self.constants else None
+            array = self.constants.get(value)
+            return None if array is None else int(array.shape[-1]) if array.ndim else 1
         if node.op_type == "Gather" and node.input[1] in self.constants:
             indices = self.constants[node.input[1]]
             return int(indices.shape[-1]) if indices.ndim else None
-        if node.op_type in _ELEMENTWISE or node.op_type in ("Cast", "ReduceSum"):
-            widths = [self.width(name) for name in (node.input[:1] if node.op_type == "ReduceSum" else node.input)]
+        if node.op_type == "Gather" and node.input[0] in self.constants:
+            return self.width(node.input[1]) if self.constants[node.input[0]].ndim == 1 else None
+        if node.op_type.startswith("Reduce"):
+            return 1 if attribute(node, "keepdims", 1) else self.width(node.input[0])
+        if node.op_type in ("Cast", "Clip"):
+            return self.width(node.input[0])
+        if node.op_type in _ELEMENTWISE:
+            widths = [self.width(name) for name in node.input]
             known = [width for width in widths if width is not None]
             return max(known) if known and len(known) == len(widths) else None
+        if node.op_type == "TreeEnsemble":
+            return int(attribute(node, "n_targets", 1))
+        if node.op_type in ("Gemm", "MatMul"):
+            return self.constants[node.input[1]].shape[-1] if node.input[1] in self.constants else None
         if node.op_type == "Concat":
             widths = [self.width(name) for name in node.input]
             return None if None in widths else sum(width for width in widths if width is not None)
         return None
 
 
-_ELEMENTWISE = frozenset({"Add", "Sub", "Mul", "Div", "Exp", "Where", "IsNaN", "Equal", "Identity"})
+_ELEMENTWISE = frozenset(
+    (
+        "Abs",
+        "Add",
+        "And",
+        "Ceil",
+        "Div",
+        "Equal",
+        "Erf",
+        "Exp",
+        "Floor",
+        "Greater",
+        "GreaterOrEqual",
+        "Identity",
+        "IsInf",
+        "IsNaN",
+        "Less",
+        "LessOrEqual",
+        "Log",
+        "Max",
+        "Min",
+        "Mul",
+        "Neg",
+        "Not",
+        "Or",
+        "Pow",
+        "Reciprocal",
+        "Relu",
+        "Round",
+        "Sigmoid",
+        "Sign",
+        "Sqrt",
+        "Sub",
+        "Tanh",
+        "Where",
+        "Xor",
+    )
+)
 
 
 def copied(node: Any) -> Any:

@@ -6,7 +6,9 @@ Every pass here leaves each value as it was, bit for bit.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -90,6 +92,57 @@ def compose_gathers(graph: Graph) -> bool:
     return False
 
 
+def join_gathers(graph: Graph) -> bool:
+    """Pick columns that stand side by side in one step, where they are picked from the same value one after the other."""
+    for node in graph.nodes:
+        if node.op_type != "Concat" or attribute(node, "axis") != 1:
+            continue
+        inputs = _flattened(graph, node)
+        joined: list[str] = []
+        for source, run in groupby(inputs, key=lambda name: _picked_from(graph, name)):
+            values = list(run)
+            whole_unknown = source in values and graph.width(source) is None
+            joined += values if len(values) == 1 or whole_unknown else [_picked(graph, values, node)]
+        if joined == list(node.input):
+            continue
+        whole = joined[0] if len(joined) == 1 else graph.add("Concat", joined, "joined", before=node, axis=1)
+        graph.remove(node)
+        graph.replace(node.output[0], whole)
+        return True
+    return False
+
+
+def _flattened(graph: Graph, node: Any) -> list[str]:
+    """Return what a Concat puts together, through Concats that nothing else reads."""
+    inputs: list[str] = []
+    for name in node.input:
+        inner = graph.producer(name)
+        alone = len(graph.consumers(name)) == 1 and name not in graph.outputs
+        if inner is not None and inner.op_type == "Concat" and attribute(inner, "axis") == 1 and alone:
+            inputs += inner.input
+        else:
+            inputs.append(name)
+    return inputs
+
+
+def _picked_from(graph: Graph, value: str) -> str:
+    """Return the value that another one is picked from, or the value itself."""
+    node = graph.producer(value)
+    picked = node is not None and is_gather(graph, node) and graph.constants[node.input[1]].ndim == 1
+    return str(node.input[0]) if picked and node is not None else value
+
+
+def _picked(graph: Graph, values: Sequence[str], before: Any) -> str:
+    """Return one Gather of what several values pick from the same one."""
+    source = _picked_from(graph, values[0])
+    columns = []
+    for value in values:
+        node = None if value == source else graph.producer(value)
+        columns.append(np.arange(graph.width(source) or 0) if node is None else graph.constants[node.input[1]])
+    chosen = graph.constant(np.concatenate(columns).astype(np.int64), "columns")
+    return graph.add("Gather", [source, chosen], "picked", before=before, axis=1)
+
+
 def merge_imputations(graph: Graph) -> bool:
     """Impute the packed rows once instead of each group's columns on their own.
 
@@ -126,15 +179,16 @@ def merge_imputations(graph: Graph) -> bool:
 
 def share_equals(graph: Graph) -> bool:
     """Compute a value once that several nodes compute in the same way."""
-    seen: dict[tuple[object, ...], str] = {}
+    seen: dict[tuple[object, ...], tuple[str, ...]] = {}
     for node in graph.nodes:
         attributes = tuple(sorted(given.SerializeToString(deterministic=True) for given in node.attribute))
-        key = (node.op_type, node.domain, tuple(node.input), attributes)
+        key = (node.op_type, node.domain, tuple(node.input), attributes, len(node.output))
         if key in seen:
             graph.remove(node)
-            graph.replace(node.output[0], seen[key])
+            for old, new in zip(node.output, seen[key], strict=True):
+                graph.replace(old, new)
             return True
-        seen[key] = node.output[0]
+        seen[key] = tuple(node.output)
     return False
 
 
@@ -150,5 +204,5 @@ def drop_dead(graph: Graph) -> bool:
     return bool(dead or unread)
 
 
-PASSES = (drop_identities, compose_gathers, merge_imputations, share_equals, drop_dead)
+PASSES = (drop_identities, compose_gathers, join_gathers, merge_imputations, share_equals, drop_dead)
 """Run until nothing changes."""

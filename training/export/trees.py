@@ -1,25 +1,31 @@
-"""Boosted trees as one double ``TreeEnsemble`` node.
+"""Trees as the arrays of one double ``TreeEnsemble`` node, whatever library grew them.
 
 ``ai.onnx.ml`` opset 5 is the first whose tree operator takes double thresholds and double leaves throughout; the
 older ones round to float32 somewhere, and a row that lies near a threshold takes another branch.
+
+ONNX Runtime adds what the trees say in their order, starting from 0, for each target by itself. A library that starts
+from a constant therefore has that constant in the leaves of the first tree: both sums are made of the same additions.
 """
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from onnx import numpy_helper
-from sklearn.ensemble import HistGradientBoostingRegressor
 
-from training.export.errors import ExportError
 from training.export.graph import attribute
 
 SUM = 1
 NONE = 0
-BRANCH_LEQ = 0
+LEQ, LT, GTE, GT, EQ, NEQ, MEMBER = range(7)
+"""How an inner node compares: the numbers of ``nodes_modes``."""
+BEYOND_FLOAT32 = 2.0**128
+"""What would follow the largest float32; it rounds to infinity, and so does all from half of the way on."""
 
 
 @dataclass
@@ -27,7 +33,8 @@ class Trees:
     """The arrays of a ``TreeEnsemble``; I inner nodes and L leaves of all trees one behind the other.
 
     An inner node goes to its ``true`` side where feature <= split, and where the feature is NaN and ``missing`` is set.
-    A side is the index of an inner node, or of a leaf where the flag beside it is set.
+    A side is the index of an inner node, or of a leaf where the flag beside it is set. The nodes and the leaves of a
+    tree lie behind those of the tree before it.
     """
 
     roots: list[int]
@@ -48,32 +55,51 @@ class Trees:
     """(I,) 1 where ``false`` is a leaf."""
     leaves: NDArray[np.float64]
     """(L,) what a leaf adds."""
+    targets: NDArray[np.int64] | None = None
+    """(L,) which target a leaf adds to; None: all to the only one."""
+    n_targets: int = 1
+    """How many targets there are: the ensemble answers (N, n_targets)."""
+    modes: NDArray[np.uint8] | None = None
+    """(I,) how nodes compare; None: all by ``LEQ``."""
+    members: tuple[NDArray[np.float64], ...] = ()
+    """For each node of mode ``MEMBER``, in their order: the values that go to the true side; at least one."""
+
+    def is_threshold(self) -> NDArray[np.bool_]:
+        """Say which nodes ask whether feature <= split, shape (I,)."""
+        return np.ones(len(self.splits), dtype=bool) if self.modes is None else self.modes == LEQ
 
     def attributes(self) -> dict[str, Any]:
         """Return the attributes of the ``TreeEnsemble`` node."""
         given = {
             "aggregate_function": SUM,
             "post_transform": NONE,
-            "n_targets": 1,
+            "n_targets": self.n_targets,
             "tree_roots": self.roots,
             "nodes_featureids": self.features.tolist(),
             "nodes_splits": numpy_helper.from_array(self.splits, "splits"),
-            "nodes_modes": numpy_helper.from_array(np.full(len(self.splits), BRANCH_LEQ, dtype=np.uint8), "modes"),
+            "nodes_modes": numpy_helper.from_array(self._modes(), "modes"),
             "nodes_truenodeids": self.true.tolist(),
             "nodes_trueleafs": self.true_leaf.tolist(),
             "nodes_falsenodeids": self.false.tolist(),
             "nodes_falseleafs": self.false_leaf.tolist(),
-            "leaf_targetids": [0] * len(self.leaves),
+            "leaf_targetids": [0] * len(self.leaves) if self.targets is None else self.targets.tolist(),
             "leaf_weights": numpy_helper.from_array(self.leaves, "leaves"),
         }
         # Without the flags ONNX Runtime spares a NaN test at every node.
         if self.missing.any():
             given["nodes_missing_value_tracks_true"] = self.missing.tolist()
+        if self.members:
+            # One list for all nodes of the kind, NaN between one node's values and the next one's.
+            parts = [np.append(values, np.nan) for values in self.members]
+            given["membership_values"] = numpy_helper.from_array(np.concatenate(parts), "members")
         return given
+
+    def _modes(self) -> NDArray[np.uint8]:
+        return np.full(len(self.splits), LEQ, dtype=np.uint8) if self.modes is None else self.modes
 
     @classmethod
     def of_node(cls, node: Any) -> Trees:
-        """Read the arrays back from a ``TreeEnsemble`` node with one target."""
+        """Read the arrays back from a ``TreeEnsemble`` node."""
 
         def integers(name: str) -> NDArray[np.int64]:
             return np.array(attribute(node, name, []), dtype=np.int64)
@@ -90,42 +116,87 @@ class Trees:
             false=integers("nodes_falsenodeids"),
             false_leaf=integers("nodes_falseleafs"),
             leaves=np.array(numpy_helper.to_array(attribute(node, "leaf_weights")), dtype=np.float64),
+            targets=integers("leaf_targetids"),
+            n_targets=int(attribute(node, "n_targets", 1)),
+            modes=np.array(numpy_helper.to_array(attribute(node, "nodes_modes")), dtype=np.uint8),
+            members=_members(attribute(node, "membership_values")),
         )
 
 
-def boosted_trees(model: HistGradientBoostingRegressor, step: str) -> Trees:
-    """Read the trees of a fitted ``HistGradientBoostingRegressor``.
+def _members(values: Any) -> tuple[NDArray[np.float64], ...]:
+    if values is None:
+        return ()
+    listed = np.array(numpy_helper.to_array(values), dtype=np.float64)
+    ends = np.flatnonzero(np.isnan(listed))
+    return tuple(part[~np.isnan(part)] for part in np.split(listed, ends)[:-1])
 
-    The first tree's leaves carry the baseline: scikit-learn starts its sum with the baseline and adds tree after tree,
-    ONNX Runtime starts with the first tree, so both sums are made of the same additions in the same order.
+
+def tree(
+    leaf: NDArray[np.bool_],
+    features: NDArray[Any],
+    splits: NDArray[Any],
+    missing: NDArray[Any],
+    left: NDArray[Any],
+    right: NDArray[Any],
+    values: NDArray[Any],
+    modes: NDArray[np.uint8] | None = None,
+    members: tuple[NDArray[np.float64], ...] = (),
+) -> Trees:
+    """Return one tree from arrays over all of its nodes, inner ones and leaves under one numbering.
 
     Args:
-        model: the fitted estimator.
-        step: its name, for error messages.
+        leaf: which nodes are leaves, shape (nodes,); node 0 is the root. The arguments behind it have the same shape.
+        features: the column that a node compares.
+        splits: its threshold.
+        missing: whether NaN goes left.
+        left: the next node where the comparison holds.
+        right: the next node where it does not.
+        values: what a leaf adds.
+        modes: how a node compares; None: all by ``LEQ``.
+        members: for each inner node of mode ``MEMBER``, in their order: the values that go left.
 
-    Raises:
-        ExportError: it splits on categories natively, has several outputs or predicts through a link function.
+    Returns:
+        The tree. Its leaves are numbered from 0 in the order in which they stand in the arguments.
     """
-    if model.is_categorical_ is not None:
-        raise ExportError(
-            step,
-            "its trees split on sets of categories (categorical_features)",
-            "a OneHotEncoder in front of the trees",
-        )
-    if model.n_trees_per_iteration_ != 1:
-        raise ExportError(step, f"it has {model.n_trees_per_iteration_} outputs", "one estimator per output")
-    if model.loss in ("poisson", "gamma"):
-        raise ExportError(
-            step, f"loss={model.loss!r} predicts through a logarithm", "loss='squared_error' with a log target"
-        )
-    predictors = [iteration[0] for iteration in model._predictors]
-    if not predictors:
-        raise ExportError(step, "it has no trees", "max_iter of at least 1")
-    parts = [_tree(predictor.nodes) for predictor in predictors]
-    # One array per kind, each tree's indices shifted behind those before it.
+    if leaf.all():
+        return single_leaf(float(values[0]))
+    number = np.where(leaf, np.cumsum(leaf) - 1, np.cumsum(~leaf) - 1).astype(np.int64)
+    inner = ~leaf
+    true, false = left[inner].astype(np.int64), right[inner].astype(np.int64)
+    return Trees(
+        roots=[0],
+        features=features[inner].astype(np.int64),
+        splits=splits[inner].astype(np.float64),
+        missing=missing[inner].astype(np.int64),
+        true=number[true],
+        true_leaf=leaf[true].astype(np.int64),
+        false=number[false],
+        false_leaf=leaf[false].astype(np.int64),
+        leaves=values[leaf].astype(np.float64),
+        modes=None if modes is None else modes[inner],
+        members=members,
+    )
+
+
+def single_leaf(value: float) -> Trees:
+    """Return a tree that is a leaf: a node both of whose sides are that leaf, as the operator's specification asks."""
+    zero, one = np.zeros(1, dtype=np.int64), np.ones(1, dtype=np.int64)
+    return Trees([0], zero, np.zeros(1), zero, zero, one, zero, one, np.array([value], dtype=np.float64))
+
+
+def join(parts: Sequence[Trees], targets: Sequence[int] | None = None, n_targets: int = 1) -> Trees:
+    """Return one ensemble of several.
+
+    Args:
+        parts: trees with one target each, in the order in which they are added; at least one.
+        targets: for each part the target that it adds to; None: all to the only one.
+        n_targets: how many targets there are.
+    """
     inner = np.cumsum([0, *(len(part.splits) for part in parts)])
     outer = np.cumsum([0, *(len(part.leaves) for part in parts)])
-    parts[0].leaves = model._baseline_prediction.item() + parts[0].leaves
+
+    def together(name: str) -> NDArray[Any]:
+        return np.concatenate([getattr(part, name) for part in parts])
 
     def shifted(side: str) -> NDArray[np.int64]:
         return np.concatenate(
@@ -135,37 +206,66 @@ def boosted_trees(model: HistGradientBoostingRegressor, step: str) -> Trees:
             ]
         )
 
+    plain = all(part.modes is None for part in parts)
     return Trees(
-        roots=[int(start) for start in inner[:-1]],
-        features=np.concatenate([part.features for part in parts]),
-        splits=np.concatenate([part.splits for part in parts]),
-        missing=np.concatenate([part.missing for part in parts]),
+        roots=[int(start + root) for start, part in zip(inner[:-1], parts, strict=True) for root in part.roots],
+        features=together("features"),
+        splits=together("splits"),
+        missing=together("missing"),
         true=shifted("true"),
-        true_leaf=np.concatenate([part.true_leaf for part in parts]),
+        true_leaf=together("true_leaf"),
         false=shifted("false"),
-        false_leaf=np.concatenate([part.false_leaf for part in parts]),
-        leaves=np.concatenate([part.leaves for part in parts]),
+        false_leaf=together("false_leaf"),
+        leaves=together("leaves"),
+        targets=None if targets is None else np.repeat(np.array(targets, dtype=np.int64), np.diff(outer)),
+        n_targets=n_targets,
+        modes=None if plain else np.concatenate([part._modes() for part in parts]),
+        members=tuple(values for part in parts for values in part.members),
     )
 
 
-def _tree(nodes: NDArray[Any]) -> Trees:
-    """Return one tree, of scikit-learn's ``PREDICTOR_RECORD_DTYPE``, with indices of its own."""
-    leaf = nodes["is_leaf"].astype(bool)
-    if leaf.all():
-        # A tree that is a leaf: a node both of whose sides are that leaf, as the operator's specification asks.
-        zero, one = np.zeros(1, dtype=np.int64), np.ones(1, dtype=np.int64)
-        return Trees([0], zero, np.zeros(1), zero, zero, one, zero, one, nodes["value"][:1].astype(np.float64))
-    number = np.where(leaf, np.cumsum(leaf) - 1, np.cumsum(~leaf) - 1).astype(np.int64)
-    inner = nodes[~leaf]
-    left, right = inner["left"].astype(np.int64), inner["right"].astype(np.int64)
-    return Trees(
-        roots=[0],
-        features=inner["feature_idx"].astype(np.int64),
-        splits=inner["num_threshold"].astype(np.float64),
-        missing=inner["missing_go_to_left"].astype(np.int64),
-        true=number[left],
-        true_leaf=leaf[left].astype(np.int64),
-        false=number[right],
-        false_leaf=leaf[right].astype(np.int64),
-        leaves=nodes["value"][leaf].astype(np.float64),
-    )
+def tree_of_leaf(trees: Trees) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return for each leaf the number of its tree, and its own number within that tree; int64 of shape (L,) each."""
+    roots = np.array(trees.roots, dtype=np.int64)
+    tree_of_node = np.searchsorted(roots, np.arange(len(trees.splits)), side="right") - 1
+    owner = np.zeros(len(trees.leaves), dtype=np.int64)
+    for side, is_leaf in ((trees.true, trees.true_leaf), (trees.false, trees.false_leaf)):
+        reaches = is_leaf == 1
+        owner[side[reaches]] = tree_of_node[reaches]
+    first = np.searchsorted(owner, np.arange(len(roots)))
+    return owner, np.arange(len(owner)) - first[owner]
+
+
+def leaf_index_trees(trees: Trees) -> Trees:
+    """Return the same trees, each with a target of its own to which a leaf adds its number within the tree.
+
+    Run as a ``TreeEnsemble`` they tell which leaf a row reaches, as float64 of shape (N, trees).
+    """
+    owner, number = tree_of_leaf(trees)
+    return dataclasses.replace(trees, leaves=number.astype(np.float64), targets=owner, n_targets=len(trees.roots))
+
+
+def float32_splits(thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return thresholds for doubles that ask what the given ones ask of the doubles' float32 roundings.
+
+    A library that rounds rows to float32 goes left where float32(x) <= t. Rounding is to nearest, ties to the even
+    significand (IEEE 754, 4.3.1), so those x end halfway between the largest float32 f that is not above t and the
+    next one: included where f is even, left out where it is odd. Halfway is a double, for a double has more than one
+    bit to spare.
+
+    Args:
+        thresholds: t, float64 of any shape, not NaN.
+
+    Returns:
+        For each t the largest double x with float32(x) <= t, of the same shape.
+    """
+    with np.errstate(over="ignore"):
+        lower = thresholds.astype(np.float32)
+        below = np.nextafter(lower, np.float32(-np.inf))
+        lower = np.where(lower.astype(np.float64) > thresholds, below, lower)
+        upper = np.nextafter(lower, np.float32(np.inf))
+    low, high = (np.clip(end.astype(np.float64), -BEYOND_FLOAT32, BEYOND_FLOAT32) for end in (lower, upper))
+    middle = low + (high - low) / 2
+    even = lower.view(np.int32) % 2 == 0
+    result = np.where(even, middle, np.nextafter(middle, -np.inf))
+    return np.where(np.isposinf(lower), np.inf, result)

@@ -13,7 +13,7 @@ from tenacity import wait_none
 from tests.training.data.conftest import Answer, WebServer
 from training.config import ModelConfig, Source
 from training.data.errors import DataError, DownloadError
-from training.data.loader import Dataset, load_dataset
+from training.data.loader import Dataset, csv_text, load_dataset, read_csv
 from training.data.synthetic import generate
 
 HEADER = "age,crown width,height,slope,pruned,sort,soil,apples"
@@ -172,3 +172,12 @@ def test_synthetic_rows_carry_the_checksum_of_their_csv(orchard: ModelConfig, tm
     assert dataset.sha256 == hashlib.sha256(content).hexdigest() == load(orchard, "synthetic", tmp_path).sha256
     pd.testing.assert_frame_equal(dataset.frame, drawn, check_dtype=False)
     assert "as asked for" in warnings[0]
+
+
+def test_missing_is_said_by_column() -> None:
+    """A word may stand for missing in one column and be a value in another; text stays text."""
+    text = csv_text(b"\xef\xbb\xbfa,b,c\nNA,NA,01\n1,x,02\n", "rows.csv")
+    frame = read_csv(text, "rows.csv", ["c"], {"a": ("NA",), "b": ()})
+    assert frame["a"].isna().tolist() == [True, False]
+    assert frame["b"].tolist() == ["NA", "x"]
+    assert frame["c"].tolist() == ["01", "02"]

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bundle.contract import Feature
 from training.config import ModelConfig
-from training.data.validation import DataError, Fault, validate
+from training.data.validation import DataError, Fault, check_cells, validate
 
 
 def faults(frame: pd.DataFrame, config: ModelConfig) -> list[Fault]:
@@ -199,3 +200,13 @@ def test_validation_leaves_its_input_alone(orchard: ModelConfig, trees: pd.DataF
     before = trees.copy()
     validate(trees, orchard)
     pd.testing.assert_frame_equal(trees, before)
+
+
+def test_cells_alone_are_checked_without_a_config() -> None:
+    """A few rows of some columns: types and values only, no size, no duplicates, no other columns."""
+    frame = pd.DataFrame({"a": ["1", "x", "9"], "b": ["true", "true", "true"], "other": [1, 2, 3]})
+    columns = (Feature(name="a", type="integer", maximum=5), Feature(name="b", type="boolean"))
+    values, found = check_cells(frame, columns)
+    assert values["b"].tolist() == [1.0, 1.0, 1.0]
+    assert [(fault.column, fault.count) for fault in found] == [("a", 1), ("a", 1)]
+    assert check_cells(frame[["b"]], columns[1:])[1] == []

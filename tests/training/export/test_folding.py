@@ -1,44 +1,102 @@
-"""Folding: thresholds on similarities become thresholds on squared distances, exactly."""
+"""Folding: what stands in front of trees is taken into their thresholds, and every row keeps its branch."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.feature_selection import SelectKBest, f_regression
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, PowerTransformer, StandardScaler
 
-from training.export.folding import largest_above
-from training.transformers.cluster_similarity import similarity
+from tests.training.export.tables import assert_same_branches, contract_of, number
+from training.export import functions
+from training.frames import to_frame
 
-
-@pytest.mark.parametrize("gamma", [0.01, 1.0, 37.5])
-def test_new_threshold_is_the_last_double_above(gamma: float) -> None:
-    """At the new threshold the similarity is above the old one, one double further it is not."""
-    thresholds = np.random.default_rng(0).random(500)
-    splits, monotone = largest_above(thresholds, gamma)
-    assert monotone
-    assert (similarity(splits, gamma) > thresholds).all()
-    assert (similarity(np.nextafter(splits, np.inf), gamma) <= thresholds).all()
-
-
-def test_thresholds_on_training_values_take_the_pipelines_branch() -> None:
-    """Where a threshold is the similarity of a place itself, that place stays on its side."""
-    squared = np.random.default_rng(1).gamma(1.0, 2.0, 1000)
-    thresholds = similarity(squared, 0.7)
-    splits, _ = largest_above(thresholds, 0.7)
-    assert (squared > splits).all()
-
-
-def test_thresholds_outside_the_range() -> None:
-    """A threshold of 1 or more is above nothing, one below 0 is under everything, infinity included."""
-    splits, _ = largest_above(np.array([1.0, 2.0, -0.5, 0.0, np.inf]), 1.0)
-    assert splits[0] < 0
-    assert splits[1] < 0
-    assert splits[2] == np.inf
-    assert 700 < splits[3] < 750
-    assert splits[4] < 0
+GENERATOR = np.random.default_rng(5)
+CONTRACT = contract_of(
+    number("a", nullable=True, minimum=0, maximum=1e6),
+    number("b", minimum=0.01),
+    number("c", minimum=-10, maximum=10),
+)
+ROWS = np.column_stack(
+    [
+        np.where(GENERATOR.random(300) < 0.15, np.nan, GENERATOR.lognormal(2, 2, 300)),
+        GENERATOR.gamma(1.0, 1.0, 300) + 0.01,
+        GENERATOR.normal(0, 2, 300),
+    ]
+)
+FRAME = to_frame(ROWS, CONTRACT)
+TARGET = np.log1p(np.nan_to_num(ROWS[:, 0])) + ROWS[:, 1] * ROWS[:, 2]
 
 
-def test_no_thresholds() -> None:
-    """A column that no tree asks about is fine."""
-    splits, monotone = largest_above(np.empty(0), 1.0)
-    assert splits.shape == (0,)
-    assert monotone
+def _boosting(bins: int = 16) -> HistGradientBoostingRegressor:
+    return HistGradientBoostingRegressor(max_iter=15, max_bins=bins, min_samples_leaf=5)
+
+
+def _log() -> FunctionTransformer:
+    return FunctionTransformer(np.log1p)
+
+
+def _kinds(pipeline: Any) -> set[str]:
+    graph = assert_same_branches(pipeline.fit(FRAME, TARGET), CONTRACT, ROWS)
+    return {node.op_type for node in graph.nodes}
+
+
+def test_chain_behind_an_imputer_is_folded() -> None:
+    """Imputed, powered, scaled: only the imputation is left in front of the trees."""
+    kinds = _kinds(make_pipeline(SimpleImputer(), PowerTransformer(), StandardScaler(), _boosting()))
+    assert kinds <= {"IsNaN", "Where", "TreeEnsemble", "Squeeze"}
+
+
+def test_imputation_behind_a_function_is_folded_with_it() -> None:
+    """What is missing goes where the mean of logarithms would go, so the trees can look past the imputation."""
+    columns = ColumnTransformer([("log", make_pipeline(_log(), SimpleImputer()), ["a", "b"])], remainder="passthrough")
+    assert _kinds(make_pipeline(columns, _boosting())) <= {"TreeEnsemble", "Squeeze"}
+
+
+def test_unions_and_selections_are_looked_through() -> None:
+    """A Concat of Concats, a selection of columns and a second scaling leave nothing but trees."""
+    union = FeatureUnion([("plain", "passthrough"), ("scaled", FeatureUnion([("s", StandardScaler())]))])
+    columns = ColumnTransformer([("log", _log(), ["b"]), ("all", union, ["c", "b"])])
+    pipeline = make_pipeline(columns, SelectKBest(f_regression, k=4), StandardScaler(), _boosting())
+    assert _kinds(pipeline) <= {"TreeEnsemble", "Squeeze"}
+
+
+def test_function_outside_its_domain_is_not_folded() -> None:
+    """The contract lets `c` be below -1, where log1p has no value: the graph computes it instead."""
+    columns = ColumnTransformer(
+        [("log", FunctionTransformer(np.log), ["b"]), ("root", FunctionTransformer(np.square), ["c"])]
+    )
+    assert "Mul" in _kinds(make_pipeline(columns, _boosting()))
+
+
+def test_range_is_known_through_a_scaler() -> None:
+    """The smallest number that a column can be, scaled, still lies in the logarithm's domain."""
+    scaler = make_pipeline(MinMaxScaler((1, 2), clip=True), FunctionTransformer(np.log))
+    columns = ColumnTransformer([("log", scaler, ["b", "c"])])
+    assert _kinds(make_pipeline(columns, _boosting())) <= {"TreeEnsemble", "Squeeze"}
+
+
+def _nearly_log(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return logarithms that fall by three last bits at every fourth double: they rise but for their last bits."""
+    with np.errstate(all="ignore"):
+        logarithm = np.asarray(np.log(values), dtype=np.float64)
+    turned = np.where((values + 0.0).view(np.int64) % 4 == 0, 3 * np.spacing(logarithm), 0.0)
+    return logarithm - np.where(np.isfinite(logarithm), turned, 0.0)
+
+
+def test_function_that_turns_back_is_counted_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no one double parts left from right, a lookup of all crossings takes each row where the pipeline does."""
+    monkeypatch.setitem(functions.FUNCTIONS, _nearly_log, functions.FUNCTIONS[np.log])
+    monkeypatch.setitem(functions.RISING, _nearly_log, (0.0, np.inf))
+    steps = (SimpleImputer(), FunctionTransformer(_nearly_log), StandardScaler())
+    columns = ColumnTransformer([("log", make_pipeline(*steps), ["b", "a"])], remainder="passthrough")
+    kinds = _kinds(make_pipeline(columns, _boosting(40)))
+    assert "TreeEnsemble" in kinds
+    assert "Log" not in kinds

@@ -105,6 +105,43 @@ def test_equal_work_is_done_once_and_dead_work_not_at_all() -> None:
     assert list(graph.constants) == ["i"]
 
 
+def test_columns_picked_side_by_side_are_picked_at_once() -> None:
+    """Gathers of one value next to each other become one, through a Concat of a Concat; others keep their place."""
+    graph = _graph(
+        [
+            ("Gather", ["rows", "first"], "a", {"axis": 1}),
+            ("Gather", ["rows", "second"], "b", {"axis": 1}),
+            ("Exp", ["a"], "c", {}),
+            ("Concat", ["b", "rows"], "inner", {"axis": 1}),
+            ("Concat", ["a", "inner", "c", "b"], "out", {"axis": 1}),
+        ],
+        {"first": [3, 1], "second": [2]},
+    )
+    before = _run(graph)
+    settle(graph, PASSES)
+    kinds = [node.op_type for node in graph.nodes]
+    assert kinds.count("Concat") == 1
+    assert len(graph.producer(graph.outputs[0]).input) == 3  # type: ignore[union-attr] # the Concat
+    np.testing.assert_array_equal(_run(graph), before)
+
+
+def test_equal_nodes_of_several_outputs_become_one() -> None:
+    """Every output of the second is the same output of the first."""
+    graph = _graph(
+        [
+            ("Gather", ["rows", "both"], "x", {"axis": 1}),
+            ("Concat", ["x1", "y2"], "out", {"axis": 1}),
+        ],
+        {"both": [1, 2]},
+    )
+    for outputs in (["y1", "y2"], ["x1", "x2"]):
+        graph.nodes.insert(1, helper.make_node("Split", ["x"], outputs, axis=1, num_outputs=2))
+    before = _run(graph)
+    settle(graph, PASSES)
+    assert [node.op_type for node in graph.nodes].count("Split") == 1
+    np.testing.assert_array_equal(_run(graph), before)
+
+
 def test_origin_of_columns() -> None:
     """A picked and imputed column is known by its place in the rows and what stands in for it."""
     graph = _graph([*_imputed("a", "ia", "sa"), ("Exp", ["a"], "out", {})], {"ia": [2, 0], "sa": [[5.0, 6.0]]})

@@ -1,70 +1,104 @@
-"""Boosted trees as the arrays of one TreeEnsemble."""
+"""Trees as the arrays of one TreeEnsemble."""
 
 from __future__ import annotations
 
 import numpy as np
-import onnxruntime
 import pytest
 from numpy.typing import NDArray
-from onnx import TensorProto, helper
-from sklearn.ensemble import HistGradientBoostingRegressor
+from onnx import helper
 
-from training.export.errors import ExportError
-from training.export.graph import IR_VERSION, ML_DOMAIN, ML_OPSET
-from training.export.trees import Trees, boosted_trees
+from tests.training.export.grown import run_trees
+from training.export.trees import LEQ, MEMBER, Trees, float32_splits, join, leaf_index_trees, single_leaf, tree
 
-GENERATOR = np.random.default_rng(4)
-X = np.where(GENERATOR.random((400, 3)) < 0.1, np.nan, GENERATOR.normal(size=(400, 3)))
-Y = np.nan_to_num(X[:, 0]) ** 2 + np.isnan(X[:, 1]) + GENERATOR.normal(size=400)
+STUMP = tree(
+    leaf=np.array([False, True, True]),
+    features=np.array([1, 0, 0]),
+    splits=np.array([0.5, 0.0, 0.0]),
+    missing=np.array([1, 0, 0]),
+    left=np.array([1, -1, -1]),
+    right=np.array([2, -1, -1]),
+    values=np.array([0.0, 10.0, 20.0]),
+)
+"""10 where column 1 is at most a half or missing, else 20."""
 
 
-def _node(trees: Trees) -> object:
-    return helper.make_node("TreeEnsemble", ["x"], ["y"], domain=ML_DOMAIN, **trees.attributes())
-
-
-def _answers(trees: Trees, given: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return what ONNX Runtime's trees answer."""
-    body = helper.make_graph(
-        [_node(trees)],
-        "trees",
-        [helper.make_tensor_value_info("x", TensorProto.DOUBLE, ["N", given.shape[1]])],
-        [helper.make_tensor_value_info("y", TensorProto.DOUBLE, ["N", 1])],
+def _of_members(members: list[float]) -> Trees:
+    """Return a tree that says 10 where column 0 is one of some numbers, else 20."""
+    return tree(
+        leaf=np.array([False, True, True]),
+        features=np.array([0, 0, 0]),
+        splits=np.zeros(3),
+        missing=np.zeros(3),
+        left=np.array([1, -1, -1]),
+        right=np.array([2, -1, -1]),
+        values=np.array([0.0, 10.0, 20.0]),
+        modes=np.array([MEMBER, LEQ, LEQ], dtype=np.uint8),
+        members=(np.array(members),),
     )
-    model = helper.make_model(body, ir_version=IR_VERSION, opset_imports=[helper.make_opsetid(ML_DOMAIN, ML_OPSET)])
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    return np.asarray(session.run(None, {"x": given})[0])[:, 0]
 
 
-@pytest.mark.parametrize("leaves", [2, 31])
-def test_trees_answer_bit_for_bit(leaves: int) -> None:
-    """Missing values take the learned side, thresholds of infinity among them, and the sums are the same doubles."""
-    model = HistGradientBoostingRegressor(max_iter=40, max_leaf_nodes=leaves, random_state=0).fit(X, Y)
-    np.testing.assert_array_equal(_answers(boosted_trees(model, "model"), X), model.predict(X))
+def test_one_tree() -> None:
+    """Left is at most the threshold, and missing where the node says so."""
+    rows = np.array([[9.0, 0.5], [9.0, np.nextafter(0.5, 1)], [9.0, np.nan], [9.0, np.inf], [9.0, -np.inf]])
+    np.testing.assert_array_equal(run_trees(STUMP, rows)[:, 0], [10, 20, 10, 20, 10])
 
 
-def test_trees_of_one_leaf() -> None:
-    """A model that learned nothing but the mean is a tree without a question."""
-    model = HistGradientBoostingRegressor(max_iter=3, min_samples_leaf=400).fit(X, Y)
-    np.testing.assert_array_equal(_answers(boosted_trees(model, "model"), X), model.predict(X))
+def test_trees_together() -> None:
+    """Joined trees keep their nodes and leaves, and add to the targets that are named."""
+    rows = np.array([[9.0, 0.0], [3.0, 1.0]])
+    joined = join([STUMP, single_leaf(5.0), _of_members([3.0])], [1, 0, 1], 3)
+    np.testing.assert_array_equal(run_trees(joined, rows), [[5, 30, 0], [5, 30, 0]])
+    np.testing.assert_array_equal(run_trees(join([STUMP, STUMP, single_leaf(1.5)]), rows), [[21.5], [41.5]])
 
 
-def test_arrays_survive_the_node() -> None:
-    """Written into a node and read back, the arrays are the same, with and without flags for missing values."""
-    for given in (X, np.nan_to_num(X)):
-        model = HistGradientBoostingRegressor(max_iter=5, random_state=0).fit(given, Y)
-        trees = boosted_trees(model, "model")
-        if given is not X:
-            trees.missing[:] = 0
-        read = Trees.of_node(_node(trees))
-        for name, array in vars(trees).items():
-            np.testing.assert_array_equal(getattr(read, name), array)
+@pytest.mark.parametrize("trees", [STUMP, join([STUMP, single_leaf(2.0), _of_members([1.0, 7.0]), _of_members([4.0])])])
+def test_arrays_survive_the_node(trees: Trees) -> None:
+    """Written into a node and read back, the arrays are the same."""
+    read = Trees.of_node(helper.make_node("TreeEnsemble", ["x"], ["y"], **trees.attributes()))
+    assert read.targets is not None
+    assert read.modes is not None
+    for name in ("roots", "features", "splits", "missing", "true", "true_leaf", "false", "false_leaf", "leaves"):
+        np.testing.assert_array_equal(getattr(read, name), getattr(trees, name))
+    np.testing.assert_array_equal(read.is_threshold(), trees.is_threshold())
+    assert [list(values) for values in read.members] == [list(values) for values in trees.members]
 
 
-def test_several_outputs_are_refused() -> None:
-    """A model of several sums is refused by its step's name."""
-    model = HistGradientBoostingRegressor(max_iter=2).fit(X, Y)
-    model.n_trees_per_iteration_ = 3
-    with pytest.raises(ExportError, match=r"step 'price'.*3 outputs"):
-        boosted_trees(model, "price")
+@pytest.mark.parametrize(
+    "members", [[0], [1], [0, 1, 2], [3, 5, 30], [31], [0, 31], list(range(31)), list(range(0, 250, 2))]
+)
+def test_sets_of_integers(members: list[float]) -> None:
+    """A set of codes is exact for every integer, however large the set, for unknown (-1) and for missing."""
+    rows = np.array([*range(-3, 260), 2.0**31 + 5, 2.0**32 + 31, -(2.0**32), np.nan])[:, np.newaxis]
+    wanted = np.where(np.isin(rows[:, 0], members), 10, 20)
+    np.testing.assert_array_equal(run_trees(_of_members([float(value) for value in members]), rows)[:, 0], wanted)
+
+
+def test_leaves_by_number() -> None:
+    """Each tree tells the number of its leaf, whatever its leaves add and to which target."""
+    rows = np.array([[3.0, 0.0], [4.0, 1.0], [3.0, np.nan]])
+    joined = join([STUMP, single_leaf(5.0), _of_members([3.0]), STUMP], [1, 0, 1, 2], 3)
+    np.testing.assert_array_equal(run_trees(leaf_index_trees(joined), rows), [[0, 0, 0, 0], [1, 0, 1, 1], [0, 0, 0, 0]])
+
+
+MOST = float(np.finfo(np.float32).max)
+POSITIVE = [0.0, 1.0, 5e-324, 1e-46, 1.5e-45, 1e-38, 0.1, 16777217.0, MOST, 3.4028235677973366e38, 1e39, 1e308]
+SPECIAL = np.array([*POSITIVE, *(-value for value in POSITIVE), np.inf, 2.0])
+GENERATOR = np.random.default_rng(0)
+RANDOM = GENERATOR.normal(size=2000) * 10.0 ** GENERATOR.integers(-40, 38, 2000)
+BETWEEN = RANDOM.astype(np.float32).astype(np.float64)
+
+
+@pytest.mark.parametrize(
+    "thresholds",
+    [SPECIAL, RANDOM, BETWEEN, (RANDOM + BETWEEN) / 2],
+    ids=["special", "random", "float32", "between"],
+)
+def test_thresholds_on_float32_rows(thresholds: NDArray[np.float64]) -> None:
+    """The new threshold is the last double whose float32 rounding is at most the old one."""
+    found = float32_splits(thresholds)
+    with np.errstate(over="ignore"):
+        rounded = found.astype(np.float32).astype(np.float64)
+        beyond = np.nextafter(found, np.inf).astype(np.float32).astype(np.float64)
+    assert (rounded <= thresholds).all()
+    assert (beyond > thresholds)[np.isfinite(thresholds)].all()
+    np.testing.assert_array_equal(float32_splits(thresholds.reshape(2, -1)).ravel(), found)

@@ -1,0 +1,1 @@
+"""The zoo: many small pipelines, each exported exactly and naively, against scikit-learn's own answers."""

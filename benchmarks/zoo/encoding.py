@@ -1,0 +1,216 @@
+"""Members with texts: encoders and string imputation, alone and in whole tables of numbers and texts."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
+
+from benchmarks.zoo.data import ALL, COUNT, FLAG, HOLED, NUMBERS, PLAIN, TEXTS, Task
+from benchmarks.zoo.estimators import SEED
+from benchmarks.zoo.member import Factory, Member
+
+MIXED = (*PLAIN, *TEXTS)
+"""Complete numbers and all texts."""
+FULL_TEXTS = ("carrier", "zone")
+"""Texts that are never missing."""
+UNLISTED = "(none)"
+"""A fill value that no row holds and the contract does not list."""
+
+
+def encoding() -> list[Member]:
+    """Return the members of this file."""
+    return [*encoders(), *string_imputation(), *native_categories(), *whole_tables()]
+
+
+def encoders() -> list[Member]:
+    """Each encoder on all texts beside scaled numbers, in front of trees and of a linear model."""
+    ordinal = partial(OrdinalEncoder, handle_unknown="use_encoded_value", unknown_value=-1)
+    return [
+        *_beside_numbers("OneHotEncoder", OneHotEncoder),
+        *_beside_numbers("OneHotEncoder ignore", partial(OneHotEncoder, handle_unknown="ignore"), unknown=True),
+        *_beside_numbers("OneHotEncoder drop first", partial(OneHotEncoder, drop="first")),
+        *_beside_numbers(
+            "OneHotEncoder min_frequency",
+            partial(OneHotEncoder, min_frequency=0.05, handle_unknown="infrequent_if_exist"),
+            unknown=True,
+        ),
+        *_beside_numbers("OrdinalEncoder", partial(OrdinalEncoder, encoded_missing_value=-2)),
+        *_beside_numbers("OrdinalEncoder unknown", partial(ordinal, encoded_missing_value=-2), unknown=True),
+        Member(
+            "OrdinalEncoder unknown, missing as NaN → HistGradientBoostingRegressor",
+            "encoding",
+            "regression",
+            lambda: _table(ordinal(), HistGradientBoostingRegressor(max_iter=50, random_state=SEED)),
+            MIXED,
+            unknown=True,
+        ),
+        *_beside_numbers("TargetEncoder", partial(TargetEncoder, random_state=SEED), unknown=True),
+        _classes("TargetEncoder", partial(TargetEncoder, random_state=SEED), "binary"),
+        _classes("TargetEncoder", partial(TargetEncoder, random_state=SEED), "classes"),
+        _classes("OneHotEncoder ignore", partial(OneHotEncoder, handle_unknown="ignore"), "binary"),
+        _classes("OneHotEncoder ignore", partial(OneHotEncoder, handle_unknown="ignore"), "classes"),
+    ]
+
+
+def _table(encoder: Any, estimator: Any) -> Any:
+    groups = [("numbers", StandardScaler(), list(PLAIN)), ("texts", encoder, list(TEXTS))]
+    return make_pipeline(ColumnTransformer(groups, sparse_threshold=0.0), estimator)
+
+
+def _beside_numbers(label: str, encoder: Factory, *, unknown: bool = False) -> list[Member]:
+    return [
+        Member(
+            f"{label} → {name}",
+            "encoding",
+            "regression",
+            partial(_made, encoder, estimator),
+            MIXED,
+            unknown=unknown,
+        )
+        for name, estimator in (
+            ("RandomForestRegressor", partial(RandomForestRegressor, 25, min_samples_leaf=4, random_state=SEED)),
+            ("Ridge", Ridge),
+        )
+    ]
+
+
+def _made(encoder: Factory, estimator: Factory) -> Any:
+    return _table(encoder(), estimator())
+
+
+def _classes(label: str, encoder: Factory, task: Task) -> Member:
+    return Member(
+        f"{label} → LogisticRegression",
+        "encoding",
+        task,
+        lambda: _table(encoder(), LogisticRegression(max_iter=300)),
+        MIXED,
+        unknown=True,
+    )
+
+
+def string_imputation() -> list[Member]:
+    """Missing texts: the most frequent one, or one that no row holds."""
+    common = partial(SimpleImputer, missing_values=None, strategy="most_frequent")
+    constant = partial(SimpleImputer, missing_values=None, strategy="constant", fill_value=UNLISTED)
+    return [
+        Member(
+            f"SimpleImputer {label} on texts → OneHotEncoder → {name}",
+            "encoding",
+            "regression",
+            partial(_imputed, imputer, estimator),
+            MIXED,
+            unknown=True,
+        )
+        for label, imputer in (("most_frequent", common), ("constant", constant))
+        for name, estimator in (
+            ("HistGradientBoostingRegressor", partial(HistGradientBoostingRegressor, max_iter=50, random_state=SEED)),
+            ("Ridge", Ridge),
+        )
+    ]
+
+
+def _imputed(imputer: Factory, estimator: Factory) -> Any:
+    return _table(make_pipeline(imputer(), OneHotEncoder(handle_unknown="ignore", sparse_output=False)), estimator())
+
+
+def native_categories() -> list[Member]:
+    """Categories that gradient boosting splits on by sets, encoded in front of it or by itself."""
+    shape: dict[str, Any] = {"max_iter": 50, "random_state": SEED}
+    itself = {"categorical_features": list(TEXTS), **shape}
+    made = []
+    kinds: tuple[tuple[Task, Any], ...] = (
+        ("regression", HistGradientBoostingRegressor),
+        ("binary", HistGradientBoostingClassifier),
+        ("classes", HistGradientBoostingClassifier),
+    )
+    for task, kind in kinds:
+        name = kind.__name__
+        made += [
+            Member(
+                f"{name} with categorical_features",
+                "encoding",
+                task,
+                partial(_alone, partial(kind, **itself)),
+                ALL,
+                unknown=True,
+            ),
+            Member(
+                f"OrdinalEncoder → {name} with categorical_features",
+                "encoding",
+                task,
+                partial(_coded, partial(kind, categorical_features=[0, 1, 2], **shape)),
+                ALL,
+                unknown=True,
+            ),
+        ]
+    return made
+
+
+def _alone(estimator: Factory) -> Any:
+    return Pipeline([("model", estimator())])
+
+
+def _coded(estimator: Factory) -> Any:
+    encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan)
+    return make_pipeline(ColumnTransformer([("texts", encoder, list(TEXTS))], remainder="passthrough"), estimator())
+
+
+def whole_tables() -> list[Member]:
+    """All fourteen columns, as a person would prepare them."""
+    return [
+        Member("whole table → HistGradientBoostingRegressor", "tables", "regression", _boosted, ALL, unknown=True),
+        Member("whole table → RandomForestRegressor", "tables", "regression", _forest, ALL, unknown=True),
+        Member("whole table → Ridge", "tables", "regression", lambda: _prepared(Ridge()), ALL, unknown=True),
+        Member("whole table → RandomForestClassifier", "tables", "binary", _forest_classes, ALL, unknown=True),
+        Member("whole table → RandomForestClassifier", "tables", "classes", _forest_classes, ALL, unknown=True),
+        Member("whole table → LogisticRegression", "tables", "binary", _logistic, ALL, unknown=True),
+        Member("whole table → LogisticRegression", "tables", "classes", _logistic, ALL, unknown=True),
+    ]
+
+
+def _prepared(estimator: Any) -> Any:
+    skewed = ["weight_kg", "volume_m3", "distance_km"]
+    others = [name for name in NUMBERS if name not in (*HOLED, *skewed, COUNT, FLAG)]
+    groups = [
+        ("holed", make_pipeline(SimpleImputer(strategy="median", add_indicator=True), StandardScaler()), list(HOLED)),
+        ("skewed", StandardScaler(), skewed),
+        ("others", StandardScaler(), others),
+        ("counts", "passthrough", [COUNT, FLAG]),
+        ("often", OneHotEncoder(handle_unknown="ignore", sparse_output=False), ["goods"]),
+        (
+            "rare",
+            OneHotEncoder(min_frequency=30, handle_unknown="infrequent_if_exist", sparse_output=False),
+            list(FULL_TEXTS),
+        ),
+    ]
+    return make_pipeline(ColumnTransformer(groups), estimator)
+
+
+def _boosted() -> Any:
+    return _prepared(HistGradientBoostingRegressor(max_iter=60, random_state=SEED))
+
+
+def _forest() -> Any:
+    return _prepared(RandomForestRegressor(40, min_samples_leaf=4, random_state=SEED))
+
+
+def _forest_classes() -> Any:
+    return _prepared(RandomForestClassifier(40, min_samples_leaf=4, random_state=SEED))
+
+
+def _logistic() -> Any:
+    return _prepared(LogisticRegression(max_iter=300))

@@ -1,0 +1,15 @@
+"""A small table for the tests of the zoo; nobody may change it."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.zoo.data import Table, shipments
+
+ROWS = 500
+
+
+@pytest.fixture(scope="session")
+def table() -> Table:
+    """Return 500 shipments."""
+    return shipments(ROWS)

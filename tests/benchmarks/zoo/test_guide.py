@@ -1,0 +1,59 @@
+"""docs/export.md is true: its code runs, and it names what the export converts."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from benchmarks.process import ROOT
+from training.export import registry
+from training.export.registry import CLASSIFIERS, REGRESSORS, TRANSFORMERS
+from training.parity import BATCH_SIZES, LIMIT, MAX_ROWS
+
+GUIDE = ROOT / "docs" / "export.md"
+REFUSED = {"MultiOutputClassifier"}
+"""Registered in order to be refused with a reason."""
+
+
+def _names() -> set[str]:
+    """Return the names of the classes that can be exported, without those of optional libraries."""
+    kinds = {*TRANSFORMERS, *REGRESSORS, *CLASSIFIERS}
+    known = {kind.__name__ for kind in kinds if kind.__module__.partition(".")[0] in ("sklearn", "training")}
+    return known - REFUSED
+
+
+def test_code_of_the_guide_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each block of Python, one after the other in one namespace; no branch differs in the last."""
+    for table in ("TRANSFORMERS", "REGRESSORS", "CLASSIFIERS"):
+        monkeypatch.setattr(registry, table, dict(getattr(registry, table)))
+    blocks = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(blocks) == 2
+    namespace: dict[str, object] = {"__name__": "guide"}
+    for block in blocks:
+        exec(compile(block, str(GUIDE), "exec"), namespace)
+    first, last = capsys.readouterr().out.splitlines()
+    rows, worst = first.split()
+    assert int(rows) >= 500
+    assert float(worst) < 1e-12
+    assert last.split()[1] == "0"
+
+
+def test_guide_names_every_class_that_converts() -> None:
+    """A converter that is not in the guide does not exist for its readers; families are named with a star."""
+    text = GUIDE.read_text(encoding="utf-8").partition("## What converts")[2].partition("## What is refused")[0]
+    told = re.findall(r"`(\w+)(\*?)", text)
+    names = {name for name, star in told if not star}
+    stems = tuple(name for name, star in told if star)
+    assert not {name for name in _names() if name not in names and not name.startswith(stems)}
+    known = _names()
+    assert not {name for name in names if name[0].isupper() and name not in known}
+
+
+def test_guide_tells_the_limits_of_the_proof() -> None:
+    """The batch sizes, the number of rows and the limits are those of the code."""
+    text = " ".join(GUIDE.read_text(encoding="utf-8").split())
+    sizes = [f"{size:,}" for size in BATCH_SIZES]
+    assert f"batches of {', '.join(sizes[:-1])} and {sizes[-1]}" in text
+    assert f"About {MAX_ROWS:,} rows" in text
+    assert f"{LIMIT:g}".replace("e-09", "e-9") in text

@@ -1,0 +1,84 @@
+"""The table and what it says in short."""
+
+from __future__ import annotations
+
+from benchmarks.zoo.results import Exact, Naive, Result, Speed
+from benchmarks.zoo.table import HEAD, markdown, speed_ratios, summary
+
+PROVEN = Result(
+    name="A → B",
+    family="trees",
+    task="binary",
+    exact=Exact(
+        rows=12_000,
+        worst_relative=2.5e-16,
+        other_branch_share=0.0,
+        undecided=3,
+        label_flips=0,
+        worst_probability=1.1e-16,
+        nodes=4,
+        size=100,
+    ),
+    naive=Naive(rows=12_000, test_share=0.286, share=0.4, worst=0.5, flips=1_234),
+    speed=Speed(exact_1=5.0, exact_100=1.0, naive_1=10.0, naive_100=8.0),
+)
+FAILED = Result(
+    name="C",
+    family="linear",
+    task="regression",
+    exact=Exact(
+        rows=11_000,
+        worst_relative=1.0,
+        other_branch_share=0.25,
+        undecided=0,
+        label_flips=0,
+        worst_probability=None,
+        failed="step 'c' | differs",
+    ),
+    naive=Naive(failed="RuntimeError: no <converter>"),
+    speed=Speed(exact_1=5.0, exact_100=1.0),
+)
+REFUSED = Result(name="D", family="linear", task="outputs", refused="step 'd' cannot be exported exactly")
+BROKEN = Result(name="E", family="linear", task="outputs", broken="KeyError: 'e'")
+
+
+def test_each_member_has_a_line() -> None:
+    """As many cells as the head, and no text of an error ends a cell or begins a tag."""
+    lines = markdown([PROVEN, FAILED, REFUSED, BROKEN]).splitlines()
+    assert len(lines) == 6
+    assert {line.replace("\\|", "").count("|") for line in lines} == {len(HEAD) + 1}
+    assert lines[2] == (
+        "| trees | A → B | binary | 12,000 | 2.5e-16 (3 undecided) | 0 | 0 | 1.1e-16 | 28.6% · 40.0% | 5.0e-01 | 1,234"
+        " | 5 · 10 | 1 · 8 | 2.00 · 8.00 |"
+    )
+    assert "**not proven** (1.0e+00): step 'c' \\| differs" in lines[3]
+    assert "fails: RuntimeError: no &lt;converter>" in lines[3]
+    assert "| 5 · – | 1 · – | – · – |" in lines[3]
+    assert "refused: step 'd'" in lines[4]
+    assert "**broken**: KeyError: 'e'" in lines[5]
+
+
+def test_summary_counts() -> None:
+    """Proven, refused and not proven are told apart; speeds are averaged where there are two graphs."""
+    text = summary([PROVEN, FAILED, REFUSED, BROKEN])
+    assert "4 pipelines; 1 exported and proven, 1 refused by name, 2 not proven" in text
+    assert "12,000 rows compared" in text
+    assert "worst relative difference 2.5e-16, rows on another branch: 0 at most, labels flipped: 0, undecided" in text
+    assert "of the 1 that answer, 1 are off by more than 1e-4 on some row, 1 of them on rows" in text
+    assert "geometric mean over 1 pipelines that have both graphs: the exact graph is 2.00 times as fast" in text
+    assert speed_ratios([PROVEN, FAILED, REFUSED], 100) == [8.0]
+
+
+def test_float32_libraries_are_told_apart() -> None:
+    """What a library computes in float32 is not held against what is computed in double."""
+    assert PROVEN.exact is not None
+    exact = PROVEN.exact.model_copy(update={"single_precision": True, "worst_relative": 1e-7})
+    single = PROVEN.model_copy(update={"exact": exact})
+    assert "difference 2.5e-16 (1.0e-07 where the library computes in float32)" in summary([PROVEN, single])
+    assert "| 1.0e-07 (float32) (3 undecided) |" in markdown([single])
+
+
+def test_nothing_proven_has_a_summary() -> None:
+    """A zoo of refusals can be told, too."""
+    assert "1 refused by name" in summary([REFUSED])
+    assert "speed" not in summary([REFUSED]).lower()

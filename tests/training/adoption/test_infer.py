@@ -1,0 +1,208 @@
+"""The contract as sample and steps tell it: one test for each rule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LinearRegression
+from sklearn.svm import LinearSVC
+
+from training.adoption.columns import ColumnFacts
+from training.adoption.errors import AdoptionError
+from training.adoption.infer import (
+    categories,
+    feature_type,
+    infer_features,
+    infer_output,
+    input_names,
+    model_name,
+    value_range,
+)
+from training.adoption.sample import Sample
+
+FRAME = pd.DataFrame({"a": [1.0, 2.0, 3.0, 4.0]})
+
+
+def sample_of(**columns: list[str]) -> Sample:
+    """A sample of some cells."""
+    return Sample("", "rows.csv", "", pd.DataFrame(columns))
+
+
+def inferred(cells: list[str], **facts: Any) -> Any:
+    """The feature that is inferred for a column ``c``."""
+    (one,) = infer_features(sample_of(c=cells), ["c"], {"c": ColumnFacts("c", **facts)})
+    return one
+
+
+@pytest.mark.parametrize(
+    ("cells", "facts", "expected"),
+    [
+        (["1", "-2", "+3"], {}, "integer"),
+        (["1.0", "2"], {}, "number"),
+        (["1e3", "inf", ".5"], {}, "number"),
+        (["True", "false"], {}, "boolean"),
+        (["0", "1"], {}, "integer"),
+        (["x", "2"], {}, "category"),
+        (["x", "2"], {"number": True}, "number"),
+        (["1", "2"], {"values": ["1", "2"]}, "category"),
+        (["True", "False"], {"values": ["False", "True"]}, "category"),
+        (["1", "2"], {"values": [1.0, 2.0], "encoded": True}, "integer"),
+        (["1", "2"], {"values": [0.5, 1.0], "encoded": True}, "number"),
+        (["x"], {"values": [1, 2], "encoded": True}, "number"),
+    ],
+)
+def test_type(cells: list[str], facts: dict[str, Any], expected: str) -> None:
+    """Encoders decide first, then what steps read, then the looks."""
+    assert feature_type(cells, ColumnFacts("c", **facts)) == expected
+
+
+def test_categories_are_the_encoders_then_the_samples() -> None:
+    """In the encoder's order; what it does not know comes behind, unless it raises on that."""
+    knows = ColumnFacts("c", values=["b", "a"])
+    assert categories(["z", "a", "y", "z"], knows) == ("b", "a", "y", "z")
+    assert categories(["z"], ColumnFacts("c", values=["b"], refuses_unknown=True)) == ("b",)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "whole", "expected"),
+    [
+        (10.0, 20.0, False, (5.0, 25.0)),
+        (0.0, 1.0, False, (0.0, 1.5)),
+        (-1.0, 1.0, False, (-2.0, 2.0)),
+        (-9.0, -5.0, False, (-11.0, -3.0)),
+        (-9.0, 0.0, False, (-13.5, 0.0)),
+        (0.1, 0.3, False, (0.0, 0.4)),
+        (1.0, 5.0, True, (0.0, 7.0)),
+        (1900.0, 2020.0, True, (1840.0, 2080.0)),
+        (7.0, 7.0, False, (3.5, 10.5)),
+        (0.0, 0.0, True, (0.0, 1.0)),
+        (1e-9, 3e-9, False, (0.0, 4e-9)),
+    ],
+)
+def test_range_has_slack(low: float, high: float, whole: bool, expected: tuple[float, float]) -> None:
+    """Half the span on either side, rounded outwards, never across zero."""
+    assert value_range(low, high, whole=whole) == pytest.approx(expected, rel=1e-9)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.floats(-1e15, 1e15), st.booleans())
+@example(0.0, 5e-324, False)
+@example(-1.7e308, 1e15, False)
+@example(1e15, 1e15 + 1, True)
+def test_range_holds_the_sample(first: float, second: float, whole: bool) -> None:
+    """Whatever the numbers, the sample's own lie inside, and integers get integer ends."""
+    low, high = sorted((np.floor(first), np.floor(second)) if whole else (first, second))
+    lower, upper = value_range(float(low), float(high), whole=whole)
+    assert lower <= low <= high <= upper
+    assert np.isfinite([lower, upper]).all()
+    if whole:
+        assert lower == int(lower)
+        assert upper == int(upper)
+
+
+def test_feature_tells_what_was_seen() -> None:
+    """The remark is for the person who edits the config."""
+    one = inferred(["1", "3", "", "2"])
+    assert one.feature.nullable
+    assert (one.feature.minimum, one.feature.maximum) == (0.0, 4.0)
+    assert one.remark == "the sample has 1 to 3; 25.0% missing"
+    assert (one.narrow.minimum, one.narrow.maximum, one.narrow.nullable) == (1.0, 3.0, True)
+    assert inferred(["true", "false"]).remark == "the sample has true in 50.0%; none missing"
+
+
+def test_missing_is_taken_where_seen_or_imputed() -> None:
+    """Seen in the sample, or provided for by a step."""
+    assert not inferred(["1"]).feature.nullable
+    assert inferred(["1", ""]).feature.nullable
+    assert inferred(["1"], imputed=True).feature.nullable
+    assert not inferred(["1"], imputed=True).narrow.nullable
+
+
+def test_unknown_values_are_taken_where_encoders_take_them() -> None:
+    """An encoder that raises, and a column that no encoder reads, refuse."""
+    assert inferred(["x"], values=["x"], encoded=True).feature.unknown == "ignore"
+    assert inferred(["x"], values=["x"], encoded=True, refuses_unknown=True).feature.unknown == "refuse"
+    assert inferred(["x"], opaque=True).feature.unknown == "refuse"
+
+
+def test_encoded_numbers_keep_to_what_the_encoder_knows() -> None:
+    """Without gaps they are a range; with gaps there is no way to say it, and the remedy is named."""
+    known = inferred(["2", "3"], values=[1, 2, 3], encoded=True, refuses_unknown=True)
+    assert (known.feature.minimum, known.feature.maximum) == (1.0, 3.0)
+    with pytest.raises(AdoptionError, match="handle_unknown='ignore'"):
+        inferred(["1", "5"], values=[1, 5], encoded=True, refuses_unknown=True)
+
+
+def test_column_without_a_value_is_refused() -> None:
+    """Nothing can be inferred of it."""
+    with pytest.raises(AdoptionError, match=r"'c': every one of the 2 values in rows\.csv is missing"):
+        inferred(["", "NA"])
+
+
+def test_name_that_no_request_can_hold_is_refused() -> None:
+    """With what is allowed."""
+    with pytest.raises(AdoptionError, match="cannot be served"):
+        infer_features(sample_of(**{'a"b': ["1"]}), ['a"b'], {'a"b': ColumnFacts('a"b')})
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (["x", "y", "x", "y"], ("x", "y")),
+        ([3, 1, 3, 1], (1, 3)),
+        ([True, False, True, False], (False, True)),
+        ([0.5, 1.5, 0.5, 1.5], (0.5, 1.5)),
+    ],
+)
+def test_classes_keep_their_types(labels: list[Any], expected: tuple[Any, ...]) -> None:
+    """JSON tells text, integers, numbers and booleans apart; so does the contract."""
+    output = infer_output(DummyClassifier().fit(FRAME, labels), "target")
+    assert output.classes == expected
+    assert [type(label) for label in output.classes or ()] == [type(label) for label in expected]
+    assert output.probabilities
+    assert output.name == "target"
+
+
+def test_probabilities_only_where_there_are_any() -> None:
+    """A support vector classifier has none."""
+    assert not infer_output(LinearSVC().fit(FRAME, [0, 1, 0, 1]), None).probabilities
+    assert infer_output(LinearRegression().fit(FRAME, [1.0, 2, 3, 4]), None).name == "prediction"
+
+
+def test_single_class_is_refused() -> None:
+    """There is nothing to choose from."""
+    with pytest.raises(AdoptionError, match="at least two labels"):
+        infer_output(DummyClassifier().fit(FRAME, ["x"] * 4), None)
+
+
+def test_input_names_are_those_of_the_fit() -> None:
+    """In the order of the frame."""
+    frame = FRAME.assign(b=1.0)[["b", "a"]]
+    assert input_names(LinearRegression().fit(frame, frame["a"])) == ("b", "a")
+
+
+@pytest.mark.parametrize("value", [LinearRegression, {"a": 1}, "text", None])
+def test_other_objects_are_no_pipelines(value: Any) -> None:
+    """A class, a dict, text and nothing at all."""
+    with pytest.raises(AdoptionError, match="no scikit-learn pipeline"):
+        input_names(value)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "stem", "expected"),
+    [
+        ("mine", "model", "mine"),
+        (None, "Model v2 (final)", "model_v2_final"),
+        (None, "2024-flats", "model_2024_flats"),
+        (None, "模型", "model"),
+        (None, "x" * 80, "x" * 54),
+    ],
+)
+def test_model_name_comes_from_the_file(wanted: str | None, stem: str, expected: str) -> None:
+    """Made fit for the store, unless one is given."""
+    assert model_name(wanted, stem) == expected

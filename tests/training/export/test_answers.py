@@ -1,0 +1,58 @@
+"""What encoders answer, asked of themselves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
+
+from tests.training.export.tables import category, contract_of, number, written
+from training.export import ExportError
+from training.export.answers import ask, codes_of
+from training.export.pen import Pen
+from training.export.values import Columns, NanCodes
+
+CONTRACT = contract_of(category("kind", "x", "y", "?"), number("n"))
+CODES = {"x": 0.0, "y": 1.0, "?": 2.0}
+
+
+def _pen() -> Pen:
+    return Pen(
+        written(OrdinalEncoder().fit(pd.DataFrame({"kind": ["x", "y", "?"]})), contract_of(CONTRACT.features[0]))[0],
+        CONTRACT,
+    )
+
+
+def test_answers_to_known_and_unknown_values() -> None:
+    """Each column's values with what the encoder makes of them, the answer to any other value, and who is missing."""
+    frame = pd.DataFrame({"kind": pd.Series(["x", "?", None, "x"], dtype=object), "n": [0.5, 2.0, np.nan, 2.0]})
+    encoder = OneHotEncoder(handle_unknown="ignore", drop="first").fit(frame)
+    columns = Columns("rows", (CODES, None), ("kind", "n"))
+    kind, n = ask(_pen(), encoder, columns, encoder._n_features_outs, raises=False)
+    assert kind.codes.tolist()[:2] == [2.0, 0.0]
+    assert np.isnan(kind.codes[2])
+    assert kind.known.tolist() == [[0, 0], [1, 0], [0, 1]]
+    assert n.codes.tolist()[:2] == [0.5, 2.0]
+    assert n.known.tolist() == [[0, 0], [1, 0], [0, 1]]
+    assert kind.unknown is not None
+    assert not kind.unknown.any()
+
+
+def test_values_that_no_row_holds_are_left_out() -> None:
+    """An encoder that knows NaN does not know the None of a missing category, unless a step has put NaN there."""
+    frame = pd.DataFrame({"kind": pd.Series(["x", np.nan], dtype=object)})
+    encoder = OrdinalEncoder(encoded_missing_value=-5).fit(frame)
+    for codes, count in ((CODES, 1), (NanCodes(CODES), 2)):
+        (answer,) = ask(_pen(), encoder, Columns("rows", (codes,), ("kind",)), [1], raises=True)
+        assert len(answer.codes) == count
+        assert answer.unknown is None
+
+
+def test_what_the_contract_does_not_list_is_refused() -> None:
+    """The column and the value are named."""
+    with pytest.raises(ExportError, match=r"'kind' knows 'z'"):
+        codes_of(_pen(), ["x", "z"], CODES, "kind")
+    with pytest.raises(ExportError, match=r"'n' knows the string 'x'"):
+        codes_of(_pen(), [1.0, "x"], None, "n")
+    assert codes_of(_pen(), [True, 7], None, "n").tolist() == [1.0, 7.0]

@@ -1,0 +1,57 @@
+"""Naive Bayes and quadratic discriminants: the same likelihoods."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
+from sklearn.naive_bayes import BernoulliNB, ComplementNB, GaussianNB, MultinomialNB
+
+from tests.training.export.written import check, labels, table
+
+ROWS = table()
+COUNTS = np.abs(ROWS).round()
+CLASSES = [["no", "yes"], [False, True], [3, 1, 2, 9]]
+
+
+@pytest.mark.parametrize("names", CLASSES, ids=str)
+@pytest.mark.parametrize(
+    "model",
+    [
+        GaussianNB(),
+        GaussianNB(priors=None, var_smoothing=1e-3),
+        QuadraticDiscriminantAnalysis(),
+        QuadraticDiscriminantAnalysis(reg_param=0.1),
+        QuadraticDiscriminantAnalysis(solver="eigen", shrinkage="auto"),
+        BernoulliNB(),
+        BernoulliNB(binarize=0.7, fit_prior=False),
+    ],
+    ids=str,
+)
+def test_classifier_of_numbers(model: Any, names: list[Any]) -> None:
+    """Label, probabilities and, where there is one, the decision; rows far out included."""
+    model.fit(ROWS[:500], labels(ROWS, names)[:500])
+    check(model, np.vstack([ROWS, 100 * ROWS[:20]]))
+
+
+@pytest.mark.parametrize("names", CLASSES, ids=str)
+@pytest.mark.parametrize(
+    "model", [MultinomialNB(), ComplementNB(), ComplementNB(norm=True), MultinomialNB(alpha=5)], ids=str
+)
+def test_classifier_of_counts(model: Any, names: list[Any]) -> None:
+    """Counts times logarithms of probabilities."""
+    model.fit(COUNTS[:500], labels(ROWS, names)[:500])
+    check(model, COUNTS)
+
+
+def test_columns_that_are_there_or_not() -> None:
+    """Without a threshold the columns are taken as they are."""
+    there = (ROWS > 0).astype(np.float64)
+    check(BernoulliNB(binarize=None).fit(there[:500], labels(ROWS, [0, 1, 2])[:500]), there)
+
+
+def test_one_class_only() -> None:
+    """A classifier that has seen one class says that class."""
+    check(ComplementNB().fit(COUNTS[:50], ["only"] * 50), COUNTS)

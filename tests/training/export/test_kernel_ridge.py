@@ -1,0 +1,42 @@
+"""Kernel ridge regression: every kernel that is known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.kernel_ridge import KernelRidge
+
+from tests.training.export.written import check, table, target, write
+from training.export import ExportError
+
+RAW = table()
+ROWS = (RAW - RAW.mean(axis=0)) / RAW.std(axis=0)
+NUMBERS = target(RAW)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"kernel": "rbf"},
+        {"kernel": "rbf", "gamma": 300.0},
+        {"kernel": "laplacian"},
+        {"kernel": "poly", "degree": 2},
+        {"kernel": "polynomial", "gamma": 0.5, "coef0": 2.0},
+        {"kernel": "sigmoid", "gamma": 0.05},
+    ],
+    ids=str,
+)
+def test_regressor(change: dict[str, Any]) -> None:
+    """One target and several."""
+    check(KernelRidge(**change).fit(ROWS[:200], NUMBERS[:200]), ROWS)
+    check(KernelRidge(**change).fit(ROWS[:200], np.column_stack([NUMBERS, -2 * NUMBERS])[:200]), ROWS)
+
+
+@pytest.mark.parametrize("kernel", ["cosine", lambda a, b: float(a @ b)], ids=["rare", "callable"])
+def test_unknown_kernel_is_refused(kernel: Any) -> None:
+    """A kernel that nothing is known about is named."""
+    with pytest.raises(ExportError, match="nothing is known about the kernel"):
+        write(KernelRidge(kernel=kernel).fit(ROWS[:30], NUMBERS[:30]), 6)

@@ -1,0 +1,53 @@
+"""One against the rest and one against one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
+from sklearn.naive_bayes import GaussianNB
+from sklearn.svm import SVC, LinearSVC
+
+from tests.training.export.written import check, labels, table, write
+from training.export import ExportError
+from training.export.multiclass import has_decision
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+RAW = table()
+ROWS = (RAW - RAW.mean(axis=0)) / RAW.std(axis=0)
+
+
+@pytest.mark.parametrize("names", [["no", "yes"], [False, True], [3, 1, 2, 7]], ids=str)
+@pytest.mark.parametrize(
+    "inner", [LogisticRegression(), GaussianNB(), LinearSVC(random_state=0)], ids=lambda model: type(model).__name__
+)
+@pytest.mark.parametrize("kind", [OneVsRestClassifier, OneVsOneClassifier])
+def test_classifier(kind: Any, inner: Any, names: list[Any]) -> None:
+    """By decisions or by probabilities, two classes or more."""
+    model = kind(inner).fit(ROWS[:300], labels(RAW, names)[:300])
+    check(model, np.vstack([ROWS, 100 * ROWS[:20]]))
+
+
+def test_several_labels_are_refused() -> None:
+    """One label a row is served."""
+    both = (ROWS[:, :2] > 0).astype(int)
+    with pytest.raises(ExportError, match="several labels"):
+        write(OneVsRestClassifier(LogisticRegression()).fit(ROWS, both), 6)
+
+
+def test_member_without_conversion_is_refused_by_its_path() -> None:
+    """The message says which classifier it is."""
+    model = OneVsRestClassifier(SVC(kernel=lambda a, b: a @ b.T)).fit(ROWS[:100], labels(RAW, [0, 1, 2])[:100])
+    with pytest.raises(ExportError) as caught:
+        write(model, 6)
+    assert caught.value.step == "estimators_[0]"
+
+
+def test_decision_comes_before_probabilities() -> None:
+    """Which of the two scikit-learn would ask for."""
+    assert has_decision(LogisticRegression())
+    assert not has_decision(GaussianNB())

@@ -1,0 +1,40 @@
+"""Ranges: between which numbers a value stays."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from bundle.contract import Contract
+from tests.training.export.tables import contract_of, number, written
+from training.export.ranges import reach
+from training.frames import to_frame
+
+CONTRACT: Contract = contract_of(
+    number("a", nullable=True, minimum=-1, maximum=4), number("b", minimum=0, maximum=8), number("c")
+)
+ROWS = np.array([[1.0, 2.0, 3.0], [np.nan, 4.0, 5.0], [3.0, 6.0, 8.0]])
+
+
+def _columns() -> ColumnTransformer:
+    return ColumnTransformer(
+        [
+            ("plain", "passthrough", ["c", "a"]),
+            ("imputed", SimpleImputer(strategy="constant", fill_value=9), ["b", "a"]),
+            ("scaled", make_pipeline(SimpleImputer(), StandardScaler()), ["b"]),
+        ]
+    ).fit(to_frame(ROWS, CONTRACT))
+
+
+def test_ranges_are_followed_through_functions() -> None:
+    """The contract's range, what stands in for missing, and both ends through what rises."""
+    graph, columns = written(_columns(), CONTRACT)
+    ranges = [reach(graph, columns.name, at, CONTRACT) for at in range(columns.width)]
+    assert ranges[1:4] == [(-1.0, 4.0), (0.0, 9.0), (-1.0, 9.0)]
+    scale = np.array([2.0, 4.0, 6.0]).std()
+    assert ranges[4] is not None
+    np.testing.assert_allclose(ranges[4], ((0 - 4) / scale, (8 - 4) / scale))
+    assert reach(graph, "nowhere", 0, CONTRACT) is None

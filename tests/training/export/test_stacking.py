@@ -1,0 +1,70 @@
+"""Stacking: answers become columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sklearn.ensemble import StackingClassifier, StackingRegressor, VotingRegressor
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, RidgeClassifier
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.svm import LinearSVC
+
+from tests.training.export.written import check, labels, table, target, write
+from training.export import ExportError
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+ROWS = table()
+NUMBERS = target(ROWS)
+
+
+@pytest.mark.parametrize("passthrough", [False, True])
+def test_regressor_of_nested_ensembles(passthrough: bool) -> None:
+    """A pipeline inside a vote inside a stack."""
+    inner = VotingRegressor([("steps", make_pipeline(FunctionTransformer(), Ridge())), ("line", LinearRegression())])
+    model = StackingRegressor(
+        [("vote", inner), ("near", KNeighborsRegressor())], Ridge(), passthrough=passthrough, cv=3
+    )
+    check(model.fit(ROWS[:300], NUMBERS[:300]), ROWS)
+
+
+@pytest.mark.parametrize("names", [["no", "yes"], [False, True], [3, 1, 2, 7]], ids=str)
+@pytest.mark.parametrize("method", ["auto", "predict_proba", "decision_function", "predict"])
+@pytest.mark.parametrize("passthrough", [False, True])
+def test_classifier(passthrough: bool, method: str, names: list[Any]) -> None:
+    """Every stack method; of two probabilities one column is kept."""
+    second = {"predict_proba": GaussianNB(), "auto": GaussianNB()}.get(method, LinearSVC(random_state=0))
+    members = [("line", LogisticRegression()), ("dropped", "drop"), ("other", second)]
+    model = StackingClassifier(members, LogisticRegression(), stack_method=method, passthrough=passthrough, cv=3)
+    check(model.fit(ROWS[:300], labels(ROWS, names)[:300]), ROWS)
+
+
+def test_members_fitted_before() -> None:
+    """With `cv="prefit"` members keep their own labels, which are numbers here."""
+    names = labels(ROWS, [10, 20, 40])
+    members = [("line", LogisticRegression().fit(ROWS[:300], names[:300]))]
+    model = StackingClassifier(members, RidgeClassifier(), cv="prefit", stack_method="predict")
+    check(model.fit(ROWS[:300], names[:300]), ROWS)
+
+
+def test_labels_as_columns_are_refused_unless_they_are_numbers() -> None:
+    """Strings cannot be stacked as numbers."""
+    names = labels(ROWS, [10, 20, 40])
+    members = [("line", LogisticRegression().fit(ROWS[:300], names[:300]))]
+    model = StackingClassifier(members, RidgeClassifier(), cv="prefit", stack_method="predict")
+    model.fit(ROWS[:300], names[:300]).estimators_[0].classes_ = ["a", "b", "c"]
+    with pytest.raises(ExportError, match="would be used as numbers") as caught:
+        write(model, 6)
+    assert caught.value.step == "line"
+
+
+def test_several_labels_are_refused() -> None:
+    """One label a row is served."""
+    model = StackingClassifier([("line", LogisticRegression())]).fit(ROWS[:300], labels(ROWS, [0, 1])[:300])
+    model._label_encoder = [model._label_encoder]
+    with pytest.raises(ExportError, match="several labels"):
+        write(model, 6)

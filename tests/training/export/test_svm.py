@@ -1,0 +1,116 @@
+"""Support vector machines: libsvm's kernels, votes and signs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.metrics.pairwise import linear_kernel
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.svm import SVC, SVR, NuSVC, NuSVR
+
+from tests.training.export.written import check, labels, table, target, write
+from training.export import ExportError
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+RAW = table()
+ROWS = (RAW - RAW.mean(axis=0)) / RAW.std(axis=0)
+NUMBERS = target(RAW)
+CANCELLED = 1e-9
+"""NuSVC may end with weights of 1e7 that cancel; libsvm itself keeps nine digits of such a decision."""
+
+KERNELS: list[dict[str, Any]] = [
+    {"kernel": "rbf"},
+    {"kernel": "rbf", "gamma": 200.0},
+    {"kernel": "linear"},
+    {"kernel": "poly"},
+    {"kernel": "poly", "degree": 6, "coef0": 1.0, "gamma": 0.1},
+    {"kernel": "poly", "degree": 1},
+    {"kernel": "sigmoid", "gamma": 0.05, "coef0": -0.2},
+]
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=str)
+@pytest.mark.parametrize("kind", [SVR, NuSVR])
+def test_regressor(kind: Any, kernel: dict[str, Any]) -> None:
+    """Each kernel, near the vectors, on them, and far away."""
+    model = kind(**kernel, max_iter=2000).fit(ROWS[:250], NUMBERS[:250])
+    check(model, np.vstack([ROWS, 50 * ROWS[:20]]))
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=str)
+@pytest.mark.parametrize("kind", [SVC, NuSVC])
+def test_classifier_of_two_classes(kind: Any, kernel: dict[str, Any]) -> None:
+    """One machine: the sign of its decision is turned against libsvm's."""
+    model = kind(**kernel, max_iter=2000).fit(ROWS[:250], labels(RAW, ["no", "yes"])[:250])
+    check(model, np.vstack([ROWS, 50 * ROWS[:20]]), atol=CANCELLED)
+
+
+def test_kernel_of_degree_nought() -> None:
+    """A power of 0 is 1 everywhere."""
+    check(SVR(kernel="poly", degree=0).fit(ROWS[:50], NUMBERS[:50]), ROWS)
+
+
+@pytest.mark.parametrize("shape", ["ovr", "ovo"])
+@pytest.mark.parametrize("kernel", KERNELS[:1] + KERNELS[2:4], ids=str)
+@pytest.mark.parametrize("kind", [SVC, NuSVC])
+def test_classifier_of_many_classes(kind: Any, kernel: dict[str, Any], shape: str) -> None:
+    """Ten machines vote; decisions come per class or per pair."""
+    model = kind(**kernel, decision_function_shape=shape, nu=0.1) if kind is NuSVC else SVC(**kernel)
+    model.set_params(decision_function_shape=shape, max_iter=2000)
+    model.fit(ROWS[:400], labels(RAW, [3, 1, 4, 15, 9])[:400])
+    got = check(model, ROWS, atol=CANCELLED)
+    assert got["decision"].shape == (2000, 5 if shape == "ovr" else 10)
+
+
+def test_ties_broken_by_confidence() -> None:
+    """With `break_ties` the largest decision says the class instead of the votes."""
+    names = labels(RAW, ["a", "b", "c", "d", "e"])
+    breaking = SVC(kernel="sigmoid", gamma=1.0, break_ties=True).fit(ROWS[:300], names[:300])
+    voting = SVC(kernel="sigmoid", gamma=1.0).fit(ROWS[:300], names[:300])
+    check(breaking, ROWS)
+    check(voting, ROWS)
+    assert (breaking.predict(ROWS) != voting.predict(ROWS)).any()
+
+
+def test_decision_of_zero_is_the_second_class() -> None:
+    """libsvm gives the first class what is above 0 on its own scale only."""
+    rows = np.array([[-1.0], [1.0]])
+    model = SVC(kernel="linear").fit(rows, [0, 1])
+    probe = np.array([[0.0], [-1e-300], [1e-300]])
+    assert model.decision_function(probe)[0] == 0
+    check(model, probe)
+
+
+def test_columns_far_from_the_origin() -> None:
+    """Vectors that lie together far out keep their digits."""
+    model = SVR(gamma=0.3).fit(ROWS[:250] + 1e6, NUMBERS[:250])
+    check(model, ROWS + 1e6)
+
+
+def test_sparse_training_rows() -> None:
+    """A machine that was fitted on a sparse matrix answers dense rows too."""
+    inside = np.where(ROWS > 0.3, ROWS, 0.0)
+    model = SVC().fit(sparse.csr_array(inside[:300]), labels(RAW, [0, 1, 2])[:300])
+    check(model, inside)
+
+
+def test_probabilities_are_refused() -> None:
+    """`probability=True` is refused by name, with what to take instead."""
+    with pytest.warns(FutureWarning, match="probability"):
+        model = SVC(probability=True, random_state=0).fit(ROWS[:100], labels(RAW, [0, 1])[:100])
+    with pytest.raises(ExportError, match=r"probability=True.*CalibratedClassifierCV"):
+        write(model, 6)
+
+
+def test_kernel_of_ones_own_is_refused() -> None:
+    """A function as kernel is refused, with the step's path."""
+    model = make_pipeline(FunctionTransformer(), SVC(kernel=linear_kernel))
+    model.fit(ROWS[:100], labels(RAW, [0, 1])[:100])
+    with pytest.raises(ExportError, match="nothing is known about the kernel") as caught:
+        write(model, 6)
+    assert caught.value.step == "svc"

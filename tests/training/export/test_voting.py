@@ -1,0 +1,72 @@
+"""Voting ensembles: means and votes, weighted or not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sklearn.ensemble import VotingClassifier, VotingRegressor
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, RidgeClassifier
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.svm import SVC
+
+from tests.training.export.written import check, labels, table, target, write
+from training.export import ExportError
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+ROWS = table()
+NUMBERS = target(ROWS)
+
+
+@pytest.mark.parametrize("weights", [None, [1.0, 2.5, 0.1]])
+def test_regressor(weights: list[float] | None) -> None:
+    """The mean of three, a pipeline among them."""
+    members = [
+        ("line", LinearRegression(fit_intercept=False)),
+        ("near", KNeighborsRegressor()),
+        ("steps", make_pipeline(FunctionTransformer(), Ridge())),
+    ]
+    check(VotingRegressor(members, weights=weights).fit(ROWS[:300], NUMBERS[:300]), ROWS)
+
+
+@pytest.mark.parametrize("names", [["no", "yes"], [False, True], [3, 1, 2]], ids=str)
+@pytest.mark.parametrize("weights", [None, [1.0, 2.0, 1.0], [0.1, 0.3, 0.2]], ids=str)
+@pytest.mark.parametrize("voting", ["soft", "hard"])
+def test_classifier(voting: str, weights: list[float] | None, names: list[Any]) -> None:
+    """Soft and hard; votes tie often with three classes, and the first class wins."""
+    members = [("line", LogisticRegression()), ("near", KNeighborsClassifier()), ("bayes", GaussianNB())]
+    model = VotingClassifier(members, voting=voting, weights=weights)
+    got = check(model.fit(ROWS[:300], labels(ROWS, names)[:300]), ROWS)
+    assert ("probabilities" in got) == (voting == "soft")
+
+
+def test_dropped_member() -> None:
+    """A dropped member has neither a voice nor a weight."""
+    members = [("line", LinearRegression()), ("near", "drop"), ("ridge", Ridge(10.0))]
+    check(VotingRegressor(members, weights=[1, 5, 2]).fit(ROWS[:300], NUMBERS[:300]), ROWS)
+    check(VotingRegressor(members[:2], weights=[3, 5]).fit(ROWS[:300], NUMBERS[:300]), ROWS)
+
+
+def test_member_without_conversion_is_refused_by_its_path() -> None:
+    """The message says where in the ensemble the step stands."""
+    members = [("line", LogisticRegression()), ("steps", make_pipeline(FunctionTransformer(), SVC(kernel=_kernel)))]
+    model = VotingClassifier(members).fit(ROWS[:100], labels(ROWS, [0, 1])[:100])
+    with pytest.raises(ExportError) as caught:
+        write(model, 6)
+    assert caught.value.step == "steps/svc"
+
+
+def test_soft_vote_without_probabilities_is_refused() -> None:
+    """A member that has lost its probabilities is named."""
+    model = VotingClassifier([("line", LogisticRegression())], voting="soft").fit(ROWS, labels(ROWS, [0, 1]))
+    model.estimators_ = [RidgeClassifier().fit(ROWS, labels(ROWS, [0, 1]))]
+    with pytest.raises(ExportError, match="RidgeClassifier gives no probabilities"):
+        write(model, 6)
+
+
+def _kernel(left: Any, right: Any) -> Any:
+    return left @ right.T

@@ -1,0 +1,128 @@
+"""XGBoost: float32 rows, strict thresholds, float32 sums."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.training.export.grown import check, table, target
+from tests.training.export.grown import labels as labelled
+from training.export.errors import ExportError
+
+xgboost = pytest.importorskip("xgboost", reason="the dependency group xgboost is not installed")
+
+X = table()
+HOLES = table(missing=0.1)
+ROWS = table(seed=5)
+LAST_BITS = 2.0**-22
+"""``expf`` is off the nearest float32 by a unit in the last place at times."""
+FEW = {"n_jobs": 1, "n_estimators": 20, "max_depth": 4}
+
+
+def test_sums_bit_for_bit() -> None:
+    """More than 80 trees, added in float32; rows on thresholds and beside them take XGBoost's branch."""
+    check(xgboost.XGBRegressor(n_jobs=1, n_estimators=100).fit(X, target(X)), ROWS)
+
+
+@pytest.mark.parametrize("trained_on", [X, HOLES], ids=["complete", "holes"])
+def test_missing_values(trained_on: Any) -> None:
+    """NaN takes the default side, learned or not."""
+    check(xgboost.XGBRegressor(**FEW).fit(trained_on, target(trained_on)), table(seed=5, missing=0.2))
+
+
+@pytest.mark.parametrize("objective", ["reg:absoluteerror", "reg:pseudohubererror", "reg:squarederror"])
+def test_objectives_without_a_link(objective: str) -> None:
+    """The answer is the sum itself, whatever start was learned or given."""
+    check(xgboost.XGBRegressor(objective=objective, **FEW).fit(X, target(X)), ROWS)
+    check(xgboost.XGBRegressor(objective=objective, base_score=3.7, **FEW).fit(X, target(X)), ROWS)
+
+
+@pytest.mark.parametrize("objective", ["count:poisson", "reg:gamma", "reg:tweedie", "reg:logistic"])
+def test_objectives_with_a_link(objective: str) -> None:
+    """Exponential and sigmoid are rounded as XGBoost rounds."""
+    y = 0.05 + 0.9 / (1 + np.exp(-target(X)))
+    check(xgboost.XGBRegressor(objective=objective, **FEW).fit(X, y), ROWS, loose={"values": LAST_BITS})
+
+
+def test_two_classes() -> None:
+    """The label is the second class where its float32 probability is above a half."""
+    for start in (None, 0.2):
+        model = xgboost.XGBClassifier(base_score=start, **FEW).fit(X, labelled(X, 0, 1))
+        check(model, ROWS, loose={"probabilities": LAST_BITS})
+
+
+def test_sums_near_zero() -> None:
+    """A sum a little above 0 is a probability of a half in float32, so the label stays the first class."""
+    rows = np.arange(-300.0, 300.0)[:, np.newaxis]
+    y = (rows[:, 0] % 2).astype(int)
+    for rate in (1e-5, 1e-6, 1e-7, 2e-7, 3e-7):
+        model = xgboost.XGBClassifier(n_jobs=1, n_estimators=3, learning_rate=rate, base_score=0.5).fit(rows, y)
+        check(model, rows, loose={"probabilities": LAST_BITS})
+
+
+@pytest.mark.parametrize("classes", [3, 5])
+def test_many_classes(classes: int) -> None:
+    """Each class has a float32 sum; the first of the most probable is the label."""
+    model = xgboost.XGBClassifier(**FEW).fit(X, labelled(X, *range(classes)))
+    check(model, ROWS, loose={"probabilities": LAST_BITS})
+
+
+def test_forests() -> None:
+    """Many trees in one round, for one sum and for several."""
+    check(xgboost.XGBRFRegressor(**FEW).fit(X, target(X)), ROWS)
+    model = xgboost.XGBRFClassifier(**FEW).fit(X, labelled(X, 0, 1, 2))
+    check(model, ROWS, loose={"probabilities": LAST_BITS})
+    model = xgboost.XGBClassifier(num_parallel_tree=3, **{**FEW, "n_estimators": 4}).fit(X, labelled(X, 0, 1, 2))
+    check(model, ROWS, loose={"probabilities": LAST_BITS})
+
+
+def test_several_outputs() -> None:
+    """A tree for each output in each round."""
+    check(xgboost.XGBRegressor(**FEW).fit(X, np.stack([target(X), -3 * target(X)], axis=1)), ROWS)
+
+
+def test_early_stopping() -> None:
+    """Only the rounds up to the best one count."""
+    model = xgboost.XGBRegressor(n_jobs=1, n_estimators=500, learning_rate=0.5, early_stopping_rounds=3)
+    model.fit(X, target(X), eval_set=[(ROWS, target(ROWS, seed=9))], verbose=False)
+    written = check(model, ROWS)
+    assert len(written.trees[0].roots) == model.best_iteration + 1 < 500
+
+
+def test_pruned_trees_weights_and_single_leaves() -> None:
+    """Nodes that pruning has left behind are no leaves; a tree may be a leaf."""
+    weights = np.random.default_rng(0).random(len(X))
+    check(xgboost.XGBRegressor(gamma=20.0, tree_method="exact", **FEW).fit(X, target(X), sample_weight=weights), ROWS)
+    check(xgboost.XGBRegressor(gamma=1e9, **FEW).fit(X, target(X)), X[:60])
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        (lambda: xgboost.XGBRegressor(booster="dart", **FEW), "booster='dart'"),
+        (lambda: xgboost.XGBRegressor(booster="gblinear", n_estimators=3), "booster='gblinear'"),
+        (lambda: xgboost.XGBRegressor(missing=-1.0, **FEW), r"missing=-1.0.*SimpleImputer"),
+        (lambda: xgboost.XGBRegressor(multi_strategy="multi_output_tree", **FEW), "several outputs"),
+        (lambda: xgboost.XGBRegressor(objective="survival:cox", **FEW), "survival:cox"),
+        (
+            lambda: xgboost.XGBRegressor(feature_types=["q", "q", "q", "q", "c"], enable_categorical=True, **FEW),
+            "sets of categories",
+        ),
+        (lambda: xgboost.XGBClassifier(objective="binary:hinge", **FEW), "binary:hinge"),
+    ],
+)
+def test_refusals(model: Any, reason: str) -> None:
+    """What has no exact conversion is refused by name."""
+    made = model()
+    rows = np.abs(X)
+    y = target(rows)
+    if "multi" in reason or made.get_params().get("multi_strategy"):
+        y = np.stack([y, y], axis=1)
+    elif isinstance(made, xgboost.XGBClassifier):
+        y = labelled(rows, 0, 1)
+    elif reason == "survival:cox":
+        y = np.abs(y) + 1
+    with pytest.raises(ExportError, match=reason):
+        check(made.fit(rows, y), rows)

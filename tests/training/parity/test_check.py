@@ -1,0 +1,276 @@
+"""Parity: right graphs pass, and graphs that are nearly right do not."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import onnx
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeRegressor
+
+from bundle.format import INPUT_NAME, PREDICTION_NAME
+from tests.training.orchards import orchard_config, orchard_frame
+from tests.training.parity.specimens import LABELS, change_splits, contract, fitted, prepared, table
+from training.export import export_pipeline, serialise
+from training.parity import BATCH_SIZES, Limits, ParityError, ParityReport, check_parity
+from training.pipeline import fit_pipeline
+
+CONFIG = orchard_config()
+CONTRACT = CONFIG.contract()
+TEST = orchard_frame(150, seed=8)
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> Pipeline:
+    """Return a fitted orchard."""
+    return fit_pipeline(CONFIG, orchard_frame(500))
+
+
+@pytest.fixture
+def model(pipeline: Pipeline) -> onnx.ModelProto:
+    """Return its graph, anew for each test: tests break it."""
+    return export_pipeline(pipeline, CONTRACT)
+
+
+def test_exact_graph_passes(pipeline: Pipeline, model: onnx.ModelProto) -> None:
+    """The exported graph agrees on every part and in every batch size."""
+    report = check_parity(pipeline, serialise(model), CONTRACT, TEST)
+    assert report.worst_relative <= 1e-15
+    assert report.beyond_share == 0.0
+    assert {part.name: part.rows > 0 for part in report.parts} == {
+        "test": True,
+        "thresholds": True,
+        "derived_thresholds": True,
+        "edges": True,
+        "unknown_categories": True,
+    }
+    assert (report.other_branches, report.undecided, report.unread_ensembles) == (0, 0, ())
+    assert (report.ensembles, report.trees) == (1, 30)
+    assert [batch.size for batch in report.batches] == list(BATCH_SIZES)
+    # ONNX Runtime's exp, which ends a logarithmic target, rounds by the place in the batch; see the next test.
+    assert max(batch.worst_relative for batch in report.batches) <= 1e-15
+
+
+def test_without_a_scale_all_is_equal_bit_for_bit() -> None:
+    """On the identity and root scales every answer is the very same double, alone and in batches."""
+    for scale in ("identity", "sqrt"):
+        config = orchard_config(estimator={**CONFIG.estimator.model_dump(), "target": scale})
+        pipeline = fit_pipeline(config, orchard_frame(500))
+        report = check_parity(pipeline, serialise(export_pipeline(pipeline, CONTRACT)), CONTRACT, TEST)
+        assert report.worst_absolute == 0.0
+        assert all(batch.bit_equal for batch in report.batches)
+        assert report.worst_rows == ()
+
+
+def test_report_is_json(pipeline: Pipeline, model: onnx.ModelProto) -> None:
+    """The report survives the way into `parity.json` and back."""
+    report = check_parity(pipeline, serialise(model), CONTRACT, TEST)
+    assert ParityReport.model_validate(json.loads(report.model_dump_json())) == report
+
+
+def test_moved_threshold_is_caught(pipeline: Pipeline, model: onnx.ModelProto) -> None:
+    """One threshold on a raw column that lies one double too high is found on the row placed there."""
+    trees = next(node for node in model.graph.node if node.op_type == "TreeEnsemble")
+    features = next(given.ints for given in trees.attribute if given.name == "nodes_featureids")
+    raw = next(at for at, feature in enumerate(features) if feature < 3)
+
+    def raise_one(splits: NDArray[np.float64]) -> NDArray[np.float64]:
+        raised = splits.copy()
+        raised[raw] = np.nextafter(raised[raw], np.inf)
+        return raised
+
+    change_splits(model, raise_one)
+    with pytest.raises(ParityError) as caught:
+        check_parity(pipeline, serialise(model), CONTRACT, TEST)
+    assert {part.name for part in caught.value.report.parts if part.beyond_share} >= {"thresholds"}
+
+
+def test_float32_input_is_caught(pipeline: Pipeline, model: onnx.ModelProto) -> None:
+    """A graph that rounds its rows to float32 fails on rows around the thresholds."""
+    body = model.graph
+    for node in body.node:
+        node.input[:] = ["rounded" if name == INPUT_NAME else name for name in node.input]
+    casts = [
+        helper.make_node("Cast", [INPUT_NAME], ["narrow"], to=onnx.TensorProto.FLOAT),
+        helper.make_node("Cast", ["narrow"], ["rounded"], to=onnx.TensorProto.DOUBLE),
+    ]
+    for cast in reversed(casts):
+        body.node.insert(0, cast)
+    with pytest.raises(ParityError) as caught:
+        check_parity(pipeline, serialise(model), CONTRACT, TEST)
+    parts = {part.name: part for part in caught.value.report.parts}
+    assert parts["thresholds"].beyond_share > 0
+    assert parts["derived_thresholds"].beyond_share > 0
+
+
+def test_wrong_unknown_category_is_caught(pipeline: Pipeline, model: onnx.ModelProto) -> None:
+    """A graph that takes one category for another fails."""
+    codes = next(
+        tensor
+        for tensor in model.graph.initializer
+        if numpy_helper.to_array(tensor).tolist()[0:1] == [[0, 1, 2, 0, 1, 2, 3, -2]]
+    )
+    swapped = np.array([[1.0, 0, 2, 0, 1, 2, 3, -2]])
+    codes.CopyFrom(numpy_helper.from_array(swapped, codes.name))
+    with pytest.raises(ParityError, match="sort="):
+        check_parity(pipeline, serialise(model), CONTRACT, TEST)
+
+
+def test_error_shows_the_worst_rows(pipeline: Pipeline, model: onnx.ModelProto) -> None:
+    """The message gives limit, share and a table of the worst rows, worst first, with both answers."""
+    change_splits(model, lambda splits: splits + 1.0)
+    with pytest.raises(ParityError, match=r"within 1e-09 relative[\s\S]*The bundle is not saved") as caught:
+        check_parity(pipeline, serialise(model), CONTRACT, TEST)
+    report = caught.value.report
+    shown = [row.relative for row in report.worst_rows]
+    assert shown == sorted(shown, reverse=True)
+    assert len(shown) == 5
+    assert "crown width=" in str(caught.value)
+    assert set(report.worst_rows[0].row) == set(CONTRACT.feature_names)
+
+
+def test_limit_is_the_callers(pipeline: Pipeline, model: onnx.ModelProto) -> None:
+    """A caller who allows more gets the figures instead of an error."""
+    change_splits(model, lambda splits: splits + 1.0)
+    limits = Limits(relative=2.0, other_branches=None)
+    report = check_parity(pipeline, serialise(model), CONTRACT, TEST, limits=limits)
+    assert report.worst_relative > 1e-3
+    assert report.other_branch_share > 0.1
+
+
+def test_no_rows_are_refused(pipeline: Pipeline, model: onnx.ModelProto) -> None:
+    """Nothing can be proven on an empty frame."""
+    with pytest.raises(ValueError, match="at least one row"):
+        check_parity(pipeline, serialise(model), CONTRACT, TEST.iloc[:0])
+
+
+def test_the_first_step_that_strays_is_named(pipeline: Pipeline, model: onnx.ModelProto) -> None:
+    """Each of the worst rows says where pipeline and graph part ways, and the message says it first."""
+    change_splits(model, lambda splits: splits + 1.0)
+    with pytest.raises(ParityError, match="They first part ways at step 'model/regressor'") as caught:
+        check_parity(pipeline, serialise(model), CONTRACT, TEST)
+    assert all("the graph was changed" in row.cause for row in caught.value.report.worst_rows)
+
+
+def test_another_branch_is_caught_where_the_answers_agree() -> None:
+    """A threshold that is off by one double fails the proof although both leaves say the same number."""
+    forest = fitted(make_pipeline(prepared(), DecisionTreeRegressor(max_depth=2, random_state=0)))
+    forest[-1].tree_.value[:] = 7.0
+    model = export_pipeline(forest, contract())
+    change_splits(model, lambda splits: np.nextafter(splits, np.inf))
+    with pytest.raises(ParityError, match="rows on another branch") as caught:
+        check_parity(forest, serialise(model), contract(), table(100)[0])
+    report = caught.value.report
+    assert report.worst_relative == 0.0
+    assert report.worst_rows[0].answer == "branch"
+    assert report.worst_rows[0].step == "decisiontreeregressor"
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+def test_float32_forest_is_exact(scaled: bool) -> None:
+    """A forest, which compares in float32, passes raw and behind a scaler with its thresholds approached."""
+    steps = [StandardScaler()] if scaled else []
+    forest = fitted(make_pipeline(prepared(*steps), RandomForestRegressor(4, random_state=0)))
+    report = check_parity(forest, serialise(export_pipeline(forest, contract())), contract(), table(200)[0])
+    tried = {part.name: part.rows for part in report.parts}
+    assert tried["derived_thresholds" if scaled else "thresholds"] > 1000
+    assert (report.other_branches, report.trees, report.worst_relative) == (0, 4, 0.0)
+
+
+def test_labels_and_probabilities_are_compared() -> None:
+    """A classifier of strings passes with its probabilities, and the report says how near they are."""
+    forest = fitted(make_pipeline(prepared(), RandomForestClassifier(5, random_state=0)), labels=True)
+    promised = contract(classes=LABELS)
+    report = check_parity(forest, serialise(export_pipeline(forest, promised)), promised, table(200)[0])
+    assert report.classification
+    assert (report.label_flips, report.other_branches) == (0, 0)
+    assert report.worst_probability is not None
+    assert report.worst_probability <= 1e-15
+    assert len(report.typical) == 3
+
+
+def test_labels_alone_are_compared() -> None:
+    """Without probabilities the labels are the proof."""
+    linear = fitted(make_pipeline(prepared(StandardScaler()), LogisticRegression()), labels=True)
+    promised = contract(classes=LABELS, probabilities=False)
+    report = check_parity(linear, serialise(export_pipeline(linear, promised)), promised, table(200)[0])
+    assert (report.label_flips, report.worst_probability, report.trees) == (0, None, 0)
+
+
+def test_other_labels_are_caught() -> None:
+    """A graph whose classes changed places fails with the labels of both in the worst rows."""
+    linear = fitted(make_pipeline(prepared(StandardScaler()), LogisticRegression()), labels=True)
+    promised = contract(classes=LABELS)
+    model = export_pipeline(linear, promised)
+    weights = next(given for given in model.graph.initializer if given.dims and given.dims[-1] == 3)
+    swapped = np.ascontiguousarray(numpy_helper.to_array(weights)[..., ::-1])
+    weights.CopyFrom(numpy_helper.from_array(swapped, weights.name))
+    with pytest.raises(ParityError, match="at most 0 other labels") as caught:
+        check_parity(linear, serialise(model), promised, table(200)[0])
+    worst = caught.value.report.worst_rows[0]
+    assert (worst.answer, worst.step) == ("label", "logisticregression")
+    assert {worst.pipeline, worst.onnx} <= set(LABELS)
+    assert worst.pipeline != worst.onnx
+
+
+def test_classes_must_be_the_contracts() -> None:
+    """Classes in another order are refused before anything is compared."""
+    linear = fitted(make_pipeline(prepared(), LogisticRegression()), labels=True)
+    model = serialise(export_pipeline(linear, contract(classes=LABELS)))
+    with pytest.raises(ValueError, match="expected the pipeline's classes"):
+        check_parity(linear, model, contract(classes=LABELS[::-1]), table(50)[0])
+
+
+def test_number_of_rows_is_bounded() -> None:
+    """With more thresholds than rows allowed, some are drawn; the bound is kept to within a tenth."""
+    forest = fitted(make_pipeline(prepared(), RandomForestRegressor(10, random_state=0)))
+    model = serialise(export_pipeline(forest, contract()))
+    report = check_parity(forest, model, contract(), table(1000)[0], max_rows=2000)
+    assert 1500 <= report.rows <= 2200
+
+
+def test_same_report_every_time(pipeline: Pipeline, model: onnx.ModelProto) -> None:
+    """The rows are chosen by seed, so that a build can be repeated."""
+    first, second = (check_parity(pipeline, serialise(model), CONTRACT, TEST, max_rows=1500) for _ in range(2))
+    assert first == second
+
+
+def test_rows_that_the_pipeline_refuses_are_left_out() -> None:
+    """Hostile rows on which the pipeline itself raises are not compared, and counted in the report."""
+    linear = fitted(make_pipeline(prepared(), Ridge()))
+    model = serialise(export_pipeline(linear, contract()))
+    predict = linear.predict
+
+    def picky(frame: pd.DataFrame) -> NDArray[np.float64]:
+        if (frame["size"] == -10).any():
+            raise ValueError("never met")
+        return np.asarray(predict(frame))
+
+    linear.predict = picky
+    report = check_parity(linear, model, contract(), table(60)[0])
+    assert any("on which the pipeline itself raises" in line for line in report.refused)
+
+
+def test_operators_in_float32_are_said_and_widen_the_limit() -> None:
+    """A graph that rounds its answer to float32 passes within 1e-5, and the report names the operator."""
+    linear = fitted(make_pipeline(prepared(), Ridge()))
+    model = export_pipeline(linear, contract())
+    last = next(node for node in model.graph.node if PREDICTION_NAME in node.output)
+    last.output[:] = ["wide"]
+    narrow = helper.make_node("Cast", ["wide"], ["narrow"], to=onnx.TensorProto.FLOAT)
+    model.graph.node.extend(
+        [narrow, helper.make_node("Cast", ["narrow"], [PREDICTION_NAME], to=onnx.TensorProto.DOUBLE)]
+    )
+    report = check_parity(linear, serialise(model), contract(), table(60)[0])
+    assert report.single_precision == ("Cast",)
+    assert report.limit == report.limits.relative == 1e-5
+    assert 1e-9 < report.worst_relative < 1e-6
+    assert report.beyond_rounding_share > 0.5

@@ -1,0 +1,189 @@
+"""Hostile rows: on cuts, around derived cuts, on edges, with strings that nobody listed; and what clients cannot send."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, StandardScaler
+from sklearn.tree import DecisionTreeRegressor
+
+from bundle.contract import UNKNOWN_CATEGORY, Feature
+from bundle.errors import ContractError
+from serving.decode import Decoder
+from serving.errors import InvalidError, MalformedError
+from tests.training.orchards import orchard_config, orchard_frame
+from tests.training.parity.specimens import FEATURES, contract, fitted, prepared, table
+from training.examples import to_json_row
+from training.export.convert import plain_graph
+from training.frames import to_frame, to_rows
+from training.parity.cuts import cuts_of, float32_boundaries
+from training.parity.hostile_rows import (
+    UNKNOWN_STRINGS,
+    cut_rows,
+    edge_rows,
+    hostile_rows,
+    keeps_contract,
+    refusals,
+    unknown_rows,
+)
+from training.pipeline import fit_pipeline
+
+ORCHARD = orchard_config().contract()
+TREES = to_rows(orchard_frame(100, seed=8), ORCHARD)
+CONTRACT = contract()
+ROWS = to_rows(table(100, seed=4)[0], CONTRACT)
+
+
+def test_raw_thresholds_are_met_exactly_and_from_both_sides() -> None:
+    """Each threshold on a numeric column has a row on it, one double and one float32 below and above."""
+    pipeline = fit_pipeline(orchard_config(), orchard_frame(400))
+    nodes = np.concatenate([stage[0].nodes for stage in pipeline[-1].regressor_._predictors])
+    splits = np.unique(nodes["num_threshold"][(nodes["is_leaf"] == 0) & (nodes["feature_idx"] == 0)])
+    exact, _ = cut_rows(pipeline, ORCHARD, TREES, cuts_of(plain_graph(pipeline, ORCHARD)), 20_000)
+    below, above = float32_boundaries(splits)
+    for wanted in (splits, np.nextafter(splits, -np.inf), np.nextafter(splits, np.inf), below, above):
+        assert np.isin(wanted, exact[:, 0]).all()
+
+
+def test_float32_thresholds_are_met_where_the_rounding_changes() -> None:
+    """What compares in float32 gets the middle between float32 neighbours and the doubles beside it."""
+    pipeline = fitted(make_pipeline(prepared(), DecisionTreeRegressor(max_depth=6, random_state=0)))
+    tree = pipeline[-1].tree_
+    below, above = float32_boundaries(tree.threshold[tree.feature == 0])
+    middle = below / 2 + above / 2
+    exact, _ = cut_rows(pipeline, CONTRACT, ROWS, cuts_of(plain_graph(pipeline, CONTRACT)), 20_000)
+    for wanted in (middle, np.nextafter(middle, -np.inf), np.nextafter(middle, np.inf)):
+        assert np.isin(wanted, exact[:, 0]).all()
+
+
+def test_derived_thresholds_are_approached_from_both_sides() -> None:
+    """The two rows around a derived threshold lie next to each other, and what the trees see lies on either side."""
+    pipeline = fitted(make_pipeline(prepared(StandardScaler()), HistGradientBoostingRegressor(max_iter=5)))
+    _, around = cut_rows(pipeline, CONTRACT, ROWS, cuts_of(plain_graph(pipeline, CONTRACT)), 20_000)
+    left, right = np.split(around, 2)
+    assert len(left) > 30
+    np.testing.assert_allclose(left, right, rtol=1e-13, atol=1e-13)
+    seen = [pipeline[:-1].transform(to_frame(side, CONTRACT)) for side in (left, right)]
+    nodes = np.concatenate([stage[0].nodes for stage in pipeline[-1]._predictors])
+    splits = nodes[nodes["is_leaf"] == 0]
+    parted = [
+        any(
+            low[at] <= value < high[at]
+            for at, value in zip(splits["feature_idx"], splits["num_threshold"], strict=True)
+        )
+        for low, high in zip(*seen, strict=True)
+    ]
+    assert all(parted)
+
+
+def test_edges_of_bins_are_met_in_front_of_another_model() -> None:
+    """Bin edges are cuts as thresholds are, on the numbers as they come and behind a scaler."""
+    bins = KBinsDiscretizer(4, encode="ordinal", strategy="uniform")
+    plain = fitted(make_pipeline(prepared(bins), Ridge()))
+    edges = plain[0].named_transformers_["numbers"][-1].bin_edges_[0]
+    exact, _ = cut_rows(plain, CONTRACT, ROWS, cuts_of(plain_graph(plain, CONTRACT)), 20_000)
+    assert np.isin(edges, exact[:, 0]).all()
+    scaled = fitted(make_pipeline(prepared(StandardScaler(), bins), Ridge()))
+    _, around = cut_rows(scaled, CONTRACT, ROWS, cuts_of(plain_graph(scaled, CONTRACT)), 20_000)
+    left, right = (scaled[0].transform(to_frame(side, CONTRACT))[:, :4] for side in np.split(around, 2))
+    # Of an edge and the double below it one parts the bins; the outermost edges part none.
+    assert (left != right).any(axis=1).sum() >= 7
+
+
+def test_encoder_that_refuses_fractions_is_met_with_integers() -> None:
+    """Lines leave integers alone where the pipeline raises on a fraction, and the rest is approached all the same."""
+    promised = CONTRACT.model_copy(
+        update={
+            "features": (*FEATURES[:2], Feature(name="parts", type="integer", minimum=0, maximum=49), *FEATURES[3:])
+        }
+    )
+    steps = prepared(StandardScaler())
+    steps.transformers.append(("known", OneHotEncoder(categories=[np.arange(50.0)], sparse_output=False), ["parts"]))
+    pipeline = fitted(make_pipeline(steps, DecisionTreeRegressor(max_depth=3, random_state=0)))
+    _, around = cut_rows(pipeline, promised, ROWS, cuts_of(plain_graph(pipeline, promised)), 1000)
+    assert len(around)
+    assert (around[:, 2] == np.floor(around[:, 2])).all()
+
+
+def test_number_of_rows_is_kept() -> None:
+    """Thresholds are drawn where there are more than there is room for."""
+    pipeline = fitted(make_pipeline(prepared(), DecisionTreeRegressor(random_state=0)))
+    kinds = hostile_rows(pipeline, CONTRACT, ROWS, cuts_of(plain_graph(pipeline, CONTRACT)), 800)
+    assert 400 <= sum(len(kind.packed) for kind in kinds) <= 880
+
+
+def test_rows_keep_the_contract() -> None:
+    """Hostile rows lie within the ranges, and only what may be missing is missing."""
+    pipeline = fit_pipeline(orchard_config(), orchard_frame(400))
+    kinds = hostile_rows(pipeline, ORCHARD, TREES, cuts_of(plain_graph(pipeline, ORCHARD)), 5000)
+    assert {kind.name for kind in kinds} == {"thresholds", "derived_thresholds", "edges", "unknown_categories"}
+    for kind in kinds:
+        assert len(kind.packed) == len(kind.frame) > 0
+        assert keeps_contract(kind.packed, ORCHARD).all()
+
+
+def test_edges_hold_every_extreme() -> None:
+    """Range ends, every category, the unknown one, missing, true and false are all there."""
+    age, _, _, slope, pruned, sort, soil = edge_rows(ORCHARD, TREES).T
+    assert {1.0, 90.0} <= set(age)
+    assert (age == np.floor(age)).all()
+    assert np.isnan(slope).any()
+    assert {0.0, 5e-324, -1e-300, 1e15, float(2**53)} <= set(slope)
+    assert {0.0, 1.0} == set(pruned)
+    assert {0.0, 1.0, 2.0} == set(sort)
+    assert {0.0, 1.0, 2.0, 3.0, UNKNOWN_CATEGORY} <= set(soil)
+    assert np.isnan(soil).any()
+
+
+def test_edges_come_together() -> None:
+    """Some rows have every number at its end, and some have everything missing that may be."""
+    rows = edge_rows(CONTRACT, ROWS)
+    assert (rows[:, :4] == [-10, 0, 0, -10]).all(axis=1).any()
+    assert (rows[:, :4] == [10, 1e6, 60, 10]).all(axis=1).any()
+    assert (np.isnan(rows[:, 3]) & np.isnan(rows[:, 5])).any()
+
+
+def test_edges_fit_into_their_room() -> None:
+    """With little room each edge is tried on one row only, or not at all."""
+    assert len(edge_rows(CONTRACT, ROWS, 10)) == 10
+    assert len(edge_rows(CONTRACT, ROWS, 100)) <= 100
+
+
+def test_unknown_strings_are_seen_by_the_pipeline() -> None:
+    """Strings that the contract does not list reach the pipeline as they are, and travel as the unknown code."""
+    rows = unknown_rows(CONTRACT, ROWS)
+    assert set(rows.frame["kind"]) == set(UNKNOWN_STRINGS) - {""}
+    assert (rows.packed[:, 5] == UNKNOWN_CATEGORY).all()
+    assert len(unknown_rows(CONTRACT.model_copy(update={"features": FEATURES[:5]}), ROWS[:, :5]).packed) == 0
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan, 1e300, -11, 11, None])
+def test_what_is_not_compared_is_refused_by_the_service(value: float | None) -> None:
+    """No row of the proof has a number that the decoder of requests would refuse, and the report says so."""
+    row = to_json_row(to_frame(ROWS[:1], CONTRACT).iloc[0].to_dict(), CONTRACT)
+    decoder = Decoder(CONTRACT, 10)
+    decoder.decode(json.dumps(row).encode())
+    with pytest.raises((InvalidError, MalformedError)):
+        decoder.decode(json.dumps({**row, "size": value}).encode())
+    packed = ROWS[:1].copy()
+    packed[0, 0] = math.nan if value is None else value
+    assert not keeps_contract(packed, CONTRACT).any()
+
+
+def test_refused_categories_are_refused_in_training_too() -> None:
+    """An unknown category, where the contract refuses it, cannot even be packed; nor is it compared."""
+    frame = orchard_frame(3)
+    frame.loc[0, "sort"] = "PINK LADY"
+    with pytest.raises(ContractError, match="PINK LADY"):
+        to_rows(frame, ORCHARD)
+    packed = TREES[:1].copy()
+    packed[0, 5] = UNKNOWN_CATEGORY
+    assert not keeps_contract(packed, ORCHARD).any()
+    assert "unknown categories of sort" in refusals(ORCHARD)
+    assert "missing values of age, crown width, height, pruned, sort" in refusals(ORCHARD)

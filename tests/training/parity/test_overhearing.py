@@ -1,0 +1,76 @@
+"""Overhearing: what objects inside a pipeline are given and say, whatever way the pipeline goes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from sklearn.ensemble import RandomForestRegressor, StackingRegressor, VotingRegressor
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeRegressor
+
+from tests.training.parity.specimens import contract, fitted, prepared, table
+from training.frames import to_frame, to_rows
+from training.parity.overhearing import as_numbers, overhear
+
+FRAME = to_frame(to_rows(table(30)[0], contract()), contract())
+
+
+def test_trees_inside_a_vote_inside_a_pipeline_are_heard() -> None:
+    """The rows that a member of a vote is given are those that its steps make of the pipeline's."""
+    member = make_pipeline(StandardScaler(), RandomForestRegressor(2, random_state=0, n_jobs=2))
+    pipeline = fitted(make_pipeline(prepared(), VotingRegressor([("forest", member), ("ridge", Ridge())])))
+    forest = pipeline[-1].estimators_[0][-1]
+    (heard,) = overhear(pipeline, FRAME, [forest])
+    assert heard is not None
+    np.testing.assert_array_equal(
+        heard.taken, pipeline[-1].estimators_[0][:-1].transform(pipeline[:-1].transform(FRAME))
+    )
+
+
+def test_final_estimator_of_a_stack_is_heard() -> None:
+    """A stack's final estimator is given the answers of the others."""
+    stack = StackingRegressor([("ridge", Ridge())], final_estimator=DecisionTreeRegressor(max_depth=2), cv=2)
+    pipeline = fitted(make_pipeline(prepared(), stack))
+    (heard,) = overhear(pipeline, FRAME, [pipeline[-1].final_estimator_])
+    assert heard is not None
+    assert as_numbers(heard.taken).shape == (30, 1)
+
+
+def test_answers_are_heard_too() -> None:
+    """Where answers are wanted, transforms and predictions are noted, probabilities included."""
+    pipeline = fitted(make_pipeline(prepared(), LogisticRegression(max_iter=1)), labels=True)
+    heard = overhear(pipeline, FRAME, [pipeline[0], pipeline[-1], pipeline], answers=True)
+    assert heard[0] is not None
+    assert heard[1] is not None
+    assert heard[2] is not None
+    np.testing.assert_array_equal(heard[0].answers["transform"], pipeline[0].transform(FRAME))
+    assert {"predict", "predict_proba"} <= set(heard[1].answers)
+    np.testing.assert_array_equal(heard[2].answers["predict"], pipeline.predict(FRAME))
+
+
+def test_pipeline_is_left_as_it_was() -> None:
+    """Nothing remains on the objects, and the pipeline stops once everything was heard."""
+    pipeline = fitted(make_pipeline(prepared(), Ridge()))
+    before = [set(vars(step)) for _, step in pipeline.steps]
+    overhear(pipeline, FRAME, [pipeline[0], pipeline[-1]])
+    assert [set(vars(step)) for _, step in pipeline.steps] == before
+
+
+def test_silent_object_is_none() -> None:
+    """An object that the pipeline does not ask has no entry."""
+    pipeline = fitted(make_pipeline(prepared(), Ridge()))
+    heard = overhear(pipeline, FRAME, [pipeline[0], Ridge()])
+    assert heard[0] is not None
+    assert heard[1] is None
+
+
+def test_everything_becomes_numbers() -> None:
+    """Frames, sparse matrices, one-dimensional and mixed arrays become float64 of two dimensions."""
+    mixed = pd.DataFrame({"a": [1, 2], "b": ["x", None], "c": [True, False]})
+    np.testing.assert_array_equal(as_numbers(mixed), [[1, np.nan, 1], [2, np.nan, 0]])
+    np.testing.assert_array_equal(as_numbers(sparse.csr_array(np.eye(2))), np.eye(2))
+    assert as_numbers(np.zeros(3, dtype=np.float32)).shape == (3, 1)
+    np.testing.assert_array_equal(as_numbers(np.array([[1, "x"]], dtype=object)), [[1, np.nan]])

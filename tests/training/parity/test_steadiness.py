@@ -1,0 +1,134 @@
+"""Steadiness: rows that scikit-learn itself does not answer in one way are told from rows that the graph gets wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+from onnx import numpy_helper
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.tree import DecisionTreeRegressor
+
+from tests.training.parity.specimens import NUMBERS, change_splits, contract, fitted, table
+from training.export import export_pipeline, serialise
+from training.export.convert import plain_graph
+from training.export.pen import Pen
+from training.export.registry import TRANSFORMERS
+from training.export.values import Columns
+from training.frames import to_rows
+from training.parity import ParityError, check_parity
+from training.parity.branches import BranchProbe
+from training.parity.lines import taken_by
+from training.parity.steadiness import Steadiness
+
+FRAME = table(200, seed=4)[0]
+ROWS = to_rows(FRAME, contract())
+
+
+class Company(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Columns as they are, but a little more where many rows come together, as linear algebra may do it."""
+
+    shake = 0.0
+    """By how much, relative."""
+
+    def fit(self, X: pd.DataFrame, y: object = None) -> Self:
+        """Learn nothing."""
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X: pd.DataFrame) -> NDArray[np.float64]:
+        """Add something to every number that depends on the number of rows."""
+        values = np.asarray(X, dtype=np.float64)
+        return values * (1 + (self.shake if len(values) > 5 else 0.0))
+
+
+def as_they_are(pen: Pen, model: Company, columns: Columns) -> Columns:
+    """Write the transformer as it answers to few rows."""
+    return columns
+
+
+@contextmanager
+def company(shake: float = 1e-12) -> Iterator[None]:
+    """Let ``Company`` be exported, and change numbers by so much."""
+    TRANSFORMERS[Company] = as_they_are
+    Company.shake = shake
+    try:
+        yield
+    finally:
+        del TRANSFORMERS[Company]
+
+
+def linear() -> Any:
+    """Return a fitted linear pipeline behind ``Company``."""
+    columns = ColumnTransformer([("numbers", "passthrough", NUMBERS[:3])])
+    return fitted(make_pipeline(columns, Company(), Ridge()))
+
+
+def judged(change: Any) -> tuple[NDArray[np.intp], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return the rows of a stump behind ``Company`` on another branch, which are undecided, and which unsteady."""
+    with company():
+        columns = ColumnTransformer([("numbers", "passthrough", NUMBERS[:3])])
+        pipeline = fitted(make_pipeline(columns, Company(), DecisionTreeRegressor(max_depth=1, random_state=0)))
+        threshold = float(pipeline[-1].tree_.threshold[0])
+        column = int(pipeline[-1].tree_.feature[0])
+        rows = ROWS.copy()
+        # So near that the company decides: the trees compare in float32, whose units are wider than the shake.
+        middle = float(np.float32(threshold)) / 2 + float(np.nextafter(np.float32(threshold), np.float32(np.inf))) / 2
+        rows[:20, column] = np.nextafter(middle, -np.inf) if threshold > 0 else np.nextafter(middle, np.inf)
+        model = export_pipeline(pipeline, contract())
+        if change is not None:
+            change_splits(model, change)
+        probe = BranchProbe(pipeline, model, contract(), plain_graph(pipeline, contract()))
+        taken = taken_by(pipeline, contract(), rows, probe.estimators)
+        steadiness = Steadiness(pipeline, contract(), probe, rows)
+        compared = probe.compare(rows, taken)
+        other = np.flatnonzero(compared.other)
+        given = {key: value[other] for key, value in taken.items()}
+        return other, steadiness.branches_undecided(compared.reached, given), steadiness.branches_unsteady(rows)
+
+
+def test_rows_that_the_company_decides_are_undecided() -> None:
+    """Rows within the pipeline's own rounding of a threshold are held against nobody."""
+    other, undecided, unsteady = judged(None)
+    np.testing.assert_array_equal(other, np.arange(20))
+    assert undecided.all()
+    assert unsteady[:20].all()
+
+
+def test_wrong_threshold_is_not_excused() -> None:
+    """Rows that the graph sends elsewhere by more than that rounding stay wrong."""
+    other, undecided, _ = judged(lambda splits: splits + 0.25)
+    decided = other[~undecided]
+    assert len(decided) > 0
+    assert (decided >= 20).all()
+    assert undecided[other < 20].all()
+
+
+def test_answers_that_the_company_changes_are_undecided() -> None:
+    """Where sums cancel so that the pipeline's own answers differ beyond the limit, the graph's are not held against it."""
+    with company(shake=5e-9):
+        pipeline = linear()
+        report = check_parity(
+            pipeline, serialise(export_pipeline(pipeline, contract())), contract(), FRAME, max_rows=1000
+        )
+    assert report.undecided > 0
+    assert report.worst_relative <= 1e-9
+
+
+def test_wrong_answers_are_not_excused_by_rounding() -> None:
+    """A graph that is off by far more than the pipeline's own rounding fails all the same."""
+    with company(shake=5e-9):
+        pipeline = linear()
+        model = export_pipeline(pipeline, contract())
+        weights = next(given for given in model.graph.initializer if numpy_helper.to_array(given).dtype == np.float64)
+        weights.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weights) * (1 + 1e-5), weights.name))
+        with pytest.raises(ParityError):
+            check_parity(pipeline, serialise(model), contract(), FRAME, max_rows=1000)

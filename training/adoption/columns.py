@@ -1,0 +1,222 @@
+"""What a fitted pipeline knows of its input columns: which it reads, which values its encoders know, what it imputes.
+
+The fitted steps are walked as data walks through them, with each column's origin carried along. Nothing is run. Where a
+step is met of which nothing is known, that is noted; the answers to the sample decide then.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble._forest import BaseForest
+from sklearn.ensemble._gb import BaseGradientBoosting
+from sklearn.ensemble._hist_gradient_boosting.gradient_boosting import BaseHistGradientBoosting
+from sklearn.feature_selection import SelectorMixin
+from sklearn.impute import MissingIndicator, SimpleImputer
+from sklearn.impute._base import _BaseImputer
+from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, TargetEncoder
+
+Origins = tuple[int | None, ...]
+"""For each column that a step sees: the input column that it is, or None where it was computed."""
+
+_KNOWN_PACKAGES = ("sklearn.", "training.", "xgboost.", "lightgbm.")
+"""Steps of these packages that no branch below knows read numbers."""
+_ONE_INSIDE = ("best_estimator_", "regressor_", "estimator_")
+"""Where wrappers keep the fitted estimator that sees what they see."""
+_MANY_INSIDE = ("estimators_", "calibrated_classifiers_")
+_WANTS_UNKNOWN = ("ignore", "infrequent_if_exist", "warn", "use_encoded_value")
+
+
+@dataclass
+class ColumnFacts:
+    """What the steps know of one input column."""
+
+    name: str
+    read: bool = False
+    """Whether any step reads it; a column transformer may drop it."""
+    number: bool = False
+    """Whether a step reads it as a number."""
+    opaque: bool = False
+    """Whether a step reads it of which nothing is known."""
+    imputed: bool = False
+    """Whether a step puts something in for a missing value, or has a place for it."""
+    missing_as: Literal["nan", "none"] | None = None
+    """How missing text must look for the step that handles it; None where no step does."""
+    encoded: bool = False
+    """Whether an encoder reads it."""
+    refuses_unknown: bool = False
+    """Whether an encoder raises an error on a value that it does not know."""
+    values: list[Any] = field(default_factory=list)
+    """The values that encoders know, in their order, without missing."""
+
+    @property
+    def text(self) -> bool:
+        """Whether an encoder knows it as text."""
+        return any(isinstance(value, str) for value in self.values)
+
+
+def column_facts(pipeline: Any, names: Iterable[str]) -> dict[str, ColumnFacts]:
+    """Walk a fitted pipeline and return what it knows of each input column, by name.
+
+    Args:
+        pipeline: fitted.
+        names: its input columns, in order: ``feature_names_in_``.
+    """
+    facts = [ColumnFacts(str(name)) for name in names]
+    _Walk(facts).through(pipeline, tuple(range(len(facts))))
+    return {fact.name: fact for fact in facts}
+
+
+def drops_by_name(pipeline: Any) -> bool:
+    """Whether a pipeline chooses its columns by name, so that those that it does not read may be left out."""
+    if isinstance(pipeline, ColumnTransformer):
+        return True
+    if isinstance(pipeline, Pipeline):
+        return drops_by_name(pipeline.steps[0][1])
+    inside = _inside(pipeline)
+    return len(inside) == 1 and drops_by_name(inside[0])
+
+
+class _Walk:
+    def __init__(self, facts: list[ColumnFacts]) -> None:
+        self._facts = facts
+
+    def through(self, step: Any, origins: Origins) -> Origins:
+        """Note what a fitted step does with its columns and return where its output's columns come from.
+
+        An empty tuple stands for an output of which nothing is known.
+        """
+        if step is None or (isinstance(step, str) and step == "passthrough"):
+            return origins
+        width = getattr(step, "n_features_in_", None)
+        if width is not None and width != len(origins):
+            origins = (None,) * int(width)
+        if isinstance(step, Pipeline):
+            for _, inner in step.steps:
+                origins = self.through(inner, origins)
+            return origins
+        if isinstance(step, ColumnTransformer):
+            return self._column_transformer(step, origins)
+        if isinstance(step, FeatureUnion):
+            parts = [self.through(inner, origins) for _, inner in step.transformer_list if inner != "drop"]
+            return tuple(origin for part in parts for origin in part) if all(parts) else ()
+        if isinstance(step, OneHotEncoder | OrdinalEncoder | TargetEncoder):
+            return self._encoder(step, origins)
+        if isinstance(step, SimpleImputer):
+            return self._simple_imputer(step, origins)
+        return self._other(step, origins)
+
+    def _of(self, origins: Origins) -> list[ColumnFacts]:
+        facts = [self._facts[origin] for origin in origins if origin is not None]
+        for fact in facts:
+            fact.read = True
+        return facts
+
+    def _column_transformer(self, step: ColumnTransformer, origins: Origins) -> Origins:
+        output: list[int | None] = []
+        known = True
+        for name, inner, _ in step.transformers_:
+            chosen = tuple(origins[at] for at in step._transformer_to_input_indices[name])
+            if (isinstance(inner, str) and inner == "drop") or not chosen:
+                continue
+            self._of(chosen)
+            part = self.through(inner, chosen)
+            known = known and bool(part)
+            output += part
+        return tuple(output) if known else ()
+
+    def _encoder(self, step: Any, origins: Origins) -> Origins:
+        unknown = getattr(step, "handle_unknown", "ignore")
+        for origin, known in zip(origins, step.categories_, strict=True):
+            if origin is None:
+                continue
+            (fact,) = self._of((origin,))
+            fact.encoded = True
+            fact.refuses_unknown |= unknown not in _WANTS_UNKNOWN and not isinstance(step, TargetEncoder)
+            for value in known.tolist():
+                if value is None or (isinstance(value, float) and math.isnan(value)):
+                    fact.imputed = True
+                    fact.missing_as = "none" if value is None else "nan"
+                elif value not in fact.values:
+                    fact.values.append(value)
+        return _computed(step)
+
+    def _simple_imputer(self, step: SimpleImputer, origins: Origins) -> Origins:
+        for fact in self._of(origins):
+            if step.missing_values is None or _is_nan(step.missing_values):
+                fact.imputed = True
+                fact.missing_as = fact.missing_as or ("none" if step.missing_values is None else "nan")
+            fact.number |= step.strategy in ("mean", "median")
+        empty = np.array([_is_nan(statistic) for statistic in step.statistics_], dtype=bool)
+        if step.add_indicator or (empty.any() and not step.keep_empty_features):
+            return _computed(step)
+        return origins
+
+    def _other(self, step: Any, origins: Origins) -> Origins:
+        inside = _inside(step)
+        if inside:
+            for inner in inside:
+                self.through(inner, origins)
+            return ()
+        if isinstance(step, FunctionTransformer):
+            for fact in self._of(origins if step.func is not None else ()):
+                fact.opaque = True
+            return origins if step.func is None else _computed(step)
+        if isinstance(step, BaseHistGradientBoosting) and step._preprocessor is not None:
+            # Its own column transformer: an encoder for its categories, a check of the rest.
+            self._encoder(
+                step._preprocessor.named_transformers_["encoder"],
+                tuple(origins[at] for at in np.flatnonzero(step.is_categorical_)),
+            )
+            origins = tuple(origins[at] for at in np.flatnonzero(~step.is_categorical_))
+        known = f"{type(step).__module__}.".startswith(_KNOWN_PACKAGES) and not _learned_pandas_categories(step)
+        for fact in self._of(origins):
+            fact.number |= known
+            fact.opaque |= not known
+            fact.imputed |= isinstance(step, _BaseImputer | MissingIndicator)
+        if isinstance(step, SelectorMixin) and hasattr(step, "n_features_in_"):
+            return tuple(origin for origin, kept in zip(origins, step.get_support(), strict=True) if kept)
+        return _computed(step)
+
+
+def _inside(step: Any) -> list[Any]:
+    """Return the fitted estimators inside a wrapper that see the columns that the wrapper sees."""
+    if isinstance(step, BaseForest | BaseGradientBoosting | BaseHistGradientBoosting | SelectorMixin):
+        return []  # trees, and estimators that only choose columns: neither reads text
+    for name in _ONE_INSIDE:
+        if hasattr(step, name):
+            return [getattr(step, name)]
+    for name in _MANY_INSIDE:
+        if hasattr(step, name) and not hasattr(step, "estimators_features_"):
+            found = getattr(step, name)
+            found = found.ravel().tolist() if isinstance(found, np.ndarray) else list(found)
+            return [
+                getattr(inner, "estimator", inner) if name == "calibrated_classifiers_" else inner for inner in found
+            ]
+    # FrozenEstimator fits nothing of its own.
+    return [step.estimator] if type(step).__name__ == "FrozenEstimator" else []
+
+
+def _learned_pandas_categories(step: Any) -> bool:
+    """Whether LightGBM or XGBoost was fitted on columns of pandas' own category type."""
+    if hasattr(step, "booster_"):
+        return bool(step.booster_.pandas_categorical)
+    return hasattr(step, "get_booster") and "c" in (step.get_booster().feature_types or ())
+
+
+def _computed(step: Any) -> Origins:
+    """Return as many computed columns as a fitted transformer gives, none where it does not tell."""
+    try:
+        return (None,) * len(step.get_feature_names_out())
+    except (AttributeError, TypeError, ValueError):
+        return ()
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)

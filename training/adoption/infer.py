@@ -1,0 +1,237 @@
+"""The contract of an adopted pipeline, as far as sample and fitted steps tell it; a person may edit what comes out.
+
+A column's type, whether it may be missing, its range or its categories: each has one rule, which stands at the function
+that applies it and in docs/import.md.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from sklearn.base import is_classifier, is_regressor
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
+
+from bundle.contract import LARGEST_EXACT_INTEGER, Feature, FeatureType, Output
+from training.adoption.columns import ColumnFacts
+from training.adoption.errors import AdoptionError
+from training.adoption.sample import Sample, present_texts
+from training.config import explain
+
+SLACK = 0.5
+"""How far a range goes beyond the sample on each side, as a share of what the sample spans."""
+_DIGITS = 2
+"""To how many digits of the span the ends of a range are rounded, outwards."""
+
+Made = TypeVar("Made", Feature, Output)
+
+_SPAN_MIN, _SPAN_MAX = 1e-300, 1e300
+"""Beyond these, steps would be no doubles any more."""
+
+_INTEGER = re.compile(r"\s*[+-]?\d+\s*", re.ASCII)
+_NUMBER = re.compile(r"\s*[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|inf(inity)?)\s*", re.ASCII | re.IGNORECASE)
+_BOOLEANS = {"true", "false"}
+
+
+@dataclass(frozen=True)
+class Inferred:
+    """A feature, and what it was inferred from."""
+
+    feature: Feature
+    narrow: Feature
+    """The same without slack: the sample's own ends, and null only if the sample has missing values."""
+    remark: str
+    """What the sample shows of it, in words."""
+
+
+def input_names(pipeline: Any) -> tuple[str, ...]:
+    """Return the names of a fitted pipeline's input columns, in its order.
+
+    Raises:
+        AdoptionError: it is no fitted scikit-learn classifier or regressor, or was not fitted on a DataFrame.
+    """
+    kind = type(pipeline).__name__
+    if not (hasattr(pipeline, "get_params") and hasattr(pipeline, "fit")) or isinstance(pipeline, type):
+        raise AdoptionError(
+            f"the file holds a {kind}, no scikit-learn pipeline. Save the fitted pipeline itself, not what is around it."
+        )
+    try:
+        check_is_fitted(pipeline)
+    except NotFittedError as error:
+        raise AdoptionError(
+            f"the {kind} in the file was never fitted. Call fit on the training data, then save it."
+        ) from error
+    except TypeError as error:
+        raise AdoptionError(f"the file holds a {kind}, no scikit-learn estimator: {error}") from error
+    if not (is_classifier(pipeline) or is_regressor(pipeline)) or not hasattr(pipeline, "predict"):
+        raise AdoptionError(
+            f"the {kind} in the file neither classifies nor gives numbers. Save the whole pipeline, its last step a"
+            " classifier or a regressor."
+        )
+    names = getattr(pipeline, "feature_names_in_", None)
+    if names is None:
+        raise AdoptionError(
+            f"the {kind} in the file does not know the names of its columns: it was fitted on an array. Fit it on a"
+            " DataFrame, pipeline.fit(frame, target), so that a request can name them too."
+        )
+    return tuple(str(name) for name in names)
+
+
+def infer_output(pipeline: Any, target: str | None) -> Output:
+    """Return what a pipeline answers: a number; or one of its classes, with probabilities where it gives them.
+
+    Raises:
+        AdoptionError: it answers several labels, has a single class, or a class that JSON has no value for.
+    """
+    name = target or "prediction"
+    if not is_classifier(pipeline):
+        return _validated(Output, "the target's name", {"name": name})
+    classes = getattr(pipeline, "classes_", None)
+    if classes is None or isinstance(classes, list) or getattr(classes, "ndim", 1) != 1:
+        raise AdoptionError(
+            "the pipeline answers several labels a row; one is served. Fit one classifier for each of them."
+        )
+    labels = [label.item() if hasattr(label, "item") else label for label in classes]
+    wrong = [label for label in labels if not isinstance(label, bool | int | float | str)]
+    if wrong:
+        raise AdoptionError(
+            f"the class {wrong[0]!r} is a {type(wrong[0]).__name__}; expected text, numbers or booleans. Fit the"
+            " pipeline on such labels."
+        )
+    given = {"name": name, "classes": tuple(labels), "probabilities": hasattr(pipeline, "predict_proba")}
+    return _validated(Output, "the pipeline's classes", given)
+
+
+def infer_features(sample: Sample, names: Sequence[str], facts: Mapping[str, ColumnFacts]) -> list[Inferred]:
+    """Return a feature for each column, in the given order.
+
+    Raises:
+        AdoptionError: a column's name cannot stand in a request, a column has no value in the sample, or an encoder
+            knows numbers with gaps between them and refuses all others.
+    """
+    return [_feature(sample, name, facts[name]) for name in names]
+
+
+def model_name(wanted: str | None, file_stem: str) -> str:
+    """Return the model's name: the wanted one as it is, else the file's name made fit."""
+    if wanted is not None:
+        return wanted
+    name = re.sub(r"[^a-z0-9]+", "_", file_stem.lower()).strip("_")[:54].strip("_")
+    return name if name and name[0].isalpha() else f"model_{name}".strip("_")
+
+
+def _feature(sample: Sample, name: str, fact: ColumnFacts) -> Inferred:
+    texts = present_texts(sample, name, fact)
+    if not texts:
+        raise AdoptionError(
+            f"column {name!r}: every one of the {len(sample):,} values in {sample.source} is missing. Give a sample in"
+            " which it has values."
+        )
+    missing = len(sample) - len(texts)
+    kind = feature_type(texts, fact)
+    given: dict[str, Any] = {"name": name, "type": kind, "nullable": missing > 0 or fact.imputed}
+    narrow: dict[str, Any] = {"nullable": missing > 0}
+    if kind == "category":
+        given["categories"] = categories(texts, fact)
+        given["unknown"] = "ignore" if fact.encoded and not fact.refuses_unknown else "refuse"
+        shown = f"{len(set(texts)):,} of the {len(given['categories']):,} values"
+    elif kind == "boolean":
+        shown = f"true in {sum(text.strip().lower() == 'true' for text in texts) / len(texts):.1%}"
+    else:
+        values = [float(text) for text in texts if _NUMBER.fullmatch(text)]
+        finite = [value for value in values if math.isfinite(value)]
+        low, high = (min(finite), max(finite)) if finite else (0.0, 0.0)
+        given["minimum"], given["maximum"] = _ends(name, fact, low, high, whole=kind == "integer")
+        narrow |= {"minimum": low, "maximum": high}
+        shown = f"{low:g} to {high:g}"
+    remark = f"the sample has {shown}" + (f"; {missing / len(sample):.1%} missing" if missing else "; none missing")
+    feature: Feature = _validated(Feature, f"column {name!r}", given)
+    return Inferred(feature, feature.model_copy(update=narrow), remark)
+
+
+def feature_type(texts: Sequence[str], fact: ColumnFacts) -> FeatureType:
+    """Return a column's type.
+
+    Text that an encoder knows makes a category. Else ``true`` and ``false`` throughout make a boolean, numbers without
+    point or exponent throughout an integer. What a step reads as a number is a number, even where cells are none: those
+    are then named as faults. What is left is a number or, with any cell that is none, a category.
+    """
+    if fact.text:
+        return "category"
+    if all(text.strip().lower() in _BOOLEANS for text in texts):
+        return "boolean"
+    if all(_INTEGER.fullmatch(text) for text in texts):
+        # An encoder of 0.5, 1.5 reads a column of which the sample shows 1 and 2 only.
+        return "integer" if all(float(value).is_integer() for value in fact.values) else "number"
+    numeric = fact.number or (fact.encoded and bool(fact.values)) or all(_NUMBER.fullmatch(text) for text in texts)
+    return "number" if numeric else "category"
+
+
+def categories(texts: Sequence[str], fact: ColumnFacts) -> tuple[str, ...]:
+    """Return a category's values: those that encoders know, in their order, then the sample's others, sorted.
+
+    Where an encoder refuses what it does not know, the sample's others are left out, and so named as faults later.
+    """
+    known = [value for value in fact.values if isinstance(value, str)]
+    others = [] if fact.refuses_unknown else sorted(set(texts) - set(known))
+    return (*known, *others)
+
+
+def value_range(low: float, high: float, *, whole: bool) -> tuple[float, float]:
+    """Return a range with slack around what a sample shows.
+
+    On either side half of the span is added, and the end rounded outwards to two digits of the span (to an integer, if
+    the values are). Where the values are all equal, their magnitude counts as the span (1 for zero). A column without a
+    negative value gets no negative end, one of negative values and zeros no positive one.
+    """
+    span = min(max(high - low or abs(high) or 1.0, _SPAN_MIN), _SPAN_MAX)
+    step = 10.0 ** (math.floor(math.log10(span)) - _DIGITS + 1)
+    if whole:
+        step = max(step, 1.0)
+    lower = _rounded((low - SLACK * span) / step, step, math.floor)
+    upper = _rounded((high + SLACK * span) / step, step, math.ceil)
+    if low >= 0:
+        lower = max(lower, 0.0)
+    if high <= 0 and low < 0:
+        upper = min(upper, 0.0)
+    limit = float(LARGEST_EXACT_INTEGER)
+    # Beyond it integers are no longer exact; a sample that goes there itself keeps its own ends.
+    lower, upper = max(lower, min(low, -limit)), min(upper, max(high, limit))
+    # Large numbers that lie close together lose their difference when they are written with twelve digits.
+    return min(lower, low), max(upper, high)
+
+
+def _rounded(steps: float, step: float, outwards: Any) -> float:
+    if math.isinf(steps):
+        return steps
+    # 0.30000000000000004 is written 0.3: a person reads it.
+    return float(f"{outwards(steps) * step:.12g}")
+
+
+def _ends(name: str, fact: ColumnFacts, low: float, high: float, *, whole: bool) -> tuple[float, float]:
+    """Return a number's range; where an encoder knows single numbers and refuses others, theirs."""
+    known = [float(value) for value in fact.values if isinstance(value, bool | int | float)]
+    if not (fact.refuses_unknown and known):
+        return value_range(low, high, whole=whole)
+    ends = min(known), max(known)
+    if not whole or len(set(known)) != ends[1] - ends[0] + 1:
+        raise AdoptionError(
+            f"column {name!r}: an encoder knows {len(known)} single numbers from {ends[0]:g} to {ends[1]:g} and raises an"
+            " error on any other; a contract cannot say that of a number. Fit the encoder with handle_unknown='ignore',"
+            " or on text."
+        )
+    return ends
+
+
+def _validated(model: type[Made], what: str, given: dict[str, Any]) -> Made:
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        raise AdoptionError(
+            f"{what} cannot be served:\n{explain(error)}\nChange it where the pipeline is fitted."
+        ) from error

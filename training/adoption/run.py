@@ -1,0 +1,329 @@
+"""An import: the whole way from a file and a sample to a stored, checked bundle.
+
+load → walk the steps → read the sample → contract (inferred and written, or read as edited) → compare readings and try
+promises → export → parity → latency → gate → card → save → read the bundle back and let it predict its own examples.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bundle.contract import Feature, Strict
+from training.adoption.card import Imported, render_import_card
+from training.adoption.columns import ColumnFacts, column_facts, drops_by_name
+from training.adoption.config import (
+    P99_MS,
+    ImportConfig,
+    default_gate,
+    fitted_to,
+    load_import_config,
+    made_config,
+    write_config,
+)
+from training.adoption.errors import AdoptionError
+from training.adoption.figures import ROWS, sample_metrics
+from training.adoption.infer import infer_features, infer_output, input_names, model_name
+from training.adoption.load import Loaded, load_pipeline
+from training.adoption.promises import adapted, broken_promises, compare_readings, quietly, relaxed, require_kept
+from training.adoption.reference import describe_sample
+from training.adoption.sample import Sample, agreed_columns, as_contracted, as_read, read_sample, true_answers
+from training.data.loader import Dataset
+from training.errors import TrainingError
+from training.examples import pick_examples
+from training.export import ExportError, export_pipeline, serialise
+from training.frames import to_frame, to_rows
+from training.gate import GateReport, check_gate, parity_limits
+from training.latency import LatencyTable, measure_latency
+from training.parity import ParityError, ParityReport, check_parity
+from training.progress import Progress
+from training.provenance import fingerprint, record
+from training.run import check_examples
+from training.save import Contents, Tags, new_tags, save
+from training.settings import TrainingSettings
+
+PROOF_ROWS = 10_000
+"""How many rows of the sample go into the proof, evenly spread; hostile rows are made from them and come on top."""
+_MEASURED = {"rmse_max": "rmse", "r2_min": "r2", "mape_max": "mape"}
+"""Which metric a limit of the gate needs."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asks for."""
+
+    pipeline: Path
+    """The file with the fitted pipeline."""
+    sample: Path
+    """The CSV file with rows of it."""
+    config: Path
+    """The config to write, or to read where it is there."""
+    target: str | None = None
+    """The sample's column with the true answers."""
+    name: str | None = None
+    """The model's name, for a config that is not there yet; by default that of the pipeline's file."""
+    p99_ms: float | None = None
+    """The promise in milliseconds, for a config that is not there yet."""
+    trust: tuple[str, ...] = ()
+    """Types that a skops file may create beyond those that skops trusts."""
+    trust_pickle: bool = False
+    """Whether a pickle may be opened."""
+
+
+@dataclass(frozen=True)
+class ImportResult:
+    """What an import has made."""
+
+    tags: Tags
+    config: ImportConfig
+    config_is_new: bool
+    metrics: dict[str, float]
+    """Figures on the sample, none without a target; and how many rows it has."""
+    parity: ParityReport
+    latency: LatencyTable
+    gate: GateReport
+    remarks: tuple[str, ...]
+    """What a person should know."""
+    bundle_folder: Path
+    """Where the store keeps the bundle."""
+    seconds: float
+    """How long the import took."""
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """A config that fits pipeline and sample, and what was found out on the way."""
+
+    config: ImportConfig
+    is_new: bool
+    pipeline: Any
+    """The pipeline that takes the service's frames."""
+    frame: pd.DataFrame
+    """The sample as the contract types it."""
+    answers: NDArray[np.float64]
+    """The pipeline's answers to it, shape (N,) or (N, W)."""
+    remarks: tuple[str, ...] = ()
+
+
+class _Recipe(Strict):
+    """All of an import that its fingerprint covers, besides sample, code and versions."""
+
+    config: ImportConfig
+    pipeline_sha256: str
+
+
+def adopt(request: Request, settings: TrainingSettings, progress: Progress) -> ImportResult:
+    """Import a fitted pipeline: export, prove and store it.
+
+    Args:
+        request: files and switches.
+        settings: how long latency is measured.
+        progress: who is told.
+
+    Raises:
+        AdoptionError: file, sample and config cannot be brought together; nothing is stored.
+        ConfigError: the config is impossible.
+        DataError: cells of the sample do not fit the contract.
+        ExportError, ParityError: the graph cannot be made, or does not answer what the pipeline answers.
+        GateError: the model misses a limit.
+        SaveError, BundleError: it cannot be stored, or what is stored does not verify.
+    """
+    began = time.monotonic()
+    with progress.step("Load the pipeline") as step:
+        loaded = load_pipeline(request.pipeline, trust=request.trust, trust_pickle=request.trust_pickle)
+        with _in_words("its steps cannot be read", loaded):
+            facts = column_facts(loaded.pipeline, input_names(loaded.pipeline))
+        step.detail = f"{type(loaded.pipeline).__name__} with {len(facts)} columns, from {loaded.kind}"
+    for remark in loaded.remarks:
+        # At once: what fails later may fail because of it.
+        progress.say(f"           {remark}")
+    with progress.step("Read the sample") as step:
+        sample = read_sample(request.sample)
+        columns = agreed_columns(sample, facts, drops_by_name(loaded.pipeline), request.target)
+        step.detail = f"{len(sample):,} rows, {len(columns)} features"
+    with progress.step("Agree on a contract") as step:
+        fitted = _fit(request, loaded, facts, sample, columns)
+        step.detail = f"{request.config} {'written' if fitted.is_new else 'read'}"
+    config, contract = fitted.config, fitted.config.contract()
+    truth = None if request.target is None else true_answers(sample, contract, request.target)
+    metrics = {} if truth is None else sample_metrics(contract, truth, fitted.answers)
+    _require_measured(config, metrics)
+    rows = to_rows(fitted.frame, contract)
+    proven = rows[np.unique(np.linspace(0, len(rows) - 1, PROOF_ROWS).astype(np.intp))]
+    with progress.step("Export to ONNX") as step, _in_words("it cannot be exported", loaded):
+        model = serialise(export_pipeline(fitted.pipeline, contract))
+        step.detail = f"{len(model) / (1 << 20):.1f} MiB"
+    with progress.step("Compare graph and pipeline") as step, quietly(), _in_words("it cannot be compared", loaded):
+        parity = check_parity(
+            fitted.pipeline,
+            model,
+            contract,
+            to_frame(proven, contract),
+            limits=parity_limits(config.gate),
+            max_rows=config.gate.parity_rows,
+        )
+        step.detail = proof_in_words(parity)
+    with progress.step("Measure latency") as step:
+        latency = measure_latency(model, rows, budget_s=settings.latency_budget_s)
+        step.detail = f"one row p99 {latency.single_row_p99_us:.1f} µs"
+    gate = check_gate(config.gate, metrics, parity, latency.single_row_p99_us, len(model))
+    progress.table("Gate", gate.rows())
+    gate.require()
+
+    tags = new_tags(config.name)
+    dataset = Dataset(fitted.frame, "real", sample.source, sample.sha256)
+    recipe = _Recipe(config=config, pipeline_sha256=loaded.sha256)
+    provenance = record(fingerprint(recipe, dataset), dataset, tags.pipeline)
+    remarks = (*loaded.remarks, *fitted.remarks)
+    imported = Imported(tags.bundle, loaded, provenance, metrics, parity, latency, gate, remarks)
+    contents = Contents(
+        model=model,
+        contract=contract,
+        reference=describe_sample(contract, fitted.frame, fitted.answers, truth),
+        examples=pick_examples(fitted.frame, fitted.answers, contract),
+        latency=latency,
+        metrics={**metrics, ROWS: len(rows)},
+        parity=parity,
+        card=render_import_card(config, imported),
+    )
+    with progress.step("Save and read back") as step, quietly():
+        bundle = save(
+            tags,
+            fitted.pipeline,
+            contents,
+            provenance,
+            lambda stored: check_examples(stored, fitted.pipeline, parity.limits.relative),
+            labels={"imported": loaded.kind, "pipeline_sha256": loaded.sha256},
+        )
+        step.detail = bundle.tag
+    return ImportResult(
+        tags=tags,
+        config=config,
+        config_is_new=fitted.is_new,
+        metrics=dict(contents.metrics),
+        parity=parity,
+        latency=latency,
+        gate=gate,
+        remarks=remarks,
+        bundle_folder=bundle.path,
+        seconds=time.monotonic() - began,
+    )
+
+
+@contextmanager
+def _in_words(what: str, loaded: Loaded) -> Iterator[None]:
+    """Tell in words what a pipeline provokes whose inside is not as its class would have it.
+
+    Raises:
+        AdoptionError: in place of any error that has no words of its own.
+    """
+    try:
+        yield
+    except (TrainingError, ExportError, ParityError):
+        raise
+    except Exception as error:  # fitted by another version, or put together by hand: anything may be missing
+        raise AdoptionError(
+            f"the pipeline of {loaded.source} is a {type(loaded.pipeline).__name__}, but {what}:"
+            f" {type(error).__name__}: {error}. "
+            + ("".join(f"The file was {remark}. " for remark in loaded.remarks if "scikit-learn" in remark))
+            + "Fit and save it anew with the versions that are installed here; --verbose shows where it failed."
+        ) from error
+
+
+def proof_in_words(parity: ParityReport) -> str:
+    """Return the figures of the proof that matter most: differences, branches, labels."""
+    words = f"worst relative difference {parity.worst_relative:.2g} in {parity.rows:,} rows"
+    if parity.trees:
+        words += f", {parity.other_branches:,} on another branch of {parity.trees:,} trees"
+    if parity.classification:
+        words += f", {parity.label_flips:,} with another label"
+    return words + (f", {parity.undecided:,} undecided" if parity.undecided else "")
+
+
+def _fit(
+    request: Request, loaded: Loaded, facts: Mapping[str, ColumnFacts], sample: Sample, columns: tuple[str, ...]
+) -> _Fitted:
+    """Read the config that is there, or infer and write one; either way the pipeline keeps what it promises."""
+    output = infer_output(loaded.pipeline, request.target)
+    if request.config.exists():
+        config = fitted_to(load_import_config(request.config), columns, output, request.config)
+        fitted = _tried(loaded.pipeline, config, False, facts, sample)
+        contract = config.contract()
+        require_kept(broken_promises(fitted.pipeline, to_rows(fitted.frame, contract), contract), str(request.config))
+        return _Fitted(config, False, fitted.pipeline, fitted.frame, fitted.answers, _unused_options(request, config))
+    inferred = infer_features(sample, columns, facts)
+    narrow = {one.feature.name: one.narrow for one in inferred}
+    p99_ms = P99_MS if request.p99_ms is None else request.p99_ms
+    name = model_name(request.name, request.pipeline.stem)
+    config = made_config(
+        name=name,
+        title=name.replace("_", " ").capitalize(),
+        description=f"{type(loaded.pipeline).__name__} imported from {loaded.source}.",
+        p99_ms=p99_ms,
+        output=output,
+        features=tuple(one.feature for one in inferred),
+        gate=default_gate(p99_ms),
+    )
+    fitted = _settled(loaded.pipeline, config, facts, sample, narrow)
+    source = f"{loaded.source} (sha256 {loaded.sha256[:12]}…), inferred from {sample.source} ({len(sample):,} rows)"
+    write_config(request.config, fitted.config, {one.feature.name: one.remark for one in inferred}, source)
+    return fitted
+
+
+def _settled(
+    pipeline: Any,
+    config: ImportConfig,
+    facts: Mapping[str, ColumnFacts],
+    sample: Sample,
+    narrow: Mapping[str, Feature],
+) -> _Fitted:
+    """Take promises back, one after the other, until the pipeline keeps what is left."""
+    fitted = _tried(pipeline, config, True, facts, sample)
+    contract = config.contract()
+    broken = broken_promises(fitted.pipeline, to_rows(fitted.frame, contract), contract)
+    if not broken:
+        return fitted
+    smaller = relaxed(contract, broken, narrow)
+    config = config.model_copy(update={"features": smaller.features})
+    fitted = _tried(pipeline, config, True, facts, sample)
+    require_kept(broken_promises(fitted.pipeline, to_rows(fitted.frame, smaller), smaller), "the sample")
+    return fitted
+
+
+def _tried(
+    pipeline: Any, config: ImportConfig, is_new: bool, facts: Mapping[str, ColumnFacts], sample: Sample
+) -> _Fitted:
+    """Let the pipeline answer the sample, as it was read and as requests would bring it."""
+    contract = config.contract()
+    frame = as_contracted(sample, contract, facts)
+    adapter = adapted(pipeline, contract, facts)
+    read = as_read(sample, contract.feature_names, facts)
+    answers = compare_readings(pipeline, adapter, read, to_rows(frame, contract), contract)
+    return _Fitted(config, is_new, adapter, frame, answers)
+
+
+def _unused_options(request: Request, config: ImportConfig) -> tuple[str, ...]:
+    """Say which options lost against the config."""
+    given = (("--name", request.name, config.name), ("--p99-ms", request.p99_ms, config.p99_ms))
+    return tuple(
+        f"{option} {value} was not used: {request.config} is there and says {own}"
+        for option, value, own in given
+        if value is not None and value != own
+    )
+
+
+def _require_measured(config: ImportConfig, metrics: Mapping[str, float]) -> None:
+    for limit, metric in _MEASURED.items():
+        if getattr(config.gate, limit) is not None and metric not in metrics:
+            raise AdoptionError(
+                f"gate.{limit} needs the true answers of a regression, which were not given: say --target COLUMN, or"
+                " set the limit to null."
+            )

@@ -1,0 +1,124 @@
+"""What a fitted encoder answers to each value that it knows, asked of the encoder itself.
+
+Encoders treat every column on its own, so a table of values is all there is to them: what is dropped, grouped as
+infrequent, taken for unknown or encoded as missing shows in the answers, whatever the parameters say.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+
+from training.export.pen import Pen
+from training.export.values import Codes, Columns, missing_is_nan
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What an encoder makes of one column."""
+
+    codes: NDArray[np.float64]
+    """(K,) how the known values travel, missing as NaN; those that no row can hold are left out."""
+    known: NDArray[np.float64]
+    """(K, W) the columns that the encoder gives for each of them."""
+    unknown: NDArray[np.float64] | None
+    """(W,) the columns for any other value; None where the encoder raises."""
+
+
+def ask(pen: Pen, encoder: Any, columns: Columns, widths: Sequence[int], *, raises: bool) -> list[Answers]:
+    """Ask an encoder about every value of every column.
+
+    Args:
+        pen: where the step is written.
+        encoder: fitted; has ``categories_``.
+        columns: what it encodes.
+        widths: how many columns it gives for each of its columns.
+        raises: whether it raises on an unknown value.
+
+    Raises:
+        ExportError: it knows a string that the contract does not list, or a string among numbers.
+    """
+    categories = [list(known) for known in encoder.categories_]
+    strange = [_strange(known) for known in categories]
+    asked = [known if raises else [*known, other] for known, other in zip(categories, strange, strict=True)]
+    length = max(len(values) for values in asked)
+    given = _transformed(encoder, [(values * length)[:length] for values in asked])
+    starts = np.cumsum([0, *widths])
+    answers = []
+    names = columns.names or tuple(str(at) for at in range(columns.width))
+    for at, (known, code) in enumerate(zip(categories, columns.codes, strict=True)):
+        mine = given[:, starts[at] : starts[at + 1]]
+        codes = codes_of(pen, known, code, names[at])
+        reached = np.array([_can_travel(value, code) for value in known], dtype=bool)
+        unknown = None if raises else mine[len(known)]
+        answers.append(Answers(codes[reached], mine[: len(known)][reached], unknown))
+    return answers
+
+
+def codes_of(pen: Pen, values: Any, code: Codes | None, column: str) -> NDArray[np.float64]:
+    """Return how a column's known values travel, float64 of shape (K,), in the encoder's order; missing is NaN.
+
+    Raises:
+        ExportError: the encoder knows a string that the contract does not list, or a string among numbers.
+    """
+    result = []
+    for value in values:
+        if value is None or _is_nan(value):
+            result.append(math.nan)
+        elif code is None:
+            if isinstance(value, str):
+                raise pen.refusal(
+                    f"the encoder of {column!r} knows the string {value!r}, but the contract sends numbers",
+                    f"`type: category` for {column!r}",
+                )
+            result.append(float(value))
+        elif value in code:
+            result.append(code[value])
+        else:
+            raise pen.refusal(
+                f"the encoder of {column!r} knows {value!r}, which the contract does not list",
+                f"`categories` of {column!r} with every value that the encoder knows",
+            )
+    return np.array(result, dtype=np.float64)
+
+
+def _can_travel(value: Any, code: Codes | None) -> bool:
+    """Say whether a row can hold a value: what is missing is either None or NaN, and the encoder minds which."""
+    return value is not None if missing_is_nan(code) else not _is_nan(value)
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float | np.floating) and math.isnan(value)
+
+
+def _strange(known: list[Any]) -> Any:
+    """Return a value of the same kind that is not known."""
+    if any(isinstance(value, str) for value in known) or not any(_is_number(value) for value in known):
+        value = "?"
+        while value in known:
+            value += "?"
+        return value
+    return max(float(value) for value in known if _is_number(value)) * 2.0 + 1.0e6
+
+
+def _is_number(value: Any) -> bool:
+    return value is not None and not isinstance(value, str) and not math.isnan(float(value))
+
+
+def _transformed(encoder: Any, columns: list[list[Any]]) -> NDArray[np.float64]:
+    """Return what an encoder gives for columns of values, float64 of shape (rows, all widths)."""
+    names = getattr(encoder, "feature_names_in_", range(len(columns)))
+    kinds = [object if known.dtype.kind in "OUS" else np.float64 for known in encoder.categories_]
+    series = {name: pd.Series(values, dtype=kind) for name, values, kind in zip(names, columns, kinds, strict=True)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a value is unknown is what is asked
+        given = encoder.transform(pd.DataFrame(series))
+    return np.asarray(given.toarray() if sparse.issparse(given) else given, dtype=np.float64)

@@ -1,0 +1,121 @@
+"""Arrivals: which values of a row can reach a step, as far as the contract tells.
+
+A step that raises on a value that the contract lets through must not be exported: the graph would answer where the
+pipeline does not. Where a column was computed on its way nothing is known, and nothing is refused; the proof of parity
+is asked then.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable
+
+import numpy as np
+
+from bundle.contract import UNKNOWN_CATEGORY, Feature
+from training.export.graph import Graph
+from training.export.packing import Origin, is_gather, is_imputation
+from training.export.pen import Pen
+from training.export.values import Columns
+
+LISTED = 1000
+"""A range of at most this many integers is looked at one by one."""
+
+
+def arrival(graph: Graph, value: str, column: int) -> Origin | None:
+    """Return where a column of a value comes from, or None where it is more than chosen, joined or imputed."""
+    statistic: float | None = None
+    while value != graph.inputs[0].name:
+        node = graph.producer(value)
+        if node is None:
+            return None
+        if is_gather(graph, node):
+            column = int(graph.constants[node.input[1]].ravel()[column])
+            value = node.input[0]
+        elif is_imputation(graph, node):
+            stand_in = float(graph.constants[node.input[1]].ravel()[column])
+            statistic = statistic if math.isnan(stand_in) else stand_in
+            value = node.input[2]
+        elif node.op_type == "Concat":
+            for part in node.input:
+                width = graph.width(part)
+                if width is None:
+                    return None
+                if column < width:
+                    value = part
+                    break
+                column -= width
+        else:
+            return None
+    return Origin(column, statistic)
+
+
+def refuse_missing(pen: Pen, columns: Columns, what: str, positions: Iterable[int] | None = None) -> None:
+    """Refuse where a missing value reaches a step that raises on it, in any column or in some.
+
+    Raises:
+        ExportError: the contract lets it be missing and nothing imputes it.
+    """
+    asked = range(columns.width) if positions is None else positions
+    found = [arrival(pen.graph, columns.name, at) for at in asked]
+    features = [pen.contract.features[origin.column] for origin in found if origin and origin.statistic is None]
+    names = [feature.name for feature in features if feature.nullable]
+    if names:
+        raise pen.refusal(
+            f"{what} raises on a missing value, and the contract lets {names} be missing",
+            "an imputer in front of it, or `nullable: false`",
+        )
+
+
+def refuse_surprises(pen: Pen, columns: Columns, at: int, known: Collection[float], nearest: str) -> None:
+    """Refuse where a value reaches a step that raises on it.
+
+    Args:
+        pen: where the step is written.
+        columns: what reaches the step.
+        at: the column.
+        known: the values that the step takes, missing as NaN.
+        nearest: what can be converted instead.
+
+    Raises:
+        ExportError: the contract lets another value through; the message names it.
+    """
+    origin = arrival(pen.graph, columns.name, at)
+    if origin is None:
+        return
+    feature = pen.contract.features[origin.column]
+    surprise = _surprise(feature, origin, known)
+    if surprise is not None:
+        raise pen.refusal(f"it raises on {surprise}, which the contract lets {feature.name!r} be", nearest)
+
+
+def _surprise(feature: Feature, origin: Origin, known: Collection[float]) -> str | None:
+    """Return the first value in words that can arrive and is not known."""
+    if feature.nullable:
+        stand_in = math.nan if origin.statistic is None else origin.statistic
+        if not _is_known(stand_in, known):
+            return "a missing value" if origin.statistic is None else f"the imputed {stand_in:g}"
+    if feature.type == "category":
+        for code, category in enumerate(feature.categories or ()):
+            if float(code) not in known:
+                return repr(category)
+        return "an unknown value" if feature.unknown == "ignore" and UNKNOWN_CATEGORY not in known else None
+    if feature.type == "boolean":
+        return next((word for number, word in ((0.0, "false"), (1.0, "true")) if number not in known), None)
+    low, high = feature.lower, feature.upper
+    if low != high and (feature.type == "number" or high - low > LISTED):
+        return f"a number that it has not learned, such as {_between(low, high, known):g}"
+    for number in np.arange(math.ceil(low), math.floor(high) + 1.0):
+        if float(number) not in known:
+            return f"{number:g}"
+    return None
+
+
+def _is_known(value: float, known: Collection[float]) -> bool:
+    return any(math.isnan(number) for number in known) if math.isnan(value) else value in known
+
+
+def _between(low: float, high: float, known: Collection[float]) -> float:
+    """Return a number of the range that is not known."""
+    tried = (low + (high - low) * part for part in np.linspace(0.0, 1.0, len(known) + 2))
+    return next(float(number) for number in tried if number not in known)

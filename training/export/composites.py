@@ -1,0 +1,160 @@
+"""Steps made of steps: pipelines, column transformers, unions, functions and scaled targets."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from training.export.arrivals import refuse_missing
+from training.export.functions import INVERSES, apply_function
+from training.export.pen import Pen
+from training.export.registry import classifier, classify, regress, regressor, safe_in_single, transform, transformer
+from training.export.scaling import by_constant
+from training.export.values import Columns, Scores
+
+safe_in_single(ColumnTransformer, FeatureUnion, Pipeline)
+
+
+def _is_nothing(step: Any) -> bool:
+    return step is None or (isinstance(step, str) and step == "passthrough")
+
+
+def before_last(pen: Pen, pipeline: Pipeline, columns: Columns) -> Columns:
+    """Write all steps of a pipeline but the last."""
+    for name, step in pipeline.steps[:-1]:
+        if not _is_nothing(step):
+            with pen.at(name):
+                columns = transform(pen, step, columns)
+    return columns
+
+
+@transformer(Pipeline)
+def pipeline_transform(pen: Pen, model: Pipeline, columns: Columns) -> Columns:
+    """All steps, one after the other."""
+    columns = before_last(pen, model, columns)
+    name, last = model.steps[-1]
+    if _is_nothing(last):
+        return columns
+    with pen.at(name):
+        return transform(pen, last, columns)
+
+
+@regressor(Pipeline)
+def pipeline_regress(pen: Pen, model: Pipeline, columns: Columns) -> str:
+    """All steps but the last transform; the last predicts."""
+    columns = before_last(pen, model, columns)
+    name, last = model.steps[-1]
+    with pen.at(name):
+        return regress(pen, last, columns)
+
+
+@classifier(Pipeline)
+def pipeline_classify(pen: Pen, model: Pipeline, columns: Columns) -> Scores:
+    """All steps but the last transform; the last classifies."""
+    columns = before_last(pen, model, columns)
+    name, last = model.steps[-1]
+    with pen.at(name):
+        return classify(pen, last, columns)
+
+
+@transformer(ColumnTransformer)
+def column_transformer(pen: Pen, model: ColumnTransformer, columns: Columns) -> Columns:
+    """Each group its columns, the results side by side."""
+    weights = model.transformer_weights or {}
+    parts = []
+    for name, step, _ in model.transformers_:
+        if isinstance(step, str) and step == "drop":
+            continue
+        with pen.at(name):
+            chosen = _positions(pen, model, name, columns)
+            if not chosen:
+                continue
+            part = pen.pick(columns, chosen)
+            if not _is_nothing(step):
+                part = transform(pen, step, part)
+            parts.append(_weighted(pen, part, weights.get(name)))
+    # Where every group is dropped scikit-learn stops before it decides on that.
+    return _joined(pen, parts, sparse=getattr(model, "sparse_output_", False))
+
+
+def _joined(pen: Pen, parts: Sequence[Columns], *, sparse: bool) -> Columns:
+    """Put groups side by side. Their names are the groups' from here on, and later steps count columns."""
+    if not any(part.width for part in parts):
+        raise pen.refusal("it gives no column", "at least one group with a column")
+    return dataclasses.replace(pen.join(parts), names=None, sparse=sparse)
+
+
+def _positions(pen: Pen, model: ColumnTransformer, name: str, columns: Columns) -> list[int]:
+    """Return which columns a group takes."""
+    fitted_names = getattr(model, "feature_names_in_", None)
+    wanted = list(model._transformer_to_input_indices[name])
+    if fitted_names is None or columns.names is None:
+        if columns.width != model.n_features_in_:
+            raise pen.refusal(
+                f"it was fitted on {model.n_features_in_} columns and gets {columns.width}",
+                "a column transformer over the columns that it was fitted on",
+            )
+        return wanted
+    missing = [str(fitted_names[at]) for at in wanted if str(fitted_names[at]) not in columns.names]
+    if missing:
+        raise pen.refusal(
+            f"it takes the columns {missing}, which the contract does not have; it has {list(columns.names)}",
+            "columns named as in the contract",
+        )
+    return [columns.names.index(str(fitted_names[at])) for at in wanted]
+
+
+@transformer(FeatureUnion)
+def feature_union(pen: Pen, model: FeatureUnion, columns: Columns) -> Columns:
+    """The results of all its transformers side by side."""
+    weights = model.transformer_weights or {}
+    parts = []
+    for name, step in model.transformer_list:
+        if isinstance(step, str) and step == "drop":
+            continue
+        with pen.at(name):
+            part = columns if _is_nothing(step) else transform(pen, step, columns)
+            parts.append(_weighted(pen, part, weights.get(name)))
+    return _joined(pen, parts, sparse=any(part.sparse for part in parts))
+
+
+def _weighted(pen: Pen, part: Columns, weight: float | None) -> Columns:
+    if weight is None:
+        return part
+    pen.require_numbers(part)
+    return dataclasses.replace(by_constant(pen, part, "Mul", float(weight)), sparse=part.sparse, single=part.single)
+
+
+@transformer(FunctionTransformer)
+def function_transformer(pen: Pen, model: FunctionTransformer, columns: Columns) -> Columns:
+    """One of the functions of ``training.export.functions``, or none: the columns as they are."""
+    if model.func is None:
+        if model.validate:
+            pen.require_numbers(columns)
+            refuse_missing(pen, columns, "validate=True")
+        return columns
+    if model.kw_args:
+        raise pen.refusal(f"the function is called with {model.kw_args}", "a function without kw_args")
+    if model.validate:
+        refuse_missing(pen, columns, "validate=True")
+    return apply_function(pen, model.func, columns)
+
+
+@regressor(TransformedTargetRegressor)
+def transformed_target(pen: Pen, model: TransformedTargetRegressor, columns: Columns) -> str:
+    """The regressor's answer, taken back from the scale on which it was learned."""
+    with pen.at("regressor"):
+        raw = regress(pen, model.regressor_, columns)
+    scale = model.transformer_
+    inverse: Callable[[Pen, Any, str], str] | None = INVERSES.get(type(scale))
+    if inverse is None:
+        raise pen.refusal(
+            f"its target goes through {type(scale).__name__}",
+            f"a function and its inverse, or one of {sorted(kind.__name__ for kind in INVERSES)}",
+        )
+    return inverse(pen, scale, raw)

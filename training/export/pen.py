@@ -1,0 +1,169 @@
+"""The pen: what converters write with. Adds nodes and constants to one graph, and knows where in the pipeline it is."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+
+from bundle.contract import Contract
+from training.export.errors import ExportError
+from training.export.graph import TREE_DOMAIN, Ensemble, Graph, Monotone
+from training.export.trees import Trees
+from training.export.values import Columns
+
+DOUBLE, INT64, BOOL = TensorProto.DOUBLE, TensorProto.INT64, TensorProto.BOOL
+
+
+class Pen:
+    """Writes one graph.
+
+    Args:
+        graph: what is written.
+        contract: what rows keep to; a converter may rely on it.
+    """
+
+    def __init__(self, graph: Graph, contract: Contract) -> None:
+        self.graph = graph
+        self.contract = contract
+        self._path: list[str] = []
+
+    @property
+    def step(self) -> str:
+        """The step that is being written, as a path of names: ``features/numbers/scale``."""
+        return "/".join(self._path) or "pipeline"
+
+    @contextmanager
+    def at(self, name: str) -> Iterator[None]:
+        """Write a step inside the current one."""
+        self._path.append(name)
+        try:
+            yield
+        finally:
+            self._path.pop()
+
+    def refusal(self, reason: str, nearest: str) -> ExportError:
+        """Return the error that refuses the current step: ``raise pen.refusal(...)``.
+
+        Args:
+            reason: why it has no exact conversion.
+            nearest: what can be converted instead.
+        """
+        return ExportError(self.step, reason, nearest)
+
+    def constant(self, array: Any, hint: str = "constant") -> str:
+        """Keep an array as a constant: float64, int64 or bool, whatever its dtype says; other numbers become float64."""
+        values = np.asarray(array)
+        if values.dtype not in (np.float64, np.int64, np.bool_):
+            values = values.astype(np.float64)
+        return self.graph.constant(values, hint)
+
+    def node(self, operator: str, inputs: Sequence[str], hint: str = "", **attributes: Any) -> str:
+        """Add a node with one output and return the output's name; ``attributes`` may say ``domain``."""
+        output = self.graph.add(operator, inputs, hint or operator.lower(), **attributes)
+        self.graph.writers[output] = self.step
+        return output
+
+    def nodes(self, operator: str, inputs: Sequence[str], outputs: int, **attributes: Any) -> list[str]:
+        """Add a node with several outputs, such as TopK, and return their names."""
+        names = [self.graph.fresh(f"{operator.lower()}_{number}") for number in range(outputs)]
+        self.graph.nodes.append(helper.make_node(operator, list(inputs), names, **attributes))
+        self.graph.writers.update(dict.fromkeys(names, self.step))
+        return names
+
+    def cast(self, value: str, kind: int = DOUBLE) -> str:
+        """Cast a value: ``DOUBLE``, ``INT64`` or ``BOOL``."""
+        return self.node("Cast", [value], to=kind)
+
+    def pick(self, columns: Columns, positions: Sequence[int]) -> Columns:
+        """Choose columns by position."""
+        chosen = [int(position) for position in positions]
+        name = columns.name
+        if chosen != list(range(columns.width)):
+            name = self.node("Gather", [name, self.constant(np.array(chosen, dtype=np.int64), "columns")], axis=1)
+        return dataclasses.replace(
+            columns,
+            name=name,
+            codes=tuple(columns.codes[at] for at in chosen),
+            names=None if columns.names is None else tuple(columns.names[at] for at in chosen),
+        )
+
+    def join(self, parts: Sequence[Columns]) -> Columns:
+        """Put columns side by side."""
+        given = [part for part in parts if part.width]
+        if len(given) == 1:
+            return given[0]
+        codes = tuple(code for part in given for code in part.codes)
+        names = [part.names for part in given]
+        known = None if None in names else tuple(name for some in names if some is not None for name in some)
+        joined = self.node("Concat", [part.name for part in given], "joined", axis=1)
+        sparse, single = any(part.sparse for part in given), all(part.single for part in given)
+        return Columns(joined, codes, known, sparse=sparse, single=single)
+
+    def side_by_side(self, values: Sequence[str]) -> str:
+        """Put values of shape (N, any) side by side."""
+        return values[0] if len(values) == 1 else self.node("Concat", values, "joined", axis=1)
+
+    def require_numbers(self, columns: Columns) -> None:
+        """Refuse where the current step would see strings.
+
+        Raises:
+            ExportError: a column holds categories.
+        """
+        if not columns.numeric:
+            names = columns.names or tuple(str(at) for at in range(columns.width))
+            strings = [name for name, code in zip(names, columns.codes, strict=True) if code is not None]
+            raise self.refusal(
+                f"it would see the strings of {strings}",
+                "OneHotEncoder, OrdinalEncoder or TargetEncoder in front of each category",
+            )
+
+    def monotone(
+        self,
+        value: str,
+        source: str,
+        functions: Sequence[Callable[[NDArray[np.float64]], NDArray[np.float64]]],
+        *,
+        increasing: bool = True,
+        domain: tuple[float, float] = (-np.inf, np.inf),
+        certain: bool = False,
+    ) -> None:
+        """Say that column i of ``value`` is ``functions[i]`` of column i of ``source``, so that trees may look through it.
+
+        Args:
+            value: shape (N, width).
+            source: shape (N, width).
+            functions: one per column; takes and gives float64 of shape (n,), bit for bit what scikit-learn computes, and
+                leaves NaN missing. All of them rise (or fall) weakly.
+            increasing: False where they fall.
+            domain: where they are defined; trees look through them only where the contract keeps rows inside.
+            certain: True where weak monotony follows from IEEE 754 (sums, products and quotients with a constant);
+                otherwise it is checked around every threshold.
+        """
+        self.graph.monotone[value] = Monotone(source, tuple(functions), increasing, domain, certain)
+
+    def trees(self, columns: Columns, trees: Trees, estimator: Any) -> str:
+        """Add an ensemble of trees and return its output, shape (N, targets).
+
+        Args:
+            columns: what the trees see.
+            trees: thresholds, leaves and targets.
+            estimator: the fitted estimator they were read from: parity compares branches with it.
+
+        Raises:
+            ExportError: they would see strings, or numbers whose last bits scikit-learn itself leaves to the machine.
+        """
+        self.require_numbers(columns)
+        for value in sorted(self.graph.made_of(columns.name) & set(self.graph.unsettled)):
+            raise self.refusal(
+                f"its trees would split on {self.graph.unsettled[value]}",
+                "SimpleImputer in front of the trees, or trees that take missing values themselves",
+            )
+        output = self.node("TreeEnsemble", [columns.name], "trees", domain=TREE_DOMAIN, **trees.attributes())
+        self.graph.ensembles.append(Ensemble(output, self.step, estimator))
+        return output

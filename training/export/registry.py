@@ -1,0 +1,103 @@
+"""Which converter writes which class: the one table that tells what can be exported.
+
+A converter belongs to exactly one class; a subclass may compute something else, so it needs a converter of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from training.export.graph import Step
+from training.export.pen import Pen
+from training.export.values import Columns, Scores
+
+Transform = Callable[[Pen, Any, Columns], Columns]
+Regress = Callable[[Pen, Any, Columns], str]
+Classify = Callable[[Pen, Any, Columns], Scores]
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+TRANSFORMERS: dict[type, Transform] = {}
+"""Fitted transformer → the columns that its ``transform`` gives."""
+REGRESSORS: dict[type, Regress] = {}
+"""Fitted regressor → a value of shape (N, targets): what its ``predict`` gives."""
+CLASSIFIERS: dict[type, Classify] = {}
+"""Fitted classifier → label, probabilities and decision."""
+SAFE_IN_SINGLE: set[type] = set()
+"""Steps that answer the same whether their input is float32 or the same numbers in float64."""
+
+
+def transformer(*kinds: type) -> Callable[[Function], Function]:
+    """Register a converter of transformers."""
+    return _register(TRANSFORMERS, kinds)
+
+
+def regressor(*kinds: type) -> Callable[[Function], Function]:
+    """Register a converter of regressors."""
+    return _register(REGRESSORS, kinds)
+
+
+def classifier(*kinds: type) -> Callable[[Function], Function]:
+    """Register a converter of classifiers."""
+    return _register(CLASSIFIERS, kinds)
+
+
+def safe_in_single(*kinds: type) -> None:
+    """Say that steps answer the same whether their input is float32 or the same numbers in float64."""
+    SAFE_IN_SINGLE.update(kinds)
+
+
+def _register(table: dict[type, Any], kinds: tuple[type, ...]) -> Callable[[Function], Function]:
+    def keep(function: Function) -> Function:
+        for kind in kinds:
+            table[kind] = function
+        return function
+
+    return keep
+
+
+def transform(pen: Pen, model: Any, columns: Columns) -> Columns:
+    """Write a fitted transformer.
+
+    Raises:
+        ExportError: it has no exact conversion.
+    """
+    result: Columns = _find(pen, TRANSFORMERS, model, "transformer", columns)(pen, model, columns)
+    pen.graph.steps.append(Step(pen.step, model, result))
+    pen.graph.widths[result.name] = result.width
+    return result
+
+
+def regress(pen: Pen, model: Any, columns: Columns) -> str:
+    """Write a fitted regressor; the value has shape (N, targets).
+
+    Raises:
+        ExportError: it has no exact conversion.
+    """
+    result: str = _find(pen, REGRESSORS, model, "regressor", columns)(pen, model, columns)
+    pen.graph.steps.append(Step(pen.step, model, result))
+    return result
+
+
+def classify(pen: Pen, model: Any, columns: Columns) -> Scores:
+    """Write a fitted classifier.
+
+    Raises:
+        ExportError: it has no exact conversion.
+    """
+    result: Scores = _find(pen, CLASSIFIERS, model, "classifier", columns)(pen, model, columns)
+    pen.graph.steps.append(Step(pen.step, model, result))
+    return result
+
+
+def _find(pen: Pen, table: dict[type, Any], model: Any, role: str, columns: Columns) -> Any:
+    found = table.get(type(model))
+    if found is None:
+        known = ", ".join(sorted(kind.__name__ for kind in table))
+        raise pen.refusal(f"{type(model).__name__} has no exact conversion as a {role}", f"one of {known}")
+    if columns.single and type(model) not in SAFE_IN_SINGLE:
+        raise pen.refusal(
+            "it would compute in float32, because every column that reaches it is float32",
+            "dtype=float64 in the steps in front of it",
+        )
+    return found

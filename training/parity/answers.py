@@ -1,0 +1,74 @@
+"""The pipeline's answers, in the shape in which the graph gives them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.base import is_classifier
+
+from bundle.contract import Contract
+
+
+def pipeline_answers(pipeline: Any, frame: pd.DataFrame, contract: Contract) -> NDArray[np.float64]:
+    """Ask the fitted pipeline what the graph is asked.
+
+    Args:
+        pipeline: a fitted pipeline or estimator; a classifier's ``classes_`` are the contract's, in order.
+        frame: N rows, as ``training.frames.to_frame`` makes them.
+        contract: says whether labels come with probabilities.
+
+    Returns:
+        float64 of shape (N,) for one number a row, else (N, W): several numbers; or the index of the label and, where
+        the contract asks for them, the probabilities behind it.
+
+    Raises:
+        ValueError: the classes are not the contract's.
+    """
+    if not is_classifier(pipeline):
+        numbers = np.asarray(pipeline.predict(frame), dtype=np.float64)
+        return numbers[:, 0] if numbers.ndim == 2 and numbers.shape[1] == 1 else numbers
+    require_classes(pipeline, contract)
+    parts = [label_indices(pipeline.predict(frame), pipeline.classes_)[:, np.newaxis]]
+    if contract.output.probabilities:
+        parts.append(np.asarray(pipeline.predict_proba(frame), dtype=np.float64))
+    return np.concatenate(parts, axis=1)
+
+
+def require_classes(pipeline: Any, contract: Contract) -> None:
+    """Compare a classifier's classes with the contract's.
+
+    Raises:
+        ValueError: they are not the same, in the same order.
+    """
+    learned = np.asarray(pipeline.classes_, dtype=object).ravel().tolist()
+    promised = list(contract.output.classes or ())
+    if learned != promised:
+        raise ValueError(
+            f"expected the pipeline's classes in the contract's order, {promised}, got {learned}: correct"
+            " `output.classes`"
+        )
+
+
+def label_indices(labels: Any, classes: Any) -> NDArray[np.float64]:
+    """Return the place of each label in ``classes``, float64 of shape (N,); NaN for a label that is not there."""
+    places = {label: float(at) for at, label in enumerate(np.asarray(classes).tolist())}
+    return np.array([places.get(label, np.nan) for label in np.asarray(labels).ravel().tolist()], dtype=np.float64)
+
+
+def answer_type(pipeline: Any, frame: pd.DataFrame) -> np.dtype[Any]:
+    """Return the type of floats in which the pipeline answers: float32 or float64.
+
+    Args:
+        pipeline: fitted.
+        frame: a row or more.
+    """
+    method = pipeline.predict
+    if is_classifier(pipeline):
+        if not hasattr(pipeline, "predict_proba"):
+            return np.dtype(np.float64)
+        method = pipeline.predict_proba
+    kind = np.asarray(method(frame)).dtype
+    return np.dtype(np.float32 if kind == np.float32 else np.float64)

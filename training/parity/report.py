@@ -1,0 +1,188 @@
+"""What the proof of parity found: the content of ``parity.json``, and the error that shows where a graph strays."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from bundle.contract import Strict
+
+Shown = str | bool | int | float
+"""An answer in a report: a number, a class's label or a probability."""
+
+
+class Limits(Strict):
+    """How far graph and pipeline may be apart."""
+
+    relative: float = Field(default=1e-9, gt=0)
+    """Worst relative difference: additions in another order stay below it, another branch does not."""
+    probability: float = Field(default=1e-9, gt=0)
+    """Worst difference of a probability."""
+    other_branches: int | None = Field(default=0, ge=0)
+    """How many rows may take another branch; None: any number."""
+    label_flips: int | None = Field(default=0, ge=0)
+    """How many rows may get another label; None: any number."""
+
+
+class WorstRow(Strict):
+    """A row on which the two differ most."""
+
+    part: str
+    """The part of the proof that it belongs to."""
+    row: dict[str, str | float | None]
+    """What a client would send, by the feature's name."""
+    answer: str
+    """Which part of the answer differs: ``prediction``, ``label``, ``probability of …``, or ``branch`` where only the
+    way through the trees is another one."""
+    pipeline: Shown
+    """The fitted pipeline's answer."""
+    onnx: Shown
+    """The graph's answer."""
+    relative: float
+    """Their difference over the scale, see ``ParityReport.typical``; 1 for another label."""
+    step: str = ""
+    """The step of the pipeline at which the two first part ways; empty where it was not looked for."""
+    cause: str = ""
+    """What the step's value is on both sides, or what else is wrong."""
+
+
+class ParityPart(Strict):
+    """One kind of rows."""
+
+    name: str
+    """``test``, ``thresholds``, ``derived_thresholds``, ``edges`` or ``unknown_categories``."""
+    rows: int
+    """How many rows were compared."""
+    undecided: int = 0
+    """How many of them the pipeline itself does not answer in one way; they are in no other figure."""
+    worst_absolute: float
+    """Largest difference, in the target's unit; for a classification, of a probability."""
+    worst_relative: float
+    """Largest difference over the scale, see ``ParityReport.typical``."""
+    beyond_share: float
+    """The share of rows whose relative difference is above the limit."""
+    beyond_rounding_share: float = 0.0
+    """The share of rows that differ by more than one unit in the last place of the type in which the pipeline answers."""
+    other_branches: int = 0
+    """How many rows take another branch in at least one tree."""
+    label_flips: int = 0
+    """How many rows get another label."""
+
+
+class BatchParity(Strict):
+    """Rows in a batch against the same rows alone, both in the graph."""
+
+    size: int
+    """How many rows a batch has."""
+    bit_equal: bool
+    """Whether every row got the very same double."""
+    worst_relative: float
+    """Largest difference over the scale, see ``ParityReport.typical``."""
+
+
+class ParityReport(Strict):
+    """The content of ``parity.json``.
+
+    A row is *undecided* where scikit-learn itself does not answer in one way: linear algebra adds up in an order that
+    depends on how many rows come together, and the last bit that this changes decides a branch or a label. Such rows are
+    counted apart and held against nobody.
+    """
+
+    limit: float = Field(gt=0)
+    """The largest relative difference allowed."""
+    limits: Limits = Limits()
+    """All limits as they were applied."""
+    rows: int
+    """How many rows were compared, over all parts."""
+    typical: tuple[float, ...] = ()
+    """The mean magnitude of the pipeline's answers on the test part, one figure per column of the answer. Differences are
+    relative to the largest of the two answers and this, so that an answer near zero does not blow them up."""
+    worst_absolute: float
+    """Largest difference over all parts, in the target's unit; for a classification, of a probability."""
+    worst_relative: float
+    """Largest relative difference, over all parts and batches."""
+    beyond_share: float
+    """The share of rows, over all parts, whose relative difference is above the limit."""
+    answer_type: str = "float64"
+    """The type in which the pipeline answers numbers."""
+    beyond_rounding_share: float = 0.0
+    """The share of rows that differ by more than one unit in the last place of that type."""
+    ensembles: int = 0
+    """How many ensembles of trees were compared leaf by leaf."""
+    trees: int = 0
+    """How many trees they have."""
+    unread_ensembles: tuple[str, ...] = ()
+    """Steps whose trees were compared by their answers only, because the library does not tell which leaf it reaches."""
+    other_branches: int = 0
+    """How many rows take another branch in at least one tree, undecided ones not counted."""
+    other_branch_share: float = 0.0
+    """The share of such rows."""
+    classification: bool = False
+    """Whether labels were compared."""
+    label_flips: int = 0
+    """How many rows get another label, undecided ones not counted."""
+    worst_probability: float | None = None
+    """Largest difference of a probability; None where the graph answers none."""
+    undecided: int = 0
+    """How many rows scikit-learn itself does not answer in one way."""
+    single_precision: tuple[str, ...] = ()
+    """The graph's operators that give float32, because there is no double kernel or because the pipeline's own library
+    computes so; where there are any, the limits are at least 1e-5."""
+    refused: tuple[str, ...] = ()
+    """What was not compared because the service refuses it before the graph sees it."""
+    parts: tuple[ParityPart, ...]
+    """The kinds of rows that were tried."""
+    alone: int = 0
+    """How many rows were asked about one by one."""
+    batches: tuple[BatchParity, ...]
+    """The batch sizes that were tried."""
+    worst_rows: tuple[WorstRow, ...]
+    """The rows that differ most, worst first; none where all answers are equal."""
+
+    def table(self) -> str:
+        """Return the worst rows as lines of text, one row each."""
+        lines = [f"{'part':<20}{'answer':<16}{'pipeline':>24}{'onnx':>24}{'relative':>12}  step; row"]
+        for worst in self.worst_rows:
+            values = ", ".join(f"{name}={value!r}" for name, value in worst.row.items())
+            where = f"{worst.step} ({worst.cause})" if worst.cause else worst.step or "?"
+            lines.append(
+                f"{worst.part:<20}{worst.answer:<16}{_figure(worst.pipeline):>24}{_figure(worst.onnx):>24}"
+                f"{worst.relative:>12.3g}  {where}; {values}"
+            )
+        return "\n".join(lines)
+
+    def excesses(self) -> list[str]:
+        """Return what is above its limit, in words; empty where the graph may be served."""
+        found = []
+        if not self.worst_relative <= self.limits.relative:
+            found.append(
+                f"differences within {self.limits.relative:g} relative, got {self.worst_relative:g} at worst and"
+                f" {self.beyond_share:.3%} of {self.rows} rows beyond"
+            )
+        if self.limits.other_branches is not None and self.other_branches > self.limits.other_branches:
+            found.append(f"at most {self.limits.other_branches} rows on another branch, got {self.other_branches}")
+        if self.limits.label_flips is not None and self.label_flips > self.limits.label_flips:
+            found.append(f"at most {self.limits.label_flips} other labels, got {self.label_flips}")
+        if self.worst_probability is not None and not self.worst_probability <= self.limits.probability:
+            found.append(f"probabilities within {self.limits.probability:g}, got {self.worst_probability:g} at worst")
+        return found
+
+
+class ParityError(Exception):
+    """The graph does not answer what the pipeline answers. ``report`` has the figures."""
+
+    def __init__(self, report: ParityReport) -> None:
+        apart = ", ".join(str(batch.size) for batch in report.batches if batch.worst_relative > report.limit)
+        steps = list(dict.fromkeys(worst.step for worst in report.worst_rows if worst.step))
+        super().__init__(
+            "expected the ONNX graph to answer what the pipeline answers: "
+            + "; ".join(report.excesses())
+            + "."
+            + (f" Rows differ between alone and in batches of {apart}." if apart else "")
+            + (f" They first part ways at step {', '.join(map(repr, steps))}." if steps else "")
+            + f" The bundle is not saved. The worst rows:\n{report.table()}"
+        )
+        self.report = report
+
+
+def _figure(value: Shown) -> str:
+    return f"{value:.17g}" if isinstance(value, float) else repr(value)

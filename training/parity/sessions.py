@@ -1,0 +1,109 @@
+"""Asking graphs: for their answers, and for values on the way to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper
+
+from bundle.format import INPUT_NAME, PREDICTION_NAME
+from training.export.graph import IR_VERSION, ML_DOMAIN, ML_OPSET, OPSET, TREE_DOMAIN, Graph, copied
+
+CHUNK_ROWS = 1000
+"""The most rows that the service lets into one call."""
+
+
+def open_session(model: bytes) -> onnxruntime.InferenceSession:
+    """Open a graph as the service does: one thread, in order."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def answers(session: onnxruntime.InferenceSession, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the graph's answers to packed rows, float64 of shape (N,) or (N, W).
+
+    Raises:
+        ValueError: it does not give one answer a row.
+    """
+    (found,) = values_of(session, rows, [PREDICTION_NAME])
+    return np.asarray(found, dtype=np.float64)
+
+
+def values_of(
+    session: onnxruntime.InferenceSession, rows: NDArray[np.float64], names: Sequence[str]
+) -> list[NDArray[Any]]:
+    """Return values of a graph on packed rows, asked for in chunks of ``CHUNK_ROWS``.
+
+    Raises:
+        ValueError: a value does not have one entry a row.
+    """
+    chunks = []
+    for start in range(0, len(rows), CHUNK_ROWS):
+        part = np.ascontiguousarray(rows[start : start + CHUNK_ROWS])
+        found = session.run(list(names), {INPUT_NAME: part})
+        for name, value in zip(names, found, strict=True):
+            if len(value) != len(part):
+                raise ValueError(
+                    f"expected one entry of {name!r} for each of {len(part)} rows, got {len(value)}: the graph loses or"
+                    " makes rows"
+                )
+        chunks.append(found)
+    return [np.concatenate([chunk[at] for chunk in chunks]) for at in range(len(names))]
+
+
+def with_outputs(model: onnx.ModelProto, names: Sequence[str], nodes: Sequence[Any] = ()) -> bytes:
+    """Return a model that gives other outputs: values that it has, or those of nodes that are added behind it.
+
+    ONNX Runtime infers the types, so an output is no more than a name.
+    """
+    probe = copied(model)
+    del probe.graph.output[:]
+    probe.graph.node.extend(nodes)
+    probe.graph.output.extend([onnx.ValueInfoProto(name=name) for name in names])
+    data: bytes = probe.SerializeToString()
+    return data
+
+
+def probe_of(graph: Graph, names: Sequence[str]) -> bytes:
+    """Return a graph that is still being written as a model whose outputs, ``probe_0`` …, are some of its values."""
+    nodes = [copied(node) for node in graph.nodes]
+    for node in nodes:
+        if node.domain == TREE_DOMAIN:
+            node.domain = ML_DOMAIN
+    outputs = [f"probe_{number}" for number in range(len(names))]
+    # A value may be the input, a constant or the same as another: an Identity makes an output of it all the same.
+    nodes += [helper.make_node("Identity", [name], [output]) for name, output in zip(names, outputs, strict=True)]
+    body = helper.make_graph(
+        nodes,
+        "probe",
+        graph.inputs,
+        [onnx.ValueInfoProto(name=output) for output in outputs],
+        [numpy_helper.from_array(array, name) for name, array in graph.constants.items()],
+    )
+    model = helper.make_model(
+        body,
+        ir_version=IR_VERSION,
+        opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(ML_DOMAIN, ML_OPSET)],
+    )
+    data: bytes = model.SerializeToString()
+    return data
+
+
+def single_precision_operators(model: onnx.ModelProto) -> tuple[str, ...]:
+    """Return the types of the operators that give float32, each once, in the graph's order."""
+    inferred = onnx.shape_inference.infer_shapes(model)
+    kinds = {value.name: value.type.tensor_type.elem_type for value in inferred.graph.value_info}
+    found = [
+        node.op_type
+        for node in model.graph.node
+        if any(kinds.get(name) == onnx.TensorProto.FLOAT for name in node.output)
+    ]
+    return tuple(dict.fromkeys(found))
