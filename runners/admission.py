@@ -1,9 +1,12 @@
 """Who is let in: as much work in each pass of the event loop as its promise allows, and the rest refused at once.
 
 The law. A request waits in its socket for the pass before to end, and is read, run and answered in its own, or where the
-doorman does not know what else is coming in the one after: the longest wait is two to three passes, and a pass may take
-``PASS_SHARE`` of the SLO. Of that time, what refusing the expected surplus takes is set aside, and what already waits in
-the queue; the rest is let in, by what requests cost. The surplus expected in a pass is that of the pass before. Costs are
+doorman does not know what else is coming in the one after: the longest wait is two to three passes. A pass may take
+``PASS_SHARE`` of the SLO while refusing costs next to nothing: after a pause of the machine, or where requests are dear, what
+can still be answered in time is let in. Where refusals take a share of the core that matters, passes are to be short
+(``SHORT_PASS_SHARE``): clients with few connections come again only when they were answered, so short passes are what
+keeps up with them. Of a pass's time, what refusing the expected surplus takes is set aside, and what already waits in the
+queue; the rest is let in, by what requests cost. The surplus expected in a pass is that of the pass before. Costs are
 learned from what passes took, less the model's own time; the model's by rows.
 """
 
@@ -14,10 +17,16 @@ from collections.abc import Callable
 from runners.clock import Loop
 from runners.meter import LoopMeter
 
-PASS_SHARE = 0.25
-"""A pass may take this share of the SLO."""
+PASS_SHARE = 0.4
+"""A pass may take this share of the SLO while next to no time goes into refusals: two such passes are within it."""
+SHORT_PASS_SHARE = 0.25
+"""The same where refusals take ``REFUSING_SHARE`` of the time or more; in between, in proportion."""
+REFUSING_SHARE = 0.15
+"""The share of the time that goes into refusals from which on passes are short."""
+REFUSING_RATE = 0.2
+"""How fast that share follows: the weight of one pass."""
 FLOOR_SHARE = 0.25
-"""However many are refused, this share of a pass's budget goes to answers: clients that come back at once after each
+"""However many are refused, this share of a short pass goes to answers: clients that come back at once after each
 refusal would otherwise make refusals the only thing that there is time for."""
 RATE = 0.2
 """How fast costs are learned: the weight of a full pass."""
@@ -52,12 +61,14 @@ class Admission:
         backlog_s: Callable[[], float],
         model_s: Callable[[], float],
     ) -> None:
-        self._budget_s = slo_s * PASS_SHARE
-        self._floor_s = self._budget_s * FLOOR_SHARE
+        self._long_s = slo_s * PASS_SHARE
+        self._short_s = slo_s * SHORT_PASS_SHARE
+        self._floor_s = self._short_s * FLOOR_SHARE
+        self._refusing = 0.0
         self._row_s = row_s
         self._backlog_s = backlog_s
         self._model_s = model_s
-        self._allowance_s = self._budget_s
+        self._allowance_s = self._long_s
         self._spent_s = 0.0
         self._admitted = 0
         self._refused = 0
@@ -89,7 +100,10 @@ class Admission:
         self._model_before_s = model_s
         self._row_cost_s = self._row_s()
         surplus_s = refused * self.refusal_s
-        self._allowance_s = max(self._budget_s - surplus_s, self._floor_s) - self._backlog_s()
+        share = min(surplus_s / length_s, 1.0) if length_s > 0.0 else 0.0
+        self._refusing += REFUSING_RATE * (share - self._refusing)
+        budget_s = self._long_s - (self._long_s - self._short_s) * min(self._refusing / REFUSING_SHARE, 1.0)
+        self._allowance_s = max(budget_s - surplus_s, self._floor_s) - self._backlog_s()
         self._spent_s = 0.0
         self._admitted = 0
         self._refused = 0
@@ -100,7 +114,7 @@ class Admission:
             return
         expected_s = admitted * self.request_s + refused * self.refusal_s
         took_s = min(max(length_s - model_s, 0.0), OUTLIER * expected_s)
-        weight = RATE * min(expected_s / self._budget_s, 1.0)
+        weight = RATE * min(expected_s / self._short_s, 1.0)
         step = weight * (took_s - expected_s) / (admitted * admitted + refused * refused)
         self.request_s = max(self.request_s + step * admitted, LEAST_COST_S)
         self.refusal_s = min(max(self.refusal_s + step * refused, LEAST_COST_S), self.request_s)

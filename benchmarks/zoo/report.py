@@ -57,6 +57,9 @@ def document(results: Sequence[Result], passes: Sequence[Passes], machine: Mappi
         f" {versions}.\n",
         "## In short\n",
         table.summary(results),
+        "## By family\n",
+        "The speeds are geometric means over the pipelines that have both graphs.\n",
+        table.families(results),
     ]
     if passes:
         parts += [

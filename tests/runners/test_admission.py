@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from runners.admission import FIRST_REQUEST_S, FLOOR_SHARE, PASS_SHARE, Admission
+from runners.admission import FIRST_REQUEST_S, FLOOR_SHARE, PASS_SHARE, SHORT_PASS_SHARE, Admission
 from runners.meter import TURNS
 from tests.runners.turns import Turns
 
 SLO_S = 0.010
 BUDGET_S = SLO_S * PASS_SHARE
+SHORT_S = SLO_S * SHORT_PASS_SHARE
 
 
 class _Bench:
@@ -65,7 +66,7 @@ def test_costs_are_learned(cost_s: float) -> None:
 
 
 def test_under_lasting_overload_passes_keep_their_length() -> None:
-    """With three times as many requests as fit, each pass ends up as long as its budget, refusals included."""
+    """With three times as many requests as fit, each pass ends up as long as a short one may be, refusals included."""
     bench = _Bench()
     answer_s, refusal_s, per_s = 50e-6, 8e-6, 3 / 50e-6
     length, lengths, answered = BUDGET_S, [], 0
@@ -77,10 +78,27 @@ def test_under_lasting_overload_passes_keep_their_length() -> None:
         lengths.append(length)
         answered += admitted
     late = sorted(lengths[1000:])
-    assert late[len(late) // 2] == pytest.approx(BUDGET_S, rel=0.35)
+    assert late[len(late) // 2] == pytest.approx(SHORT_S, rel=0.35)
     assert late[-1] < SLO_S
     best = (1 - per_s * refusal_s) / (answer_s - refusal_s)
     assert answered / sum(lengths) > 0.8 * best
+
+
+def test_passes_stay_long_where_refusing_costs_nothing() -> None:
+    """Where the model is dear, refusing the surplus takes no time that matters, and passes keep their full length."""
+    bench = _Bench()
+    answer_s, refusal_s = 500e-6, 10e-6
+    bench.row_s = 460e-6
+    length, lengths = BUDGET_S, []
+    for _ in range(2000):
+        waiting = int(2 * length / answer_s)
+        admitted = sum(bench.admission.admit() for _ in range(waiting))
+        bench.model_s += admitted * bench.row_s
+        length = max(admitted * answer_s + (waiting - admitted) * refusal_s, 1e-4)
+        bench.loop.turn(length)
+        lengths.append(length)
+    late = sorted(lengths[1000:])
+    assert late[len(late) // 2] == pytest.approx(BUDGET_S, rel=0.2)
 
 
 def test_refusals_never_take_all_the_time() -> None:
@@ -88,7 +106,7 @@ def test_refusals_never_take_all_the_time() -> None:
     bench = _Bench()
     for _ in range(10):
         bench.read(500, SLO_S / 2)
-    assert bench.read(500, 0.0) == pytest.approx(FLOOR_SHARE * BUDGET_S / bench.admission.request_s, abs=1)
+    assert bench.read(500, 0.0) == pytest.approx(FLOOR_SHARE * SHORT_S / bench.admission.request_s, abs=1)
 
 
 def test_a_pause_of_the_machine_is_no_reason_to_refuse() -> None:

@@ -1,12 +1,13 @@
 """Parity: the proof, on every build, that the ONNX graph answers what the fitted pipeline answers.
 
-``check`` runs it. ``hostile_rows`` makes the rows, from the ``cuts`` of the pipeline's objects, for the ``nodes`` of its
+``check`` runs it. ``hostile_rows`` and ``cut_rows`` make the rows, from the ``cuts`` of the pipeline's objects, for the ``nodes`` of its
 trees and along ``lines`` between rows; ``overhearing`` listens to what these objects are given; ``branches`` compares leaves; ``steadiness`` tells
 where scikit-learn does not agree with itself; ``bisection`` finds the step that is to blame; ``report`` is what remains.
 """
 
 from training.parity.answers import pipeline_answers
-from training.parity.check import BATCH_SIZES, LIMIT, MAX_ROWS, check_parity
+from training.parity.batches import BATCH_SIZES
+from training.parity.check import LIMIT, MAX_ROWS, check_parity
 from training.parity.figures import differences
 from training.parity.report import BatchParity, Limits, ParityError, ParityPart, ParityReport, WorstRow
 

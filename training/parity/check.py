@@ -8,8 +8,6 @@ branches can cancel in a sum, leaves can't.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,16 +19,19 @@ from bundle.contract import Contract
 from training.export.convert import plain_graph
 from training.frames import to_frame, to_rows
 from training.parity.answers import answer_type, pipeline_answers
+from training.parity.batches import compare_batches
 from training.parity.bisection import part_ways
 from training.parity.branches import BranchProbe, Compared, part_of
 from training.parity.cuts import cuts_of
-from training.parity.figures import beyond_rounding, differences
+from training.parity.figures import beyond_rounding
 from training.parity.hostile_rows import Rows, hostile_rows, keeps_contract, refusals
 from training.parity.lines import draw
 from training.parity.overhearing import one_thread, overhear
-from training.parity.report import BatchParity, Limits, ParityError, ParityPart, ParityReport, WorstRow
+from training.parity.report import Limits, ParityError, ParityPart, ParityReport
 from training.parity.sessions import answers, open_session, single_precision_operators
 from training.parity.steadiness import Steadiness
+from training.parity.tried import Scale, Tried
+from training.parity.worst import worst_rows
 
 LIMIT = 1e-9
 """Worst relative difference allowed: additions in another order stay below it, another branch does not."""
@@ -38,32 +39,8 @@ SINGLE_LIMIT = 1e-5
 """The same where an operator computes in float32: about a hundred roundings of that type."""
 MAX_ROWS = 20_000
 """About how many rows are compared: enough for each threshold of most models, few enough for a minute with a forest."""
-BATCH_SIZES = (2, 50, 51, 80, 81, 128, 129, 1000)
-"""ONNX Runtime changes its way through the trees near 50, 80 and 128 rows; 1,000 is the most that a request may hold."""
-ALONE_ROWS = 5000
-"""The most rows that are asked about one by one."""
-BATCHED_ROWS = 200
-"""How many of them are asked about again in batches of each size."""
-SHOWN = 5
-"""How many of the worst rows a report keeps."""
 SEED = 22
-
-
-@dataclass
-class _Compared:
-    """Rows of one kind with the answers of both."""
-
-    rows: Rows
-    expected: NDArray[np.float64]
-    """The pipeline's answers, (N, W); a label's index first where there are labels."""
-    got: NDArray[np.float64]
-    """The graph's, (N, W)."""
-    taken: dict[int, Any]
-    """What the estimators with trees are given, by their identity."""
-    branches: Compared
-    """Which rows take another branch in at least one tree, and their leaves."""
-    undecided: NDArray[np.bool_]
-    """(N,) see ``training.parity.steadiness``."""
+"""Seed by which test rows are drawn where there are too many."""
 
 
 def check_parity(
@@ -129,7 +106,6 @@ class _Proof:
         self._probe = BranchProbe(pipeline, served, contract, self._plain)
         self._session = open_session(model)
         self._labels = 0 if contract.output.classes is None else 1
-        self._typical: NDArray[np.float64] = np.zeros(1)
         self._worst_packed: list[NDArray[np.float64]] = []
 
     def run(self, packed: NDArray[np.float64], max_rows: int) -> ParityReport:
@@ -145,18 +121,17 @@ class _Proof:
             refused_by_pipeline += len(kept.packed) - len(answered.packed)
             kinds.append(answered)
         compared = [self._compare(rows) for rows in kinds]
-        numbers = np.abs(compared[0].expected[:, self._labels :])
-        finite = np.where(np.isfinite(numbers), numbers, 0.0)
-        self._typical = finite.mean(axis=0)
+        scale = Scale.of(compared[0].expected, self._labels, self._limits)
         everything = np.concatenate([one.rows.packed for one in compared])
         steadiness = Steadiness(self._pipeline, contract, self._probe, everything)
         for one in compared:
-            self._decide(one, steadiness)
+            _decide(one, steadiness, scale)
         kind = answer_type(self._pipeline, kinds[0].frame.iloc[:1])
-        parts = [self._part(one, kind) for one in compared]
+        parts = [_part(one, kind, scale) for one in compared]
         got = np.concatenate([one.got for one in compared if len(one.got)])
-        alone, batches, batches_worst = self._batches(everything, got, steadiness)
-        worst = self._worst(compared)
+        alone, batches, batches_worst = compare_batches(self._session, everything, got, steadiness, scale)
+        worst = worst_rows(compared, scale, contract)
+        self._worst_packed = [packed for _, packed in worst]
         total = sum(part.rows for part in parts)
         probabilities = contract.output.classes is not None and contract.output.probabilities
 
@@ -171,7 +146,7 @@ class _Proof:
             limit=self._limits.relative,
             limits=self._limits,
             rows=total,
-            typical=tuple(self._typical.tolist()),
+            typical=tuple(scale.typical.tolist()),
             worst_absolute=max(part.worst_absolute for part in parts),
             worst_relative=max([part.worst_relative for part in parts] + [batches_worst]),
             beyond_share=share("beyond_share"),
@@ -191,7 +166,7 @@ class _Proof:
             parts=tuple(parts),
             alone=alone,
             batches=batches,
-            worst_rows=worst,
+            worst_rows=tuple(row for row, _ in worst),
         )
 
     def with_steps(self, report: ParityReport) -> ParityReport:
@@ -206,12 +181,12 @@ class _Proof:
         )
         return report.model_copy(update={"worst_rows": told})
 
-    def _compare(self, rows: Rows) -> _Compared:
+    def _compare(self, rows: Rows) -> Tried:
         if not len(rows.packed):
             width = 1 if self._contract.output.classes is None else self._labels
             nothing = np.empty((0, width))
             none = np.zeros(0, dtype=bool)
-            return _Compared(rows, nothing, nothing, {}, Compared(none, []), none)
+            return Tried(rows, nothing, nothing, {}, Compared(none, []), none)
         estimators = self._probe.estimators
         heard = overhear(self._pipeline, rows.frame, estimators) if estimators else []
         taken = {id(one): what.taken for one, what in zip(estimators, heard, strict=True) if what is not None}
@@ -222,161 +197,13 @@ class _Proof:
                 f"expected answers of shape {expected.shape}, got {got.shape}: the graph loses or makes rows, or was"
                 " exported with another contract"
             )
-        return _Compared(
+        return Tried(
             rows=rows,
             expected=expected.reshape(len(expected), -1),
             got=got.reshape(len(got), -1),
             taken=taken,
             branches=self._probe.compare(rows.packed, taken),
             undecided=np.zeros(len(rows.packed), dtype=bool),
-        )
-
-    def _apart(
-        self, expected: NDArray[np.float64], got: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-        """Return absolute and relative differences of the numbers, (N, numbers), and which labels differ, (N,)."""
-        absolute, relative = differences(expected[:, self._labels :], got[:, self._labels :], self._typical)
-        flips = (expected[:, : self._labels] != got[:, : self._labels]).any(axis=1)
-        return absolute, relative, flips
-
-    def _decide(self, one: _Compared, steadiness: Steadiness) -> None:
-        """Find the rows that the pipeline itself does not answer in one way."""
-        if not len(one.got):
-            return
-        absolute, relative, flips = self._apart(one.expected, one.got)
-        beyond = (relative > self._limits.relative).any(axis=1) | flips
-        if self._labels:
-            beyond |= (absolute > self._limits.probability).any(axis=1)
-        branched = np.flatnonzero(one.branches.other)
-        if len(branched):
-            taken = {key: part_of(value, branched) for key, value in one.taken.items()}
-            one.undecided[branched] = steadiness.branches_undecided(one.branches.reached, taken)
-        others = np.flatnonzero(beyond & ~one.branches.other)
-        if len(others):
-            one.undecided[others] = steadiness.answers_undecided(
-                one.rows.packed[others],
-                one.expected[others],
-                one.got[others],
-                self._typical,
-                self._limits.relative,
-            )
-
-    def _part(self, one: _Compared, kind: np.dtype[Any]) -> ParityPart:
-        decided = ~one.undecided
-        expected, got = one.expected[decided], one.got[decided]
-        if not len(expected):
-            return ParityPart(
-                name=one.rows.name,
-                rows=len(one.undecided),
-                undecided=int(one.undecided.sum()),
-                worst_absolute=0.0,
-                worst_relative=0.0,
-                beyond_share=0.0,
-            )
-        absolute, relative, flips = self._apart(expected, got)
-        rounding = beyond_rounding(expected[:, self._labels :], got[:, self._labels :], kind)
-        count = len(one.undecided)
-        return ParityPart(
-            name=one.rows.name,
-            rows=count,
-            undecided=int(one.undecided.sum()),
-            worst_absolute=float(absolute.max(initial=0.0)),
-            worst_relative=float(relative.max(initial=0.0)),
-            beyond_share=float((relative > self._limits.relative).any(axis=1).sum() / count),
-            beyond_rounding_share=float(rounding.any(axis=1).sum() / count),
-            other_branches=int(one.branches.other[decided].sum()),
-            label_flips=int(flips.sum()),
-        )
-
-    def _batches(
-        self, rows: NDArray[np.float64], got: NDArray[np.float64], steadiness: Steadiness
-    ) -> tuple[int, tuple[BatchParity, ...], float]:
-        """Ask about rows one by one and in batches of each size, at changing places, and compare.
-
-        Returns:
-            How many rows were asked about alone; the figures per size; the worst relative difference over all,
-            ``BATCH_SIZES`` and the proof's own batches, rows that the pipeline does not answer in one way left out.
-        """
-        some = np.linspace(0, len(rows) - 1, min(ALONE_ROWS, len(rows))).astype(np.intp)
-        alone = np.concatenate([answers(self._session, rows[at : at + 1]).reshape(1, -1) for at in some])
-        relative, _ = self._apart_in_batches(rows[some], alone, got[some], steadiness)
-        worst = float(relative.max(initial=0.0))
-        chosen = np.linspace(0, len(some) - 1, BATCHED_ROWS).astype(np.intp)
-        results = []
-        for size in BATCH_SIZES:
-            # The list is repeated so that the last batch is full as well, whatever the size.
-            order = chosen[np.arange(-(-BATCHED_ROWS // size) * size) % BATCHED_ROWS]
-            together = np.concatenate(
-                [answers(self._session, rows[some[part]]).reshape(size, -1) for part in order.reshape(-1, size)]
-            )
-            relative, equal = self._apart_in_batches(rows[some[order]], alone[order], together, steadiness)
-            results.append(BatchParity(size=size, bit_equal=equal, worst_relative=float(relative.max(initial=0.0))))
-        return len(some), tuple(results), max([worst] + [result.worst_relative for result in results])
-
-    def _apart_in_batches(
-        self,
-        rows: NDArray[np.float64],
-        one: NDArray[np.float64],
-        other: NDArray[np.float64],
-        steadiness: Steadiness,
-    ) -> tuple[NDArray[np.float64], bool]:
-        """Return by how much the graph differs from itself, 1 for another label, (N,), and whether not at all."""
-        _, relative, flips = self._apart(one, other)
-        largest = np.maximum(relative.max(axis=1, initial=0.0), flips)
-        equal = not largest.any()
-        beyond = np.flatnonzero(largest > self._limits.relative)
-        if len(beyond):
-            excused = steadiness.branches_unsteady(rows[beyond])
-            rest = beyond[~excused]
-            excused[~excused] = steadiness.answers_undecided(
-                rows[rest], one[rest], other[rest], self._typical, self._limits.relative
-            )
-            largest[beyond[excused]] = 0.0
-        return largest, equal
-
-    def _worst(self, compared: Sequence[_Compared]) -> tuple[WorstRow, ...]:
-        """Return the rows that differ most: other labels, then numbers beyond the limit, other branches, last bits."""
-        found: list[tuple[tuple[float, ...], WorstRow, NDArray[np.float64]]] = []
-        for one in compared:
-            if not len(one.got):
-                continue
-            _, relative, flips = self._apart(one.expected, one.got)
-            largest = relative.max(axis=1, initial=0.0)
-            largest[one.undecided] = 0.0
-            flips = flips & ~one.undecided
-            other = one.branches.other & ~one.undecided
-            beyond = np.where(largest > self._limits.relative, largest, 0.0)
-            severity = np.stack([flips, beyond, other, largest]).astype(np.float64)
-            for at in np.lexsort(-severity[::-1])[:SHOWN]:
-                if severity[:, at].any():
-                    shown = self._shown(one, int(at), relative[at], bool(flips[at]))
-                    found.append((tuple(-severity[:, at]), shown, one.rows.packed[at]))
-        found.sort(key=lambda entry: entry[0])
-        self._worst_packed = [packed for _, _, packed in found[:SHOWN]]
-        return tuple(row for _, row, _ in found[:SHOWN])
-
-    def _shown(self, one: _Compared, at: int, relative: NDArray[np.float64], flipped: bool) -> WorstRow:
-        classes = self._contract.output.classes
-        expected, got = one.expected[at], one.got[at]
-        values: tuple[Any, Any]
-        if classes is not None and (flipped or not relative.any()):
-            answer, values = "label" if flipped else "branch", (_label(expected[0], classes), _label(got[0], classes))
-        else:
-            column = int(np.argmax(relative)) if relative.any() else 0
-            values = (float(expected[self._labels + column]), float(got[self._labels + column]))
-            if not relative.any():
-                answer = "branch"
-            elif classes is not None:
-                answer = f"probability of {classes[column]!r}"
-            else:
-                answer = "prediction" if len(relative) == 1 else f"prediction {column}"
-        return WorstRow(
-            part=one.rows.name,
-            row=_as_sent(one.rows.frame.iloc[at], self._contract),
-            answer=answer,
-            pipeline=values[0],
-            onnx=values[1],
-            relative=1.0 if flipped else float(relative.max(initial=0.0)),
         )
 
 
@@ -396,14 +223,53 @@ def _answered(pipeline: Any, frame: pd.DataFrame) -> NDArray[np.intp]:
     return np.sort(np.concatenate(found)) if found else np.empty(0, dtype=np.intp)
 
 
-def _label(index: float, classes: tuple[Any, ...]) -> Any:
-    return classes[int(index)] if index in range(len(classes)) else float(index)
+def _decide(one: Tried, steadiness: Steadiness, scale: Scale) -> None:
+    """Find the rows that the pipeline itself does not answer in one way."""
+    if not len(one.got):
+        return
+    absolute, relative, flips = scale.apart(one.expected, one.got)
+    beyond = (relative > scale.limits.relative).any(axis=1) | flips
+    if scale.labels:
+        beyond |= (absolute > scale.limits.probability).any(axis=1)
+    branched = np.flatnonzero(one.branches.other)
+    if len(branched):
+        taken = {key: part_of(value, branched) for key, value in one.taken.items()}
+        one.undecided[branched] = steadiness.branches_undecided(one.branches.reached, taken)
+    others = np.flatnonzero(beyond & ~one.branches.other)
+    if len(others):
+        one.undecided[others] = steadiness.answers_undecided(
+            one.rows.packed[others],
+            one.expected[others],
+            one.got[others],
+            scale.typical,
+            scale.limits.relative,
+        )
 
 
-def _as_sent(row: pd.Series[Any], contract: Contract) -> dict[str, str | float | None]:
-    """Return a row of a frame as the values that a client would send."""
-    values: dict[str, str | float | None] = {}
-    for feature in contract.features:
-        value = row[feature.name]
-        values[feature.name] = value if isinstance(value, str) else None if pd.isna(value) else float(value)
-    return values
+def _part(one: Tried, kind: np.dtype[Any], scale: Scale) -> ParityPart:
+    """Return the figures of one kind of rows."""
+    decided = ~one.undecided
+    expected, got = one.expected[decided], one.got[decided]
+    if not len(expected):
+        return ParityPart(
+            name=one.rows.name,
+            rows=len(one.undecided),
+            undecided=int(one.undecided.sum()),
+            worst_absolute=0.0,
+            worst_relative=0.0,
+            beyond_share=0.0,
+        )
+    absolute, relative, flips = scale.apart(expected, got)
+    rounding = beyond_rounding(expected[:, scale.labels :], got[:, scale.labels :], kind)
+    count = len(one.undecided)
+    return ParityPart(
+        name=one.rows.name,
+        rows=count,
+        undecided=int(one.undecided.sum()),
+        worst_absolute=float(absolute.max(initial=0.0)),
+        worst_relative=float(relative.max(initial=0.0)),
+        beyond_share=float((relative > scale.limits.relative).any(axis=1).sum() / count),
+        beyond_rounding_share=float(rounding.any(axis=1).sum() / count),
+        other_branches=int(one.branches.other[decided].sum()),
+        label_flips=int(flips.sum()),
+    )

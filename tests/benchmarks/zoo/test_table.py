@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.zoo.results import Exact, Naive, Result, Speed
-from benchmarks.zoo.table import HEAD, markdown, speed_ratios, summary
+from benchmarks.zoo.table import HEAD, families, markdown, speed_ratios, summary
 
 PROVEN = Result(
     name="A → B",
@@ -65,8 +65,15 @@ def test_summary_counts() -> None:
     assert "12,000 rows compared" in text
     assert "worst relative difference 2.5e-16, rows on another branch: 0 at most, labels flipped: 0, undecided" in text
     assert "of the 1 that answer, 1 are off by more than 1e-4 on some row, 1 of them on rows" in text
-    assert "geometric mean over 1 pipelines that have both graphs: the exact graph is 2.00 times as fast" in text
+    assert "over 1 pipelines that have both graphs: the exact graph is 2.00 times as fast" in text
     assert speed_ratios([PROVEN, FAILED, REFUSED], 100) == [8.0]
+
+
+def test_families_are_counted() -> None:
+    """A line for each family in the order of the results; speeds are geometric means, a dash where none can be compared."""
+    slower = PROVEN.model_copy(update={"speed": Speed(exact_1=8.0, exact_100=8.0, naive_1=1.0, naive_100=1.0)})
+    lines = families([PROVEN, slower, FAILED, REFUSED]).splitlines()
+    assert lines[2:] == ["| trees | 2 | 2 | 0 | 2 | 0.50 · 1.00 |", "| linear | 2 | 0 | 1 | 0 | – · – |"]
 
 
 def test_float32_libraries_are_told_apart() -> None:

@@ -14,8 +14,8 @@ from training.export import export_pipeline
 from training.export.convert import plain_graph
 from training.frames import to_frame, to_rows
 from training.parity.branches import BranchProbe
+from training.parity.cut_rows import cut_rows
 from training.parity.cuts import cuts_of
-from training.parity.hostile_rows import cut_rows
 from training.parity.lines import taken_by
 from training.parity.nodes import NOBODY, visited_nodes
 

@@ -1,0 +1,80 @@
+"""The worst rows: on which a reader of the report sees what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bundle.contract import Contract
+from training.parity.report import WorstRow
+from training.parity.tried import Scale, Tried
+
+SHOWN = 5
+"""How many of the worst rows a report keeps."""
+
+
+def worst_rows(tried: Sequence[Tried], scale: Scale, contract: Contract) -> list[tuple[WorstRow, NDArray[np.float64]]]:
+    """Return the rows that differ most, each with its packed form of shape (F,).
+
+    Other labels come first, then numbers beyond the limit, other branches, last bits. Undecided rows are left out.
+    """
+    found: list[tuple[tuple[float, ...], WorstRow, NDArray[np.float64]]] = []
+    for one in tried:
+        if not len(one.got):
+            continue
+        _, relative, flips = scale.apart(one.expected, one.got)
+        largest = relative.max(axis=1, initial=0.0)
+        largest[one.undecided] = 0.0
+        flips = flips & ~one.undecided
+        other = one.branches.other & ~one.undecided
+        beyond = np.where(largest > scale.limits.relative, largest, 0.0)
+        severity = np.stack([flips, beyond, other, largest]).astype(np.float64)
+        for at in np.lexsort(-severity[::-1])[:SHOWN]:
+            if severity[:, at].any():
+                shown = _shown(one, int(at), relative[at], bool(flips[at]), contract)
+                found.append((tuple(-severity[:, at]), shown, one.rows.packed[at]))
+    found.sort(key=lambda entry: entry[0])
+    return [(row, packed) for _, row, packed in found[:SHOWN]]
+
+
+def _shown(one: Tried, at: int, relative: NDArray[np.float64], flipped: bool, contract: Contract) -> WorstRow:
+    classes = contract.output.classes
+    labels = 0 if classes is None else 1
+    expected, got = one.expected[at], one.got[at]
+    values: tuple[Any, Any]
+    if classes is not None and (flipped or not relative.any()):
+        answer, values = "label" if flipped else "branch", (_label(expected[0], classes), _label(got[0], classes))
+    else:
+        column = int(np.argmax(relative)) if relative.any() else 0
+        values = (float(expected[labels + column]), float(got[labels + column]))
+        if not relative.any():
+            answer = "branch"
+        elif classes is not None:
+            answer = f"probability of {classes[column]!r}"
+        else:
+            answer = "prediction" if len(relative) == 1 else f"prediction {column}"
+    return WorstRow(
+        part=one.rows.name,
+        row=_as_sent(one.rows.frame.iloc[at], contract),
+        answer=answer,
+        pipeline=values[0],
+        onnx=values[1],
+        relative=1.0 if flipped else float(relative.max(initial=0.0)),
+    )
+
+
+def _label(index: float, classes: tuple[Any, ...]) -> Any:
+    return classes[int(index)] if index in range(len(classes)) else float(index)
+
+
+def _as_sent(row: pd.Series[Any], contract: Contract) -> dict[str, str | float | None]:
+    """Return a row of a frame as the values that a client would send."""
+    values: dict[str, str | float | None] = {}
+    for feature in contract.features:
+        value = row[feature.name]
+        values[feature.name] = value if isinstance(value, str) else None if pd.isna(value) else float(value)
+    return values
