@@ -38,11 +38,13 @@ $(BIN)/python: $(UV)
 $(VENV)/.training: $(BIN)/python requirements/training.txt
 	@echo "Installing what training and serving need (requirements/training.txt) ..."
 	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --require-hashes -r requirements/training.txt
+	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --editable .
 	@touch $@
 
 $(VENV)/.dev: $(BIN)/python requirements/dev.txt
 	@echo "Installing what development needs (requirements/dev.txt) ..."
 	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --require-hashes -r requirements/dev.txt
+	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --editable .
 	@touch $@ $(VENV)/.training
 
 setup: $(VENV)/.training ## install what training and serving need into .venv
