@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+import importlib.util
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import bentoml
+import pytest
 import uvicorn
+from bentoml._internal.utils.args import set_arguments
 
 DEADLINE_S = 60.0
-
-
-def free_port() -> int:
-    """Return a port of the loopback interface that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+SERVICE = Path(__file__).parents[1] / "service.py"
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:
@@ -31,6 +30,24 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
         if time.monotonic() > end:
             raise TimeoutError(f"waited {DEADLINE_S:g} s for {what}")
         wake.wait(0.02)
+
+
+def load_service(tag: str, name: str) -> ModuleType:
+    """Return ``service.py`` once more, as a module of another name, told to serve a bundle of the current store."""
+    with pytest.MonkeyPatch.context() as patch:
+        # The server shares its thread's time with its clients here: nothing is to be refused for being slow.
+        patch.setenv("TABENTO_SLO_P99_MS", "60000")
+        patch.setenv("TABENTO_DRAIN_S", "0")
+        # One process has one doorman, which belongs to the module that is called ``service``.
+        patch.setenv("TABENTO_DOORMAN", "false")
+        set_arguments({"model": tag})
+        spec = importlib.util.spec_from_file_location(name, SERVICE)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+    return module
 
 
 @contextmanager

@@ -19,12 +19,13 @@ import numpy as np
 import psutil
 import pytest
 
+from benchmarks.process import free_port
 from bundle.store import load_bundle
 from runners.session import OnnxSession
 from serving.decode import Decoder
 from tests.bundles import TREE, linear_answer, orchard_contract
 from tests.conftest import ORCHARD, bentoml_home
-from tests.servers import free_port, wait_until
+from tests.servers import wait_until
 from training.config import load_config
 from training.data.synthetic import generate
 from training.data.validation import validate

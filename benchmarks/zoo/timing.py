@@ -10,6 +10,8 @@ from typing import Any
 import onnxruntime
 from numpy.typing import NDArray
 
+from training.parity.sessions import open_session
+
 ROUNDS = 25
 """Each graph is measured in this many rounds, in turns; its best round counts, as the others met a disturbance."""
 ROUND_S = 0.005
@@ -20,13 +22,8 @@ Feed = Mapping[str, NDArray[Any]]
 
 
 def session(model: bytes) -> onnxruntime.InferenceSession:
-    """Open a graph as the service does: one thread, in order."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    # An error is raised as well; the log would stand between the lines of progress.
-    options.log_severity_level = 4
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    """Open a graph as the service does; what fails is raised, and not written between the lines of progress as well."""
+    return open_session(model, log_severity=4)
 
 
 def in_turns(

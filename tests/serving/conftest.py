@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -19,9 +17,7 @@ from bundle.format import BENTOML_MODULE
 from serving.application import Application
 from tests.bundles import classifier_contract, write_bundle
 from tests.conftest import bentoml_home
-from tests.servers import running
-
-SERVICE = Path(__file__).parents[2] / "service.py"
+from tests.servers import load_service, running
 
 
 @pytest.fixture(scope="session")
@@ -63,23 +59,6 @@ def _store(contract: Contract) -> str:
     return str(stored.tag)
 
 
-def _serve(tag: str, name: str) -> ModuleType:
-    """Return ``service.py`` once more, as a module of another name, told to serve a bundle."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TABENTO_SLO_P99_MS", "60000")
-        patch.setenv("TABENTO_DRAIN_S", "0")
-        # One process has one doorman: that of the server above.
-        patch.setenv("TABENTO_DOORMAN", "false")
-        set_arguments({"model": tag})
-        spec = importlib.util.spec_from_file_location(name, SERVICE)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="session")
 def harvest() -> Contract:
     """The contract of a classifier that answers probabilities."""
@@ -97,7 +76,7 @@ def harvest_bundle(session_store: Path, harvest: Contract) -> str:
 def harvest_module(session_store: Path, harvest_bundle: str) -> ModuleType:
     """``service.py``, told to serve the classifier."""
     with bentoml_home(session_store):
-        return _serve(harvest_bundle, "service_of_harvest")
+        return load_service(harvest_bundle, "service_of_harvest")
 
 
 @pytest.fixture(scope="session")
@@ -131,7 +110,7 @@ def frost() -> Contract:
 def frost_server(session_store: Path, frost: Contract) -> Iterator[str]:
     """The address of a real server of that classifier."""
     with bentoml_home(session_store):
-        application = _serve(_store(frost), "service_of_frost").Tabento.to_asgi()
+        application = load_service(_store(frost), "service_of_frost").Tabento.to_asgi()
         with running(application) as address:
             yield address
 

@@ -18,12 +18,17 @@ CHUNK_ROWS = 1000
 """The most rows that the service lets into one call."""
 
 
-def open_session(model: bytes) -> onnxruntime.InferenceSession:
-    """Open a graph as the service does: one thread, in order."""
+def open_session(model: bytes, log_severity: int = 3) -> onnxruntime.InferenceSession:
+    """Open a graph as the service does: one thread, in order.
+
+    Args:
+        model: the serialised graph.
+        log_severity: from which severity on ONNX Runtime writes to standard error: 3 errors, 4 fatal ones only.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = log_severity
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 

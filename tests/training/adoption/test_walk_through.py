@@ -15,8 +15,9 @@ import httpx
 import pytest
 from pydantic import BaseModel
 
+from benchmarks.process import free_port
 from tests.conftest import bentoml_home
-from tests.servers import free_port, wait_until
+from tests.servers import wait_until
 from training.__main__ import build_parser, main
 from training.adoption.config import ImportConfig
 
