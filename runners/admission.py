@@ -3,7 +3,8 @@
 The law. A request waits in its socket for the pass before to end, and is read, run and answered in its own, or where the
 doorman does not know what else is coming in the one after: the longest wait is two to three passes. A pass may take
 ``PASS_SHARE`` of the SLO while refusing costs next to nothing: after a pause of the machine, or where requests are dear, what
-can still be answered in time is let in. Where refusals take a share of the core that matters, passes are to be short
+can still be answered in time is let in. While next to none are refused at all it may take ``CALM_PASS_SHARE``: what comes
+then is a clump, not more than can be done, and the passes before and after it are short. Where refusals take a share of the core that matters, passes are to be short
 (``SHORT_PASS_SHARE``): clients with few connections come again only when they were answered, so short passes are what
 keeps up with them. Of a pass's time, what refusing the expected surplus takes is set aside, and what already waits in the
 queue; the rest is let in, by what requests cost. The surplus expected in a pass is that of the pass before. Costs are
@@ -19,6 +20,12 @@ from runners.meter import LoopMeter
 
 PASS_SHARE = 0.4
 """A pass may take this share of the SLO while next to no time goes into refusals: two such passes are within it."""
+CALM_PASS_SHARE = 0.65
+"""The same while next to none are refused: a clump of dear requests is worth waiting for, since what follows it is less."""
+CALM_SHARE = 0.1
+"""The share of refused requests from which on it is no clump any more; below, passes may be longer in proportion."""
+CALM_RATE = 0.05
+"""How fast that share follows: the weight of one pass."""
 SHORT_PASS_SHARE = 0.25
 """The same where refusals take ``REFUSING_SHARE`` of the time or more; in between, in proportion."""
 REFUSING_SHARE = 0.15
@@ -63,12 +70,14 @@ class Admission:
     ) -> None:
         self._long_s = slo_s * PASS_SHARE
         self._short_s = slo_s * SHORT_PASS_SHARE
+        self._calm_s = slo_s * CALM_PASS_SHARE
         self._floor_s = self._short_s * FLOOR_SHARE
+        self._refused_share = 0.0
         self._refusing = 0.0
         self._row_s = row_s
         self._backlog_s = backlog_s
         self._model_s = model_s
-        self._allowance_s = self._long_s
+        self._allowance_s = self._calm_s
         self._spent_s = 0.0
         self._admitted = 0
         self._refused = 0
@@ -103,6 +112,9 @@ class Admission:
         share = min(surplus_s / length_s, 1.0) if length_s > 0.0 else 0.0
         self._refusing += REFUSING_RATE * (share - self._refusing)
         budget_s = self._long_s - (self._long_s - self._short_s) * min(self._refusing / REFUSING_SHARE, 1.0)
+        if admitted or refused:
+            self._refused_share += CALM_RATE * (refused / (admitted + refused) - self._refused_share)
+        budget_s += (self._calm_s - budget_s) * max(1.0 - self._refused_share / CALM_SHARE, 0.0)
         self._allowance_s = max(budget_s - surplus_s, self._floor_s) - self._backlog_s()
         self._spent_s = 0.0
         self._admitted = 0

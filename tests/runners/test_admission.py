@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from runners.admission import FIRST_REQUEST_S, FLOOR_SHARE, PASS_SHARE, SHORT_PASS_SHARE, Admission
+from runners.admission import (
+    CALM_PASS_SHARE,
+    FIRST_REQUEST_S,
+    FLOOR_SHARE,
+    PASS_SHARE,
+    SHORT_PASS_SHARE,
+    Admission,
+)
 from runners.meter import TURNS
 from tests.runners.turns import Turns
 
 SLO_S = 0.010
+CALM_S = SLO_S * CALM_PASS_SHARE
 BUDGET_S = SLO_S * PASS_SHARE
 SHORT_S = SLO_S * SHORT_PASS_SHARE
 
@@ -47,10 +55,25 @@ def test_a_slow_machine_is_no_reason_to_refuse_a_few() -> None:
 
 
 def test_a_pass_takes_what_its_budget_allows() -> None:
-    """Of a thousand requests in one pass so many are let in as cost no more than the budget."""
+    """Of a thousand requests in one pass so many are let in as cost no more than the budget of a calm time."""
     bench = _Bench()
     bench.read(1, 0.0)
-    assert bench.read(1000, 0.003) == pytest.approx(BUDGET_S / FIRST_REQUEST_S, abs=1)
+    assert bench.read(1000, 0.003) == pytest.approx(CALM_S / FIRST_REQUEST_S, abs=1)
+
+
+def test_a_clump_is_let_in_and_lasting_overload_is_not() -> None:
+    """After a calm time a pass may be long; once more than a few are refused, pass after pass, it may not."""
+    bench = _Bench()
+    bench.row_s = 460e-6
+    cost_s = FIRST_REQUEST_S + bench.row_s
+    for _ in range(100):
+        assert bench.read(2, 2 * cost_s) == 2
+    assert bench.read(20, CALM_S) == pytest.approx(CALM_S / cost_s, abs=1)
+    for _ in range(100):
+        admitted = sum(bench.admission.admit() for _ in range(20))
+        bench.model_s += admitted * bench.row_s
+        bench.loop.turn(admitted * cost_s)
+    assert admitted == pytest.approx(BUDGET_S / cost_s, abs=1)
 
 
 @pytest.mark.parametrize("cost_s", [20e-6, 150e-6])
@@ -62,7 +85,7 @@ def test_costs_are_learned(cost_s: float) -> None:
         admitted = bench.read(max(admitted, 1), admitted * cost_s)
     assert bench.admission.request_s == pytest.approx(cost_s, rel=0.1)
     bench.read(1, cost_s)
-    assert bench.read(1000, 0.0) == pytest.approx(BUDGET_S / cost_s, rel=0.15)
+    assert bench.read(1000, 0.0) == pytest.approx(CALM_S / cost_s, rel=0.15)
 
 
 def test_under_lasting_overload_passes_keep_their_length() -> None:
@@ -132,7 +155,7 @@ def test_rows_count() -> None:
     bench = _Bench()
     bench.row_s = 5e-6
     bench.read(1, 0.0)
-    assert bench.read(1000, 0.0, rows=100) == pytest.approx(BUDGET_S / (FIRST_REQUEST_S + 100 * 5e-6), abs=1)
+    assert bench.read(1000, 0.0, rows=100) == pytest.approx(CALM_S / (FIRST_REQUEST_S + 100 * 5e-6), abs=1)
 
 
 def test_a_request_dearer_than_a_pass_is_let_in_alone() -> None:
@@ -146,7 +169,7 @@ def test_a_request_dearer_than_a_pass_is_let_in_alone() -> None:
 def test_what_waits_in_the_queue_counts() -> None:
     """While the queue holds a pass's worth of work nobody is let in."""
     bench = _Bench()
-    bench.backlog_s = BUDGET_S
+    bench.backlog_s = CALM_S
     bench.read(1, 0.0)
     assert bench.read(10, 0.0) == 0
     bench.backlog_s = 0.0
