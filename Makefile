@@ -12,6 +12,7 @@ UV := $(VENV)/uv/bin/uv
 MODEL ?= california
 CONFIG ?= configs/$(MODEL).yaml
 DATA ?=
+STEPS ?= all
 PORT ?= 3000
 HOST ?= 127.0.0.1
 
@@ -64,6 +65,23 @@ data: $(VENV)/.training ## fetch and validate the data of MODEL, or of DATA=file
 train: $(VENV)/.training ## train MODEL, export, prove, gate and store it
 	@$(BIN)/python -m training train --config $(CONFIG) $(if $(DATA),--data "$(DATA)")
 
+stages: $(VENV)/.training ## train MODEL by stages, studies and sweep included; only what changed is redone [STEPS=from:sweep]
+	@$(BIN)/python -m training train --config $(CONFIG) --steps $(STEPS) $(if $(DATA),--data "$(DATA)")
+
+study: $(VENV)/.training ## write the report on the data of MODEL (artifacts/MODEL/study/report.html)
+	@$(BIN)/python -m training train --config $(CONFIG) --steps config,data,validate,study $(if $(DATA),--data "$(DATA)")
+
+repro: $(VENV)/.dev ## the same stages by DVC, for all systems, or for MODEL=name with its DATA=file.csv
+	@export PATH="$(abspath $(BIN)):$$PATH"; \
+	  $(if $(DATA),export TABENTO_TRAINING_DATA="$(DATA)"; dvc repro config@$(MODEL); dvc repro --force --single-item data@$(MODEL);) \
+	  dvc repro $(if $(or $(DATA),$(filter command environment,$(firstword $(origin MODEL)))),register@$(MODEL))
+
+evaluate: $(VENV)/.training ## measure MODEL's procedure by repeated cross-validation over all rows
+	@$(BIN)/python -m training evaluate --config $(CONFIG) $(if $(DATA),--data "$(DATA)")
+
+retrain: $(VENV)/.training ## look for drift, train MODEL on new data and make a challenger
+	@$(BIN)/python -m training retrain --config $(CONFIG) $(if $(DATA),--data "$(DATA)") $(ARGS)
+
 import: $(VENV)/.training ## export, prove and store a fitted pipeline: PIPELINE=file SAMPLE=rows.csv CONFIG=new.yaml [ARGS=...]
 	@[[ -n "$(PIPELINE)" && -n "$(SAMPLE)" && "$(origin CONFIG)" != file ]] || \
 	  { echo 'say which: make import PIPELINE=model.skops SAMPLE=rows.csv CONFIG=new.yaml [ARGS="--target NAME"], see docs/import.md' >&2; exit 1; }
@@ -112,5 +130,5 @@ footprint: $(VENV)/.training ## measure start-up, memory and size of what is ser
 	@$(BIN)/python -m benchmarks.footprint --model $(MODEL)
 
 clean: ## remove what can be made anew: .venv, caches, reports (the model store is BentoML's, and stays)
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov build dist *.egg-info runs
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov build dist *.egg-info runs artifacts
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

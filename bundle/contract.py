@@ -140,6 +140,11 @@ class Output(Strict):
     """The labels of a classification, in the order of the probabilities. A label is answered as it stands here."""
     probabilities: bool = False
     """Whether a classification answers the probability of each class beside the label."""
+    ranking: bool = False
+    """Whether a classification answers its labels from the most to the least probable as well."""
+    threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """The probability of the second of two classes from which on it is answered; none where the most probable class is.
+    The graph has it built in: it stands here to be read."""
 
     @field_validator("classes", mode="before")
     @classmethod
@@ -154,9 +159,13 @@ class Output(Strict):
     @model_validator(mode="after")
     def _classes_are_distinct(self) -> Self:
         if self.classes is None:
-            if self.probabilities:
-                raise ValueError("output: `probabilities` goes with `classes`")
+            if self.probabilities or self.ranking or self.threshold is not None:
+                raise ValueError("output: `probabilities`, `ranking` and `threshold` go with `classes`")
             return self
+        if self.ranking and not self.probabilities:
+            raise ValueError("output: `ranking` goes with `probabilities`")
+        if self.threshold is not None and len(self.classes) != 2:
+            raise ValueError(f"output: `threshold` goes with two classes, got {len(self.classes)}")
         if len(self.classes) < 2:
             raise ValueError(f"output: `classes` needs at least two labels, got {list(self.classes)}")
         numbers = [label for label in self.classes if not isinstance(label, bool | str)]

@@ -19,6 +19,8 @@ LATENCY_FILE = "latency.json"
 METRICS_FILE = "metrics.json"
 PARITY_FILE = "parity.json"
 CARD_FILE = "card.md"
+DATA_CARD_FILE = "data_card.md"
+"""Beside the files that every bundle holds; an imported pipeline has none, and readers may ignore it."""
 
 REQUIRED_FILES = (
     MODEL_FILE,

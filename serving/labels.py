@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -26,14 +26,20 @@ class LabelEncoder:
         version: its version in the model store.
         classes: the labels, by the index that the graph answers.
         probabilities: whether the graph answers, and the client gets, the probability of each class.
+        ranking: whether the client gets the labels from the most to the least probable as well; of equally probable
+            ones the earlier class comes first. It goes with ``probabilities``.
     """
 
-    def __init__(self, model: str, version: str, classes: Sequence[Label], probabilities: bool) -> None:
+    def __init__(
+        self, model: str, version: str, classes: Sequence[Label], probabilities: bool, ranking: bool = False
+    ) -> None:
         self._tail = answer_tail(model, version)
-        self._labels = {float(index): _json(label) for index, label in enumerate(classes)}
+        texts = [_json(label) for label in classes]
+        self._labels = {float(index): text for index, text in enumerate(texts)}
         keys = [_json(label_key(label)).replace(b"%", b"%%") for label in classes]
         # As many %b as classes: one formatting puts a row's probabilities in their places.
         self._row = b"{%b}" % b",".join(key + b":%b" for key in keys) if probabilities else None
+        self._rankings = _rankings(texts) if ranking else None
 
     def encode(self, values: Sequence[Sequence[float]], single: bool, request_id: bytes) -> bytes:
         """Return the body of an answer; see ``serving.encode.Encoder``.
@@ -57,33 +63,66 @@ class LabelEncoder:
             if single:
                 return b'{"prediction":%b%b%b"}' % (texts[0], self._tail, request_id)
             return b'{"predictions":[%b]%b%b"}' % (b",".join(texts), self._tail, request_id)
-        numbers = _numbers([value for row in values for value in row[1:]])
+        probabilities, numbers = _checked([value for row in values for value in row[1:]])
+        rankings = self._rankings(probabilities) if self._rankings is not None else None
         if single:
-            return b'{"prediction":%b,"probabilities":%b%b%b"}' % (
+            return b'{"prediction":%b,"probabilities":%b%b%b%b"}' % (
                 texts[0],
                 self._row % numbers,
+                b"" if rankings is None else b',"ranking":' + rankings[0],
                 self._tail,
                 request_id,
             )
-        return b'{"predictions":[%b],"probabilities":[%b]%b%b"}' % (
+        return b'{"predictions":[%b],"probabilities":[%b]%b%b%b"}' % (
             b",".join(texts),
             b",".join([self._row] * len(texts)) % numbers,
+            b"" if rankings is None else b',"ranking":[%b]' % b",".join(rankings),
             self._tail,
             request_id,
         )
+
+
+def _rankings(texts: Sequence[bytes]) -> Callable[[list[float]], list[bytes]]:
+    """Return what ranks the labels of many rows, given C probabilities a row, one row after the other.
+
+    Args:
+        texts: the labels as JSON, in the classes' order.
+    """
+    if len(texts) == 2:
+        as_listed, turned = b"[%b,%b]" % (texts[0], texts[1]), b"[%b,%b]" % (texts[1], texts[0])
+
+        def of_two(probabilities: list[float]) -> list[bytes]:
+            pairs = zip(probabilities[::2], probabilities[1::2], strict=True)
+            return [turned if second > first else as_listed for first, second in pairs]
+
+        return of_two
+
+    places, count = range(len(texts)), len(texts)
+
+    def of_many(probabilities: list[float]) -> list[bytes]:
+        rankings = []
+        for start in range(0, len(probabilities), count):
+            row = probabilities[start : start + count]
+            # Python's sort keeps the order of equals, also where it is reversed.
+            order = sorted(places, key=row.__getitem__, reverse=True)
+            rankings.append(b"[%b]" % b",".join([texts[place] for place in order]))
+        return rankings
+
+    return of_many
 
 
 def _json(value: Label) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode()
 
 
-def _numbers(probabilities: list[float]) -> tuple[bytes, ...]:
-    """Write probabilities, each with as many digits as it takes to read the same float64 back."""
+def _checked(probabilities: list[float]) -> tuple[list[float], tuple[bytes, ...]]:
+    """Return probabilities as they are answered, and each written so that the same float64 is read back."""
     text = _encode(probabilities)
     # Only null has the letter, which is what msgspec makes of NaN and infinity.
     if b"n" in text or min(probabilities) < 0.0 or max(probabilities) > 1.0:
-        text = _encode(_within_rounding(probabilities))
-    return tuple(text[1:-1].split(b","))
+        probabilities = _within_rounding(probabilities)
+        text = _encode(probabilities)
+    return probabilities, tuple(text[1:-1].split(b","))
 
 
 def _within_rounding(probabilities: list[float]) -> list[float]:

@@ -24,7 +24,7 @@ def _encoder(bundle: Bundle) -> Encoder:
     output = bundle.contract.output
     if output.classes is None:
         return NumberEncoder(bundle.name, bundle.version)
-    return LabelEncoder(bundle.name, bundle.version, output.classes, output.probabilities)
+    return LabelEncoder(bundle.name, bundle.version, output.classes, output.probabilities, output.ranking)
 
 
 class ServedModel:

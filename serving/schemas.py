@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from bundle.contract import Contract, Feature, Label, label_key
+from bundle.contract import Contract, Feature, Label, Output, label_key
 
 _TEXT = {"type": "string"}
 _JSON_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
@@ -77,11 +78,37 @@ def probabilities_schema(classes: tuple[Label, ...]) -> dict[str, Any]:
     }
 
 
+def ranking_schema(classes: tuple[Label, ...]) -> dict[str, Any]:
+    """Return the JSON Schema of one row's ranking: every label once."""
+    return {
+        "type": "array",
+        "description": "All labels from the most to the least probable; equally probable ones in the classes' order.",
+        "items": label_schema(classes),
+        "minItems": len(classes),
+        "maxItems": len(classes),
+        "uniqueItems": True,
+        "examples": [[*classes]],
+    }
+
+
+def _threshold_in_words(output: Output) -> str:
+    """Say when which label is answered, where this is not simply the most probable one."""
+    if output.classes is None or output.threshold is None:
+        return ""
+    other, label = (json.dumps(value, ensure_ascii=False) for value in output.classes)
+    return (
+        f"It is {label} where the probability of {label} is at least {output.threshold!r}, else {other};"
+        " this need not be the more probable of the two."
+    )
+
+
 def _prediction_schema(contract: Contract) -> dict[str, Any]:
     output = contract.output
     unit = f" [{output.unit}]" if output.unit else ""
     schema = {"type": "number"} if output.classes is None else label_schema(output.classes)
-    return schema | {"description": f"{output.name}: {output.description}{unit}".strip()}
+    return schema | {
+        "description": f"{f'{output.name}: {output.description}{unit}'.strip()} {_threshold_in_words(output)}".strip()
+    }
 
 
 def _answer_schema(parts: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -93,8 +120,8 @@ def _answer_schema(parts: dict[str, dict[str, Any]]) -> dict[str, Any]:
 def answer_schemas(contract: Contract) -> dict[str, Any]:
     """Return the JSON Schemas of answers by their names in the document's components.
 
-    ``Prediction`` answers one object and ``Predictions`` many rows; a classification that answers probabilities has
-    ``Probabilities`` as well, to which both refer.
+    ``Prediction`` answers one object and ``Predictions`` many rows; a classification that answers probabilities or a
+    ranking has ``Probabilities`` and ``Ranking`` as well, to which both refer.
     """
     output = contract.output
     one: dict[str, Any] = {"prediction": _prediction_schema(contract)}
@@ -104,4 +131,8 @@ def answer_schemas(contract: Contract) -> dict[str, Any]:
         schemas["Probabilities"] = probabilities_schema(output.classes)
         one["probabilities"] = {"$ref": "#/components/schemas/Probabilities"}
         many["probabilities"] = {"type": "array", "items": one["probabilities"]}
+    if output.classes is not None and output.ranking:
+        schemas["Ranking"] = ranking_schema(output.classes)
+        one["ranking"] = {"$ref": "#/components/schemas/Ranking"}
+        many["ranking"] = {"type": "array", "items": one["ranking"]}
     return {"Prediction": _answer_schema(one), "Predictions": _answer_schema(many), **schemas}

@@ -78,7 +78,12 @@ def linear_model(features: int, *, rank: int = 1) -> onnx.ModelProto:
 
 
 def classifier_contract(
-    classes: tuple[Label, ...] = LABELS, *, name: str = "harvest", probabilities: bool = True
+    classes: tuple[Label, ...] = LABELS,
+    *,
+    name: str = "harvest",
+    probabilities: bool = True,
+    ranking: bool = False,
+    threshold: float | None = None,
 ) -> Contract:
     """Return a contract over the orchard's features whose answer is one of ``classes``."""
     return Contract(
@@ -87,15 +92,22 @@ def classifier_contract(
         description="Says what to expect of an apple tree.",
         task="classification",
         features=orchard_contract().features,
-        output=Output(name="harvest", description="What to expect.", classes=classes, probabilities=probabilities),
+        output=Output(
+            name="harvest",
+            description="What to expect.",
+            classes=classes,
+            probabilities=probabilities,
+            ranking=ranking,
+            threshold=threshold,
+        ),
     )
 
 
 def classifier_model(contract: Contract) -> onnx.ModelProto:
     """Return a graph whose class k scores one more than the sum of the columns k, k + C, k + 2·C, … without its sign.
 
-    The greatest score gives the label; a score's share of all is the class's probability. NaN counts as nothing. See
-    ``BREAKS`` for the rows that go wrong.
+    The greatest score gives the label; a score's share of all is the class's probability. With a threshold, the second
+    class is the label where its probability is no less. NaN counts as nothing. See ``BREAKS`` for the rows that go wrong.
     """
     classes = contract.output.classes
     assert classes is not None
@@ -111,7 +123,7 @@ def classifier_model(contract: Contract) -> onnx.ModelProto:
         helper.make_node("Add", ["sizes", "one"], ["scores"]),
         helper.make_node("ReduceSum", ["scores", "last axis"], ["total"]),
         helper.make_node("Div", ["scores", "total"], ["right shares"]),
-        helper.make_node("ArgMax", ["scores"], ["best"], axis=1),
+        *_choice(contract.output.threshold is not None),
         helper.make_node("Cast", ["best"], ["right index"], to=TensorProto.DOUBLE),
         # A slope that breaks asks for an element that is not there.
         helper.make_node("Gather", [INPUT_NAME, "slope"], ["slopes"], axis=1),
@@ -138,6 +150,8 @@ def classifier_model(contract: Contract) -> onnx.ModelProto:
         "only place": np.array([0.0]),
         "nan": np.array(np.nan),
         "count": np.array(float(count)),
+        "second": np.array([1], np.int64),
+        "threshold": np.array(contract.output.threshold or np.nan),
     }
     width = answer_width(contract)
     graph = helper.make_graph(
@@ -150,6 +164,16 @@ def classifier_model(contract: Contract) -> onnx.ModelProto:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
 
 
+def _choice(by_threshold: bool) -> list[onnx.NodeProto]:
+    """Return the nodes that choose the label's index: by the greatest score, or by the second class's probability."""
+    if not by_threshold:
+        return [helper.make_node("ArgMax", ["scores"], ["best"], axis=1)]
+    return [
+        helper.make_node("Gather", ["right shares", "second"], ["share"], axis=1),
+        helper.make_node("GreaterOrEqual", ["share", "threshold"], ["best"]),
+    ]
+
+
 def classifier_answer(row: dict[str, Any], contract: Contract) -> tuple[Label, dict[str, float]]:
     """Return by hand which label and which probabilities ``classifier_model`` answers to a row as a client sends it."""
     classes = contract.output.classes
@@ -159,7 +183,10 @@ def classifier_answer(row: dict[str, Any], contract: Contract) -> tuple[Label, d
         sums[column % len(classes)] += value
     scores = [1 + abs(total) for total in sums]
     shares = [score / sum(scores) for score in scores]
-    return classes[scores.index(max(scores))], dict(zip(map(label_key, classes), shares, strict=True))
+    best = scores.index(max(scores))
+    if contract.output.threshold is not None:
+        best = int(shares[1] >= contract.output.threshold)
+    return classes[best], dict(zip(map(label_key, classes), shares, strict=True))
 
 
 def linear_answer(row: dict[str, Any], contract: Contract) -> float:

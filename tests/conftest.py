@@ -69,6 +69,17 @@ def session_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let no run write into the working copy or into anybody's MLflow, unless a test says otherwise."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TABENTO_TRAINING_ARTIFACTS_FOLDER", str(tmp_path_factory.mktemp("artifacts")))
+        patch.setenv("TABENTO_TRAINING_TRACKING", "false")
+        # Processes cost more than they save on the small data of tests.
+        patch.setenv("TABENTO_TRAINING_JOBS", "1")
+        yield
+
+
 @pytest.fixture
 def model_store(tmp_path: Path) -> Iterator[Path]:
     """An empty BENTOML_HOME for one test; what the session's store holds is out of sight meanwhile."""
@@ -77,7 +88,7 @@ def model_store(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def orchard_bundle(session_store: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+def orchard_bundle(session_store: Path, own_settings: None, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The tag of the tiny model, trained once on synthetic data and kept in the session's store."""
     from training.config import load_config
     from training.progress import silence

@@ -1,29 +1,34 @@
-"""The command: ``python -m training train | ensure | data | import``, or ``tabento`` for short where it is installed.
+"""The command: ``python -m training COMMAND``, or ``tabento`` for short where it is installed.
 
-``train`` makes a model; ``ensure`` makes it only where the store does not have it, and prints nothing but its tag on
-stdout; ``data`` looks at the data only; ``import`` adopts a pipeline that was fitted elsewhere. Exit codes: 0, 1 for an
-error that is told in words, 2 for wrong usage.
+``train`` makes a model, quickly or by stages; ``ensure`` makes it only where the store does not have it, and prints
+nothing but its tag on stdout; ``data`` looks at the data only; ``evaluate`` cross-validates over all rows; ``retrain``
+looks for drift and trains a challenger; ``models`` shows and promotes what is registered; ``import`` adopts a pipeline
+that was fitted elsewhere. Exit codes: 0, 1 for an error that is told in words, 2 for wrong usage; ``retrain`` and
+``models`` have more, see there.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from training.adoption.command import add_import, run_import
+from training.stages.command import add_steps, run_train
 
 if TYPE_CHECKING:
     from training.config import ModelConfig
     from training.progress import Progress
-    from training.run import TrainResult
     from training.settings import TrainingSettings
 
 EXAMPLES = """examples:
   python -m training train --config configs/NAME.yaml
   python -m training train --config configs/NAME.yaml --data rows.csv --json result.json
+  python -m training train --config configs/NAME.yaml --steps all
+  python -m training train --config configs/NAME.yaml --steps from:sweep
   TAG=$(python -m training ensure --config configs/NAME.yaml)
   python -m training data --config configs/NAME.yaml --no-download
   python -m training import --pipeline model.skops --sample rows.csv --config NAME.yaml
@@ -35,10 +40,20 @@ INTERRUPTED = 130
 SCRIPT = "tabento"
 """The name under which the command is installed."""
 OWN_PACKAGES = ("bundle", "training")
+ELSEWHERE = {
+    "evaluate": ("training.evaluation.command", "repeated cross-validation over all rows, with intervals"),
+    "retrain": ("training.retraining.command", "look for drift, train on new data, and make a challenger"),
+    "models": ("training.registry.command", "list, compare, promote and roll back registered models"),
+}
+"""Commands whose module is imported only where they are called: what it takes, and what help says of it."""
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
+def build_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """Return the parser of the command line.
+
+    Args:
+        arguments: what it will parse; the options of a command of ``ELSEWHERE`` are there only if it is called.
+    """
     parser = argparse.ArgumentParser(
         prog=SCRIPT if Path(sys.argv[0]).stem == SCRIPT else "python -m training",
         description="Turn a config and data, or a fitted pipeline, into a checked model in the BentoML model store.",
@@ -65,9 +80,24 @@ def build_parser() -> argparse.ArgumentParser:
         action=argparse.BooleanOptionalAction,
         help="whether synthetic data may be used at all; if not, the run fails without real data (default: yes)",
     )
-    saving = argparse.ArgumentParser(add_help=False)
-    saving.add_argument(
+    tracked = argparse.ArgumentParser(add_help=False)
+    tracked.add_argument(
         "--runs-folder", type=Path, metavar="DIR", help="gets each run's report, plot and card (default: runs)"
+    )
+    tracked.add_argument(
+        "--tracking-uri", metavar="URI", help="the MLflow server or database (default: in the runs folder)"
+    )
+    saving = argparse.ArgumentParser(add_help=False, parents=[tracked])
+    saving.add_argument(
+        "--artifacts-folder", type=Path, metavar="DIR", help="keeps what the stages make (default: artifacts)"
+    )
+    saving.add_argument(
+        "--jobs", type=int, metavar="N", help="how many processes cross-validate (default: as there are cores)"
+    )
+    saving.add_argument(
+        "--tracking",
+        action=argparse.BooleanOptionalAction,
+        help="whether the run is recorded and the model registered in MLflow (default: yes)",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, parents, help_text in (
@@ -84,14 +114,26 @@ def build_parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         if name == "train":
-            command.add_argument("--json", type=Path, metavar="FILE", help="write the result to this file, as JSON")
+            add_steps(command)
+    called = next((word for word in arguments if not word.startswith("-")), None)
+    for name, parents in (
+        ("evaluate", [common, saving]),
+        ("retrain", [common, saving]),
+        ("models", [verbose, tracked]),
+    ):
+        module, help_text = ELSEWHERE[name]
+        if name == called:
+            getattr(import_module(module), f"add_{name}")(commands, parents)
+        else:
+            commands.add_parser(name, help=help_text)
     add_import(commands, verbose)
     return parser
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return the exit code."""
-    given = build_parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    given = build_parser(words).parse_args(words)
     try:
         return _run(given)
     except ModuleNotFoundError as error:
@@ -125,6 +167,10 @@ def _run(given: argparse.Namespace) -> int:
         settings = load_settings(
             data_folder=getattr(given, "data_folder", None),
             runs_folder=getattr(given, "runs_folder", None),
+            artifacts_folder=getattr(given, "artifacts_folder", None),
+            jobs=getattr(given, "jobs", None),
+            tracking=getattr(given, "tracking", None),
+            tracking_uri=getattr(given, "tracking_uri", None),
             download=getattr(given, "download", None),
             allow_synthetic=getattr(given, "allow_synthetic", None),
             verbose=given.verbose,
@@ -134,13 +180,18 @@ def _run(given: argparse.Namespace) -> int:
         if given.command == "import":
             run_import(given, settings, progress)
             return 0
+        if given.command in ("models", "retrain"):
+            module = import_module(ELSEWHERE[given.command][0])
+            return int(getattr(module, f"run_{given.command}")(given, settings, progress))
         config = load_config(given.config)
         if given.command == "data":
             _data(config, given.data, settings, progress)
         elif given.command == "ensure":
             _ensure(config, given.data, settings, progress)
+        elif given.command == "evaluate":
+            import_module(ELSEWHERE["evaluate"][0]).run_evaluate(given, config, settings, progress)
         else:
-            _train(config, given.data, settings, progress, given.json)
+            run_train(given, config, settings, progress)
     except told as error:
         if verbose:
             raise
@@ -150,41 +201,6 @@ def _run(given: argparse.Namespace) -> int:
         Progress().fail("stopped; a model that was not finished is not saved")
         return INTERRUPTED
     return 0
-
-
-def _train(
-    config: ModelConfig, data: str | None, settings: TrainingSettings, progress: Progress, json_file: Path | None
-) -> None:
-    from training.card import metric_rows
-    from training.errors import TrainingError
-    from training.run import train
-    from training.save import to_json
-
-    if json_file is not None and not (json_file.parent.is_dir() and os.access(json_file.parent, os.W_OK)):
-        raise TrainingError(f"--json {json_file}: its folder is not there or cannot be written. Make it first.")
-    result = train(config, data, settings, progress)
-    target = f"{config.title}, {result.provenance.data} data, test part"
-    progress.table(target, metric_rows(config, result.metrics))
-    if result.provenance.data == "synthetic":
-        progress.say("  The data is SYNTHETIC: these figures say nothing about real data.")
-    progress.listing(
-        "Saved",
-        [
-            (
-                "parity",
-                f"worst relative difference {result.parity.worst_relative:.2g} in {result.parity.rows:,} rows"
-                f" ({result.parity.worst_absolute:.2g} {config.target.unit or ''}".rstrip()
-                + ")",
-            ),
-            ("time", f"{progress.elapsed_s:.1f} s"),
-            ("bundle", result.tags.bundle),
-            ("pipeline", result.tags.pipeline),
-            ("in the store", str(result.bundle_folder)),
-            ("report", str(result.report_folder)),
-        ],
-    )
-    if json_file is not None:
-        json_file.write_text(to_json(summary(result)), encoding="utf-8")
 
 
 def _ensure(config: ModelConfig, data: str | None, settings: TrainingSettings, progress: Progress) -> None:
@@ -219,22 +235,6 @@ def _data(config: ModelConfig, data: str | None, settings: TrainingSettings, pro
         ]
         or [("none", "", "")],
     )
-
-
-def summary(result: TrainResult) -> dict[str, Any]:
-    """Return a result as JSON: tags, figures and places."""
-    return {
-        "bundle": result.tags.bundle,
-        "pipeline": result.tags.pipeline,
-        "metrics": result.metrics,
-        "parity": result.parity.model_dump(mode="json"),
-        "latency": result.latency.model_dump(mode="json"),
-        "gate": result.gate.model_dump(mode="json"),
-        "provenance": result.provenance.model_dump(mode="json"),
-        "bundle_folder": str(result.bundle_folder),
-        "report_folder": str(result.report_folder),
-        "seconds": result.seconds,
-    }
 
 
 if __name__ == "__main__":

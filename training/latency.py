@@ -37,6 +37,8 @@ class BatchLatency(Strict):
     """Rows in the batch."""
     p50_us: float
     """The median time of a batch in microseconds."""
+    p95_us: float | None = None
+    """The 95% quantile of a batch's time in microseconds; older bundles do not have it."""
     p99_us: float
     """The 99% quantile of a batch's time in microseconds; with fewer than 100 runs, close to the slowest."""
     us_per_row: float
@@ -141,8 +143,10 @@ def _measure(
         began = time.perf_counter_ns()
         session.run([PREDICTION_NAME], {INPUT_NAME: batch})
         times.append(time.perf_counter_ns() - began)
-    p50_us, p99_us = (float(value) / 1000 for value in np.quantile(times, [0.5, 0.99]))
-    return BatchLatency(rows=size, p50_us=p50_us, p99_us=p99_us, us_per_row=p50_us / size, runs=len(times))
+    p50_us, p95_us, p99_us = (float(value) / 1000 for value in np.quantile(times, [0.5, 0.95, 0.99]))
+    return BatchLatency(
+        rows=size, p50_us=p50_us, p95_us=p95_us, p99_us=p99_us, us_per_row=p50_us / size, runs=len(times)
+    )
 
 
 def _cpu_name() -> str:

@@ -7,16 +7,19 @@ import json
 import platform
 import subprocess
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
 import bundle
 import training
+from bundle.contract import Strict
 from bundle.manifest import Provenance
+from training.config.decisions import Decisions
 from training.data.loader import Dataset
 
 LIBRARIES = (
@@ -31,12 +34,35 @@ LIBRARIES = (
     "skl2onnx",
 )
 """The libraries whose version can change the model or what is stored with it."""
+WHERE_INSTALLED = ("lightgbm", "xgboost", "xgboost-cpu")
+"""Such libraries that training can do without."""
 _GIT_TIMEOUT_S = 10
+
+
+class Origin(Strict):
+    """Where rows came from, without the rows."""
+
+    kind: Literal["real", "synthetic"]
+    source: str
+    """A file's name without its folder, an address, or the generator and its seed."""
+    sha256: str
+    """The checksum of the CSV file, or of the generated rows as CSV."""
+    rows: int
+    """How many rows it has."""
+
+
+def origin_of(dataset: Dataset) -> Origin:
+    """Return where a data set came from."""
+    return Origin(kind=dataset.kind, source=dataset.source, sha256=dataset.sha256, rows=len(dataset.frame))
 
 
 def library_versions() -> dict[str, str]:
     """Return the versions of Python and of the libraries that make the model, by name."""
-    return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+    found = {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+    for name in WHERE_INSTALLED:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def code_sha256(folders: Iterable[Path]) -> str:
@@ -53,17 +79,19 @@ def code_sha256(folders: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-def fingerprint(config: BaseModel, dataset: Dataset) -> str:
-    """Return a checksum over all that decides a model: config, data, code, library versions, processor architecture.
+def fingerprint(config: BaseModel, dataset: Dataset | Origin, decisions: Decisions | None = None) -> str:
+    """Return a checksum over all that decides a model: config, decisions, data, code, library versions, architecture.
 
     Runs with the same fingerprint give the same model, so that the stored one need not be made again.
 
     Args:
         config: A model's config; or what stands for one where nothing is trained.
-        dataset: The rows.
+        dataset: The rows, or where they came from.
+        decisions: What the studies decided; None where there are none.
     """
     content = {
         "config": config.model_dump(mode="json"),
+        "decisions": None if decisions is None else decisions.model_dump(mode="json"),
         "data": {"kind": dataset.kind, "sha256": dataset.sha256},
         "code": code_sha256([_folder(training), _folder(bundle)]),
         "versions": library_versions(),
@@ -90,19 +118,20 @@ def git_commit(folder: Path) -> str | None:
     return commit + ("+" if changes else "")
 
 
-def record(config_fingerprint: str, dataset: Dataset, pipeline_tag: str) -> Provenance:
+def record(config_fingerprint: str, dataset: Dataset | Origin, pipeline_tag: str) -> Provenance:
     """Return where a model comes from, for its bundle's manifest.
 
     Args:
         config_fingerprint: See ``fingerprint``.
-        dataset: What it was trained on.
+        dataset: What it was trained on, or where that came from.
         pipeline_tag: The tag under which the fitted pipeline is stored.
     """
+    origin = dataset if isinstance(dataset, Origin) else origin_of(dataset)
     return Provenance(
-        data=dataset.kind,
-        data_source=dataset.source,
-        data_sha256=dataset.sha256,
-        rows=len(dataset.frame),
+        data=origin.kind,
+        data_source=origin.source,
+        data_sha256=origin.sha256,
+        rows=origin.rows,
         fingerprint=config_fingerprint,
         git_commit=git_commit(_folder(training).parent),
         pipeline_tag=pipeline_tag,

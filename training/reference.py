@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from bundle.contract import Feature
+from bundle.contract import Contract, Feature, label_key
 from bundle.reference import UNKNOWN_VALUE, CategoryDistribution, NumberDistribution, Reference
 from training.config import ModelConfig
 
@@ -21,19 +21,60 @@ def build_reference(config: ModelConfig, train: pd.DataFrame, predictions: Array
     Args:
         config: The model's config.
         train: The training part, as ``training.data.validation.validate`` types it.
-        predictions: The fitted pipeline's answers to ``train``, shape (N,), in the target's unit.
+        predictions: The fitted pipeline's answers to ``train``, as ``training.parity.pipeline_answers`` gives them:
+            shape (N,) in the target's unit, or (N, 1 + C).
 
     Raises:
         ValueError: predictions and rows differ in number, or a column has no value at all.
     """
     answers = np.asarray(predictions, dtype=np.float64)
-    if answers.shape != (len(train),):
-        raise ValueError(f"expected one prediction per training row, shape ({len(train)},), got {answers.shape}")
+    classes = config.target.classes
+    expected = (len(train),) if classes is None else (len(train), 1 + len(classes))
+    if answers.shape != expected:
+        raise ValueError(f"expected one prediction per training row, shape {expected}, got {answers.shape}")
+    truth = train[config.target.name].to_numpy(dtype=np.float64)
+    return describe(config.contract(), train, answers, truth)
+
+
+def describe(
+    contract: Contract, frame: pd.DataFrame, answers: NDArray[np.float64], truth: NDArray[np.float64] | None
+) -> Reference:
+    """Describe how features, answers and truth are distributed over rows.
+
+    Args:
+        contract: what the columns and the answers mean.
+        frame: N rows with a column for each feature, typed as by ``training.data.validation``.
+        answers: the pipeline's answers to them, shape (N,) or (N, W).
+        truth: the true answers, shape (N,): numbers, or indices of classes; None where they are not known.
+
+    Raises:
+        ValueError: a column has no value at all.
+    """
+    features = {feature.name: feature_distribution(frame[feature.name], feature) for feature in contract.features}
+    classes = contract.output.classes
+    if classes is None:
+        return Reference(
+            features=features,
+            prediction=number_distribution(answers, "the predictions"),
+            target=None if truth is None else number_distribution(truth, contract.output.name),
+        )
+    keys = [label_key(label) for label in classes]
+    probabilities: dict[str, NumberDistribution] | None = None
+    if contract.output.probabilities:
+        columns = answers[:, 1:].T
+        probabilities = {key: number_distribution(column, key) for key, column in zip(keys, columns, strict=True)}
     return Reference(
-        features={feature.name: feature_distribution(train[feature.name], feature) for feature in config.features},
-        prediction=number_distribution(answers, "the predictions"),
-        target=number_distribution(train[config.target.name].to_numpy(dtype=np.float64), config.target.name),
+        features=features,
+        prediction=_label_distribution(answers[:, 0], keys),
+        probabilities=probabilities,
+        target=None if truth is None else _label_distribution(truth, keys),
     )
+
+
+def _label_distribution(indices: NDArray[np.float64], keys: list[str]) -> CategoryDistribution:
+    counts = np.bincount(indices.astype(np.intp), minlength=len(keys))
+    shares = {key: int(count) / len(indices) for key, count in zip(keys, counts, strict=True)}
+    return CategoryDistribution(count=len(indices), null_rate=0, shares=shares)
 
 
 def number_distribution(values: NDArray[np.float64], name: str) -> NumberDistribution:

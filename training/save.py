@@ -23,6 +23,7 @@ from bundle.format import (
     BENTOML_MODULE,
     CARD_FILE,
     CONTRACT_FILE,
+    DATA_CARD_FILE,
     EXAMPLES_FILE,
     FORMAT_VERSION,
     LATENCY_FILE,
@@ -57,6 +58,8 @@ class Contents:
     """Figures on the test part, and how many rows each part has."""
     parity: BaseModel
     card: str
+    data_card: str | None = None
+    """None where the training data is not known: an imported pipeline was fitted elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,7 @@ def save(
         bentoml.sklearn.save_model(
             tags.pipeline,
             pipeline,
-            signatures={"predict": {"batchable": True, "batch_dim": 0}},
+            signatures={name: {"batchable": True, "batch_dim": 0} for name in _methods(pipeline)},
             labels={**common, BUNDLE_LABEL: tags.bundle},
             metadata=metadata,
         )
@@ -156,10 +159,17 @@ def save(
     return bundle
 
 
+def _methods(pipeline: Any) -> list[str]:
+    """Return the methods by which a stored pipeline can be asked."""
+    return [name for name in ("predict", "predict_proba") if hasattr(pipeline, name)]
+
+
 def write_files(folder: Path, contents: Contents, provenance: Provenance) -> None:
     """Write a bundle's files into a folder and seal it with the manifest."""
     (folder / MODEL_FILE).write_bytes(contents.model)
     (folder / CARD_FILE).write_text(contents.card, encoding="utf-8")
+    if contents.data_card is not None:
+        (folder / DATA_CARD_FILE).write_text(contents.data_card, encoding="utf-8")
     models = {
         CONTRACT_FILE: contents.contract,
         REFERENCE_FILE: contents.reference,

@@ -27,12 +27,24 @@ class TrainingSettings(BaseSettings):
     """Where downloaded data is kept between runs."""
     runs_folder: Path = Path("runs")
     """Where each run leaves its report: ``<name>/<version>/`` with report.png, metrics.json and card.md."""
+    artifacts_folder: Path = Path("artifacts")
+    """Where the stages of a model keep what they made: ``<name>/<stage>/``."""
+    data: str | None = None
+    """The data where none is given: a CSV file, an http(s) address, or the word ``synthetic``; ``{name}`` in it stands for
+    the config's name."""
     download: bool = True
     """Whether the real data may be downloaded when no data is given; if not, the run uses synthetic data at once."""
     allow_synthetic: bool = True
     """Whether a run may use synthetic data at all; if not, it stops where the real data cannot be had."""
     latency_budget_s: Annotated[float, Field(gt=0, le=600)] = 3.0
     """How many seconds the measurement of latency takes; longer gives steadier figures."""
+    jobs: Annotated[int, Field(ge=1)] | None = None
+    """How many processes fit at the same time in cross-validations; by default as many as there are cores. The figures
+    do not depend on it."""
+    tracking: bool = True
+    """Whether runs are recorded in MLflow."""
+    tracking_uri: str | None = None
+    """The MLflow server or database that records runs and keeps the registry; by default SQLite in the runs folder."""
     verbose: bool = False
     """Whether an error that is told in words shows its traceback as well."""
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-import orjson  # type: ignore[import-not-found]
+import orjson
 import uvicorn
-from fastapi import FastAPI  # type: ignore[import-not-found]
-from fastapi.responses import Response  # type: ignore[import-not-found]
+from fastapi import FastAPI
+from fastapi.responses import Response
 from pydantic import Field, create_model
 
 from benchmarks.peers.command import HOST, parser

@@ -12,7 +12,7 @@ from typing import Any
 import joblib
 import pandas as pd
 import uvicorn
-from fastapi import FastAPI  # type: ignore[import-not-found]
+from fastapi import FastAPI
 from threadpoolctl import threadpool_limits
 
 from benchmarks.peers.command import HOST, parser

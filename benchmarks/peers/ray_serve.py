@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import ray  # type: ignore[import-not-found]
-from fastapi import FastAPI  # type: ignore[import-not-found]
+from fastapi import FastAPI
 from ray import serve
 
 from benchmarks.peers.command import HOST, parser

@@ -101,7 +101,13 @@ def test_a_lower_case_feature_finds_its_category() -> None:
         ({"classes": (np.False_, np.True_)}, r"or a number, not np\.False_"),
         ({"classes": "ab"}, "tuple"),
         ({"classes": ("a", "b"), "unit": "kg"}, "`unit` goes with a number"),
-        ({"probabilities": True}, "`probabilities` goes with `classes`"),
+        ({"probabilities": True}, "`probabilities`, .* go with `classes`"),
+        ({"ranking": True}, "`ranking` .* go with `classes`"),
+        ({"threshold": 0.5}, "`threshold` go with `classes`"),
+        ({"classes": ("a", "b"), "ranking": True}, "`ranking` goes with `probabilities`"),
+        ({"classes": ("a", "b", "c"), "threshold": 0.5}, "`threshold` goes with two classes, got 3"),
+        ({"classes": ("a", "b"), "threshold": 1.0}, "less than 1"),
+        ({"classes": ("a", "b"), "threshold": 0.0}, "greater than 0"),
     ],
 )
 def test_an_output_that_contradicts_itself_is_refused(fault: dict[str, Any], message: str) -> None:
@@ -142,5 +148,15 @@ def test_labels_keep_their_type_and_have_a_key() -> None:
 
 def test_a_contract_survives_its_own_json() -> None:
     """What training writes is what serving reads."""
-    for contract in (orchard_contract(), classifier_contract()):
+    ripe = classifier_contract(("green", "ripe"), ranking=True, threshold=0.1 + 0.2)
+    for contract in (orchard_contract(), classifier_contract(), ripe):
         assert Contract.model_validate_json(contract.model_dump_json()) == contract
+
+
+def test_a_contract_from_before_rankings_and_thresholds_is_read() -> None:
+    """A bundle that was written without the keys answers as it always did: no ranking, the most probable class."""
+    content = classifier_contract().model_dump(mode="json")
+    for key in ("ranking", "threshold"):
+        del content["output"][key]
+    assert Contract.model_validate(content) == classifier_contract()
+    assert (classifier_contract().output.ranking, classifier_contract().output.threshold) == (False, None)

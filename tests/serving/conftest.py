@@ -120,3 +120,25 @@ def frost_client(frost_server: str) -> Iterator[httpx.Client]:
     """An HTTP client of that server."""
     with httpx.Client(base_url=frost_server, timeout=30) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def ripe() -> Contract:
+    """The contract of a classifier of two classes that answers the second from a low probability on, and a ranking."""
+    return classifier_contract(("green", "ripe"), name="ripe", ranking=True, threshold=0.25)
+
+
+@pytest.fixture(scope="session")
+def ripe_server(session_store: Path, ripe: Contract) -> Iterator[str]:
+    """The address of a real server of that classifier."""
+    with bentoml_home(session_store):
+        application = load_service(_store(ripe), "service_of_ripe").Tabento.to_asgi()
+        with running(application) as address:
+            yield address
+
+
+@pytest.fixture
+def ripe_client(ripe_server: str) -> Iterator[httpx.Client]:
+    """An HTTP client of that server."""
+    with httpx.Client(base_url=ripe_server, timeout=30) as client:
+        yield client

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -47,6 +48,10 @@ def _answers(rows: list[dict[str, Any]], contract: Contract) -> dict[str, list[A
     return {"predictions": [label for label, _ in answers], "probabilities": [shares for _, shares in answers]}
 
 
+def _ranked(shares: dict[str, float]) -> list[str]:
+    return sorted(shares, key=lambda label: -shares[label])
+
+
 def _part(body: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in body.items() if key.startswith(("prediction", "probabilities"))}
 
@@ -85,6 +90,40 @@ def test_labels_without_probabilities(frost_client: httpx.Client, frost: Contrac
     body = frost_client.post("/predict", json={"instances": TREES[:200]})
     assert _part(body.json()) == {"predictions": expected}
     assert b"probabilities" not in body.content
+
+
+def test_a_threshold_decides_the_label_and_the_ranking_the_order(ripe_client: httpx.Client, ripe: Contract) -> None:
+    """The label is the graph's, also where the other class is more probable; the ranking follows the probabilities."""
+    rows = TREES[:300]
+    expected = [classifier_answer(row, ripe) for row in rows]
+    rankings = [_ranked(shares) for _, shares in expected]
+    body = ripe_client.post("/predict", json={"instances": rows}).json()
+    assert [*body] == ["predictions", "probabilities", "ranking", "model", "version", "request_id"]
+    assert body["predictions"] == [label for label, _ in expected]
+    assert body["probabilities"] == [shares for _, shares in expected]
+    assert body["ranking"] == rankings
+    unlike = [row for row, (label, _), ranking in zip(rows, expected, rankings, strict=True) if label != ranking[0]]
+    assert 0 < len(unlike) < len(rows)
+    body = ripe_client.post("/predict", json=unlike[0]).json()
+    assert (body["prediction"], body["ranking"]) == ("ripe", ["green", "ripe"])
+
+
+def test_the_threshold_is_shown(ripe_client: httpx.Client, harvest_client: httpx.Client) -> None:
+    """``/model`` and the document say from which probability on the second class is answered, where there is one."""
+    output = ripe_client.get("/model").json()["contract"]["output"]
+    assert (output["threshold"], output["ranking"]) == (0.25, True)
+    assert harvest_client.get("/model").json()["contract"]["output"]["threshold"] is None
+    assert "at least 0.25" in ripe_client.get("/docs").text + ripe_client.get("/docs.json").text
+
+
+def test_three_classes_are_ranked(tmp_path: Path) -> None:
+    """With more than two classes as well, for callers within the process too."""
+    contract = classifier_contract(ranking=True)
+    model = ServedModel(read_bundle(write_bundle(tmp_path / "b", contract), "harvest:v1"), SETTINGS)
+    answer = model.predict(json.dumps({"instances": TREES[:50]}).encode())
+    shares = [classifier_answer(row, contract)[1] for row in TREES[:50]]
+    assert answer["ranking"] == [_ranked(row) for row in shares]
+    assert len({tuple(ranking) for ranking in answer["ranking"]}) > 2
 
 
 def test_requests_of_one_batch_get_their_own_answers(
@@ -162,7 +201,7 @@ def test_the_contract_is_shown_with_its_classes(harvest_client: httpx.Client, ha
     assert Contract.model_validate(model["contract"]) == harvest
 
 
-@pytest.mark.parametrize("server", ["harvest_server", "frost_server"])
+@pytest.mark.parametrize("server", ["harvest_server", "frost_server", "ripe_server"])
 def test_examples_and_answers_are_as_documented(request: pytest.FixtureRequest, server: str) -> None:
     """What the document shows can be sent, and what comes back is what it promises."""
     with httpx.Client(base_url=request.getfixturevalue(server), timeout=30) as client:
@@ -181,14 +220,19 @@ def test_examples_and_answers_are_as_documented(request: pytest.FixtureRequest, 
             assert conforms(answers, answer)
             key = "prediction" if "prediction" in answer else "predictions"
             assert not conforms(answers, {**answer, key: "neither" if key == "prediction" else ["neither"]})
+            if "ranking" in answer:
+                short = answer["ranking"][:1] if key == "prediction" else [answer["ranking"][0][:1]]
+                assert not conforms(answers, {**answer, "ranking": short})
+                assert not conforms(answers, {key: value for key, value in answer.items() if key != "ranking"})
             if "probabilities" in answer:
                 assert not conforms(answers, {**answer, "probabilities": {"poor": 1.5}})
         assert client.get("/docs").status_code == 200
 
 
-def test_schemathesis_finds_nothing(harvest_server: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("server", ["harvest_server", "ripe_server"])
+def test_schemathesis_finds_nothing(request: pytest.FixtureRequest, server: str, tmp_path: Path) -> None:
     """Generated requests to a classifier get what its document promises, and never a 500."""
-    schemathesis(harvest_server, tmp_path, max_examples=10)
+    schemathesis(request.getfixturevalue(server), tmp_path, max_examples=10)
 
 
 def test_bentomls_client_and_calls_within_the_process_get_the_same(

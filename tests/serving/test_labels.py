@@ -17,7 +17,13 @@ from tests.bundles import LABELS
 CLASSES: tuple[Label, ...] = (True, 3, 0.5, "", *LABELS, "%r", "日本")
 ENCODER = LabelEncoder("harvest", "v1", CLASSES, probabilities=True)
 LABELS_ONLY = LabelEncoder("harvest", "v1", CLASSES, probabilities=False)
+RANKING = LabelEncoder("harvest", "v1", CLASSES, probabilities=True, ranking=True)
+PAIR = LabelEncoder("harvest", "v1", LABELS[:2], probabilities=True, ranking=True)
 TAIL = {"model": "harvest", "version": "v1", "request_id": "id-1"}
+
+
+_COARSE = st.sampled_from([0.0, 0.25, 0.5, 1.0, 1 + 2e-16, -1e-17]) | st.floats(0, 1)
+"""Probabilities of which many are equal, also after what rounding left is taken away."""
 
 
 def _row(index: float, *changes: tuple[int, float]) -> list[float]:
@@ -79,3 +85,38 @@ def test_what_is_no_class_is_an_error(encoder: LabelEncoder, index: float) -> No
     """An index that is none of a class never becomes a label."""
     with pytest.raises(InternalError, match=f"the class number {index!r} for a row; there are 0 to 8"):
         encoder.encode([_row(0), _row(index)], False, b"id-1")
+
+
+def test_a_ranking_stands_behind_the_probabilities() -> None:
+    """All labels, each in its own type, from the most to the least probable; the label itself may be another."""
+    body = json.loads(RANKING.encode([_row(0, (3, 0.75), (8, 0.5), (1, 0.0))], True, b"id-1"))
+    assert list(body) == ["prediction", "probabilities", "ranking", *TAIL]
+    assert body["prediction"] is True
+    assert body["ranking"] == ["", "日本", True, 0.5, *LABELS, "%r", 3]
+    body = json.loads(PAIR.encode([[0.0, 0.4, 0.6], [0.0, 0.5, 0.5]], False, b"id-1"))
+    assert list(body) == ["predictions", "probabilities", "ranking", *TAIL]
+    assert (body["predictions"], body["ranking"]) == (["poor", "poor"], [["fair", "poor"], ["poor", "fair"]])
+
+
+@pytest.mark.parametrize("encoder", [RANKING, PAIR], ids=["many", "two"])
+@pytest.mark.parametrize("single", [True, False])
+@given(data=st.data())
+def test_a_ranking_is_what_a_stable_sort_of_the_answered_probabilities_gives(
+    encoder: LabelEncoder, single: bool, data: st.DataObject
+) -> None:
+    """A client that sorts the probabilities it was sent, equals in the classes' order, finds the ranking it was sent."""
+    classes = CLASSES if encoder is RANKING else LABELS[:2]
+    shares = st.lists(_COARSE, min_size=len(classes), max_size=len(classes))
+    rows = data.draw(st.lists(shares, min_size=1, max_size=1 if single else 5))
+    body = json.loads(encoder.encode([[0.0, *row] for row in rows], single, b"id-1"))
+    answered = [body["probabilities"]] if single else body["probabilities"]
+    rankings = [body["ranking"]] if single else body["ranking"]
+    for probabilities, ranking in zip(answered, rankings, strict=True):
+        assert ranking == sorted(classes, key=lambda label: -probabilities[label_key(label)])
+        assert {*map(label_key, ranking)} == {*map(label_key, classes)}
+
+
+def test_a_ranking_of_what_is_no_probability_is_an_error() -> None:
+    """NaN cannot be ranked: nothing of such an answer leaves the service."""
+    with pytest.raises(InternalError, match="The model answered nan as a probability"):
+        PAIR.encode([[0.0, 0.5, 0.5], [1.0, math.nan, 0.5]], False, b"id-1")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
 from bundle.contract import Feature, Label
-from serving.schemas import answer_schemas, feature_schema, label_schema, probabilities_schema
+from serving.schemas import answer_schemas, feature_schema, label_schema, probabilities_schema, ranking_schema
 from tests.bundles import LABELS, classifier_contract, orchard_contract
 
 
@@ -75,3 +76,40 @@ def test_answers_of_each_kind_of_model() -> None:
     assert shares["Predictions"]["properties"]["probabilities"]["items"] == {
         "$ref": "#/components/schemas/Probabilities"
     }
+
+
+def test_a_ranking_has_every_label_once() -> None:
+    """Neither fewer labels nor one twice nor one that there is not; the example is right itself."""
+    schema = ranking_schema(LABELS)
+    check = jsonschema_rs.validator_for(schema)
+    assert all(check.is_valid(example) for example in schema["examples"])
+    assert check.is_valid([*reversed(LABELS)])
+    for wrong in ([*LABELS[:2]], [LABELS[0], LABELS[0], LABELS[1]], [*LABELS, LABELS[0]], [*LABELS[:2], "ripe"]):
+        assert not check.is_valid(wrong)
+
+
+def test_a_ranking_is_answered_where_the_contract_says_so() -> None:
+    """It is then in every answer, a list for one object and a list of lists for many; elsewhere it is not known."""
+    ranked = answer_schemas(classifier_contract(ranking=True))
+    assert ranked["Prediction"]["required"][:3] == ["prediction", "probabilities", "ranking"]
+    assert ranked["Prediction"]["properties"]["ranking"] == {"$ref": "#/components/schemas/Ranking"}
+    assert ranked["Predictions"]["properties"]["ranking"] == {
+        "type": "array",
+        "items": {"$ref": "#/components/schemas/Ranking"},
+    }
+    assert "Ranking" not in answer_schemas(classifier_contract())
+
+
+def test_a_threshold_is_said_in_words() -> None:
+    """Who reads the document learns that the label need not be the more probable one."""
+
+    def description(threshold: float | None) -> str:
+        schemas = answer_schemas(classifier_contract((False, True), threshold=threshold))
+        text: str = schemas["Prediction"]["properties"]["prediction"]["description"]
+        return text
+
+    assert description(None) == "harvest: What to expect."
+    assert description(0.35) == (
+        "harvest: What to expect. It is true where the probability of true is at least 0.35, else false;"
+        " this need not be the more probable of the two."
+    )

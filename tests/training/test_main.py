@@ -23,6 +23,7 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no run write outside its test, and measure latency for a moment only."""
     monkeypatch.setenv("TABENTO_TRAINING_DATA_FOLDER", str(tmp_path / "data"))
     monkeypatch.setenv("TABENTO_TRAINING_RUNS_FOLDER", str(tmp_path / "runs"))
+    monkeypatch.setenv("TABENTO_TRAINING_ARTIFACTS_FOLDER", str(tmp_path / "artifacts"))
     monkeypatch.setenv("TABENTO_TRAINING_LATENCY_BUDGET_S", "0.02")
 
 
@@ -70,6 +71,43 @@ def test_command_fits_a_shell(model_store: Path) -> None:
         timeout=300,
     )
     assert done.stdout == f"{bentoml.models.get('orchard').tag}\n"
+
+
+def test_steps_run_alone_and_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Stages by name leave their outputs, and end with a table that tells what was done."""
+    steps = ["train", *ARGUMENTS, "--steps", "config,data,validate"]
+    assert main(steps) == 0
+    out, _ = capsys.readouterr()
+    assert "[3/3] validate: Validate the data and set the test part aside" in out
+    assert "600 rows to train, 200 to test" in out
+    assert (tmp_path / "artifacts" / "orchard" / "validate" / "train.parquet").is_file()
+    assert main(steps) == 0
+    assert capsys.readouterr().out.count("unchanged since it last ran, skipped") == 3
+    assert main([*steps, "--force"]) == 0
+    assert "skipped" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--steps", "fly"], "--steps: expected all"),
+        (["--steps", "fit"], "which the stage validate makes"),
+        (["--force"], "--decisions and --force go with --steps"),
+        (["--decisions", "sweep"], "--decisions and --force go with --steps"),
+        (["--steps", "data", "--json", "result.json"], "--json writes what the stage register has stored"),
+    ],
+)
+def test_steps_that_cannot_be_are_told(
+    options: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Options that do not go together, and a stage without its inputs, end in words."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", *ARGUMENTS, *options]) == 1
+    assert message in capsys.readouterr().err
 
 
 def test_data_only_looks(model_store: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -127,6 +165,18 @@ def test_verbose_shows_the_traceback() -> None:
         main(["train", "--config", "nowhere.yaml", "--verbose"])
 
 
+def test_help_is_quick() -> None:
+    """Help and wrong usage import none of the libraries that take seconds."""
+    code = (
+        "import sys\nfrom training.__main__ import main\ntry:\n    main(['-h'])\nexcept SystemExit:\n    pass\n"
+        "print(sorted({'sklearn', 'pandas', 'mlflow', 'bentoml', 'optuna', 'shap', 'matplotlib'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(training.__file__).parents[1], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 def test_interrupted_run_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Ctrl-C ends with one line and the exit code that shells know."""
 
@@ -145,6 +195,17 @@ def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFi
         main(arguments)
     assert ended.value.code == 2
     assert "usage: python -m training" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments", [[name, "-h"] for name in ("data", "ensure", "evaluate", "import", "retrain", "train")]
+)
+def test_help_of_every_command(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Each command is listed and has a help of its own."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 0
+    assert "--verbose" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("arguments", [["-h"], ["train", "-h"]])

@@ -8,10 +8,21 @@ import numpy as np
 import pytest
 
 from tests.training.orchards import orchard_config, orchard_frame
+from tests.training.seedlings import seedling_config, seedling_frame
 from training.config import ConfigError
 from training.export import export_pipeline, serialise
 from training.frames import to_frame, to_rows
-from training.pipeline import FitError, build_pipeline, fit_pipeline, square_of_positive
+from training.parity import check_parity, pipeline_answers
+from training.pipeline import (
+    FitError,
+    build_pipeline,
+    fit_pipeline,
+    learned_target,
+    square_of_positive,
+    threshold_for,
+    threshold_of,
+)
+from training.thresholds import ThresholdChoice
 
 ESTIMATOR = {"kind": "hist_gradient_boosting", "target": "log", "params": {"max_iter": 20, "max_leaf_nodes": 7}}
 
@@ -144,3 +155,150 @@ def test_column_without_a_value_is_refused() -> None:
     """A column that is missing in every training row cannot be imputed and is named."""
     with pytest.raises(FitError, match="slope"):
         fit_pipeline(orchard_config(), orchard_frame(50).assign(slope=np.nan))
+
+
+def test_classification_answers_labels_and_their_probabilities() -> None:
+    """The labels are the config's, in its order, though the frame holds indices."""
+    config, frame = seedling_config(), seedling_frame(300)
+    pipeline = fit_pipeline(config, frame)
+    given = to_frame(to_rows(frame, config.contract()), config.contract())
+    assert list(pipeline.classes_) == ["alive", "died"]
+    answers = pipeline_answers(pipeline, given, config.contract())
+    assert answers.shape == (300, 3)
+    assert set(pipeline.predict(given)) == {"alive", "died"}
+
+
+@pytest.mark.parametrize("labels", [(False, True), (3, 7), ("a", "b")])
+def test_labels_keep_their_type(labels: tuple[object, object]) -> None:
+    """Booleans, numbers and text come out as the contract has them."""
+    classes = [{"value": label, "label": label} for label in labels]
+    target = {**seedling_config().model_dump()["target"], "classes": classes}
+    config = seedling_config(target=target, estimator={"kind": "decision_tree"})
+    frame = seedling_frame(120)
+    pipeline = fit_pipeline(config, frame)
+    contract = config.contract(threshold=threshold_of(pipeline))
+    assert contract.output.classes == labels
+    model = serialise(export_pipeline(pipeline, contract))
+    assert check_parity(pipeline, model, contract, frame, max_rows=300).label_flips == 0
+    assert learned_target(config, frame).tolist() == [labels[int(place)] for place in frame["fate"]]
+
+
+def test_threshold_is_built_in_and_can_be_read() -> None:
+    """The label follows the chosen threshold; without deciding, the most probable class; probabilities are the same."""
+    config, frame = seedling_config(), seedling_frame(300)
+    given = to_frame(to_rows(frame, config.contract()), config.contract())
+    decided, plain = fit_pipeline(config, frame), fit_pipeline(config, frame, decide=False)
+    threshold = threshold_of(decided)
+    assert threshold is not None
+    assert threshold_of(plain) is None
+    np.testing.assert_array_equal(decided.predict_proba(given), plain.predict_proba(given))
+    reached = decided.predict_proba(given)[:, 1] >= threshold
+    np.testing.assert_array_equal(decided.predict(given) == "died", reached)
+    assert (plain.predict(given) == "died").sum() < reached.sum()
+
+
+def test_threshold_that_was_chosen_before_is_taken() -> None:
+    """Chosen apart, it is the one that a fit would choose; handed over, nothing is chosen again."""
+    config, frame = seedling_config(estimator={"kind": "logistic_regression"}), seedling_frame(200)
+    choice = threshold_for(config, frame)
+    assert choice.threshold == threshold_of(fit_pipeline(config, frame))
+    assert len(choice.curve) > 50
+    assert threshold_of(fit_pipeline(config, frame, threshold=ThresholdChoice(0.125))) == 0.125
+
+
+@pytest.mark.parametrize("kind", ["decision_tree", "xgboost"])
+def test_rows_exactly_at_the_threshold_are_answered_alike(kind: str) -> None:
+    """A threshold that is a leaf's probability: reached is enough, in scikit-learn and in the graph."""
+    config = seedling_config(estimator={"kind": kind, "params": {"max_depth": 2}}, decision={"by": "most_probable"})
+    frame = seedling_frame(200)
+    given = to_frame(to_rows(frame, config.contract()), config.contract())
+    probabilities = fit_pipeline(config, frame).predict_proba(given)[:, 1]
+    for at in np.unique(probabilities)[1:3]:
+        fixed = seedling_config(
+            estimator=config.estimator.model_dump(), decision={"by": "fixed", "threshold": float(at)}
+        )
+        pipeline = fit_pipeline(fixed, frame)
+        np.testing.assert_array_equal(pipeline.predict(given) == "died", probabilities >= at)
+        contract = fixed.contract(threshold=threshold_of(pipeline))
+        model = serialise(export_pipeline(pipeline, contract))
+        assert check_parity(pipeline, model, contract, frame, max_rows=300).label_flips == 0
+
+
+def test_single_precision_is_compared_in_double() -> None:
+    """A probability of float32 just below the threshold does not reach it by being rounded."""
+    config = seedling_config(
+        estimator={"kind": "xgboost", "params": {"max_depth": 2}}, decision={"by": "most_probable"}
+    )
+    frame = seedling_frame(200)
+    given = to_frame(to_rows(frame, config.contract()), config.contract())
+    at = float(np.unique(fit_pipeline(config, frame).predict_proba(given)[:, 1])[1])
+    above = float(np.nextafter(at, 1))
+    assert np.float32(above) == np.float32(at)
+    fixed = seedling_config(estimator=config.estimator.model_dump(), decision={"by": "fixed", "threshold": above})
+    pipeline = fit_pipeline(fixed, frame)
+    np.testing.assert_array_equal(
+        pipeline.predict(given) == "died", pipeline.predict_proba(given)[:, 1].astype(np.float64) > at
+    )
+    contract = fixed.contract(threshold=above)
+    model = serialise(export_pipeline(pipeline, contract))
+    assert check_parity(pipeline, model, contract, frame, max_rows=300).label_flips == 0
+
+
+def test_model_uses_only_the_columns_that_were_decided_on() -> None:
+    """What is left out is left out of ratios and clusters too; the pipeline still takes every feature."""
+    config, frame = orchard_config(), orchard_frame(200)
+    decisions = config.decisions().model_copy(update={"columns": ("age", "height", "soil")})
+    pipeline = fit_pipeline(config, frame, decisions)
+    names = [name.split("__")[1] for name in pipeline[:-1].get_feature_names_out()]
+    assert names == ["age", "height", "soil_clay", "soil_loam", "soil_sand", "soil_naïve", "soil_None"]
+    model = serialise(export_pipeline(pipeline, config.contract()))
+    assert check_parity(pipeline, model, config.contract(), orchard_frame(60, seed=8), max_rows=300).label_flips == 0
+    empty = frame.assign(slope=np.nan)
+    assert fit_pipeline(config, empty, decisions).predict(empty).shape == (200,)
+
+
+def test_decided_clusters_and_imputation_are_taken() -> None:
+    """They replace the config's own."""
+    config = orchard_config()
+    for clusters, count in ((5, 5), (None, 0)):
+        decisions = config.decisions().model_copy(update={"n_clusters": clusters, "impute": "median"})
+        pipeline = fit_pipeline(config, orchard_frame(100), decisions)
+        names = pipeline[:-1].get_feature_names_out().tolist()
+        assert sum("cluster_" in name for name in names) == count
+        assert pipeline.named_steps["features"].named_transformers_["numbers"].strategy == "median"
+
+
+@pytest.mark.parametrize(("columns", "message"), [((), "at least one feature"), (("girth",), "'girth' is no feature")])
+def test_impossible_columns_are_refused(columns: tuple[str, ...], message: str) -> None:
+    """None at all, and one that does not exist."""
+    config = orchard_config()
+    with pytest.raises(ConfigError, match=message):
+        build_pipeline(config, config.decisions().model_copy(update={"columns": columns}))
+
+
+def test_ratio_without_a_value_is_imputed_where_the_estimator_needs_it() -> None:
+    """A denominator of 0 gives no ratio: trees of histograms take that, a linear model gets the median."""
+    config, frame = seedling_config(decision={"by": "most_probable"}), seedling_frame(200)
+    frame.loc[:9, "leaves"] = 0.0
+    linear = seedling_config(decision={"by": "most_probable"}, estimator={"kind": "logistic_regression"})
+    for given, missing in ((config, True), (linear, False)):
+        pipeline = fit_pipeline(given, frame)
+        spacing = pipeline[:-1].get_feature_names_out().tolist().index("ratios__spacing")
+        features = pipeline[:-1].transform(to_frame(to_rows(frame, given.contract()), given.contract()))
+        assert np.isnan(features[:10, spacing]).all() == missing
+        model = serialise(export_pipeline(pipeline, given.contract()))
+        assert check_parity(pipeline, model, given.contract(), frame, max_rows=300).label_flips == 0
+
+
+def test_class_without_a_training_row_is_refused() -> None:
+    """Nothing could be learned about it; it is named by its label."""
+    with pytest.raises(FitError, match="training rows of every class, got none of 'died'"):
+        fit_pipeline(seedling_config(), seedling_frame(50).assign(fate=0.0))
+
+
+def test_target_that_is_no_class_is_refused() -> None:
+    """Indices only, as validation gives them."""
+    frame = seedling_frame(50)
+    frame.loc[4, "fate"] = 2.0
+    with pytest.raises(FitError, match=r"the index of one of 2 classes in every row, got .*2.0.* in row 4"):
+        fit_pipeline(seedling_config(), frame)

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bundle.reference import UNKNOWN_VALUE, CategoryDistribution, NumberDistribution, Reference
+from bundle.reference import UNKNOWN_VALUE, CategoryDistribution, NumberDistribution, Reference, check_reference
+from tests.training.seedlings import seedling_config, seedling_frame
 from training.config import ModelConfig, load_config
 from training.data.synthetic import generate
 from training.data.validation import validate
@@ -118,3 +119,23 @@ def test_predictions_must_match_rows(config: ModelConfig, train: pd.DataFrame) -
     """One prediction per row, or both numbers are named."""
     with pytest.raises(ValueError, match=r"shape \(800,\), got \(3,\)"):
         build_reference(config, train, [1.0, 2.0, 3.0])
+
+
+def test_classification_is_described_by_labels_and_probabilities() -> None:
+    """Shares of labels for answers and truth, a distribution for the probability of each class."""
+    config, frame = seedling_config(), seedling_frame(100)
+    second = np.linspace(0.05, 0.95, 100)
+    reference = build_reference(config, frame, np.c_[second >= 0.5, 1 - second, second])
+    assert isinstance(reference.prediction, CategoryDistribution)
+    assert isinstance(reference.target, CategoryDistribution)
+    assert reference.prediction.shares == {"alive": 0.5, "died": 0.5}
+    assert reference.target.shares["died"] == pytest.approx(frame["fate"].mean())
+    assert reference.probabilities is not None
+    assert reference.probabilities["died"].mean == pytest.approx(0.5)
+    check_reference(reference, config.contract())
+
+
+def test_answers_of_another_shape_are_refused() -> None:
+    """A classification's answers are a label and a probability per class."""
+    with pytest.raises(ValueError, match=r"shape \(20, 3\), got \(20,\)"):
+        build_reference(seedling_config(), seedling_frame(20), np.zeros(20))

@@ -17,8 +17,9 @@ from bundle.format import MODEL_FILE
 from bundle.store import load_bundle
 from tests.bundles import linear_model
 from tests.conftest import ORCHARD, bentoml_home
+from tests.training.seedlings import CONFIG as SEEDLING
 from training import run
-from training.config import ModelConfig, load_config
+from training.config import Limit, ModelConfig, load_config
 from training.data.errors import DataError
 from training.data.synthetic import generate
 from training.data.validation import validate
@@ -28,6 +29,7 @@ from training.parity import ParityError
 from training.progress import Progress, silence
 from training.run import TrainResult, check_examples, ensure, prepare, train
 from training.settings import TrainingSettings
+from training.stages import export, register
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +42,11 @@ def config() -> ModelConfig:
 def settings(tmp_path: Path) -> TrainingSettings:
     """Folders of one test's own, a short measurement, no network."""
     return TrainingSettings(
-        data_folder=tmp_path / "data", runs_folder=tmp_path / "runs", download=False, latency_budget_s=0.02
+        data_folder=tmp_path / "data",
+        runs_folder=tmp_path / "runs",
+        artifacts_folder=tmp_path / "artifacts",
+        download=False,
+        latency_budget_s=0.02,
     )
 
 
@@ -53,9 +59,9 @@ def trained(config: ModelConfig, tmp_path_factory: pytest.TempPathFactory) -> tu
         return store, train(config, None, settings, silence())
 
 
-def with_gate(config: ModelConfig, **limits: float) -> ModelConfig:
-    """The config with other limits."""
-    return config.model_copy(update={"gate": config.gate.model_copy(update=limits)})
+def with_metrics(config: ModelConfig, **limits: Limit) -> ModelConfig:
+    """The config with other limits on its figures."""
+    return config.model_copy(update={"gate": config.gate.model_copy(update={"metrics": limits})})
 
 
 def nothing_remains(settings: TrainingSettings) -> bool:
@@ -95,10 +101,12 @@ def test_bundle_tells_what_the_run_found(config: ModelConfig, trained: tuple[Pat
 
 
 def test_run_leaves_a_report(trained: tuple[Path, TrainResult]) -> None:
-    """Picture, metrics and card lie in a folder of the model's name and version."""
+    """Picture, metrics, cards and the report of the gate lie in a folder of the model's name and version."""
     _, result = trained
     assert result.report_folder.parts[-2:] == ("orchard", result.tags.version)
-    assert sorted(path.name for path in result.report_folder.iterdir()) == ["card.md", "metrics.json", "report.png"]
+    left = sorted(path.name for path in result.report_folder.iterdir())
+    assert left == ["card.md", "data_card.md", "gate", "metrics.json", "report.png"]
+    assert (result.report_folder / "gate" / "report.html").is_file()
     assert json.loads((result.report_folder / "metrics.json").read_bytes())["rmse"] == result.metrics["rmse"]
     assert (result.report_folder / "report.png").read_bytes().startswith(b"\x89PNG")
 
@@ -113,6 +121,16 @@ def test_two_runs_give_the_same_model(
     assert second.metrics == first.metrics
     assert second.provenance.fingerprint == first.provenance.fingerprint
     assert second.tags != first.tags
+
+
+def test_classification_goes_the_same_way(settings: TrainingSettings, model_store: Path) -> None:
+    """A model with labels is trained, proven and stored; its figures are those of a classification."""
+    result = train(load_config(SEEDLING), None, settings, silence())
+    assert {"roc_auc", "f1", "log_loss"} <= result.metrics.keys()
+    assert result.gate.passed
+    bundle = load_bundle(result.tags.bundle)
+    assert bundle.contract.task == "classification"
+    assert bundle.contract.output.probabilities
 
 
 def test_ensure_trains_once(config: ModelConfig, settings: TrainingSettings, model_store: Path) -> None:
@@ -140,20 +158,25 @@ def test_ensure_replaces_a_bundle_that_was_changed(
 def test_model_that_fails_its_gate_is_not_saved(
     config: ModelConfig, settings: TrainingSettings, model_store: Path
 ) -> None:
-    """The run ends with the failed limits and leaves nothing."""
-    with pytest.raises(GateError, match=r"rmse_max[\s\S]*r2_min"):
-        train(with_gate(config, rmse_max=0.001, r2_min=0.999), None, settings, silence())
+    """The run ends with the failed limits and leaves nothing but the report that says why."""
+    strict = with_metrics(config, rmse=Limit(at_most=0.001), r2=Limit(at_least=0.999))
+    with pytest.raises(GateError, match=r"rmse[\s\S]*r2[\s\S]*gate\.failed"):
+        train(strict, None, settings, silence())
     assert nothing_remains(settings)
+    left = settings.artifacts_folder / "orchard"
+    assert [path.name for path in left.iterdir()] == ["gate.failed"]
+    assert "rmse" in (left / "gate.failed" / "report.md").read_text(encoding="utf-8")
 
 
 def test_graph_that_strays_is_not_saved(
     config: ModelConfig, settings: TrainingSettings, model_store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A graph that answers something else than the pipeline ends the run."""
-    monkeypatch.setattr(run, "export_pipeline", lambda pipeline, contract: linear_model(len(contract.features)))
+    monkeypatch.setattr(export, "export_pipeline", lambda pipeline, contract: linear_model(len(contract.features)))
     with pytest.raises(ParityError):
         train(config, None, settings, silence())
     assert nothing_remains(settings)
+    assert not settings.artifacts_folder.exists()
 
 
 def test_report_that_cannot_be_written_saves_nothing(
@@ -174,7 +197,7 @@ def test_failed_saving_takes_the_report_with_it(
     def refuse(*arguments: object) -> None:
         raise SaveError("differs")
 
-    monkeypatch.setattr(run, "check_examples", refuse)
+    monkeypatch.setattr(register, "check_examples", refuse)
     with pytest.raises(SaveError, match="differs"):
         train(config, None, settings, silence())
     assert nothing_remains(settings)
@@ -188,6 +211,30 @@ def test_examples_are_compared_with_the_pipeline(trained: tuple[Path, TrainResul
         bundle = load_bundle(result.tags.bundle)
     with pytest.raises(SaveError, match=r"answers .* to its example \d+, the pipeline"):
         check_examples(bundle, other, 1e-9)
+
+
+def test_data_comes_from_the_setting_where_none_is_given(
+    config: ModelConfig, settings: TrainingSettings, tmp_path: Path
+) -> None:
+    """A setting names the file of each model by its name; what is given by hand wins."""
+    generate(config.synthetic).to_csv(tmp_path / "orchard.csv", index=False)
+    several = settings.model_copy(update={"data": str(tmp_path / "{name}.csv")})
+    assert prepare(config, None, several, silence()).dataset.source == "orchard.csv"
+    assert prepare(config, "synthetic", several, silence()).dataset.kind == "synthetic"
+
+
+def test_model_that_cannot_be_registered_is_not_saved(
+    config: ModelConfig, settings: TrainingSettings, model_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Store and registry hold a model both or neither of them does."""
+
+    def refuse(*arguments: object) -> None:
+        raise SaveError("the registry is gone")
+
+    monkeypatch.setattr(register, "_register", refuse)
+    with pytest.raises(SaveError, match="the registry is gone"):
+        train(config, None, settings, silence())
+    assert nothing_remains(settings)
 
 
 def test_given_file_is_real_data(config: ModelConfig, settings: TrainingSettings, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import bentoml
 import numpy as np
 import pytest
 from pydantic import BaseModel
-from sklearn.dummy import DummyRegressor
+from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.pipeline import Pipeline
 
 from bundle.errors import BundleIntegrityError
@@ -87,6 +87,15 @@ def test_saved_pair_is_found_verified_and_linked(model_store: Path) -> None:
     assert pipeline.info.labels == {"fingerprint": "f" * 64, "data": "synthetic", "bundle": tags.bundle}
     assert stored.info.metadata["metrics"] == {"rmse": 1.5, "test_rows": 200}
     assert bentoml.sklearn.load_model(tags.pipeline).predict(np.zeros((1, 7))) == [3.0]
+
+
+def test_stored_pipeline_can_be_asked_all_that_it_answers(model_store: Path) -> None:
+    """A regression its numbers, a classifier its probabilities as well."""
+    classifier = Pipeline([("model", DummyClassifier())]).fit(np.zeros((2, 7)), ["a", "b"])
+    for pipeline, methods in ((PIPELINE, {"predict"}), (classifier, {"predict", "predict_proba"})):
+        tags = new_tags("orchard")
+        save(tags, pipeline, contents(), provenance(tags), accept)
+        assert set(bentoml.models.get(tags.pipeline).info.signatures) == methods
 
 
 def test_more_labels_stand_beside_those_of_every_run(model_store: Path) -> None:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from bundle.contract import Output
 from bundle.manifest import Provenance
 from training.adoption.config import ImportConfig
-from training.adoption.figures import CLASSIFICATION
 from training.adoption.load import Loaded
-from training.card import METRICS, feature_row, latency_section, markdown_table, parity_section
+from training.card import feature_row, latency_section, markdown_table, parity_section
 from training.gate import GateReport
 from training.latency import LatencyTable
+from training.metric_names import name_of, unit_of
 from training.parity import ParityReport
 
 _SHOWN = 20
@@ -76,10 +76,8 @@ def figure_rows(output: Output, metrics: Mapping[str, float]) -> list[tuple[str,
     """Return metrics as cells for people: name, and value with its unit."""
     rows = []
     for key, value in metrics.items():
-        label, unit = METRICS.get(key, (CLASSIFICATION.get(key, key), ""))
-        unit = (output.unit or "") if unit == "unit" else unit
         figure = f"{value:,.0f}" if value == int(value) or abs(value) >= 1000 else f"{value:.4g}"
-        rows.append((label, f"{figure} {unit}".strip()))
+        rows.append((name_of(key), f"{figure} {unit_of(key, output.unit)}".strip()))
     return rows
 
 

@@ -41,7 +41,7 @@ from training.errors import TrainingError
 from training.examples import pick_examples
 from training.export import ExportError, export_pipeline, serialise
 from training.frames import to_frame, to_rows
-from training.gate import GateReport, check_gate, parity_limits
+from training.gate import BATCH_ROWS, GateReport, check_gate, parity_limits
 from training.latency import LatencyTable, measure_latency
 from training.parity import ParityError, ParityReport, check_parity
 from training.progress import Progress
@@ -52,8 +52,6 @@ from training.settings import TrainingSettings
 
 PROOF_ROWS = 10_000
 """How many rows of the sample go into the proof, evenly spread; hostile rows are made from them and come on top."""
-_MEASURED = {"rmse_max": "rmse", "r2_min": "r2", "mape_max": "mape"}
-"""Which metric a limit of the gate needs."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +172,8 @@ def adopt(request: Request, settings: TrainingSettings, progress: Progress) -> I
     with progress.step("Measure latency") as step:
         latency = measure_latency(model, rows, budget_s=settings.latency_budget_s)
         step.detail = f"one row p99 {latency.single_row_p99_us:.1f} µs"
-    gate = check_gate(config.gate, metrics, parity, latency.single_row_p99_us, len(model))
+    batch_p99_us = next(batch.p99_us for batch in latency.batches if batch.rows == BATCH_ROWS)
+    gate = check_gate(config.gate, metrics, parity, latency.single_row_p99_us, len(model), batch_p99_us=batch_p99_us)
     progress.table("Gate", gate.rows())
     gate.require()
 
@@ -321,9 +320,14 @@ def _unused_options(request: Request, config: ImportConfig) -> tuple[str, ...]:
 
 
 def _require_measured(config: ImportConfig, metrics: Mapping[str, float]) -> None:
-    for limit, metric in _MEASURED.items():
-        if getattr(config.gate, limit) is not None and metric not in metrics:
+    for metric in config.gate.metrics:
+        if metric not in metrics:
             raise AdoptionError(
-                f"gate.{limit} needs the true answers of a regression, which were not given: say --target COLUMN, or"
-                " set the limit to null."
+                f"gate.metrics.{metric} cannot be measured"
+                + (
+                    f"; there are {sorted(metrics)}"
+                    if metrics
+                    else ", for no true answers were given: say --target COLUMN"
+                )
+                + ", or remove the limit."
             )

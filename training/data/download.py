@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import tarfile
 import tempfile
+import time
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -36,7 +37,11 @@ WAIT: wait_base = tenacity.wait_exponential_jitter(initial=1.0, max=8.0, jitter=
 LIMIT_BYTES = 1 << 30
 """1 GiB; a tabular file beyond this is taken for a mistake in the address, and would not fit in memory either."""
 
+ABANDONED_S = 86_400.0
+"""Seconds after which an unfinished file belongs to a process that was killed; no download takes a day."""
+
 _CHUNK_BYTES = 1 << 20
+_UNFINISHED = ".part-"
 _TEMPORARY_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 _TEMPORARY_ERRORS = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError, httpx.ProxyError)
 _ARCHIVE_SUFFIXES = {".zip": ".zip", ".tgz": ".tgz", ".gz": ".tgz"}
@@ -103,6 +108,7 @@ def _download(
     remedy = "Check the address and the connection, or give a file with DATA=<path>."
     try:
         cache_folder.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(cache_folder)
         with _temporary_file(cache_folder) as (file, temporary):
             got = retrying(_stream, url, file, timeout, limit_bytes)
             file.close()
@@ -185,10 +191,19 @@ def _open_only_csv(archive: zipfile.ZipFile | tarfile.TarFile, url: str) -> IO[b
     return opened
 
 
+def _remove_abandoned(folder: Path) -> None:
+    """Remove what killed processes left; a living one cleans up after itself, whatever happens to it."""
+    for path in folder.glob(f"{_UNFINISHED}*"):
+        # Another process may be quicker.
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > ABANDONED_S:
+                path.unlink()
+
+
 @contextlib.contextmanager
 def _temporary_file(folder: Path) -> Iterator[tuple[IO[bytes], Path]]:
     """Open a file that is gone afterwards, unless it was moved to another name."""
-    with tempfile.NamedTemporaryFile(dir=folder, prefix=".part-", delete=False) as file:
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=_UNFINISHED, delete=False) as file:
         path = Path(file.name)
         try:
             yield file, path

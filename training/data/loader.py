@@ -5,18 +5,17 @@ After it comes ``validation``; until then nothing about the values is promised.
 
 from __future__ import annotations
 
-import csv
-import hashlib
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import pandas as pd
 from tenacity.wait import wait_base
 
 from training.config import ModelConfig
+from training.data.csv_table import csv_text, read_csv, read_stream
 from training.data.download import WAIT, fetch, fetch_unpinned
 from training.data.errors import DataError, DownloadError
 from training.data.synthetic import generate
@@ -38,6 +37,8 @@ class Dataset:
     """A file's name without its folder, an address, or the generator and its seed."""
     sha256: str
     """The checksum of the CSV file, or of the generated rows as CSV."""
+    file: Path | None = None
+    """Where the file lies that was read; None for rows that were made up."""
 
 
 def load_dataset(
@@ -79,95 +80,40 @@ def load_dataset(
     return _read(path, config.source.url, config)
 
 
+def synthetic_csv(config: ModelConfig) -> bytes:
+    """Return a config's synthetic rows as the CSV file that is read in their place; the same config gives the same bytes.
+
+    Raises:
+        SyntheticError: the config's ``synthetic`` section is wrong.
+    """
+    return generate(config.synthetic).to_csv(index=False, lineterminator="\n").encode()
+
+
 def _made_up(config: ModelConfig, reason: str, warn: Callable[[str], None]) -> Dataset:
     """Generate rows and read them back as from a file, so that they pass through the same door as real ones."""
-    content = generate(config.synthetic).to_csv(index=False, lineterminator="\n").encode()
+    content = synthetic_csv(config)
     source = f"synthetic, seed {config.synthetic.seed}"
     warn(
         f"SYNTHETIC DATA: {config.name} is trained on {config.synthetic.rows:,} made-up rows ({source}), {reason.rstrip('.')}."
         " The model is for trying things out, not for real answers."
     )
-    return Dataset(_parsed(content, source, config), "synthetic", source, hashlib.sha256(content).hexdigest())
+    frame, sha256 = _parsed(io.BytesIO(content), source, config)
+    return Dataset(frame, "synthetic", source, sha256)
 
 
 def _read(path: Path, source: str, config: ModelConfig) -> Dataset:
     """Read a CSV file."""
     try:
-        content = path.read_bytes()
+        with path.open("rb") as stream:
+            frame, sha256 = _parsed(stream, source, config)
     except FileNotFoundError:
         raise DataError(f"there is no file {path}: expected a CSV file. Correct DATA=<path>.") from None
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}. Expected a CSV file at DATA=<path>.") from error
-    return Dataset(_parsed(content, source, config), "real", source, hashlib.sha256(content).hexdigest())
+    return Dataset(frame, "real", source, sha256, path)
 
 
-def _parsed(content: bytes, source: str, config: ModelConfig) -> pd.DataFrame:
-    """Parse a CSV file with a config's categories as text."""
+def _parsed(stream: BinaryIO, source: str, config: ModelConfig) -> tuple[pd.DataFrame, str]:
+    """Parse a CSV file with a config's categories as text, and return its checksum beside the rows."""
     text_columns = [feature.name for feature in config.features if feature.type == "category"]
-    return read_csv(csv_text(content, source), source, text_columns, MISSING)
-
-
-def csv_text(content: bytes, source: str) -> str:
-    """Decode a comma-separated file in UTF-8, with or without a byte order mark, and look at its header.
-
-    Args:
-        content: the file's bytes.
-        source: its name, for messages.
-
-    Raises:
-        DataError: the file is empty, not UTF-8, has another delimiter or a header that repeats a name.
-    """
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{source}: expected UTF-8, got byte {content[error.start]:#04x} at {error.start}.") from error
-    if not text.strip():
-        raise DataError(f"{source} is empty: expected a CSV file with a header and rows.")
-    _check_header(next(csv.reader(io.StringIO(text))), source)
-    return text
-
-
-def read_csv(
-    text: str, source: str, text_columns: Iterable[str], missing: Sequence[str] | Mapping[str, Sequence[str]]
-) -> pd.DataFrame:
-    """Parse decoded CSV, refusing what pandas would gloss over.
-
-    Args:
-        text: from ``csv_text``.
-        source: the file's name, for messages.
-        text_columns: columns that stay text, whatever they look like.
-        missing: what stands for a missing value, in every column or by column.
-
-    Raises:
-        DataError: the rows are uneven, or there are none.
-    """
-    try:
-        frame = pd.read_csv(
-            io.StringIO(text),
-            dtype=dict.fromkeys(text_columns, str),
-            keep_default_na=False,
-            na_values={name: list(values) for name, values in missing.items()}
-            if isinstance(missing, Mapping)
-            else list(missing),
-            low_memory=False,
-        )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise DataError(f"{source} is no well-formed CSV file: {str(error).strip()}. Correct the file.") from error
-    if not isinstance(frame.index, pd.RangeIndex):
-        raise DataError(f"{source}: its rows have more values than the header has names. Correct the header.")
-    if frame.empty:
-        raise DataError(f"{source} has a header but no rows.")
-    return frame
-
-
-def _check_header(header: list[str], source: str) -> None:
-    """Refuse a header that is cut at the wrong character or names a column twice."""
-    for delimiter, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
-        if len(header) == 1 and delimiter in header[0]:
-            raise DataError(f"{source}: expected commas between the columns, got {name}. Save it as CSV with commas.")
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        raise DataError(
-            f"{source}: expected distinct names in the header, got {', '.join(map(repr, twice))} more than once."
-            " Rename or remove the column."
-        )
+    return read_stream(stream, source, text_columns, MISSING)

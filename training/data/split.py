@@ -16,7 +16,7 @@ from sklearn.model_selection import train_test_split
 from training.config import ModelConfig, Stratify
 from training.data.errors import SplitError
 
-__all__ = ["Parts", "SplitError", "split"]
+__all__ = ["Parts", "SplitError", "split", "strata_of"]
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,18 @@ class Parts:
 def split(frame: pd.DataFrame, config: ModelConfig) -> Parts:
     """Split a validated data set as ``config.split`` says: shuffled, seeded, stratified if asked for.
 
+    A classification is stratified by its classes where the config names no other column.
+
     Raises:
         SplitError: a stratum has fewer than two rows, a part has no room for all strata, or the missing values of a
             column fall into the two parts more unevenly than chance explains.
     """
     strata = None
     if config.split.stratify is not None:
-        strata = _strata(frame[config.split.stratify.column].to_numpy(dtype=np.float64), config.split.stratify)
+        strata = strata_of(frame[config.split.stratify.column].to_numpy(dtype=np.float64), config.split.stratify)
+        _refuse_single_rows(strata, config.split.stratify)
+    elif config.target.classes is not None:
+        strata = frame[config.target.name].to_numpy(dtype=np.int64)
     try:
         train, test = train_test_split(
             frame, test_size=config.split.test_size, random_state=config.split.seed, stratify=strata
@@ -50,22 +55,26 @@ def split(frame: pd.DataFrame, config: ModelConfig) -> Parts:
     return Parts(train, test)
 
 
-def _strata(values: NDArray[np.float64], stratify: Stratify) -> NDArray[np.int64]:
-    """Return each row's bin, as ``pandas.cut`` between minus and plus infinity would; missing values are a bin too.
-
-    Raises:
-        SplitError: a bin has a single row, which can't be in both parts.
-    """
+def strata_of(values: NDArray[np.float64], stratify: Stratify) -> NDArray[np.int64]:
+    """Return each row's bin, shape (N,), as ``pandas.cut`` between minus and plus infinity would; missing is a bin too."""
     edges = np.asarray(stratify.edges, dtype=np.float64)
     bins = np.searchsorted(edges, values, side="left").astype(np.int64)
     bins[np.isnan(values)] = len(edges) + 1
+    return bins
+
+
+def _refuse_single_rows(bins: NDArray[np.int64], stratify: Stratify) -> None:
+    """Refuse a bin with a single row, which can't be in both parts.
+
+    Raises:
+        SplitError: there is one.
+    """
     for place, count in zip(*np.unique(bins, return_counts=True), strict=True):
         if count < 2:
             raise SplitError(
                 f"split.stratify: expected at least 2 rows in every bin of {stratify.column!r}, got {count} with"
                 f" {_bin_in_words(int(place), stratify)}. Merge it with a neighbour: change `edges` in the config."
             )
-    return bins
 
 
 def _bin_in_words(place: int, stratify: Stratify) -> str:

@@ -7,7 +7,6 @@ types), then two pandera schemas look at the table and at the values, both lazil
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -18,7 +17,9 @@ from numpy.typing import NDArray
 from pandera.errors import SchemaErrorReason, SchemaErrors
 
 from bundle.contract import Feature
-from training.config import ModelConfig
+from training.config import ModelConfig, Target
+from training.data.cells import parse_column, repeated_rows
+from training.data.classes import allowed_in_words, class_indices
 from training.data.errors import EXAMPLES_LIMIT, DataError, Example, Fault
 
 __all__ = ["DataError", "Example", "Fault", "check_cells", "fault_message", "validate"]
@@ -26,9 +27,6 @@ __all__ = ["DataError", "Example", "Fault", "check_cells", "fault_message", "val
 ROWS_MIN = 50
 """Fewer rows than this leave a test part on which no metric means anything."""
 
-_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
-_INFINITY = re.compile(r"\s*[+-]?inf(inity)?\s*", re.IGNORECASE)
-_BOOLEANS = {"true": 1.0, "false": 0.0}
 _SHOWN_CHARACTERS = 40
 
 
@@ -45,7 +43,8 @@ def validate(frame: pd.DataFrame, config: ModelConfig) -> pd.DataFrame:
 
     Returns:
         Features in the contract's order, then the target; index 0 … N-1. Numbers, integers and booleans (0.0, 1.0) are
-        float64 with NaN where missing; categories are object with strings in the contract's case and None.
+        float64 with NaN where missing; categories are object with strings in the contract's case and None. The target is
+        float64: a number, or for a classification the place of its class in ``config.target.classes``.
 
     Raises:
         DataError: ``faults`` lists everything found, with counts and the rows of the first examples.
@@ -61,7 +60,13 @@ def validate(frame: pd.DataFrame, config: ModelConfig) -> pd.DataFrame:
         raise DataError(fault_message(faults), faults)
 
     present = [column for column in columns if column.name in raw.columns]
-    values, cell_faults = check_cells(raw, present, label)
+    if config.target.classes is None:
+        values, cell_faults = check_cells(raw, present, label)
+    else:
+        values, cell_faults = check_cells(raw, [column for column in present if column is not label])
+        if label in present:
+            values[label.name], label_faults = _checked_classes(raw, config.target)
+            cell_faults += label_faults
     faults = _faults(_table_schema(columns, config), raw, raw, {}) + cell_faults
     if faults:
         order = {column.name: place for place, column in enumerate(columns)}
@@ -84,17 +89,29 @@ def check_cells(
         The columns in their types, as ``validate`` returns them, and every fault, column by column.
     """
     parsed: dict[str, pd.Series[Any]] = {}
-    wrong: dict[str, set[int]] = {}
+    wrong: dict[str, NDArray[np.bool_]] = {}
     faults: list[Fault] = []
     for column in columns:
-        parsed[column.name], mask = _parsed(raw[column.name], column)
-        wrong[column.name] = set(np.flatnonzero(mask).tolist())
-        if mask.any():
-            expected = _type_in_words(column)
-            faults.append(_cell_fault(raw, column.name, expected, np.flatnonzero(mask)))
-    values = pd.DataFrame(parsed, index=raw.index)
+        parsed[column.name], wrong[column.name] = parse_column(raw[column.name], column)
+        rows = np.flatnonzero(wrong[column.name])
+        if rows.size:
+            faults.append(_cell_fault(raw, column.name, _type_in_words(column), rows))
+    values = pd.DataFrame(parsed, index=raw.index, copy=False)
     schema = pa.DataFrameSchema({column.name: _column(column, column is label) for column in columns})
     return values, faults + _faults(schema, values, raw, wrong)
+
+
+def _checked_classes(raw: pd.DataFrame, target: Target) -> tuple[NDArray[np.float64], list[Fault]]:
+    """Return the class of each row, float64 of shape (N,), and what is wrong: cells of no class, classes without a row."""
+    indices = class_indices(raw[target.name], target)
+    faults = []
+    unknown = np.flatnonzero(np.isnan(indices))
+    if unknown.size:
+        faults.append(_cell_fault(raw, target.name, allowed_in_words(target), unknown))
+    for place, item in enumerate(target.classes or ()):
+        if not (indices == place).any():
+            faults.append(Fault(target.name, f"at least one row of the class {item.value!r}", 1, "there is none"))
+    return indices, faults
 
 
 def _table_schema(columns: list[Feature], config: ModelConfig) -> pa.DataFrameSchema:
@@ -107,7 +124,11 @@ def _table_schema(columns: list[Feature], config: ModelConfig) -> pa.DataFrameSc
         strict=True,
         checks=[
             pa.Check(lambda table: len(table) >= ROWS_MIN, error=f"at least {ROWS_MIN} rows"),
-            pa.Check(lambda table: ~table.duplicated(), error="no row twice, equal in every column", ignore_na=False),
+            pa.Check(
+                lambda table: pd.Series(~repeated_rows(table), index=table.index),
+                error="no row twice, equal in every column",
+                ignore_na=False,
+            ),
         ],
     )
 
@@ -140,43 +161,6 @@ def _finite_check(holds: Callable[[Any], Any], expected: str) -> pa.Check:
     return pa.Check(lambda values: holds(values) | np.isinf(values), error=expected)
 
 
-def _parsed(series: pd.Series[Any], column: Feature) -> tuple[pd.Series[Any], NDArray[np.bool_]]:
-    """Return a column's values in their type, and which cells are of another type (these come out as missing)."""
-    if column.type == "category":
-        missing = series.isna().to_numpy()
-        text = np.array([isinstance(value, str) for value in series], dtype=bool)
-        cells = [column.normalise(value) if is_text else None for value, is_text in zip(series, text, strict=True)]
-        return pd.Series(cells, index=series.index, dtype=object), ~text & ~missing
-    if pd.api.types.is_numeric_dtype(series.dtype) and not pd.api.types.is_bool_dtype(series.dtype):
-        numbers = series.to_numpy(dtype=np.float64, na_value=np.nan)
-        return pd.Series(numbers, index=series.index), np.zeros(len(series), dtype=bool)
-    missing = series.isna().to_numpy()
-    numbers = np.full(len(series), np.nan)
-    wrong = np.zeros(len(series), dtype=bool)
-    for place, (value, is_missing) in enumerate(zip(series, missing, strict=True)):
-        if not is_missing:
-            number = _number(value, booleans=column.type == "boolean")
-            wrong[place] = number is None
-            numbers[place] = math.nan if number is None else number
-    return pd.Series(numbers, index=series.index), wrong
-
-
-def _number(value: object, booleans: bool) -> float | None:
-    """Return the number that a cell holds, or None if it holds something else."""
-    if isinstance(value, bool | np.bool_):
-        return float(value) if booleans else None
-    if isinstance(value, str):
-        if booleans and value.strip().lower() in _BOOLEANS:
-            return _BOOLEANS[value.strip().lower()]
-        return float(value) if _NUMBER.fullmatch(value) or _INFINITY.fullmatch(value) else None
-    if isinstance(value, int | float | np.integer | np.floating):
-        try:
-            return float(value)
-        except OverflowError:
-            return math.inf if value > 0 else -math.inf
-    return None
-
-
 def _type_in_words(column: Feature) -> str:
     if column.type == "boolean":
         return column.expected()
@@ -184,21 +168,25 @@ def _type_in_words(column: Feature) -> str:
 
 
 def _faults(
-    schema: pa.DataFrameSchema, frame: pd.DataFrame, raw: pd.DataFrame, wrong: dict[str, set[int]]
+    schema: pa.DataFrameSchema, frame: pd.DataFrame, raw: pd.DataFrame, wrong: dict[str, NDArray[np.bool_]]
 ) -> list[Fault]:
     """Validate lazily and translate pandera's findings; cells already known to be of a wrong type are left out."""
     try:
-        schema.validate(frame, lazy=True)
+        # Nothing is coerced, so that nothing is changed in place: it only spares a copy of the table.
+        schema.validate(frame, lazy=True, inplace=True)
     except SchemaErrors as errors:
         return [fault for error in errors.schema_errors for fault in _translated(error, raw, wrong)]
     return []
 
 
-def _translated(error: Any, raw: pd.DataFrame, wrong: dict[str, set[int]]) -> Iterator[Fault]:
+def _translated(error: Any, raw: pd.DataFrame, wrong: dict[str, NDArray[np.bool_]]) -> Iterator[Fault]:
     """Turn one finding of pandera into faults."""
     reason = error.reason_code
     if reason is SchemaErrorReason.COLUMN_NOT_IN_DATAFRAME:
-        yield Fault(_only(error.failure_cases), "a column of this name", 1, "there is none")
+        name = _only(error.failure_cases)
+        alike = [given for given in map(str, raw.columns) if given.strip().casefold() == name.strip().casefold()]
+        got = f"there is none, only {', '.join(map(repr, alike))}" if alike else "there is none"
+        yield Fault(name, "a column of this name", 1, got)
         return
     if reason is SchemaErrorReason.COLUMN_NOT_IN_SCHEMA:
         expected = "a feature, the target or a column under `drop` in the config"
@@ -208,7 +196,8 @@ def _translated(error: Any, raw: pd.DataFrame, wrong: dict[str, set[int]]) -> It
     column = None if whole_table else str(error.schema.name)
     expected = "no missing value" if reason is SchemaErrorReason.SERIES_CONTAINS_NULLS else str(error.check.error)
     rows = _failed_rows(error.failure_cases)
-    if rows is None and column is not None and len(wrong.get(column, ())) == len(raw):
+    known = wrong.get(column) if column is not None else None
+    if rows is None and known is not None and known.all():
         return
     if rows is None:
         yield Fault(column, expected, 1, f"there are {len(raw):,}" if whole_table else "there are none")
@@ -217,7 +206,7 @@ def _translated(error: Any, raw: pd.DataFrame, wrong: dict[str, set[int]]) -> It
         got = "1 row repeats" if len(rows) == 1 else f"{len(rows):,} rows repeat"
         yield Fault(None, expected, len(rows), f"{got} an earlier one", examples)
     else:
-        left = np.array([row for row in rows if row not in wrong.get(column, ())], dtype=np.int64)
+        left = rows if known is None else rows[~known[rows]]
         if left.size:
             yield _cell_fault(raw, column, expected, left)
 
@@ -231,7 +220,9 @@ def _failed_rows(failure_cases: Any) -> NDArray[np.int64] | None:
     """Return the positions of the rows that failed a check, ascending, or None where a check judged the whole."""
     if not isinstance(failure_cases, pd.DataFrame) or failure_cases["index"].isna().all():
         return None
-    return np.unique(failure_cases["index"].to_numpy(dtype=np.int64))
+    # A table that fails is named once for each of its columns. (NumPy's own `unique` hashes runs of integers badly.)
+    rows: NDArray[np.int64] = np.sort(pd.unique(failure_cases["index"].to_numpy(dtype=np.int64)))
+    return rows
 
 
 def _cell_fault(raw: pd.DataFrame, column: str, expected: str, rows: NDArray[np.int64]) -> Fault:

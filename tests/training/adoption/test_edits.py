@@ -122,11 +122,11 @@ def test_edits_that_do_not_fit_are_refused(change: Any, message: str, again: Req
 def test_limit_that_is_missed_stores_nothing(again: Request) -> None:
     """The gate of the config decides; an error of it leaves the store as it was."""
     config = written(again)
-    config["gate"]["r2_min"] = 0.999
+    config["gate"]["metrics"] = {"r2": {"at_least": 0.999}}
     again.config.write_text(yaml.safe_dump(config), encoding="utf-8")
-    with pytest.raises(GateError, match="r2_min"):
+    with pytest.raises(GateError, match=r"metrics\.r2"):
         run(again)
-    with pytest.raises(AdoptionError, match=r"gate\.r2_min needs the true answers"):
+    with pytest.raises(AdoptionError, match=r"gate\.metrics\.r2 cannot be measured, for no true answers were given"):
         run(dataclasses.replace(again, sample=_without_target(again.sample), target=None))
     assert bentoml.models.list() == []
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import tarfile
 import zipfile
 from pathlib import Path
 
 import httpx
 import pytest
-from tenacity import wait_none
+from tenacity import RetryCallState, wait_none
+from tenacity.wait import wait_base
 
 from tests.training.data.conftest import Answer, WebServer
 from training.config import Source
-from training.data.download import DownloadError, fetch, fetch_unpinned
+from training.data.download import ABANDONED_S, DownloadError, fetch, fetch_unpinned
 
 CSV = b"a,b\n1,2\n3,4\n"
 
@@ -230,3 +232,32 @@ def test_cache_folder_that_cannot_be_made_is_named(web: WebServer, tmp_path: Pat
     (tmp_path / "cache").write_text("a file", encoding="utf-8")
     with pytest.raises(DownloadError, match=r"could not write to the cache folder .*cache"):
         fetch(source(f"{web.url}/data.csv", CSV), tmp_path / "cache", wait=wait_none())
+
+
+class _Interrupted(wait_base):
+    """A wait in which somebody presses Ctrl-C."""
+
+    def __call__(self, retry_state: RetryCallState) -> float:
+        raise KeyboardInterrupt
+
+
+def test_interrupted_download_leaves_nothing(web: WebServer, tmp_path: Path) -> None:
+    """Who stops a run while it waits for the next attempt finds the cache as it was."""
+    web.answers = [Answer(body=CSV, truncate_bytes=5)]
+
+    with pytest.raises(KeyboardInterrupt):
+        fetch_unpinned(f"{web.url}/trees.csv", tmp_path, wait=_Interrupted())
+    assert web.requests == 1
+    assert not names(tmp_path)
+
+
+def test_what_a_killed_download_left_is_removed(web: WebServer, tmp_path: Path) -> None:
+    """An unfinished file of yesterday is nobody's any more; one of just now may be another process's."""
+    web.answers = [Answer(body=CSV)]
+    old, new = tmp_path / ".part-old", tmp_path / ".part-new"
+    for path in (old, new):
+        path.write_bytes(b"half of it")
+    yesterday = old.stat().st_mtime - ABANDONED_S - 1
+    os.utime(old, (yesterday, yesterday))
+    fetch_unpinned(f"{web.url}/trees.csv", tmp_path)
+    assert (old.exists(), new.exists()) == (False, True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 import hashlib
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from training.config import ModelConfig, Source
 from training.data.errors import DataError, DownloadError
 from training.data.loader import Dataset, csv_text, load_dataset, read_csv
 from training.data.synthetic import generate
+from training.data.validation import validate
 
 HEADER = "age,crown width,height,slope,pruned,sort,soil,apples"
 ROW = "5,2.5,3,NA,true,COX,,40.5"
@@ -43,7 +46,7 @@ def test_given_file_is_read_as_real_data(orchard: ModelConfig, tmp_path: Path) -
     content = f"{HEADER}\n{ROW}\n".encode()
     warnings: list[str] = []
     dataset = load(orchard, written(tmp_path, content), tmp_path / "cache", warnings)
-    assert (dataset.kind, dataset.source) == ("real", "trees.csv")
+    assert (dataset.kind, dataset.source, dataset.file) == ("real", "trees.csv", tmp_path / "trees.csv")
     assert dataset.sha256 == hashlib.sha256(content).hexdigest()
     assert list(dataset.frame.columns) == HEADER.split(",")
     assert dataset.frame.loc[0, ["slope", "soil"]].isna().all()
@@ -90,6 +93,15 @@ def test_numbers_are_read_to_the_last_bit(orchard: ModelConfig, tmp_path: Path) 
         (f"{HEADER}\n{ROW},1\n", "more values than the header has names"),
         (f'{HEADER}\n"{ROW}\n', "no well-formed CSV file"),
         (f"{HEADER}\n{ROW}\n".encode() + b"\xff\n", "expected UTF-8, got byte 0xff"),
+        (f"{HEADER}\n{ROW.replace('COX', 'naïve')}\n".encode("latin-1"), "got byte 0xef at .* in line 2 .* Latin-1"),
+        (f"{HEADER}\n{ROW}\n".encode("utf-16"), "got UTF-16"),
+        (gzip.compress(f"{HEADER}\n{ROW}\n".encode()), "got a gzip archive"),
+        (f"{HEADER}\n{ROW}\n".encode().replace(b"COX", b"C\0X"), "got a NUL byte at .* in line 2"),
+        (f"{HEADER}\n{ROW}\n{ROW[:9]}", "8 values in each row, .* 1 row is shorter: 4 values in row 2"),
+        (
+            f"{HEADER}\n{ROW}\n{ROW.replace('COX', 'X' * 200_000)}\n",
+            "sort: .* in a value; .* 200,000 characters in row 2",
+        ),
     ],
 )
 def test_malformed_files_are_named_with_the_reason(
@@ -98,6 +110,34 @@ def test_malformed_files_are_named_with_the_reason(
     """A file that pandas would read into nonsense is refused in words."""
     with pytest.raises(DataError, match=rf"(?s)trees\.csv.*{reason}"):
         load(orchard, written(tmp_path, content), tmp_path)
+
+
+def test_the_order_of_columns_and_the_way_of_saving_do_not_matter(orchard: ModelConfig, tmp_path: Path) -> None:
+    """Shuffled columns, other line ends, a byte order mark, blank lines at the end: the same rows come out."""
+    drawn = generate(orchard.synthetic)
+    plain = validate(load(orchard, written(tmp_path, drawn.to_csv(index=False)), tmp_path).frame, orchard)
+    shuffled = drawn[drawn.columns[::-1]].to_csv(index=False, lineterminator="\r\n", quoting=csv.QUOTE_NONNUMERIC)
+    other = written(tmp_path, f"\ufeff{shuffled}\r\n \r\n\r\n", "other.csv")
+    pd.testing.assert_frame_equal(validate(load(orchard, other, tmp_path).frame, orchard), plain)
+
+
+def test_many_rows_are_read_and_checked(california: ModelConfig, tmp_path: Path) -> None:
+    """200,000 rows come out as they were drawn, and a single wrong cell far down is found."""
+    drawn = generate(california.synthetic, rows=200_000)
+    clean = validate(load(california, written(tmp_path, drawn.to_csv(index=False)), tmp_path).frame, california)
+    pd.testing.assert_frame_equal(clean, drawn[list(clean.columns)].astype(clean.dtypes))
+    drawn.loc[199_998, "latitude"] = 99.0
+    with pytest.raises(DataError, match=r"has 1 fault .*\n  latitude: .*; 1 value is not: 99\.0 in row 199999\n"):
+        validate(load(california, written(tmp_path, drawn.to_csv(index=False)), tmp_path).frame, california)
+
+
+def test_a_refused_file_leaves_nothing_half_written(orchard: ModelConfig, web: WebServer, tmp_path: Path) -> None:
+    """Of an address that answers with something else only what was downloaded is kept, under its checksum."""
+    page = b"<html>Sign in</html>"
+    web.answers = [Answer(body=page)]
+    with pytest.raises(DataError, match=r"trees\.csv: expected a CSV file in UTF-8, got a web page"):
+        load(orchard, f"{web.url}/trees.csv", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [f"{hashlib.sha256(page).hexdigest()}.csv"]
 
 
 @pytest.mark.parametrize("given", ["nowhere.csv", "."])
@@ -171,6 +211,7 @@ def test_synthetic_rows_carry_the_checksum_of_their_csv(orchard: ModelConfig, tm
     content = drawn.to_csv(index=False, lineterminator="\n").encode()
     assert dataset.sha256 == hashlib.sha256(content).hexdigest() == load(orchard, "synthetic", tmp_path).sha256
     pd.testing.assert_frame_equal(dataset.frame, drawn, check_dtype=False)
+    assert dataset.file is None
     assert "as asked for" in warnings[0]
 
 

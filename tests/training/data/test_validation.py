@@ -131,6 +131,15 @@ def test_missing_and_unknown_columns_are_named(orchard: ModelConfig, trees: pd.D
     ]
 
 
+def test_a_column_that_is_spelt_otherwise_is_shown(orchard: ModelConfig, trees: pd.DataFrame) -> None:
+    """Blanks around a name and other letter case are hard to see in a list of names."""
+    found = faults(trees.rename(columns={"height": " Height"}), orchard)
+    assert [(fault.column, fault.got) for fault in found] == [
+        ("height", "there is none, only ' Height'"),
+        (" Height", "the config does not know this column"),
+    ]
+
+
 def test_repeated_column_is_named(orchard: ModelConfig, trees: pd.DataFrame) -> None:
     """Two columns of one name leave open which is meant."""
     (fault,) = faults(pd.concat([trees, trees[["age"]]], axis=1), orchard)

@@ -1,0 +1,123 @@
+"""Tests of the attribution of answers to a client's features."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.training.orchards import orchard_config, orchard_frame
+from tests.training.seedlings import seedling_config, seedling_frame
+from training.features.attribution import attribute, raw_sources
+from training.frames import to_frame, to_rows
+from training.pipeline import fit_pipeline
+
+
+def test_engineered_columns_are_traced_to_their_features() -> None:
+    """Numbers come from themselves, a ratio and a similarity from all their columns, a category's columns from it."""
+    config = orchard_config()
+    pipeline = fit_pipeline(config, orchard_frame(80))
+    sources = raw_sources(pipeline["features"])
+    engineered = pipeline["features"].transform(
+        to_frame(to_rows(orchard_frame(5), config.contract()), config.contract())
+    )
+    assert len(sources) == engineered.shape[1]
+    assert sources[:5] == [("age",), ("crown width",), ("height",), ("slope",), ("pruned",)]
+    assert sources[5] == ("height", "crown width")
+    assert sources[6:9] == [("crown width", "height")] * 3
+    assert sources[9:12] == [("sort",)] * 3
+    assert set(sources[12:]) == {("soil",)}
+
+
+def test_columns_behind_an_imputation_across_columns_are_traced() -> None:
+    """With neighbours as imputation the order of the columns is another, and still known."""
+    config = orchard_config(impute="knn")
+    pipeline = fit_pipeline(config, orchard_frame(80))
+    sources = raw_sources(pipeline["features"])
+    assert sources[:5] == [("age",), ("crown width",), ("height",), ("slope",), ("height", "crown width")]
+    assert sources[8] == ("pruned",)
+
+
+def test_values_of_trees_add_up_to_the_answer() -> None:
+    """The values of a row are its answer's distance from a base that all rows share (additivity)."""
+    config = orchard_config(estimator={"kind": "hist_gradient_boosting", "params": {"max_iter": 20}})
+    frame, contract = orchard_frame(300), config.contract()
+    pipeline = fit_pipeline(config, frame)
+    found = attribute(pipeline, frame, frame, contract, 1)
+    answers = pipeline.predict(to_frame(found.rows, contract))
+    base = answers - found.values[:, :, 0].sum(axis=1)
+    assert found.method == "trees"
+    assert found.values.shape == (200, 7, 1)
+    assert np.ptp(base) < 1e-6 * np.ptp(answers)
+
+
+def test_sampled_values_add_up_to_the_answer() -> None:
+    """A linear model is explained by exchanging features; the values add up as well."""
+    config = orchard_config(estimator={"kind": "ridge"})
+    frame, contract = orchard_frame(200), config.contract()
+    pipeline = fit_pipeline(config, frame)
+    found = attribute(pipeline, frame, frame, contract, 1)
+    answers = pipeline.predict(to_frame(found.rows, contract))
+    base = answers - found.values[:, :, 0].sum(axis=1)
+    assert found.method == "sampling"
+    assert len(found.rows) == 100
+    assert np.ptp(base) < 1e-6 * np.ptp(answers)
+    names = [feature.name for feature in config.features]
+    assert names[int(np.argmax(found.importance))] == "age"
+
+
+@pytest.mark.parametrize(
+    "kind", ["decision_tree", "extra_trees", "gradient_boosting", "hist_gradient_boosting", "xgboost", "lightgbm"]
+)
+def test_every_kind_of_tree_is_walked_through(kind: str) -> None:
+    """Each classifier of trees gives one value per feature for the second class, and finds what matters."""
+    pytest.importorskip(kind) if kind in ("xgboost", "lightgbm") else None
+    params: dict[str, Any] = {} if kind == "decision_tree" else {"n_estimators": 10}
+    config = seedling_config(
+        estimator={"kind": kind, "params": {"max_iter": 10} if kind.startswith("hist") else params},
+        decision={"by": "fixed", "threshold": 0.3},
+        derived={},
+    )
+    frame = seedling_frame(400)
+    found = attribute(fit_pipeline(config, frame), frame, frame, config.contract(), 1)
+    assert found.method == "trees"
+    assert found.values.shape == (200, 5, 1)
+    assert np.isfinite(found.values).all()
+    assert found.importance.min() >= 0
+    assert int(np.argmax(found.importance)) in (0, 2, 4)
+
+
+def test_two_classes_are_explained_by_sampling() -> None:
+    """A linear classifier is asked for the second class's probability."""
+    config = seedling_config(estimator={"kind": "logistic_regression"}, decision={"by": "most_probable"}, derived={})
+    frame = seedling_frame(200)
+    found = attribute(fit_pipeline(config, frame), frame, frame, config.contract(), 1)
+    assert (found.method, found.values.shape) == ("sampling", (100, 5, 1))
+    assert int(np.argmax(found.importance)) in (0, 2, 4)
+
+
+def test_three_classes_have_values_each() -> None:
+    """With more classes every class has values, whichever way they are found."""
+    config = seedling_config()
+    classes = [*(item.model_dump() for item in config.target.classes or ()), {"value": "lost", "label": "lost"}]
+    target = {**config.target.model_dump(), "classes": classes}
+    frame = seedling_frame(200)
+    frame.loc[frame.index[:50], "fate"] = 2.0
+    methods = []
+    for estimator in ({"kind": "decision_tree"}, {"kind": "gradient_boosting", "params": {"n_estimators": 5}}):
+        three = seedling_config(target=target, decision={"by": "most_probable"}, estimator=estimator, derived={})
+        found = attribute(fit_pipeline(three, frame), frame, frame, three.contract(), 1)
+        assert found.values.shape[1:] == (5, 3)
+        assert found.importance.shape == (5,)
+        methods.append(found.method)
+    assert methods == ["trees", "sampling"]
+
+
+def test_values_are_deterministic() -> None:
+    """The same model, rows and seed give the same values."""
+    config = orchard_config(estimator={"kind": "ridge"}, derived={})
+    frame = orchard_frame(120)
+    pipeline = fit_pipeline(config, frame)
+    one, other = (attribute(pipeline, frame, frame, config.contract(), 3).values for _ in range(2))
+    np.testing.assert_array_equal(one, other)

@@ -1,0 +1,107 @@
+"""Small models with all that their gate is given: the orchard's regression and the seedlings' classification."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import cache
+from pathlib import Path
+
+import bentoml
+import numpy as np
+import pandas as pd
+
+from bundle.contract import Contract
+from bundle.format import BENTOML_MODULE
+from tests.bundles import write_bundle
+from tests.training.orchards import orchard_config, orchard_frame
+from tests.training.seedlings import seedling_config, seedling_frame
+from training.config import Gate, ModelConfig
+from training.export import export_pipeline
+from training.frames import to_frame, to_rows
+from training.gate import GateInput, GateReport, run_gate
+from training.latency import BatchLatency, LatencyTable, Machine
+from training.metrics import measure
+from training.parity import ParityPart, ParityReport, pipeline_answers
+from training.pipeline import fit_pipeline, threshold_of
+from training.progress import silence
+
+LATENCY = LatencyTable(
+    machine=Machine(cpu="Example CPU", cores=2),
+    versions={"onnxruntime": "1.31"},
+    threads=1,
+    rounds=5,
+    batches=(
+        BatchLatency(rows=1, p50_us=20, p95_us=25, p99_us=30.5, us_per_row=20, runs=1000),
+        BatchLatency(rows=32, p50_us=90, p95_us=95, p99_us=120, us_per_row=2.8, runs=500),
+    ),
+)
+
+
+def proof(**figures: object) -> ParityReport:
+    """Return a proof of a classifier with trees that found nothing, with some of its figures changed."""
+    part = ParityPart(name="test", rows=10, worst_absolute=0.0, worst_relative=0.0, beyond_share=0.0)
+    found: dict[str, object] = {"limit": 1e-9, "rows": 10, "worst_absolute": 0.0, "worst_relative": 0.0}
+    found |= {"beyond_share": 0.0, "ensembles": 1, "trees": 3, "classification": True, "worst_probability": 0.0}
+    return ParityReport.model_validate({**found, "parts": (part,), "batches": (), "worst_rows": (), **figures})
+
+
+def given_of(config: ModelConfig, train: pd.DataFrame, test: pd.DataFrame) -> GateInput:
+    """Fit, export and measure a model, and return what its gate is given."""
+    pipeline = fit_pipeline(config, train)
+    contract = config.contract(threshold=threshold_of(pipeline))
+    answers = pipeline_answers(pipeline, to_frame(to_rows(test, contract), contract), contract)
+    classes = config.target.classes is not None
+    return GateInput(
+        config=config,
+        decisions=config.decisions(),
+        train=train,
+        test=test,
+        pipeline=pipeline,
+        model=export_pipeline(pipeline, contract).SerializeToString(),
+        contract=contract,
+        metrics=measure(config, test[config.target.name], answers),
+        answers=answers,
+        parity=proof() if classes else proof(classification=False, worst_probability=None),
+        latency=LATENCY,
+    )
+
+
+@cache
+def orchard_given() -> GateInput:
+    """Return the orchard's model: 400 rows to train, 200 to test, yields with some noise."""
+    frame = orchard_frame(600)
+    noise = np.random.default_rng(1).lognormal(0, 0.15, len(frame))
+    frame["apples"] *= noise
+    return given_of(orchard_config(), frame.head(400).reset_index(drop=True), frame.tail(200).reset_index(drop=True))
+
+
+@cache
+def seedling_given() -> GateInput:
+    """Return the seedlings' model: 600 rows to train, 300 to test."""
+    frame = seedling_frame(900)
+    return given_of(seedling_config(), frame.head(600).reset_index(drop=True), frame.tail(300).reset_index(drop=True))
+
+
+def with_gate(given: GateInput, **limits: object) -> GateInput:
+    """Return the same model under another gate, whose other keys are the defaults."""
+    return dataclasses.replace(given, config=given.config.model_copy(update={"gate": Gate.model_validate(limits)}))
+
+
+def stored_champion(given: GateInput, contract: Contract | None = None) -> str:
+    """Store a model as a bundle, under another contract if one is given, and return its tag."""
+    import onnx  # the tests that store nothing need not wait for it
+
+    with bentoml.models.create(given.config.name, module=BENTOML_MODULE) as stored:
+        write_bundle(Path(stored.path), contract or given.contract, onnx.load_model_from_string(given.model))
+    return str(stored.tag)
+
+
+@cache
+def _gated(name: str) -> GateReport:
+    given = {"orchard": orchard_given, "seedling": seedling_given}[name]()
+    return run_gate(with_gate(given, slices={"rows_min": 20}), silence())
+
+
+def gated(given: GateInput) -> GateReport:
+    """Return the report of a small model's gate, made once."""
+    return _gated(given.config.name)

@@ -1,0 +1,92 @@
+"""What a client of one model has to change to call another is said field by field."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bundle.contract import Contract
+from tests.bundles import classifier_contract, orchard_contract
+from training.gate.compatibility import breaking_changes, compatible_changes, incomparable
+
+
+def changed(name: str, **keys: Any) -> Contract:
+    """Return the orchard's contract with some keys of one feature changed."""
+    content = orchard_contract().model_dump()
+    feature = next(item for item in content["features"] if item["name"] == name)
+    feature.update(keys)
+    return Contract.model_validate(content)
+
+
+def without(name: str) -> Contract:
+    """Return the orchard's contract without one feature."""
+    content = orchard_contract().model_dump()
+    content["features"] = [item for item in content["features"] if item["name"] != name]
+    return Contract.model_validate(content)
+
+
+def test_same_contract_changes_nothing() -> None:
+    """A model that was only trained anew breaks nobody."""
+    old = orchard_contract()
+    assert (incomparable(old, old), breaking_changes(old, old), compatible_changes(old, old)) == ([], [], [])
+
+
+@pytest.mark.parametrize(
+    ("new", "told"),
+    [
+        (without("height"), "'height' is no field any more"),
+        (changed("age", maximum=40), "'age' takes 1 to 40, before 1 to 90"),
+        (changed("age", unit="months"), "'age' is now in months, before in years"),
+        (changed("height", type="integer"), "'height' is now an integer, before a number"),
+        (changed("slope", nullable=False, required=True), "'slope' must not be null any more"),
+        (changed("slope", required=True), "'slope' must be sent now"),
+        (changed("sort", categories=("BOSKOOP", "COX")), "'sort' no longer takes 'GLOSTER'"),
+        (changed("soil", unknown="refuse"), "'soil' refuses unknown values now"),
+        (changed("sort", case="exact"), "'sort' no longer takes other letters' case"),
+    ],
+)
+def test_narrower_field_breaks_clients(new: Contract, told: str) -> None:
+    """Each way of taking less is told; the other way round it is compatible, or a break of its own."""
+    assert told in breaking_changes(orchard_contract(), new)
+
+
+@pytest.mark.parametrize(
+    ("new", "told"),
+    [
+        (changed("age", maximum=120), "'age' takes an integer between 1 and 120, before an integer between 1 and 90"),
+        (changed("age", type="number"), "'age' takes a number between 1 and 90, before an integer between 1 and 90"),
+        (changed("height", nullable=True), "or null, before a number between 0.5 and 20"),
+    ],
+)
+def test_wider_field_breaks_nobody(new: Contract, told: str) -> None:
+    """Whoever sent the old rows may go on."""
+    assert breaking_changes(orchard_contract(), new) == []
+    assert any(told in change for change in compatible_changes(orchard_contract(), new))
+
+
+def test_new_field_breaks_only_where_it_must_be_sent() -> None:
+    """A field of which clients know nothing is compatible as long as it may be left out."""
+    assert breaking_changes(without("slope"), orchard_contract()) == []
+    assert compatible_changes(without("slope"), orchard_contract()) == ["'slope' is new and may be left out"]
+    assert breaking_changes(without("age"), orchard_contract()) == ["'age' is new and must be sent"]
+
+
+def test_other_answers_cannot_be_compared() -> None:
+    """Another task, target, unit or other classes mean something else."""
+    number = orchard_contract()
+    reasons = incomparable(number, classifier_contract())
+    assert any("it does regression, the model classification" in reason for reason in reasons)
+    pounds = number.model_copy(update={"output": number.output.model_copy(update={"unit": "pounds"})})
+    assert incomparable(number, pounds) == ["its unit is 'kg', the model's 'pounds'"]
+    assert incomparable(classifier_contract(), classifier_contract(probabilities=False)) == [
+        "only one of the two answers probabilities"
+    ]
+
+
+def test_threshold_and_ranking_are_told() -> None:
+    """A lost ranking breaks clients; another threshold only moves answers."""
+    old = classifier_contract(("no", "yes"), ranking=True)
+    new = classifier_contract(("no", "yes"), threshold=0.3)
+    assert breaking_changes(old, new) == ["the answer has no ranking any more"]
+    assert "the decision threshold is 0.3, before none" in compatible_changes(old, new)

@@ -1,0 +1,154 @@
+"""The gate lets a model through that keeps every limit, and tells everything that is wrong with one that does not."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from tests.training.gate.gates import proof
+from training.config import Gate
+from training.errors import GateError
+from training.gate import GateReport, check_gate, parity_limits
+from training.parity import Limits
+
+METRICS = {"rmse": 41_000.0, "r2": 0.87, "mape": 15.5}
+FLOORS = {"rmse": {"at_most": 42_000}, "r2": {"at_least": 0.865}, "mape": {"at_most": 16}}
+LIMITS = Gate.model_validate({"metrics": FLOORS, "single_row_p99_us_max": 300, "model_mib_max": 64})
+MIB = 1 << 20
+
+
+def gate(limits: Gate = LIMITS, /, **changed: float) -> GateReport:
+    """Check a good model with some of its figures changed."""
+    values = {"parity_relative": 1e-13, "single_row_p99_us": 20.0, "model_bytes": 2 * MIB, **METRICS, **changed}
+    return check_gate(
+        limits,
+        {name: values[name] for name in METRICS},
+        values["parity_relative"],
+        values["single_row_p99_us"],
+        int(values["model_bytes"]),
+        target_unit="dollars",
+    )
+
+
+def test_good_model_passes_every_check() -> None:
+    """A model within all limits is let through, and the report says how it stands to each."""
+    report = gate()
+    report.require()
+    assert [check.name for check in report.checks] == [
+        "metrics.rmse",
+        "metrics.r2",
+        "metrics.mape",
+        "parity_relative_max",
+        "single_row_p99_us_max",
+        "model_mib_max",
+    ]
+    assert report.passed
+
+
+@pytest.mark.parametrize(
+    ("changed", "name"),
+    [
+        ({"rmse": 42_000.01}, "metrics.rmse"),
+        ({"r2": 0.8649}, "metrics.r2"),
+        ({"mape": 16.1}, "metrics.mape"),
+        ({"parity_relative": 1.1e-9}, "parity_relative_max"),
+        ({"single_row_p99_us": 301.0}, "single_row_p99_us_max"),
+        ({"model_bytes": 65 * MIB}, "model_mib_max"),
+    ],
+)
+def test_each_limit_stops_a_model(changed: dict[str, float], name: str) -> None:
+    """A model that misses one limit is refused, with this limit alone named."""
+    report = gate(**changed)
+    assert [check.name for check in report.checks if not check.passed] == [name]
+    with pytest.raises(GateError, match=rf"fails 1 of 6 checks[\s\S]*{name}: expected at (most|least)"):
+        report.require()
+
+
+def test_limits_are_inclusive() -> None:
+    """A model exactly on its limits passes."""
+    assert gate(
+        rmse=42_000, r2=0.865, mape=16, parity_relative=1e-9, single_row_p99_us=300, model_bytes=64 * MIB
+    ).passed
+
+
+def test_metric_can_have_both_ends() -> None:
+    """A figure that is too good is suspicious: a limit may bound it on either side."""
+    both = Gate.model_validate({"metrics": {"r2": {"at_least": 0.5, "at_most": 0.99}}})
+    assert gate(both).passed
+    assert [check.bound for check in gate(both, r2=0.999).checks if not check.passed] == ["at most"]
+
+
+def test_all_failures_are_told_at_once() -> None:
+    """The message lists every missed limit with value, unit and a remedy."""
+    with pytest.raises(GateError) as told:
+        gate(rmse=50_000, r2=0.5, single_row_p99_us=400).require()
+    message = str(told.value)
+    assert "fails 3 of 6" in message
+    assert "metrics.rmse: expected at most 42,000 dollars, got 50,000 dollars; " in message
+    assert "metrics.r2: expected at least 0.865, got 0.5; " in message
+    assert "or lower the limit" in message
+    assert "single_row_p99_us_max: expected at most 300 µs, got 400 µs; run it on a quiet machine" in message
+
+
+def test_what_is_not_a_number_fails() -> None:
+    """An undefined metric never passes."""
+    assert not gate(r2=math.nan).passed
+    assert gate(r2=math.nan).rows()[1][1] == "undefined"
+
+
+def test_null_switches_a_limit_off() -> None:
+    """A limit of null is not checked; parity always is."""
+    off = Gate(single_row_p99_us_max=None, model_mib_max=None)
+    assert [check.name for check in gate(off, rmse=1e12).checks] == ["parity_relative_max"]
+
+
+def test_batch_has_a_limit_of_its_own() -> None:
+    """The time of 32 rows is limited where the config says so, and has to be measured then."""
+    limits = Gate(batch_p99_us_max=100)
+    report = check_gate(limits, {}, 0.0, 20.0, MIB, batch_p99_us=101.0)
+    assert [check.name for check in report.checks if not check.passed] == ["batch_p99_us_max"]
+    with pytest.raises(ValueError, match=r"gate\.batch_p99_us_max: the time of 32 rows was not measured"):
+        check_gate(limits, {}, 0.0, 20.0, MIB)
+
+
+@pytest.mark.parametrize(
+    ("figures", "name"),
+    [
+        ({"other_branches": 1}, "parity_other_branches_max"),
+        ({"label_flips": 1}, "parity_label_flips_max"),
+        ({"worst_probability": 2e-9}, "parity_probability_max"),
+        ({"worst_relative": 2e-9}, "parity_relative_max"),
+    ],
+)
+def test_each_figure_of_the_proof_has_a_limit(figures: dict[str, object], name: str) -> None:
+    """Another branch, another label, a strayed probability or number fails the gate by its own name."""
+    report = check_gate(LIMITS, METRICS, proof(**figures), 20.0, MIB)
+    assert [check.name for check in report.checks if not check.passed] == [name]
+    assert check_gate(LIMITS, METRICS, proof(), 20.0, MIB).passed
+
+
+def test_proof_without_trees_and_labels_has_no_limit_on_them() -> None:
+    """What was not compared is not in the report of the gate."""
+    plain = proof(ensembles=0, classification=False, worst_probability=None)
+    names = [check.name for check in check_gate(LIMITS, METRICS, plain, 20.0, MIB).checks]
+    assert [name for name in names if name.startswith("parity")] == ["parity_relative_max"]
+
+
+def test_gate_sets_the_limits_of_the_proof() -> None:
+    """The proof fails where the gate would."""
+    gate = Gate(parity_relative_max=1e-6, parity_probability_max=1e-7, parity_label_flips_max=None)
+    assert parity_limits(gate) == Limits(relative=1e-6, probability=1e-7, other_branches=0, label_flips=None)
+
+
+def test_limit_on_an_unmeasured_metric_is_a_mistake() -> None:
+    """A gate cannot pass by leaving a metric out."""
+    with pytest.raises(KeyError, match=r"gate\.metrics\.r2 needs a metric that was not measured"):
+        check_gate(LIMITS, {"rmse": 1.0, "mape": 1.0}, 0.0, 1.0, 1)
+
+
+def test_report_is_a_table_for_people() -> None:
+    """Each check has its name, value, limit and verdict as text."""
+    rows = gate(mape=17).rows()
+    assert rows[0] == ("metrics.rmse", "41,000 dollars", "at most 42,000 dollars", "passed")
+    assert rows[2] == ("metrics.mape", "17 %", "at most 16 %", "FAILED")

@@ -1,0 +1,116 @@
+"""A part of the rows on which the model is bad is found, however good it is on the whole."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bundle.contract import Feature
+from tests.training.gate.gates import orchard_given, seedling_given, with_gate
+from training.config import Slices
+from training.gate import GateInput
+from training.gate.slices import check_slices, parts_of, row_losses, slice_figures
+
+
+def spoiled(given: GateInput, factor: float) -> GateInput:
+    """Return the orchard's model with answers for one sort that are wrong by a factor."""
+    bad = (given.test["sort"] == "COX").to_numpy()
+    return dataclasses.replace(given, answers=np.where(bad, given.answers * factor, given.answers))
+
+
+def test_bad_slice_fails_the_gate_by_name() -> None:
+    """A sort of apple whose yields are answered wrongly stands in the report as the worst slice."""
+    given = with_gate(spoiled(orchard_given(), 3.0), slices={"worse_max": 1.5, "rows_min": 20})
+    (check,), slices = check_slices(given)
+    assert not check.passed
+    assert "sort COX" in check.detail
+    assert (slices[0].column, slices[0].part) == ("sort", "COX")
+    assert slices[0].low > 1.5
+
+
+def test_chance_alone_fails_no_slice() -> None:
+    """A slice whose ratio is above the limit passes while its interval reaches below it."""
+    losses = np.random.default_rng(3).exponential(1.0, 200) ** 2
+    given = orchard_given()
+    found = slice_figures(given.config, Slices(rows_min=20), given.test, losses)
+    limit = (found[0].low + found[0].ratio) / 2
+    assert found[0].low < limit < found[0].ratio
+
+
+def test_small_slices_are_shown_not_judged() -> None:
+    """With few rows a slice is in the table and has no say."""
+    given = with_gate(spoiled(orchard_given(), 3.0), slices={"worse_max": 1.01, "rows_min": 10_000})
+    (check,), slices = check_slices(given)
+    assert check.verdict == "shown"
+    assert slices
+    assert not any(item.judged for item in slices)
+
+
+def test_classification_is_sliced_by_its_log_loss() -> None:
+    """The rows of the whole have a ratio around one, and their weighted mean is one."""
+    given = with_gate(seedling_given(), slices={"columns": ["bed"], "rows_min": 10})
+    (check,), slices = check_slices(given)
+    assert {item.part for item in slices} == {"clay", "loam", "sand"}
+    assert sum(item.ratio * item.rows for item in slices) == pytest.approx(len(given.test))
+    assert "log loss" in check.detail
+
+
+def test_slices_can_be_switched_off() -> None:
+    """Null makes no slices; a limit of null shows them."""
+    given = orchard_given()
+    checks, slices = check_slices(with_gate(given, slices=None))
+    assert ([check.verdict for check in checks], slices) == (["off"], ())
+    (check,), slices = check_slices(with_gate(given, slices={"worse_max": None, "rows_min": 20}))
+    assert check.verdict == "shown"
+    assert slices
+
+
+@pytest.mark.parametrize(
+    ("values", "type_", "parts"),
+    [
+        ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0], "number", 4),
+        ([1.0, 1.0, 2.0, 2.0, np.nan], "number", 3),
+        ([0.0] * 12 + [5.0] + [float(i) for i in range(10, 20)], "integer", 3),
+        ([0.0, 1.0, np.nan], "boolean", 3),
+        (["a", "b", None, "a"], "category", 3),
+        ([np.nan, np.nan], "number", 1),
+    ],
+)
+def test_every_row_is_in_one_part(values: list[float | str | None], type_: str, parts: int) -> None:
+    """Parts do not overlap, leave nothing out and are never empty; ties stay together."""
+    feature = Feature.model_validate(
+        {"name": "x", "type": type_, "nullable": True} | ({"categories": ("a", "b")} if type_ == "category" else {})
+    )
+    column = pd.Series(values, dtype=object if type_ == "category" else float)
+    found = dict(parts_of(column, feature, 4))
+    masks = np.array(list(found.values()))
+    assert (masks.sum(axis=0) == 1).all()
+    assert masks.any(axis=1).all()
+    assert len(found) == parts
+
+
+def test_interval_does_not_depend_on_the_other_slices() -> None:
+    """The same seed draws the same rows, whatever else is sliced."""
+    given = orchard_given()
+    losses = row_losses(given.truth, given.answers)
+    alone = slice_figures(given.config, Slices(columns=("sort",)), given.test, losses)
+    among = slice_figures(given.config, Slices(), given.test, losses)
+    assert set(alone) <= set(among)
+
+
+def test_perfect_model_is_worse_nowhere() -> None:
+    """Without any loss every ratio is one."""
+    given = orchard_given()
+    found = slice_figures(given.config, Slices(), given.test, np.zeros(len(given.test)))
+    assert {item.ratio for item in found} == {1.0}
+    assert {item.high for item in found} == {1.0}
+
+
+def test_certain_and_wrong_is_a_finite_loss() -> None:
+    """A probability of zero for the true class costs as much as the smallest step above it."""
+    losses = row_losses(np.array([0.0, 1.0]), np.array([[1.0, 0.0, 1.0], [1.0, 0.0, 1.0]]))
+    assert losses[0] == pytest.approx(36.04, abs=0.01)
+    assert losses[1] == 0.0

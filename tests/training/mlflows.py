@@ -1,0 +1,64 @@
+"""MLflow databases and registered bundles for tests: the tables are made once, each test gets a copy of its own."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import bentoml.models
+import tenacity
+
+from bundle.contract import Contract
+from bundle.format import BENTOML_MODULE
+from bundle.store import load_bundle
+from tests.bundles import write_bundle
+from training.registry import Registry, Version
+from training.settings import TrainingSettings
+from training.tracking.connection import connect
+from training.tracking.place import DATABASE_FILE
+
+AT_ONCE = tenacity.wait_none()
+"""For what waits between attempts."""
+
+
+@cache
+def _tables() -> bytes:
+    """Return an empty database with all of MLflow's tables; making them takes seconds."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / DATABASE_FILE
+        connect(f"sqlite:///{path}").experiment("made first")
+        return path.read_bytes()
+
+
+def mlflow_settings(folder: Path, **changes: object) -> TrainingSettings:
+    """Return settings whose runs folder, ``folder / "runs"``, holds a fresh MLflow database."""
+    runs = folder / "runs"
+    runs.mkdir(exist_ok=True)
+    (runs / DATABASE_FILE).write_bytes(_tables())
+    given = {"data_folder": folder / "data", "runs_folder": runs, "tracking": True, "download": False}
+    return TrainingSettings.model_validate({**given, "latency_budget_s": 0.02, **changes})
+
+
+def store_bundle(contract: Contract | None = None, examples: Sequence[dict[str, Any]] | None = None) -> str:
+    """Put a small bundle into the model store and return its tag."""
+    name = contract.name if contract is not None else "orchard"
+    with bentoml.models.create(name, module=BENTOML_MODULE) as stored:
+        write_bundle(Path(stored.path), contract, **({} if examples is None else {"examples": examples}))
+    return str(stored.tag)
+
+
+def register(registry: Registry, tag: str, **metrics: float) -> Version:
+    """Register a stored bundle under a run of its own."""
+    return registry.register(
+        name=tag.partition(":")[0],
+        bundle_tag=tag,
+        pipeline_tag=None,
+        run_id=None,
+        metrics=metrics or {"rmse": 1.0},
+        tags={"algorithm": "ridge"},
+        description_markdown="# Orchard",
+        bundle_folder=load_bundle(tag).path,
+    )

@@ -1,0 +1,55 @@
+"""The cost of a candidate is that of its real graph, and the budget is checked against it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.training.orchards import orchard_config, orchard_frame
+from tests.training.seedlings import seedling_config, seedling_frame
+from training.config import Selection
+from training.export import ExportError
+from training.selection.cost import Cost, excess, explain_excess, measure_cost
+
+COST = Cost(single_row_us=100.0, batch_us=900.0, model_mib=2.0, fit_s=0.1)
+
+
+def test_a_real_graph_is_measured() -> None:
+    """Times and size are those of an exported graph."""
+    config = orchard_config()
+    cost = measure_cost(config, orchard_frame(120), config.decisions())
+    assert cost.single_row_us > 0
+    assert cost.batch_us > 0
+    assert 0 < cost.model_mib < 1
+    assert cost.fit_s > 0
+
+
+def test_classification_is_measured_without_its_threshold() -> None:
+    """The few rows of a class are no hindrance: choosing a threshold is not a part of the cost."""
+    config = seedling_config()
+    frame = seedling_frame(60)
+    few = frame.drop(index=frame.index[frame["fate"] == 1][2:])
+    assert measure_cost(config, few, config.decisions()).single_row_us > 0
+
+
+def test_what_cannot_be_exported_has_no_cost() -> None:
+    """The exporter's refusal comes through by name."""
+    config = orchard_config(impute="iterative")
+    with pytest.raises(ExportError):
+        measure_cost(config, orchard_frame(80), config.decisions())
+
+
+def test_within_the_budget_nothing_is_exceeded() -> None:
+    """A limit that is just reached is kept, and no limit is no limit."""
+    budget = Selection(single_row_us_max=100.0, batch_us_max=None, model_mib_max=2.0)
+    assert excess(COST, budget) == {}
+    assert explain_excess(COST, budget) == ""
+
+
+def test_each_exceeded_limit_is_named() -> None:
+    """The message has the figure and the limit."""
+    budget = Selection(single_row_us_max=50.0, batch_us_max=300.0, model_mib_max=1.0)
+    assert excess(COST, budget) == {"single_row_us_max": 2.0, "batch_us_max": 3.0, "model_mib_max": 2.0}
+    text = explain_excess(COST, budget)
+    assert "one row takes 100 µs, allowed 50" in text
+    assert "32 rows take 900 µs, allowed 300" in text
+    assert "the graph has 2.0 MiB, allowed 1" in text

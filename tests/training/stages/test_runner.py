@@ -1,0 +1,154 @@
+"""Stages run only where something changed, say what they lack, and leave what was whole when they fail."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.training.stages.small import context_of, ran, run, small_config
+from training.errors import SaveError, TrainingError
+from training.pipeline import FitError
+from training.progress import Progress
+from training.stages import fit
+from training.stages.context import Context, read_decisions, write_decisions
+from training.stages.outcome import Outcome
+from training.stages.runner import Done, run_stages, tell
+
+UP_TO_FIT = "config,data,validate,fit"
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Every file of a folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_second_run_does_nothing(tmp_path: Path) -> None:
+    """Without a change all stages are skipped, and a line says so for each."""
+    assert ran(run(small_config(), tmp_path, UP_TO_FIT)) == ["config", "data", "validate", "fit"]
+    before = content(tmp_path / "artifacts")
+    out = io.StringIO()
+    context = context_of(small_config(), tmp_path, UP_TO_FIT)
+    context = Context(context.config, context.settings, Progress(out, out), context.workspace, context.plan)
+    assert not any(item.ran for item in run_stages(context))
+    assert out.getvalue().count("unchanged since it last ran, skipped") == 4
+    assert content(tmp_path / "artifacts") == before
+
+
+def test_only_what_changed_is_redone(tmp_path: Path) -> None:
+    """Another section of the config runs the stages that read it; force runs all."""
+    run(small_config(), tmp_path, UP_TO_FIT)
+    assert ran(run(small_config(seed=7), tmp_path, UP_TO_FIT)) == ["config", "fit"]
+    # Validation writes down why columns are dropped; its rows stay the same, so the fit stays, too.
+    other = small_config(seed=7, drop=dict.fromkeys(("height", "pruned", "soil"), "Nobody measures it."))
+    assert ran(run(other, tmp_path, UP_TO_FIT)) == ["config", "validate"]
+    assert ran(run(other, tmp_path, UP_TO_FIT, force=True)) == UP_TO_FIT.split(",")
+
+
+def test_output_that_was_changed_by_hand_is_made_anew(tmp_path: Path) -> None:
+    """A file of a stage that is not what it wrote does not count, and is put right."""
+    run(small_config(), tmp_path, UP_TO_FIT)
+    metrics = tmp_path / "artifacts" / "orchard" / "fit" / "metrics.json"
+    truth = metrics.read_bytes()
+    metrics.write_text('{"rmse": 0.0}')
+    assert ran(run(small_config(), tmp_path, UP_TO_FIT)) == ["fit"]
+    assert metrics.read_bytes() == truth
+
+
+def test_other_data_runs_what_follows(tmp_path: Path) -> None:
+    """Rows that differ go through all stages; the same rows under another setting do not."""
+    run(small_config(), tmp_path, UP_TO_FIT)
+    whole = small_config().model_dump()
+    other = small_config(synthetic={**whole["synthetic"], "seed": 9})
+    assert ran(run(other, tmp_path, UP_TO_FIT)) == ["config", "data", "validate", "fit"]
+
+
+def test_raw_copy_is_what_was_read(tmp_path: Path) -> None:
+    """The copy is byte for byte the file, read-only, with its checksum and origin beside it."""
+    run(small_config(), tmp_path, "data")
+    folder = tmp_path / "artifacts" / "orchard" / "data"
+    given = tmp_path / "trees.csv"
+    given.write_bytes((folder / "raw.csv").read_bytes().replace(b"\n", b"\r\n"))
+    context = context_of(small_config(), tmp_path, "data")
+    context = Context(**{**vars(context), "given_data": str(given)})
+    assert [item.ran for item in run_stages(context)] == [True]
+    assert (folder / "raw.csv").read_bytes() == given.read_bytes()
+    assert (folder / "raw.csv").stat().st_mode & 0o222 == 0
+    source = json.loads((folder / "source.json").read_bytes())
+    assert (source["kind"], source["source"], source["rows"]) == ("real", "trees.csv", 260)
+    assert [item.ran for item in run_stages(context)] == [False]
+
+
+def test_missing_input_names_stage_and_command(tmp_path: Path) -> None:
+    """Who begins in the middle is told what has to run before."""
+    with pytest.raises(TrainingError, match=r"train\.parquet, which the stage validate makes.*--steps validate"):
+        run(small_config(), tmp_path, "fit")
+    run(small_config(), tmp_path, "config,data,validate")
+    with pytest.raises(TrainingError, match=r"best_params\.yaml, which the stage sweep makes.*--steps sweep"):
+        run(small_config(), tmp_path, "fit", "sweep")
+    assert not (tmp_path / "artifacts" / "orchard" / "fit").exists()
+
+
+@pytest.mark.parametrize("ending", [FitError("no"), KeyboardInterrupt()])
+def test_failing_stage_leaves_the_old_output_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: BaseException
+) -> None:
+    """An error or Ctrl-C in the middle of a stage changes no file, and the next run goes on from there."""
+    run(small_config(), tmp_path, UP_TO_FIT)
+    before = content(tmp_path / "artifacts")
+
+    def broken(context: Context, folder: Path) -> Outcome:
+        (folder / "metrics.json").write_text("{")
+        raise ending
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fit, "run", broken)
+        with pytest.raises(type(ending)):
+            run(small_config(), tmp_path, "fit", force=True)
+    assert content(tmp_path / "artifacts") == before
+    assert ran(run(small_config(), tmp_path, UP_TO_FIT)) == []
+
+
+def test_stage_that_keeps_silent_about_an_output_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stage has to write what it is declared to make."""
+    run(small_config(), tmp_path, "config,data,validate")
+    monkeypatch.setattr(fit, "run", lambda context, folder: Outcome("nothing"))
+    with pytest.raises(SaveError, match=r"the stage fit has not written pipeline\.joblib"):
+        run(small_config(), tmp_path, "fit")
+
+
+def test_decisions_are_handed_on(tmp_path: Path) -> None:
+    """The fit takes what the stage before decided where that is asked for, and else what the config says."""
+    run(small_config(), tmp_path, "config,data,validate")
+    decisions = small_config().decisions().model_copy(update={"impute": "median"})
+    decided = tmp_path / "artifacts" / "orchard" / "select" / "decisions.yaml"
+    decided.parent.mkdir()
+    write_decisions(decisions, decided, "Decided by hand.")
+    assert read_decisions(decided) == decisions
+    fitted = tmp_path / "artifacts" / "orchard" / "fit" / "decisions.yaml"
+    run(small_config(), tmp_path, "fit")
+    assert "impute: mean" in fitted.read_text()
+    run(small_config(), tmp_path, "fit", "select")
+    assert "impute: median" in fitted.read_text()
+
+
+def test_decisions_that_say_something_else_are_refused(tmp_path: Path) -> None:
+    """A file that holds no decisions is named, with every fault."""
+    run(small_config(), tmp_path, "config,data,validate")
+    decided = tmp_path / "artifacts" / "orchard" / "select" / "decisions.yaml"
+    decided.parent.mkdir()
+    decided.write_text("impute: guess\n")
+    with pytest.raises(TrainingError, match=r"does not hold decisions:[\s\S]*impute: got 'guess'[\s\S]*--force"):
+        run(small_config(), tmp_path, "fit", "select")
+
+
+def test_summary_has_a_line_for_each_stage() -> None:
+    """What ran shows its time and what it found; what did not says so."""
+    out = io.StringIO()
+    tell([Done("data", "260 rows", 1.26, True), Done("fit", "", 0.0, False)], Progress(out, out))
+    text = out.getvalue()
+    assert "data       1.3 s  260 rows" in text
+    assert "fit    unchanged" in text
+    assert "total      1.3 s" in text

@@ -1,0 +1,206 @@
+"""Every kind is built for its tasks, exports exactly, and refuses what is not the config's to set."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, get_args
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import StackingClassifier, VotingClassifier, VotingRegressor
+from threadpoolctl import threadpool_limits
+
+from tests.training.orchards import orchard_config, orchard_frame
+from tests.training.seedlings import seedling_config, seedling_frame
+from training.config import ConfigError, Estimator, Kind, Member, ModelConfig, Task
+from training.config.estimator import COMPOSITES, KINDS_OF_ONE_TASK
+from training.estimators import (
+    OWN_PARAMS,
+    available_kinds,
+    build_estimator,
+    can_do,
+    default_params,
+    default_stack,
+    is_installed,
+    resource_of,
+    settable_params,
+    takes_missing,
+)
+from training.export import export_pipeline, serialise
+from training.parity import ParityReport, check_parity
+from training.pipeline import fit_pipeline, threshold_of
+
+TASKS: tuple[Task, ...] = get_args(Task)
+SLOPE = {"name": "slope", "type": "number", "nullable": True, "required": False, "minimum": 0, "maximum": 45}
+
+
+def config_and_frame(task: Task) -> tuple[ModelConfig, pd.DataFrame]:
+    """A small config of a task without unlimited numbers, and rows."""
+    if task == "classification":
+        return seedling_config(decision={"by": "fixed", "threshold": 0.3}), seedling_frame(220)
+    features = [dict(feature) for feature in orchard_config().model_dump()["features"]]
+    return orchard_config(features=[SLOPE if item["name"] == "slope" else item for item in features]), orchard_frame(
+        220
+    )
+
+
+def prove(task: Task, estimator: Estimator) -> ParityReport:
+    """Fit an estimator, export it, and compare both on rows that it has not seen and on hostile ones."""
+    config, frame = config_and_frame(task)
+    pipeline = fit_pipeline(config, frame[:160], config.decisions().model_copy(update={"estimator": estimator}))
+    contract = config.contract(threshold=threshold_of(pipeline))
+    model = serialise(export_pipeline(pipeline, contract))
+    return check_parity(pipeline, model, contract, frame[160:], max_rows=400)
+
+
+@pytest.mark.parametrize(
+    ("task", "kind"), [(task, kind) for task in TASKS for kind in ("dummy", *available_kinds(task))]
+)
+def test_every_kind_exports_exactly(task: Task, kind: Kind) -> None:
+    """With its default parameters the graph answers what scikit-learn answers, on both sides of every threshold."""
+    report = prove(task, Estimator(kind=kind))
+    assert report.worst_relative < (1e-5 if kind == "xgboost" else 1e-12)
+    assert report.rows > 100
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_composites_export_exactly(task: Task) -> None:
+    """The default stack, and a vote with weights that holds a scaled estimator and one of float32."""
+    linear: Kind = "ridge" if task == "regression" else "logistic_regression"
+    vote = Estimator(
+        kind="voting",
+        members=(Member(kind=linear, weight=2), Member(kind="xgboost", params={"n_estimators": 5})),
+    )
+    small = tuple(
+        member.model_copy(update={"params": {"max_iter": 10}})
+        if member.kind == "hist_gradient_boosting"
+        else member.model_copy(update={"params": {"n_estimators": 3} if member.kind == "extra_trees" else {}})
+        for member in default_stack(task).members
+    )
+    assert prove(task, vote).worst_relative < 1e-5
+    assert prove(task, default_stack(task).model_copy(update={"members": small})).worst_relative < 1e-12
+
+
+def test_config_and_table_agree_on_who_does_what() -> None:
+    """What a config refuses is what cannot be built."""
+    for kind in get_args(Kind):
+        for task in TASKS:
+            assert can_do(kind, task) == (KINDS_OF_ONE_TASK.get(kind, task) == task)
+
+
+def test_available_are_the_single_kinds_that_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the dummy nor composites; a library that is not there takes its kind away."""
+    everything = {kind for kind in get_args(Kind) if kind not in (*COMPOSITES, "dummy")}
+    assert {*available_kinds("regression"), *available_kinds("classification")} == everything
+    assert "ridge" not in available_kinds("classification")
+    monkeypatch.setattr("training.estimators.find_spec", lambda name: None if name == "xgboost" else sys)
+    assert "xgboost" not in available_kinds("regression")
+    assert not is_installed("xgboost")
+    with pytest.raises(ConfigError, match=r"estimator\.kind: 'xgboost' needs the package xgboost"):
+        build_estimator(Estimator(kind="xgboost"), "regression", 1)
+
+
+def test_resource_is_a_parameter_that_can_be_set() -> None:
+    """What grows a kind is among its parameters; linear models cannot be grown."""
+    for task in TASKS:
+        for kind in available_kinds(task):
+            resource = resource_of(kind)
+            assert resource is None or resource in settable_params(kind, task)
+    assert resource_of("hist_gradient_boosting") == "max_iter"
+    assert resource_of("ridge") is None
+    assert resource_of("stack") is None
+
+
+def test_defaults_are_settable_and_given_ones_win() -> None:
+    """A config's value replaces the default; the seed is the config's."""
+    for task in TASKS:
+        for kind in available_kinds(task):
+            assert {*default_params(kind, task)} <= {*settable_params(kind, task)}
+    forest = build_estimator(Estimator(kind="random_forest", params={"n_estimators": 7}), "regression", 11)
+    assert (forest.n_estimators, forest.min_samples_leaf, forest.random_state) == (7, 5, 11)
+
+
+def test_missing_values_may_reach_only_those_that_take_them() -> None:
+    """A composite takes what all of its members take."""
+    assert takes_missing(Estimator(kind="lightgbm"))
+    assert not takes_missing(Estimator(kind="ridge"))
+    both = (Member(kind="lightgbm"), Member(kind="hist_gradient_boosting"))
+    assert takes_missing(Estimator(kind="voting", members=both))
+    assert not takes_missing(Estimator(kind="voting", members=(*both, Member(kind="knn"))))
+
+
+def test_own_parameters_are_refused_with_who_decides() -> None:
+    """The seed, the threads and what the exporter lacks cannot be set, in a member either."""
+    for kind, key in (
+        ("ridge", "random_state"),
+        ("random_forest", "n_jobs"),
+        ("lightgbm", "verbose"),
+        ("knn", "algorithm"),
+    ):
+        with pytest.raises(ConfigError, match=rf"estimator\.params\.{key}: a config cannot set it; it is decided by"):
+            build_estimator(Estimator.model_validate({"kind": kind, "params": {key: 1}}), "regression", 1)
+    nested = Estimator(kind="stack", members=(Member(kind="ridge"), Member(kind="xgboost", params={"booster": "dart"})))
+    with pytest.raises(ConfigError, match=r"estimator\.members\.1\.params\.booster: a config cannot set it"):
+        build_estimator(nested, "regression", 1)
+
+
+def test_unknown_parameters_are_refused_with_what_there_is() -> None:
+    """The key's full path, and the parameters that exist."""
+    final = Estimator(kind="stack", members=(Member(kind="lasso"),), final=Member(kind="ridge", params={"beta": 1}))
+    with pytest.raises(ConfigError, match=r"estimator\.final\.params\.beta: ridge has no such parameter; .*'alpha'"):
+        build_estimator(final, "regression", 1)
+    assert not {*settable_params("xgboost", "regression")} & {*OWN_PARAMS}
+    with pytest.raises(ConfigError, match="its members have"):
+        settable_params("voting", "regression")
+
+
+def test_kind_of_the_other_task_is_refused() -> None:
+    """Outside a config, too."""
+    with pytest.raises(ConfigError, match=r"estimator\.kind: 'ridge' does no classification; there are logistic"):
+        build_estimator(Estimator(kind="ridge"), "classification", 1)
+
+
+def test_equal_weights_are_no_weights() -> None:
+    """A plain mean costs the graph nothing; different weights are kept, and votes are soft."""
+    members: tuple[Any, ...] = (Member(kind="decision_tree"), Member(kind="dummy"))
+    assert build_estimator(Estimator(kind="voting", members=members), "regression", 1).weights is None
+    weighed = (members[0].model_copy(update={"weight": 3}), members[1])
+    vote = build_estimator(Estimator(kind="voting", members=weighed), "classification", 1)
+    assert isinstance(vote, VotingClassifier)
+    assert (vote.voting, vote.weights) == ("soft", [3, 1])
+    assert isinstance(build_estimator(Estimator(kind="voting", members=members), "regression", 1), VotingRegressor)
+
+
+def test_stack_learns_from_seeded_folds() -> None:
+    """Its last estimator sees answers to held-out rows only, and the folds are the seed's."""
+    stack = build_estimator(default_stack("classification"), "classification", 9)
+    assert isinstance(stack, StackingClassifier)
+    assert (stack.cv.n_splits, stack.cv.shuffle, stack.cv.random_state) == (5, True, 9)
+    assert stack.stack_method == "predict_proba"
+
+
+def test_xgboost_answers_the_labels_themselves() -> None:
+    """It takes numbers from 0 only; what is built answers text, with the probabilities that XGBoost gives."""
+    config, frame = config_and_frame("classification")
+    decisions = config.decisions().model_copy(update={"estimator": Estimator(kind="xgboost")})
+    pipeline = fit_pipeline(config, frame, decisions, decide=False)
+    vote = pipeline.steps[-1][1]
+    assert list(pipeline.classes_) == ["alive", "died"]
+    features = pipeline[:-1].transform(frame.drop(columns="fate"))
+    np.testing.assert_array_equal(vote.predict_proba(features), vote.estimators_[0].predict_proba(features))
+
+
+@pytest.mark.parametrize("kind", [*available_kinds("classification"), "stack"])
+def test_same_seed_gives_the_same_bytes_on_any_number_of_threads(kind: Kind) -> None:
+    """A model is the same wherever it is fitted, however many threads the libraries may use; another seed may differ."""
+    config, frame = config_and_frame("classification")
+    stack = Estimator(kind="stack", members=(Member(kind="logistic_regression"), Member(kind="decision_tree")))
+    estimator = stack if kind == "stack" else Estimator(kind=kind)
+    decisions = config.decisions().model_copy(update={"estimator": estimator})
+    models = []
+    for threads in (1, 2):
+        with threadpool_limits(limits=threads):
+            pipeline = fit_pipeline(config, frame[:100], decisions)
+        models.append(serialise(export_pipeline(pipeline, config.contract())))
+    assert models[0] == models[1]

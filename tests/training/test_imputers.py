@@ -1,0 +1,77 @@
+"""Each imputation of a config is built, and exported or refused by name."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import numpy as np
+import pytest
+from sklearn.impute import IterativeImputer, SimpleImputer
+
+from tests.training.orchards import orchard_config, orchard_frame
+from training.config import Imputer, ModelConfig
+from training.export import ExportError, export_pipeline, serialise
+from training.imputers import build_imputer, looks_across
+from training.parity import check_parity
+from training.pipeline import fit_pipeline
+from training.transformers.scaled_knn_imputer import ScaledKNNImputer
+
+
+def linear(impute: Imputer) -> ModelConfig:
+    """The orchard with a linear model behind an imputation, ratios and clusters included; slopes are limited."""
+    data = orchard_config().model_dump()
+    features = [item | {"minimum": 0, "maximum": 45} if item["name"] == "slope" else item for item in data["features"]]
+    return orchard_config(impute=impute, features=features, estimator={"kind": "ridge"})
+
+
+@pytest.mark.filterwarnings("ignore:.*Early stopping criterion not reached")
+@pytest.mark.parametrize("impute", get_args(Imputer))
+def test_every_imputation_leaves_nothing_missing(impute: Imputer) -> None:
+    """Values that are there stay; what is missing becomes a number of the column's range."""
+    generator = np.random.default_rng(1)
+    full = generator.normal(size=(60, 3))
+    holes = np.where(generator.random((60, 3)) < 0.2, np.nan, full)
+    imputed = build_imputer(impute, 1).fit_transform(holes)
+    there = ~np.isnan(holes)
+    np.testing.assert_array_equal(imputed[there], holes[there])
+    assert (imputed >= np.nanmin(holes, axis=0)).all()
+    assert (imputed <= np.nanmax(holes, axis=0)).all()
+
+
+def test_kinds_are_what_they_say() -> None:
+    """Statistics of a column look at it alone; neighbours and forests look across."""
+    assert isinstance(build_imputer("median", 1), SimpleImputer)
+    assert isinstance(build_imputer("knn", 1), ScaledKNNImputer)
+    assert isinstance(build_imputer("iterative", 1), IterativeImputer)
+    assert [impute for impute in get_args(Imputer) if looks_across(impute)] == ["knn", "iterative"]
+
+
+@pytest.mark.parametrize("impute", ["median", "mean", "most_frequent", "knn"])
+def test_pipeline_with_it_exports_exactly(impute: Imputer) -> None:
+    """With ratios and clusters of imputed columns in front of a linear model."""
+    config, frame = linear(impute), orchard_frame(200)
+    pipeline = fit_pipeline(config, frame[:150])
+    model = serialise(export_pipeline(pipeline, config.contract()))
+    assert check_parity(pipeline, model, config.contract(), frame[150:], max_rows=400).worst_relative < 1e-9
+
+
+def test_imputation_across_columns_is_done_once() -> None:
+    """Ratios and clusters see the numbers that the model sees, in one group."""
+    frame = orchard_frame(120)
+    frame.loc[::5, "height"] = np.nan
+    data = orchard_config().model_dump()
+    features = [item | {"nullable": True} if item["name"] == "height" else item for item in data["features"]]
+    config = orchard_config(impute="knn", features=features, estimator={"kind": "ridge"})
+    pipeline = fit_pipeline(config, frame)
+    names = [name.rpartition("__")[2] for name in pipeline[:-1].get_feature_names_out()]
+    assert names[:8] == ["age", "crown width", "height", "slope", "slenderness", "cluster_0", "cluster_1", "cluster_2"]
+    columns = dict(zip(names, pipeline[:-1].transform(frame.drop(columns="apples")).T, strict=True))
+    np.testing.assert_array_equal(columns["slenderness"], columns["height"] / columns["crown width"])
+
+
+def test_iterative_is_refused_by_name() -> None:
+    """Its answers would go through an estimator per column and round; the message names what can be exported."""
+    config = linear("iterative")
+    pipeline = fit_pipeline(config, orchard_frame(80))
+    with pytest.raises(ExportError, match=r"IterativeImputer has \d+ estimators.*SimpleImputer"):
+        export_pipeline(pipeline, config.contract())

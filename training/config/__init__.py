@@ -1,0 +1,67 @@
+"""A model's config: one YAML file says all that is specific to one model, and an impossible one is refused at once."""
+
+from training.config.card import CardNotes
+from training.config.data import Draw, Source, Split, Stratify, Synthetic
+from training.config.decisions import Decisions
+from training.config.estimator import Estimator, Member
+from training.config.features import Clusters, Derived, Ratio
+from training.config.gate import (
+    AgainstChampion,
+    Calibration,
+    Direction,
+    Gate,
+    Invariance,
+    Leakage,
+    Limit,
+    Seeds,
+    Slices,
+)
+from training.config.model import ModelConfig, Slo
+from training.config.reading import explain, load_config, load_yaml
+from training.config.study import Candidate, Evaluation, Metric, Range, Selection, Studies, Sweep
+from training.config.target import ClassLabel, Decision, Target
+from training.config.types import ConfigError, Imputer, Kind, Param, Task
+
+__all__ = [
+    "AgainstChampion",
+    "Calibration",
+    "Candidate",
+    "CardNotes",
+    "ClassLabel",
+    "Clusters",
+    "ConfigError",
+    "Decision",
+    "Decisions",
+    "Derived",
+    "Direction",
+    "Draw",
+    "Estimator",
+    "Evaluation",
+    "Gate",
+    "Imputer",
+    "Invariance",
+    "Kind",
+    "Leakage",
+    "Limit",
+    "Member",
+    "Metric",
+    "ModelConfig",
+    "Param",
+    "Range",
+    "Ratio",
+    "Seeds",
+    "Selection",
+    "Slices",
+    "Slo",
+    "Source",
+    "Split",
+    "Stratify",
+    "Studies",
+    "Sweep",
+    "Synthetic",
+    "Target",
+    "Task",
+    "explain",
+    "load_config",
+    "load_yaml",
+]

@@ -1,0 +1,127 @@
+"""A config's studies: what is compared before anything is fixed, and how much time that may take."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self, get_args
+
+from pydantic import Field, model_validator
+
+from bundle.contract import Number, Strict
+from training.config.estimator import Estimator
+from training.config.types import Imputer, Kind, Param, Positive, PositiveInt, Share, Task
+
+RegressionMetric = Literal["rmse", "mae", "r2", "mape", "wmape"]
+ClassificationMetric = Literal[
+    "accuracy", "balanced_accuracy", "f1", "f1_macro", "roc_auc", "average_precision", "log_loss", "brier"
+]
+Metric = Literal[RegressionMetric, ClassificationMetric]
+"""The metrics by which something can be chosen; ``training.metrics`` computes them."""
+METRICS: dict[Task, tuple[str, ...]] = {
+    "regression": get_args(RegressionMetric),
+    "classification": get_args(ClassificationMetric),
+}
+"""The metrics of each task."""
+
+
+class Studies(Strict):
+    """The studies of the features."""
+
+    pin: tuple[Literal["impute", "clusters", "columns"], ...] = ()
+    """What is compared and shown, but stays as the config has it."""
+    imputers: tuple[Imputer, ...] = ("mean", "median", "knn", "iterative")
+    """Which imputations are compared."""
+    masked_share: Share = 0.1
+    """The share of known values that is hidden to see how well they are found again."""
+    clusters: Annotated[tuple[PositiveInt, ...], Field(max_length=20)] = (5, 8, 10, 15, 20, 40, 80)
+    """Which numbers of clusters are compared, where the config has clusters."""
+    folds: Annotated[int, Field(ge=2, le=20)] = 5
+    """The folds of the cross-validation that judges."""
+    rows_max: PositiveInt = 20_000
+    """With more training rows, the studies look at so many, drawn at random."""
+
+
+class Candidate(Strict):
+    """An estimator that is compared, under a name of its own."""
+
+    name: str
+    """The row's name in the table."""
+    estimator: Estimator
+    """What is fitted."""
+
+
+class Selection(Strict):
+    """Which estimators are compared, and what one may cost."""
+
+    metric: Metric | None = None
+    """What decides; by default ``rmse`` for a regression, ``roc_auc`` for a classification."""
+    kinds: tuple[Kind, ...] | None = None
+    """Which estimators are compared with their default parameters; by default all that are installed."""
+    candidates: tuple[Candidate, ...] = ()
+    """More estimators, with parameters. The config's own ``estimator`` always takes part."""
+    folds: Annotated[int, Field(ge=2, le=20)] | None = None
+    """The folds of the cross-validation; by default 10 below 1,000 training rows, else 5."""
+    repeats: Annotated[int, Field(ge=1, le=20)] | None = None
+    """How often it is repeated with other folds; by default 3 below 1,000 training rows, else once."""
+    single_row_us_max: Positive | None = 300.0
+    """The longest time of one row in ONNX Runtime, p50, in microseconds."""
+    batch_us_max: Positive | None = None
+    """The longest time of 32 rows, p50, in microseconds."""
+    model_mib_max: Positive | None = 64.0
+    """The largest ONNX file, in MiB."""
+    minutes: Positive = 6.0
+    """After so long no other candidate begins."""
+
+    @model_validator(mode="after")
+    def _names_are_distinct(self) -> Self:
+        names = [candidate.name for candidate in self.candidates]
+        if len(set(names)) != len(names):
+            raise ValueError(f"selection.candidates: the names {names} must be distinct")
+        return self
+
+
+class Range(Strict):
+    """The values that a sweep tries for one parameter: a range, or a list of choices."""
+
+    low: Number | None = None
+    high: Number | None = None
+    log: bool = False
+    """Whether the range is spread by ratios instead of by differences."""
+    integer: bool = False
+    """Whether only whole numbers are tried."""
+    choices: Annotated[tuple[Param, ...], Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _is_a_range_or_a_list(self) -> Self:
+        ends = self.low is not None, self.high is not None
+        if ends not in ((True, True), (False, False)) or ends[0] == (self.choices is not None):
+            raise ValueError("a range needs `low` and `high`, or else `choices`")
+        if self.low is not None and self.high is not None:
+            if not self.low < self.high:
+                raise ValueError(f"`low` must be below `high`, got {self.low:g} and {self.high:g}")
+            if self.log and self.low <= 0:
+                raise ValueError(f"with `log: true` a range begins above 0, got low {self.low:g}")
+        return self
+
+
+class Sweep(Strict):
+    """The search for the chosen estimator's parameters."""
+
+    trials: Annotated[int, Field(ge=0)] = 30
+    """How many sets of parameters are tried; 0 leaves them as they are."""
+    minutes: Positive = 6.0
+    """After so long no other trial begins."""
+    folds: Annotated[int, Field(ge=2, le=20)] = 5
+    """The folds of the cross-validation inside the training part."""
+    pruner: Literal["hyperband", "successive_halving", "none"] = "hyperband"
+    """How trials that fall behind are ended early, where the estimator can be grown."""
+    space: dict[str, Range] = {}
+    """Ranges by parameter; for the others of the estimator ``training.sweep`` has its own."""
+
+
+class Evaluation(Strict):
+    """Repeated cross-validation over all rows, of the procedure with everything decided: a figure, never a choice."""
+
+    folds: Annotated[int, Field(ge=2, le=50)] = 5
+    repeats: Annotated[int, Field(ge=1, le=50)] = 3
+    also_with: tuple[str, ...] = ()
+    """Dropped columns with which the figures are computed a second time, to show what leaving them out costs."""

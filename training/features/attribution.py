@@ -1,0 +1,212 @@
+"""Attribution: how much each of a client's features moves an answer, by SHAP values.
+
+The values are those of S. Lundberg and S.-I. Lee (A unified approach to interpreting model predictions, 2017). Trees are
+explained exactly on the engineered columns that they see; since SHAP values add up, a feature's value is the sum over
+the columns made from it, and a column made from several features (a ratio, a similarity) is shared among them equally.
+Any other model is asked with features exchanged for those of other rows, on the client's features themselves; for all
+rows at once, which shap's own explainer does row by row at ten times the cost.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.base import is_classifier
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from sklearn.ensemble import VotingClassifier
+from sklearn.model_selection import FixedThresholdClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OneHotEncoder
+from threadpoolctl import threadpool_limits
+
+from bundle.contract import Contract
+from training.frames import to_frame, to_rows
+from training.study.sampling import sample_rows
+from training.transformers.cluster_similarity import ClusterSimilarity
+from training.transformers.ratios import Ratios
+
+TREE_ROWS = 200
+"""So many rows are explained where a model of trees is asked."""
+SAMPLED_ROWS = 100
+"""So many rows are explained where any other model is asked."""
+ORDERS = 2
+"""In so many random orders features are exchanged, forwards and backwards."""
+BACKGROUND_ROWS = 25
+"""From so many rows the exchanged features are taken."""
+TREES = (
+    "DecisionTreeRegressor", "DecisionTreeClassifier", "RandomForestRegressor", "RandomForestClassifier",
+    "ExtraTreesRegressor", "ExtraTreesClassifier", "GradientBoostingRegressor", "HistGradientBoostingRegressor",
+    "HistGradientBoostingClassifier", "LGBMRegressor", "LGBMClassifier", "XGBRegressor", "XGBClassifier",
+)  # fmt: skip
+"""The models that shap's TreeExplainer walks through, for any number of classes."""
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """SHAP values of some rows."""
+
+    values: NDArray[np.float64]
+    """Shape (rows, features, outputs): one output for a number or the positive class, else one per class."""
+    rows: NDArray[np.float64]
+    """The rows that were explained, packed, shape (rows, features)."""
+    method: Literal["trees", "sampling"]
+
+    @property
+    def importance(self) -> NDArray[np.float64]:
+        """The mean absolute value of each feature, added up over the outputs; shape (features,)."""
+        mean: NDArray[np.float64] = np.abs(self.values).mean(axis=0).sum(axis=1)
+        return mean
+
+
+def attribute(
+    pipeline: Pipeline, background: pd.DataFrame, explained: pd.DataFrame, contract: Contract, seed: int
+) -> Attribution:
+    """Explain a fitted pipeline's answers.
+
+    Values are on the scale on which the model adds up: log-odds for boosted classifiers, probabilities for forests and
+    for sampling, the scale on which it learns for a regression of trees with ``estimator.target``.
+
+    Args:
+        pipeline: as ``training.pipeline.fit_pipeline`` gives it.
+        background: validated rows that it was fitted on.
+        explained: validated rows that it was not; a sample of them is explained.
+        contract: gives the order of the features.
+        seed: of the samples.
+    """
+    model = _tree_model(pipeline.steps[-1][1])
+    if model is not None:
+        rows = to_rows(sample_rows(explained, TREE_ROWS, seed), contract)
+        return Attribution(_explain_trees(pipeline, model, to_frame(rows, contract), contract), rows, "trees")
+    rows = to_rows(sample_rows(explained, SAMPLED_ROWS, seed), contract)
+    others = to_rows(sample_rows(background, BACKGROUND_ROWS, seed), contract)
+    return Attribution(_explain_by_sampling(pipeline, others, rows, contract, seed), rows, "sampling")
+
+
+def raw_sources(transformer: ColumnTransformer) -> list[tuple[str, ...]]:
+    """Return, for each engineered column in order, the client's features that it is made from.
+
+    What an imputation that looks across columns takes from the others is not counted.
+
+    Args:
+        transformer: the fitted step ``features`` of a pipeline.
+    """
+    return [
+        source for _, step, names in transformer.transformers_ for source in _through(step, [(str(n),) for n in names])
+    ]
+
+
+def _through(step: Any, inputs: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Follow columns, given by the features that they are made from, through a fitted step."""
+    if isinstance(step, str):
+        return inputs if step == "passthrough" else []
+    if isinstance(step, Pipeline):
+        for _, inner in step.steps:
+            inputs = _through(inner, inputs)
+        return inputs
+    if isinstance(step, ColumnTransformer):
+        return [
+            source
+            for _, inner, positions in step.transformers_
+            for source in _through(inner, [inputs[position] for position in positions])
+        ]
+    if isinstance(step, Ratios):
+        pairs = zip(step.numerators_, step.denominators_, strict=True)
+        return [_union([inputs[top], inputs[bottom]]) for top, bottom in pairs]
+    if isinstance(step, ClusterSimilarity):
+        return [_union(inputs)] * len(step.centres_)
+    if isinstance(step, OneHotEncoder):
+        return [source for source, values in zip(inputs, step.categories_, strict=True) for _ in values]
+    return inputs
+
+
+def _union(sources: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for source in sources for name in source))
+
+
+def _tree_model(model: Any) -> Any | None:
+    """Return the trees inside a fitted last step, None where there are others or none."""
+    if isinstance(model, FixedThresholdClassifier):
+        model = model.estimator_
+    if isinstance(model, TransformedTargetRegressor):
+        model = model.regressor_
+    if isinstance(model, VotingClassifier) and len(model.estimators_) == 1:
+        model = model.estimators_[0]
+    name = type(model).__name__
+    binary_boosting = name == "GradientBoostingClassifier" and len(model.classes_) == 2
+    return model if name in TREES or binary_boosting else None
+
+
+def _shap() -> Any:
+    """Return shap, imported only where it is needed: it takes seconds, and matplotlib complains of its colour maps."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PendingDeprecationWarning)
+        import shap
+    return shap
+
+
+def _explain_trees(pipeline: Pipeline, model: Any, frame: pd.DataFrame, contract: Contract) -> NDArray[np.float64]:
+    shap = _shap()
+    with threadpool_limits(limits=1), warnings.catch_warnings():
+        # It tells of the shape of its values, which is looked at below.
+        warnings.filterwarnings("ignore", message="LightGBM binary classifier", category=UserWarning)
+        engineered = np.asarray(pipeline["features"].transform(frame), dtype=np.float64)
+        explainer = shap.TreeExplainer(model, feature_perturbation="tree_path_dependent")
+        values = _three_axes(explainer.shap_values(engineered, check_additivity=False))
+    raw = np.zeros((len(frame), len(contract.features), values.shape[2]))
+    for column, source in enumerate(raw_sources(pipeline["features"])):
+        for name in source:
+            raw[:, contract.feature_names.index(name)] += values[:, column] / len(source)
+    return raw
+
+
+def _explain_by_sampling(
+    pipeline: Pipeline, background: NDArray[np.float64], rows: NDArray[np.float64], contract: Contract, seed: int
+) -> NDArray[np.float64]:
+    """Put a row's features in place of other rows' one after the other, and see how far each moves the mean answer.
+
+    Over all orders the mean step of a feature is its Shapley value; it is estimated from some random orders, each walked
+    forwards and backwards, which cancels much of the error (R. Mitchell et al., Sampling permutations for Shapley value
+    estimation, 2022). All rows take a step at once.
+    """
+    generator = np.random.default_rng(seed)
+    count, width = rows.shape
+    moved: NDArray[np.float64] | None = None
+    with threadpool_limits(limits=1):
+        for _ in range(ORDERS):
+            order = generator.permutation(width)
+            for walk in (order, order[::-1]):
+                mixed = np.repeat(background[np.newaxis], count, axis=0)
+                before = _mean_answers(pipeline, mixed, contract)
+                moved = np.zeros((count, width, before.shape[1])) if moved is None else moved
+                for feature in walk.tolist():
+                    mixed[:, :, feature] = rows[:, feature, np.newaxis]
+                    after = _mean_answers(pipeline, mixed, contract)
+                    moved[:, feature] += after - before
+                    before = after
+    return np.zeros((count, width, 1)) if moved is None else moved / (2 * ORDERS)
+
+
+def _mean_answers(pipeline: Pipeline, mixed: NDArray[np.float64], contract: Contract) -> NDArray[np.float64]:
+    """Return the mean answers, shape (rows, outputs), to packed rows of shape (rows, background, features)."""
+    frame = to_frame(mixed.reshape(-1, mixed.shape[2]), contract)
+    if not is_classifier(pipeline):
+        answers = np.asarray(pipeline.predict(frame), dtype=np.float64)
+        means: NDArray[np.float64] = answers.reshape(len(mixed), -1).mean(axis=1, keepdims=True)
+        return means
+    shares = np.asarray(pipeline.predict_proba(frame), dtype=np.float64)
+    means = np.asarray(shares.reshape(len(mixed), -1, shares.shape[1]).mean(axis=1), dtype=np.float64)
+    return means[:, 1:] if means.shape[1] == 2 else means
+
+
+def _three_axes(values: Any) -> NDArray[np.float64]:
+    """Return SHAP values with an axis of outputs; of two classes the second is kept."""
+    given = np.stack(values, axis=2) if isinstance(values, list) else np.asarray(values, dtype=np.float64)
+    if given.ndim == 2:
+        return given[:, :, np.newaxis]
+    return given[:, :, 1:] if given.shape[2] == 2 else given

@@ -1,0 +1,103 @@
+"""Compatibility: what a client of one model has to change to call another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bundle.contract import Contract, Feature
+
+
+def incomparable(old: Contract, new: Contract) -> list[str]:
+    """Say why the answers of two models do not mean the same; empty where they can be compared."""
+    reasons = []
+    if old.task != new.task:
+        reasons.append(f"it does {old.task}, the model {new.task}")
+    if old.output.name != new.output.name:
+        reasons.append(f"its target is {old.output.name!r}, the model's {new.output.name!r}")
+    if old.output.unit != new.output.unit:
+        reasons.append(f"its unit is {old.output.unit!r}, the model's {new.output.unit!r}")
+    if old.output.classes != new.output.classes:
+        reasons.append(
+            f"its classes are {list(old.output.classes or ())}, the model's {list(new.output.classes or ())}"
+        )
+    if old.output.probabilities != new.output.probabilities:
+        reasons.append("only one of the two answers probabilities")
+    return reasons
+
+
+def breaking_changes(old: Contract, new: Contract) -> list[str]:
+    """Say what makes a request that the old model takes one that the new model refuses, or an answer lack a field."""
+    before = {feature.name: feature for feature in old.features}
+    after = {feature.name: feature for feature in new.features}
+    changes = [f"{name!r} is no field any more" for name in before if name not in after]
+    changes += [
+        f"{name!r} is new and must be sent"
+        for name, feature in after.items()
+        if name not in before and feature.required
+    ]
+    for name in before:
+        if name in after:
+            changes += _narrowed(before[name], after[name])
+    if old.output.ranking and not new.output.ranking:
+        changes.append("the answer has no ranking any more")
+    return changes
+
+
+def compatible_changes(old: Contract, new: Contract) -> list[str]:
+    """Say what changes without breaking a client."""
+    before = {feature.name: feature for feature in old.features}
+    changes = []
+    for feature in new.features:
+        if feature.name not in before:
+            if not feature.required:
+                changes.append(f"{feature.name!r} is new and may be left out")
+            continue
+        # What is narrowed the other way round was widened.
+        if _changed(before[feature.name], feature) and not list(_narrowed(before[feature.name], feature)):
+            changes.append(f"{feature.name!r} takes {feature.expected()}, before {before[feature.name].expected()}")
+    if old.output.threshold != new.output.threshold:
+        changes.append(f"the decision threshold is {_threshold(new)}, before {_threshold(old)}")
+    if old.p99_ms != new.p99_ms:
+        changes.append(f"the latency promise is {new.p99_ms:g} ms, before {old.p99_ms:g} ms")
+    return changes
+
+
+def _threshold(contract: Contract) -> str:
+    return "none" if contract.output.threshold is None else f"{contract.output.threshold:.4g}"
+
+
+def _changed(before: Feature, after: Feature) -> bool:
+    keys = {"type", "nullable", "required", "minimum", "maximum", "categories", "unknown", "case"}
+    return before.model_dump(include=keys) != after.model_dump(include=keys)
+
+
+def _narrowed(before: Feature, after: Feature) -> Iterator[str]:
+    """Give what a field no longer takes."""
+    name = repr(before.name)
+    # An integer is a number; all else is written in another way.
+    if before.type != after.type and (before.type, after.type) != ("integer", "number"):
+        yield f"{name} is now {_article(after.type)}, before {_article(before.type)}"
+        return
+    if before.unit != after.unit:
+        yield f"{name} is now in {after.unit or 'no unit'}, before in {before.unit or 'no unit'}"
+    if before.nullable and not after.nullable:
+        yield f"{name} must not be null any more"
+    if not before.required and after.required:
+        yield f"{name} must be sent now"
+    if before.type in ("number", "integer") and (after.lower > before.lower or after.upper < before.upper):
+        yield f"{name} takes {after.lower:.10g} to {after.upper:.10g}, before {before.lower:.10g} to {before.upper:.10g}"
+    if before.type == "category":
+        if before.unknown == "ignore" and after.unknown == "refuse":
+            yield f"{name} refuses unknown values now"
+        elif after.unknown == "refuse":
+            lost = [
+                value for value in before.categories or () if after.normalise(value) not in (after.categories or ())
+            ]
+            if lost:
+                yield f"{name} no longer takes {', '.join(map(repr, lost))}"
+        if before.case != after.case and after.case == "exact":
+            yield f"{name} no longer takes other letters' case"
+
+
+def _article(kind: str) -> str:
+    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"

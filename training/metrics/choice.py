@@ -1,0 +1,60 @@
+"""Which metric decides, and which way is better; one call measures either task."""
+
+from __future__ import annotations
+
+from numpy.typing import ArrayLike
+
+from training.config import Metric, ModelConfig, Task
+from training.metrics.classification import classification_metrics
+from training.metrics.regression import regression_metrics
+
+HIGHER_IS_BETTER: frozenset[str] = frozenset(
+    {
+        "r2",
+        "within_5",
+        "within_10",
+        "within_15",
+        "accuracy",
+        "balanced_accuracy",
+        "precision",
+        "recall",
+        "f1",
+        "f1_macro",
+        "roc_auc",
+        "average_precision",
+    }
+)
+"""The metrics of which more is better; of all others less is."""
+LABEL_METRICS: frozenset[str] = frozenset({"accuracy", "balanced_accuracy", "precision", "recall", "f1", "f1_macro"})
+"""The metrics that look at the label only, so that a decision threshold changes them."""
+
+
+def measure(config: ModelConfig, truth: ArrayLike, answers: ArrayLike) -> dict[str, float]:
+    """Measure the answers of a config's model: ``regression_metrics`` or ``classification_metrics``, whichever fits.
+
+    Args:
+        config: the model's config.
+        truth: the target as validation gives it, shape (N,): numbers, or indices of classes.
+        answers: as ``training.parity.pipeline_answers`` gives them, shape (N,) or (N, 1 + C).
+
+    Raises:
+        ValueError: see these two.
+    """
+    if config.target.classes is None:
+        return regression_metrics(truth, answers)
+    return classification_metrics(truth, answers, len(config.target.classes))
+
+
+def default_metric(task: Task) -> Metric:
+    """Return what decides where a config does not say."""
+    return "rmse" if task == "regression" else "roc_auc"
+
+
+def metric_of(config: ModelConfig) -> Metric:
+    """Return what decides: ``selection.metric``, or else the task's own."""
+    return config.selection.metric or default_metric(config.task)
+
+
+def better(metric: str, first: float, second: float) -> bool:
+    """Say whether the first figure of a metric is better than the second; equal ones are not."""
+    return first > second if metric in HIGHER_IS_BETTER else first < second

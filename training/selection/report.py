@@ -1,0 +1,193 @@
+"""The comparison for people: a table for the terminal, ``table.md`` and ``selection.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from training.config import ModelConfig
+from training.metrics import HIGHER_IS_BETTER, LABEL_METRICS
+from training.selection.candidates import BASELINE
+from training.selection.choice import WHY_NOT_THE_SIMPLEST, Choice
+from training.selection.compare import OVERFIT_SHARE, Compared, overfit_share
+from training.selection.cost import BATCH_ROWS
+
+_NONE = "–"
+
+
+def figure(value: float) -> str:
+    """Write a figure with five significant digits: 0.87031, 39,750, 2.9876."""
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:,.5g}"
+
+
+def baseline_of(compared: Sequence[Compared]) -> Compared | None:
+    """Return the baseline, None where it was not measured."""
+    return next((item for item in compared if item.name == BASELINE and item.scores is not None), None)
+
+
+def rows(compared: Sequence[Compared], choice: Choice, metric: str) -> list[tuple[str, ...]]:
+    """Return the table's rows with their head, the best validation score first, those without one last."""
+    head = (
+        "candidate",
+        f"train {metric}",
+        f"valid {metric}",
+        "± sd",
+        "overfit",
+        "1 row µs",
+        f"{BATCH_ROWS} rows µs",
+        "MiB",
+        "fit s",
+        "verdict",
+    )
+    baseline = baseline_of(compared)
+    return [head, *(_row(item, baseline, choice, metric) for item in ordered(compared, metric))]
+
+
+def ordered(compared: Sequence[Compared], metric: str) -> list[Compared]:
+    """Return the candidates with scores from best to worst, then the others as they came."""
+    with_scores = [item for item in compared if item.scores is not None]
+    sign = -1 if metric in HIGHER_IS_BETTER else 1
+    with_scores.sort(key=lambda item: sign * item.scores.mean(metric) if item.scores else 0.0)
+    return with_scores + [item for item in compared if item.scores is None]
+
+
+def verdict(item: Compared, choice: Choice) -> str:
+    """Say in words what became of a candidate."""
+    words: list[str] = [] if item.status == "eligible" else [item.status]
+    if item is choice.winner:
+        words.append("chosen")
+    elif item is choice.simplest:
+        words.append("simplest within 1 se")
+    return ", ".join(words) or _NONE
+
+
+def _row(item: Compared, baseline: Compared | None, choice: Choice, metric: str) -> tuple[str, ...]:
+    kind = item.candidate.estimator.kind
+    name = item.name if kind in item.name else f"{item.name} ({kind})"
+    cells = [name]
+    if item.scores is None:
+        cells += [_NONE] * 4
+    else:
+        share = overfit_share(item, baseline, metric)
+        cells += [figure(item.scores.train_mean(metric)), figure(item.scores.mean(metric))]
+        cells += [figure(item.scores.std(metric)), _overfit(share)]
+    if item.cost is None:
+        cells += [_NONE] * 4
+    else:
+        cells += [f"{item.cost.single_row_us:,.1f}", f"{item.cost.batch_us:,.0f}", f"{item.cost.model_mib:,.2f}"]
+        cells += [f"{item.cost.fit_s:,.1f}"]
+    return (*cells, verdict(item, choice))
+
+
+def _overfit(share: float | None) -> str:
+    if share is None:
+        return _NONE
+    return f"{share:.0%} overfits" if share > OVERFIT_SHARE else f"{share:.0%}"
+
+
+def limits(config: ModelConfig) -> str:
+    """Return the budget in words."""
+    budget = config.selection
+    parts = [
+        f"one row ≤ {budget.single_row_us_max:,g} µs" if budget.single_row_us_max is not None else "",
+        f"{BATCH_ROWS} rows ≤ {budget.batch_us_max:,g} µs" if budget.batch_us_max is not None else "",
+        f"graph ≤ {budget.model_mib_max:,g} MiB" if budget.model_mib_max is not None else "",
+    ]
+    return ", ".join(part for part in parts if part) or "no limit"
+
+
+def conclusion(choice: Choice, metric: str) -> str:
+    """Say in one paragraph what was chosen, and what a more frugal rule would have taken."""
+    winner, simplest = choice.winner, choice.simplest
+    assert winner.scores is not None
+    text = (
+        f"Chosen: {winner.name} ({winner.candidate.estimator.kind}), {metric} {figure(winner.scores.mean(metric))}"
+        f" ± {figure(winner.scores.standard_error(metric))} (standard error over {len(winner.scores.valid)} folds)."
+    )
+    if simplest is winner:
+        return f"{text} It is the smallest graph within one standard error as well."
+    assert simplest.scores is not None
+    return (
+        f"{text} The smallest graph within one standard error is {simplest.name}, {metric}"
+        f" {figure(simplest.scores.mean(metric))}. {WHY_NOT_THE_SIMPLEST}"
+    )
+
+
+def markdown(config: ModelConfig, compared: Sequence[Compared], choice: Choice, metric: str, train_rows: int) -> str:
+    """Return ``table.md``."""
+    table = rows(compared, choice, metric)
+    lines = [
+        f"# {config.title}: estimators compared",
+        "",
+        f"{train_rows:,} training rows, {_folds(compared)}, seed {config.seed}; the test part takes no part. What decides:"
+        f" mean {metric} on the held-out rows, {'higher' if metric in HIGHER_IS_BETTER else 'lower'} is better. Budget:"
+        f" {limits(config)}.",
+        "",
+        *("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in table[:1]),
+        "| --- |" + " ---: |" * (len(table[0]) - 2) + " --- |",
+        *("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in table[1:]),
+        "",
+        conclusion(choice, metric),
+        "",
+        f"Overfit: the gap between training and validation score as a share of what is gained over the baseline; above"
+        f" {OVERFIT_SHARE:.0%} it is called overfitting. Times: p50 of the exported graph in ONNX Runtime on one thread.",
+    ]
+    if config.decision.by != "most_probable" and metric not in LABEL_METRICS:
+        lines += [
+            "",
+            f"The decision threshold is chosen after the fit; {metric} does not depend on it, so it is left out here.",
+        ]
+    reasons = [item for item in compared if item.reason and item.status != "baseline"]
+    if reasons:
+        lines += ["", "## Cannot be chosen", "", *(f"- {item.name}: {item.status}; {item.reason}" for item in reasons)]
+    return "\n".join(lines) + "\n"
+
+
+def _folds(compared: Sequence[Compared]) -> str:
+    count = next((len(item.scores.valid) for item in compared if item.scores is not None), 0)
+    return f"{count} folds, the same for all"
+
+
+def as_json(config: ModelConfig, compared: Sequence[Compared], choice: Choice, metric: str) -> dict[str, Any]:
+    """Return ``selection.json``: every figure of every fold."""
+    baseline = baseline_of(compared)
+    return {
+        "metric": metric,
+        "higher_is_better": metric in HIGHER_IS_BETTER,
+        "seed": config.seed,
+        "budget": {
+            "single_row_us_max": config.selection.single_row_us_max,
+            "batch_us_max": config.selection.batch_us_max,
+            "model_mib_max": config.selection.model_mib_max,
+            "minutes": config.selection.minutes,
+        },
+        "compared": [item.name for item in compared if item.scores is not None],
+        "not_begun": [item.name for item in compared if item.status == "not begun"],
+        "chosen": choice.winner.name,
+        "simplest_within_one_standard_error": choice.simplest.name,
+        "candidates": [_entry(item, baseline, choice, metric) for item in compared],
+    }
+
+
+def _entry(item: Compared, baseline: Compared | None, choice: Choice, metric: str) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "name": item.name,
+        "estimator": item.candidate.estimator.model_dump(mode="json"),
+        "status": item.status,
+        "reason": item.reason,
+        "chosen": item is choice.winner,
+    }
+    if item.scores is not None:
+        share = overfit_share(item, baseline, metric)
+        entry["scores"] = {
+            "train_mean": item.scores.train_mean(metric),
+            "mean": item.scores.mean(metric),
+            "sd": item.scores.std(metric),
+            "standard_error": item.scores.standard_error(metric),
+            # JSON has no infinity: nothing gained and a gap all the same.
+            "overfit_share": None if share == float("inf") else share,
+        }
+        entry["folds"] = {"valid": item.scores.valid, "train": item.scores.train}
+    if item.cost is not None:
+        entry["cost"] = item.cost.model_dump()
+    return entry

@@ -1,0 +1,71 @@
+"""The stage ``fit``: the pipeline is fitted on the training part and measured on the test part, once.
+
+It is the only stage that holds a model's answers against the truth of the test part, and nothing after it changes the
+model: the figures cannot have been chosen.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import joblib
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from training.frames import to_frame, to_rows
+from training.metrics import measure, metric_of
+from training.parity import pipeline_answers
+from training.pipeline import fit_pipeline, threshold_for, threshold_of
+from training.plots import plot_results
+from training.stages.context import Context, write_decisions
+from training.stages.files import write_json
+from training.stages.outcome import Outcome
+
+REPORT_FILE = "report.png"
+
+
+def run(context: Context, folder: Path) -> Outcome:
+    """Write the pipeline, its decisions, metrics, truth and answers of the test part, and a plot.
+
+    Raises:
+        ConfigError, FitError: the pipeline cannot be built or fitted.
+    """
+    config, progress = context.config, context.progress
+    decisions = context.decisions_before("fit")
+    with progress.step("Fit the pipeline") as step:
+        train = context.train()
+        chosen = threshold_for(config, train, decisions)
+        pipeline = fit_pipeline(config, train, decisions, threshold=chosen)
+        step.detail = decisions.estimator.kind
+    joblib.dump(pipeline, folder / "pipeline.joblib")
+    source = context.plan.source_of("fit") or "config"
+    write_decisions(decisions, folder / "decisions.yaml", f"What the pipeline was fitted with; decided by: {source}.")
+    if len(chosen.curve):
+        curve = {"threshold": chosen.threshold, "figure": chosen.figure, "curve": chosen.curve.tolist()}
+        write_json(folder / "threshold.json", {"by": config.decision.by, **curve})
+
+    with progress.step("Predict the test part, once") as step, threadpool_limits(limits=1):
+        contract = config.contract(threshold=threshold_of(pipeline))
+        test = context.test()
+        answers = pipeline_answers(pipeline, to_frame(to_rows(test, contract), contract), contract)
+        truth = context.truth()
+        metrics = measure(config, truth, answers)
+        headline = _headline(config.task, metric_of(config), metrics)
+        step.detail = headline
+    np.save(folder / "truth.npy", truth, allow_pickle=False)
+    np.save(folder / "answers.npy", answers, allow_pickle=False)
+    write_json(folder / "metrics.json", metrics)
+    test[config.target.name] = truth
+    plot_results(config, test, answers, metrics, folder / REPORT_FILE)
+    params = {"estimator": decisions.estimator.kind, "decided_by": source}
+    if chosen.threshold is not None:
+        params["threshold"] = f"{chosen.threshold:.17g}"
+    return Outcome(headline, params=params, metrics=metrics)
+
+
+def _headline(task: str, metric: str, metrics: dict[str, float]) -> str:
+    """Return the figures by which people know such a model."""
+    names = {"rmse": "RMSE", "r2": "R²", "roc_auc": "AUC", "f1": "F1"}
+    usual = ("rmse", "r2") if task == "regression" else ("roc_auc", "f1")
+    keys = dict.fromkeys((*usual, *([metric] if metric in metrics else [])))
+    return ", ".join(f"{names.get(key, key)} {metrics[key]:,.5g}" for key in keys if key in metrics)

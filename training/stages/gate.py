@@ -1,0 +1,64 @@
+"""The stage ``gate``: a model that misses a limit goes no further."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from training.gate import GateInput, run_gate
+from training.stages.context import Context
+from training.stages.outcome import Outcome
+
+
+def run(context: Context, folder: Path) -> Outcome:
+    """Write the gate's report.
+
+    Raises:
+        GateError: the model misses a limit; the report is kept beside the stage's folder.
+        RegistryError: who the champion is cannot be found out.
+    """
+    test, answers = context.judged()
+    given = GateInput(
+        config=context.config,
+        decisions=context.fitted_decisions(),
+        train=context.train(),
+        test=test,
+        pipeline=context.pipeline(),
+        model=context.model(),
+        contract=context.contract(),
+        metrics=context.metrics(),
+        answers=answers,
+        parity=context.parity(),
+        latency=context.latency(),
+        champion_tag=champion_tag(context),
+        folder=folder,
+    )
+    report = run_gate(given, context.progress)
+    context.progress.table("Gate", report.rows())
+    report.require()
+    return Outcome(f"{len(report.judged)} checks passed", params={"champion": given.champion_tag or "none"})
+
+
+def identity(context: Context) -> str:
+    """Return the champion with which the model is compared."""
+    return champion_tag(context, fetch=False) or "none"
+
+
+def champion_tag(context: Context, *, fetch: bool = True) -> str | None:
+    """Return the tag of the bundle in service; None where there is none, or where nothing is tracked.
+
+    Args:
+        context: the run.
+        fetch: whether it is brought into the local store where that lacks it.
+
+    Raises:
+        RegistryError: the registry cannot be reached.
+    """
+    if not context.settings.tracking:
+        return None
+    from training.registry import Registry  # only where it is asked: MLflow takes seconds to import
+
+    registry = Registry(context.settings)
+    champion = registry.champion(context.config.name)
+    if champion is None:
+        return None
+    return registry.ensure_local(champion.bundle_tag) if fetch else champion.bundle_tag

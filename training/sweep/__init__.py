@@ -1,0 +1,1 @@
+"""Sweep: the search for the chosen estimator's parameters, by cross-validation inside the training part."""
