@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bundle.store import load_bundle
 from training.gate import GateInput, run_gate
 from training.stages.context import Context
 from training.stages.outcome import Outcome
@@ -29,13 +30,34 @@ def run(context: Context, folder: Path) -> Outcome:
         answers=answers,
         parity=context.parity(),
         latency=context.latency(),
-        champion_tag=champion_tag(context),
+        champion_tag=rival(context),
+        data_sha256=context.origin().sha256,
         folder=folder,
     )
     report = run_gate(given, context.progress)
     context.progress.table("Gate", report.rows())
     report.require()
     return Outcome(f"{len(report.judged)} checks passed", params={"champion": given.champion_tag or "none"})
+
+
+def rival(context: Context) -> str | None:
+    """Return the champion that the model has to stand up to: one that has learned from the same kind of data.
+
+    Next to a champion of real data a model of made-up rows is for trying things out, and the other way round there is
+    nothing to lose: neither says anything about the other, and a warning tells so.
+
+    Raises:
+        RegistryError: the registry cannot be reached.
+        BundleError: the champion's bundle does not verify.
+    """
+    tag = champion_tag(context)
+    if tag is None:
+        return None
+    theirs, ours = load_bundle(tag).manifest.provenance.data, context.origin().kind
+    if theirs == ours:
+        return tag
+    context.progress.warn(f"The champion {tag} has learned from {theirs} data, this model from {ours}: not compared.")
+    return None
 
 
 def identity(context: Context) -> str:

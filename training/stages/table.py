@@ -168,7 +168,7 @@ STAGES: dict[str, Stage] = {
                 *("training/gate", "training/registry", "training/save.py", "training/tracking"),
             ),
             needs=(
-                *("validate/train.parquet", "validate/test.parquet"),
+                *("data/source.json", "validate/train.parquet", "validate/test.parquet"),
                 *("fit/pipeline.joblib", "fit/decisions.yaml", "fit/metrics.json", "fit/truth.npy", "fit/answers.npy"),
                 *("export/model.onnx", "export/contract.json", "export/parity.json", "export/latency.json"),
             ),

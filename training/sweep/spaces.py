@@ -180,8 +180,13 @@ def widened(tried: Range, value: Param) -> Range:
 
 
 def holds_numbers(tried: Range, value: Param) -> bool:
-    """Say whether a value may stand in a range of numbers, be it outside its ends."""
+    """Say whether a value may stand in a range of numbers, be it outside its ends.
+
+    A count does not stand in a range of shares: where ``max_features: 3`` means three columns, 1.3 means nothing.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    if isinstance(value, int) and not tried.integer and tried.high is not None and value > 1 >= tried.high:
         return False
     return not (tried.log and value <= 0) and not (tried.integer and value != int(value))
 

@@ -101,6 +101,8 @@ def test_ranges_hold_the_incoming_values() -> None:
         (Range(low=1, high=5, log=True), 0, Range(low=1, high=5, log=True)),
         (Range(low=1, high=5), None, Range(low=1, high=5)),
         (Range(low=0, high=5), True, Range(low=0, high=5)),
+        (Range(low=0.1, high=1.0), 3, Range(low=0.1, high=1.0)),
+        (Range(low=0.1, high=0.5), 1, Range(low=0.1, high=1.0)),
         (Range(choices=("a", "b")), "c", Range(choices=("c", "a", "b"))),
         (Range(choices=(1, 2)), True, Range(choices=(True, 1, 2))),
         (Range(choices=("a", None)), None, Range(choices=("a", None))),
