@@ -23,7 +23,7 @@ from sklearn.preprocessing import OneHotEncoder
 from threadpoolctl import threadpool_limits
 
 from bundle.contract import Feature
-from training.config import ConfigError, Decisions, ModelConfig
+from training.config import ConfigError, Decisions, Estimator, ModelConfig
 from training.errors import TrainingError
 from training.estimators import build_estimator, takes_missing
 from training.frames import to_frame, to_rows
@@ -301,22 +301,41 @@ def _features(config: ModelConfig, frame: pd.DataFrame, decisions: Decisions) ->
     return to_frame(rows, contract)
 
 
-def _fit(
-    pipeline: Pipeline, frame: pd.DataFrame, target: NDArray[Any], config: ModelConfig, decisions: Decisions
-) -> Pipeline:
-    """Fit on one thread, with the libraries' complaints about parameters in the config's words."""
+def fit_on_one_thread(model: Any, columns: Any, target: NDArray[Any], config: ModelConfig, estimator: Estimator) -> Any:
+    """Fit on one thread, with the libraries' complaints about parameters in the config's words; return the model.
+
+    Args:
+        model: a pipeline or an estimator.
+        columns: what it learns from, N rows.
+        target: shape (N,), see ``learned_target``.
+        config: gives the task.
+        estimator: the config's estimator, whose parameters a complaint names.
+
+    Raises:
+        ConfigError: a parameter is refused; the message names the config's key and what is allowed.
+        Exception: whatever else the fit raises.
+    """
     with threadpool_limits(limits=1), warnings.catch_warnings():
         # A solver that stops at max_iter is judged by its score, like everything else.
         warnings.simplefilter("ignore", ConvergenceWarning)
         try:
-            return pipeline.fit(frame, target)
+            return model.fit(columns, target)
         except Exception as error:
-            refused = refused_parameter(error, decisions.estimator, config.task)
+            refused = refused_parameter(error, estimator, config.task)
             if refused is not None:
                 raise ConfigError(refused) from error
-            if isinstance(error, ValueError):
-                raise FitError(f"{decisions.estimator.kind} cannot learn from the training rows: {error}") from error
             raise
+
+
+def _fit(
+    pipeline: Pipeline, frame: pd.DataFrame, target: NDArray[Any], config: ModelConfig, decisions: Decisions
+) -> Pipeline:
+    """Fit a pipeline; values that it cannot learn from are told in words."""
+    try:
+        fitted: Pipeline = fit_on_one_thread(pipeline, frame, target, config, decisions.estimator)
+    except ValueError as error:
+        raise FitError(f"{decisions.estimator.kind} cannot learn from the training rows: {error}") from error
+    return fitted
 
 
 def _threshold(

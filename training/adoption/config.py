@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from bundle.contract import Contract, Feature, Output, Strict
 from training.adoption.errors import AdoptionError
-from training.config import ConfigError, Gate, explain, load_yaml
+from training.config import ConfigError, Gate, explain, load_as
 
 P99_MS = 10.0
 """The promise where nothing else is said."""
@@ -91,11 +91,7 @@ def load_import_config(path: Path) -> ImportConfig:
     Raises:
         ConfigError: with every fault of the file: the key, the value and what is allowed.
     """
-    data = load_yaml(path)
-    try:
-        return ImportConfig.model_validate(data)
-    except ValidationError as error:
-        raise ConfigError(f"{path} is not a valid config of an import:\n{explain(error)}") from error
+    return load_as(path, ImportConfig, "is not a valid config of an import")
 
 
 def fitted_to(config: ImportConfig, names: Sequence[str], output: Output, path: Path) -> ImportConfig:

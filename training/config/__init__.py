@@ -17,7 +17,7 @@ from training.config.gate import (
     Slices,
 )
 from training.config.model import ModelConfig, Slo
-from training.config.reading import explain, load_config, load_yaml
+from training.config.reading import explain, load_as, load_config, load_yaml
 from training.config.study import Candidate, Evaluation, Metric, Range, Selection, Studies, Sweep
 from training.config.target import ClassLabel, Decision, Target
 from training.config.types import ConfigError, Imputer, Kind, Param, Task
@@ -62,6 +62,7 @@ __all__ = [
     "Target",
     "Task",
     "explain",
+    "load_as",
     "load_config",
     "load_yaml",
 ]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from training.config.model import ModelConfig
 from training.config.types import ConfigError
+
+Content = TypeVar("Content", bound=BaseModel)
+"""What a file holds."""
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
@@ -60,14 +63,28 @@ def load_yaml(path: Path) -> dict[str, Any]:
     return data
 
 
-def load_config(path: Path) -> ModelConfig:
-    """Read a model's config.
+def load_as(path: Path, kind: type[Content], fault: str) -> Content:
+    """Read a YAML file into a model.
+
+    Args:
+        path: the file.
+        kind: what it should hold.
+        fault: what is said of a file that holds something else, behind its name.
 
     Raises:
         ConfigError: with every fault of the file: the key, the value and what is allowed.
     """
     data = load_yaml(path)
     try:
-        return ModelConfig.model_validate(data)
+        return kind.model_validate(data)
     except ValidationError as error:
-        raise ConfigError(f"{path} is not a valid config:\n{explain(error)}") from error
+        raise ConfigError(f"{path} {fault}:\n{explain(error)}") from error
+
+
+def load_config(path: Path) -> ModelConfig:
+    """Read a model's config.
+
+    Raises:
+        ConfigError: with every fault of the file: the key, the value and what is allowed.
+    """
+    return load_as(path, ModelConfig, "is not a valid config")

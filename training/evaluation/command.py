@@ -96,16 +96,9 @@ def _decisions(config: ModelConfig, path: Path | None) -> Decisions:
     Raises:
         ConfigError: the file is missing, is no YAML, or does not hold decisions.
     """
-    from pydantic import ValidationError
+    from training.config import Decisions, load_as
 
-    from training.config import ConfigError, Decisions, explain, load_yaml
-
-    if path is None:
-        return config.decisions()
-    try:
-        return Decisions.model_validate(load_yaml(path))
-    except ValidationError as error:
-        raise ConfigError(f"{path} does not hold decisions:\n{explain(error)}") from error
+    return config.decisions() if path is None else load_as(path, Decisions, "does not hold decisions")
 
 
 def _show(report: Any, config: ModelConfig, progress: Progress) -> None:

@@ -5,7 +5,6 @@ A fold on disk is read in milliseconds and shared by all workers, where sending 
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +12,14 @@ import joblib
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
-from training.config import ConfigError, Decisions, Estimator, ModelConfig
+from training.config import Decisions, Estimator, ModelConfig
 from training.estimators import build_estimator, resource_of
 from training.frames import to_frame, to_rows
 from training.metrics import measure
 from training.parity import pipeline_answers
-from training.pipeline import TARGET_SCALES, build_pipeline, learned_target
-from training.refusals import refused_parameter
+from training.pipeline import TARGET_SCALES, build_pipeline, fit_on_one_thread, learned_target
 
 Prepared = tuple[NDArray[np.float64], NDArray[Any], NDArray[np.float64], NDArray[np.float64]]
 """A fold: the columns and the target that are fitted, the columns and the truth of the held-out rows. The target is on the
@@ -63,7 +60,7 @@ def fit_prepared(config: ModelConfig, estimator: Estimator, place: Path) -> dict
         ConfigError: a parameter's value is impossible.
     """
     columns, target, held_columns, truth = _read(place)
-    model = _fit(build_estimator(estimator, config.task, config.seed), columns, target, config, estimator)
+    model = fit_on_one_thread(build_estimator(estimator, config.task, config.seed), columns, target, config, estimator)
     return measure(config, truth, _answers(config, estimator, model, held_columns))
 
 
@@ -86,7 +83,7 @@ def grow_prepared(
     columns, target, held_columns, truth = _read(place)
     model = joblib.load(grown) if grown.exists() else build_estimator(estimator, config.task, config.seed)
     model.set_params(**{str(resource_of(estimator.kind)): amount, "warm_start": True})
-    _fit(model, columns, target, config, estimator)
+    fit_on_one_thread(model, columns, target, config, estimator)
     if goes_on:
         joblib.dump(model, grown)
     return measure(config, truth, _answers(config, estimator, model, held_columns))
@@ -105,7 +102,7 @@ def member_answers(
         ConfigError: a parameter's value is impossible.
     """
     columns, target, held_columns, truth = _read(place)
-    model = _fit(build_estimator(estimator, config.task, config.seed), columns, target, config, estimator)
+    model = fit_on_one_thread(build_estimator(estimator, config.task, config.seed), columns, target, config, estimator)
     with threadpool_limits(limits=1):
         if config.target.classes is None:
             answers = [member.predict(held_columns) for member in model.estimators_]
@@ -139,22 +136,6 @@ def vote(
 def _read(place: Path) -> Prepared:
     prepared: Prepared = joblib.load(place)
     return prepared
-
-
-def _fit(
-    model: Any, columns: NDArray[np.float64], target: NDArray[Any], config: ModelConfig, estimator: Estimator
-) -> Any:
-    """Fit on one thread, with the libraries' complaints about parameters in the config's words."""
-    with threadpool_limits(limits=1), warnings.catch_warnings():
-        # A solver that stops at max_iter is judged by its score, like everything else.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        try:
-            return model.fit(columns, target)
-        except Exception as error:
-            refused = refused_parameter(error, estimator, config.task)
-            if refused is not None:
-                raise ConfigError(refused) from error
-            raise
 
 
 def _answers(
