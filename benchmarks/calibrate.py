@@ -1,8 +1,9 @@
 """What does the simulator say when it is fed with this machine's own costs, and what does the live server do?
 
-The server's costs per request are learned from one model under load (what the service itself has learned about its
-passes, read from its metrics); each model's costs are measured without any server. Nothing is fitted to the capacities
-that are then predicted. Writes ``benchmarks/results/simulator.json`` and prints predicted against live.
+The server's costs per request are learned from one model under load: what the service itself has learned about its
+passes, read from its metrics. What a model's batches cost is read there too, quiet and saturated: between the work for the
+requests a batch finds its trees out of the caches, and takes up to twice as long as in a loop of its own. Nothing is
+fitted to the capacities that are then predicted. Writes ``benchmarks/results/simulator.json`` and prints predicted against live.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from typing import Any
 from urllib.request import urlopen
 
 import msgspec
-import numpy as np
 
 from benchmarks.bodies import BenchModel, load_model, read_bodies
 from benchmarks.loadgen.arrivals import poisson
@@ -30,80 +30,107 @@ from benchmarks.scenarios import Target, capacity, warm_up
 from benchmarks.simulation.costs import Costs, ModelCosts, ServerCosts
 from benchmarks.simulator import Cell, capacity_per_s
 from bundle.contract import Contract
-from runners.session import OnnxSession
 from serving.decode import Decoder
 
 SATURATED_PER_S = 60_000.0
 SATURATED_S = 4.0
-SIZES = (1, 8, 16, 32, 64, 128)
-ROUNDS = 30
 DECODES = 2_000
-SEND_SHARE = 0.4
+SEND_SHARE = 0.6
 """The share of a request's own cost that comes after the model has run: from the profile in docs/benchmarks.md."""
+GROWN = 1.5
+"""A saturated server's batches are at least so many times as large as a quiet one's."""
 
 
 @dataclass(frozen=True)
 class Learned:
-    """What the service has learned of its passes, in seconds."""
+    """What a service tells of its costs: learned seconds of its passes, and the sums over its batches so far."""
 
     request_s: float
     refusal_s: float
+    batches: float
+    rows: float
+    batches_s: float
 
 
-def model_costs(model: BenchModel, slo_s: float) -> ModelCosts:
-    """Measure decoding a request and running batches, on the server's core, without a server."""
-    contract = Contract.model_validate_json(model.contract.read_bytes())
-    session = OnnxSession(model.model, len(contract.features))
-    decoder = Decoder(contract, 1000)
-    rows = [json.dumps(body.rows[0]).encode() for body in read_bodies(model.single, 256)]
-    with on_core(SERVER_CORE):
-        data = [decoder.decode(row).data for row in rows]
-        began = time.perf_counter()
-        for number in range(DECODES):
-            decoder.decode(rows[number % len(rows)])
-        decode_s = (time.perf_counter() - began) / DECODES
-        seconds = []
-        for size in SIZES:
-            batch = b"".join(data[number % len(data)] for number in range(size))
-            taken = []
-            for _ in range(ROUNDS):
-                began = time.perf_counter()
-                session.run_bytes(batch, size)
-                taken.append(time.perf_counter() - began)
-            seconds.append(float(np.median(taken)))
-    row_s, batch_s = np.polyfit(SIZES, seconds, 1)
-    return ModelCosts(row_s=float(row_s), batch_s=max(float(batch_s), 1e-6), decode_s=decode_s, slo_s=slo_s)
+_METRICS = {
+    "request_s": "tabento_request_cost_seconds",
+    "refusal_s": "tabento_refusal_cost_seconds",
+    "batches": "tabento_batch_rows_count",
+    "rows": "tabento_batch_rows_sum",
+    "batches_s": "tabento_batch_seconds_sum",
+}
 
 
 def learned_costs(exposition: str) -> Learned:
-    """Read what a service has learned of its passes from the text of its metrics.
+    """Read a service's costs from the text of its metrics.
 
     Raises:
         BenchmarkError: a metric is not there.
     """
-    found = {
-        kind: float(line.rpartition(" ")[2])
+    values = {
+        line.split("{")[0].split(" ")[0]: float(line.rpartition(" ")[2])
         for line in exposition.splitlines()
-        for kind in ("request", "refusal")
-        if line.startswith(f"tabento_{kind}_cost_seconds")
+        if line and not line.startswith("#")
     }
-    if len(found) != 2:
-        raise BenchmarkError(f"expected tabento_request_cost_seconds and tabento_refusal_cost_seconds, got {found}")
-    return Learned(found["request"], found["refusal"])
+    if missing := [metric for metric in _METRICS.values() if metric not in values]:
+        raise BenchmarkError(
+            f"expected the metrics {', '.join(_METRICS.values())}, but {', '.join(missing)} is missing"
+        )
+    return Learned(**{name: values[metric] for name, metric in _METRICS.items()})
 
 
-def measure_live(model: BenchModel, slo_s: float, seconds: float) -> tuple[Learned, dict[str, Any]]:
-    """Return what a live server has learned when it was saturated, and its capacity."""
+def batch_costs(begin: Learned, quiet: Learned, busy: Learned) -> tuple[float, float]:
+    """Return what a batch and what a row in it costs, in seconds: a line through small and large batches.
+
+    Args:
+        begin: before anything was asked.
+        quiet: after a load under which batches are small.
+        busy: after a load, following that, under which they are large.
+
+    Raises:
+        BenchmarkError: the batches did not grow.
+    """
+    small, large = (
+        ((after.rows - before.rows) / max(count, 1.0), (after.batches_s - before.batches_s) / max(count, 1.0))
+        for before, after in ((begin, quiet), (quiet, busy))
+        for count in [after.batches - before.batches]
+    )
+    if large[0] < GROWN * small[0]:
+        raise BenchmarkError(f"expected larger batches under more load, got {small[0]:.3g} and {large[0]:.3g} rows")
+    row_s = max((large[1] - small[1]) / (large[0] - small[0]), 1e-7)
+    return max(small[1] - row_s * small[0], 1e-6), row_s
+
+
+def decode_seconds(model: BenchModel) -> float:
+    """Measure decoding a request of one row, on the server's core, without a server."""
+    decoder = Decoder(Contract.model_validate_json(model.contract.read_bytes()), 1000)
+    rows = [json.dumps(body.rows[0]).encode() for body in read_bodies(model.single, 256)]
+    with on_core(SERVER_CORE):
+        began = time.perf_counter()
+        for number in range(DECODES):
+            decoder.decode(rows[number % len(rows)])
+        return (time.perf_counter() - began) / DECODES
+
+
+def measure_live(model: BenchModel, slo_s: float, seconds: float) -> tuple[Learned, ModelCosts, dict[str, Any]]:
+    """Return what a saturated server has learned, what its model costs there, and the server's capacity."""
     tabento = PEERS["tabento"]
     with launched(tabento, model, frozenset({SERVER_CORE})) as server:
+
+        def learned() -> Learned:
+            with urlopen(f"{server.address}/metrics", timeout=10) as answer:
+                return learned_costs(answer.read().decode())
+
         target = Target(server.address, requests_of(tabento, model), slo_s, connections=256, core=GENERATOR_CORE)
+        begin = learned()
         warm_up(target)
+        quiet = learned()
         target.load(poisson(SATURATED_PER_S, SATURATED_S, 77), 77)
-        with urlopen(f"{server.address}/metrics", timeout=10) as answer:
-            learned = learned_costs(answer.read().decode())
+        busy = learned()
         target = Target(server.address, requests_of(tabento, model), slo_s, core=GENERATOR_CORE)
         found = capacity(target, START_PER_S["tabento"] / 4, seconds, confirm_s=2 * seconds)
-    return learned, found
+    batch_s, row_s = batch_costs(begin, quiet, busy)
+    return busy, ModelCosts(row_s=row_s, batch_s=batch_s, decode_s=decode_seconds(model), slo_s=slo_s), found
 
 
 def main() -> int:
@@ -117,11 +144,14 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         models = {name: load_model(name) for name in arguments.models}
-        costs = {name: model_costs(model, SLO_MS.get(name, 10.0) / 1000) for name, model in models.items()}
-        live = {name: measure_live(model, costs[name].slo_s, arguments.seconds) for name, model in models.items()}
+        live = {
+            name: measure_live(model, SLO_MS.get(name, 10.0) / 1000, arguments.seconds)
+            for name, model in models.items()
+        }
     except BenchmarkError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
+    costs = {name: found for name, (_, found, _) in live.items()}
     first = arguments.models[0]
     learned = live[first][0]
     own_s = max(learned.request_s - costs[first].decode_s, 1e-6)
@@ -131,7 +161,7 @@ def main() -> int:
     compared = {}
     for name in models:
         predicted = capacity_per_s(Cell(name, "poisson", "coalesce", costs[name], server, 2.0, 1))
-        measured = live[name][1]["qps"]
+        measured = live[name][2]["qps"]
         share = None if measured is None else round(predicted / measured, 3)
         compared[name] = {"predicted_per_s": round(predicted, 1), "live_per_s": measured, "predicted_to_live": share}
         sys.stdout.write(f"{name:12} predicted {predicted:10,.0f}/s  live {measured or 0:10,.0f}/s  ratio {share}\n")
@@ -140,7 +170,7 @@ def main() -> int:
         "calibrated_on": first,
         "costs": msgspec.to_builtins(Costs(server, costs)),
         "learned": {
-            name: {"request_s": found.request_s, "refusal_s": found.refusal_s} for name, (found, _) in live.items()
+            name: {"request_s": found.request_s, "refusal_s": found.refusal_s} for name, (found, _, _) in live.items()
         },
         "compared": compared,
     }

@@ -17,6 +17,7 @@ import msgspec
 from runners.clock import RunningLoop, ThreadOffload
 from runners.runner import Runner
 from serving.access_log import AccessLog
+from serving.at_door import CLIENT_GONE_STATUS, Connection, PlainPrediction
 from serving.errors import (
     ClientGoneError,
     InternalError,
@@ -33,6 +34,7 @@ from serving.http import CLOSE_HEADER, JSON_HEADER, App, Receive, Scope, Send, a
 from serving.metrics import CONTENT_TYPE, SYNC_S, Metrics
 from serving.model import ServedModel
 from serving.openapi import build_openapi, docs_page
+from serving.plain import PlainHead
 from serving.predict import COMING, PREDICT_PATHS, Predictions, Refusal, stopping
 from serving.request_ids import HEADER as REQUEST_ID_HEADER
 from serving.request_ids import RequestIds
@@ -42,10 +44,11 @@ logger = logging.getLogger("tabento.serving")
 
 BENTOML_PATHS = ("/schema.json", "/static_content/")
 """What of BentoML's own application stays reachable: the schema that its clients read, and the pages' assets."""
-CLIENT_GONE_STATUS = 499
-"""How a request is counted whose client left before the answer; no such answer is sent."""
-
 Page = Callable[[Scope, Send, bytes], Awaitable[int]]
+
+
+def _no_question(length: int) -> None:
+    """Say that nobody is let in or refused for load now: the service is not ready, or it stops."""
 
 
 class Application:
@@ -69,6 +72,11 @@ class Application:
         self._syncing: asyncio.TimerHandle | None = None
         self._refusal = Refusal()
         self.ids = RequestIds()
+        self.admit: Callable[[int], bool | None] = _no_question
+        """Tells whether a prediction whose body has about so many bytes is let in; None where that is not the question.
+
+        Asked at most once a request: by the doorman, or by ``Predictions`` where the doorman did not judge.
+        """
         self.runner: Runner | None = None
         """What answers rows, once a model is served."""
         self.metrics = Metrics()
@@ -98,6 +106,8 @@ class Application:
         self._predictions = Predictions(model, runner, self._settings, self.metrics, loop)
         self.runner = runner
         self._model = model
+        if not self._draining:
+            self.admit = self._predictions.admit
         self._sync_metrics(loop)
         # What was made so far lives as long as the process: no collection has to look at it again.
         gc.collect()
@@ -109,31 +119,39 @@ class Application:
             self._predictions.coming = 0  # an announced request whose connection broke never began
         self._syncing = loop.call_later(SYNC_S, self._sync_metrics, loop)
 
-    def admit(self, length: int) -> bool | None:
-        """Tell whether a prediction whose body has about ``length`` bytes is let in; None where that is not the question.
-
-        Asked at most once a request: by the doorman, or by ``Predictions`` where the doorman did not judge.
-        """
-        if self._predictions is None or self._draining:
-            return None
-        return self._predictions.admit(length)
-
     def announce(self) -> None:
         """Tell that a whole request which was let in will begin in this turn of the loop."""
         if self._predictions is not None:
             self._predictions.coming += 1
 
-    def refusal(self, path: bytes, given_id: bytes | None, server_headers: list[tuple[bytes, bytes]]) -> bytes:
+    def start(self, connection: Connection, head: PlainHead, given_id: bytes | None, body: bytes) -> bool:
+        """Begin to answer a plain request that was let in; tell whether it was begun, or is for ASGI after all."""
+        predictions = self._predictions
+        if predictions is None:
+            return False
+        begun = PlainPrediction(predictions, connection, head, self.ids.of(given_id), self._finished)
+        return begun.start(body)
+
+    def _finished(self, route: str, status: int, seconds: float, request_id: bytes) -> None:
+        """Count a prediction that the doorman answered."""
+        self._count(route, status)
+        if self._draining:
+            self._tell_drained()
+        if self._log is not None:
+            self._log.write("POST", route, status, seconds, request_id)
+
+    def refusal(self, path: str, given_id: bytes | None, server_headers: list[tuple[bytes, bytes]]) -> bytes:
         """Return the whole answer to a request that was not let in, and count it."""
         request_id = self.ids.of(given_id)
-        self._count(path.decode(), OverloadedError.status)
+        self._count(path, OverloadedError.status)
         if self._log is not None:
-            self._log.write("POST", path.decode(), OverloadedError.status, 0.0, request_id)
+            self._log.write("POST", path, OverloadedError.status, 0.0, request_id)
         return self._refusal.answer(request_id, server_headers)
 
     def drain(self, done: Callable[[], object]) -> None:
         """Refuse new predictions, let readyz go down, and call ``done`` once all that was let in is answered."""
         self._draining = True
+        self.admit = _no_question
         self._drained.append(done)
         self._tell_drained()
 
@@ -150,6 +168,7 @@ class Application:
     def stop(self) -> None:
         """Stop answering for good."""
         self._draining = True
+        self.admit = _no_question
         self._model = None
         self._predictions = None
         if self._syncing is not None:

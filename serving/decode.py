@@ -17,6 +17,7 @@ from math import nan
 from typing import Annotated, Any
 
 import msgspec
+from msgspec.structs import astuple
 
 from bundle.contract import LARGEST_EXACT_INTEGER, RESERVED_NAME, Contract, Feature, category_codes
 from serving.explain import explain_body
@@ -74,7 +75,6 @@ class Decoder:
         )
         self._decode_row = msgspec.json.Decoder(row_type).decode
         self._decode_batch = msgspec.json.Decoder(batch_type).decode
-        self._astuple = msgspec.structs.astuple
         self._pack = struct.Struct(f"={len(keys)}d").pack
         self._categories = [
             (index, category_codes(feature))
@@ -106,14 +106,15 @@ class Decoder:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
         quotes = body.count(_QUOTE) - (0 if single else 2)
-        if not self._holes and quotes != len(rows) * self._quotes_per_row:
+        holes, categories, integers, pack = self._holes, self._categories, self._integers, self._pack
+        if not holes and quotes != len(rows) * self._quotes_per_row:
             return None
         packed = []
         for row in rows:
-            values = list(self._astuple(row))
-            if self._holes:
+            values = list(astuple(row))
+            if holes:
                 quotes -= self._fill(values)
-            for index, codes in self._categories:
+            for index, codes in categories:
                 value = values[index]
                 if value is nan or value is None:
                     continue
@@ -121,15 +122,15 @@ class Decoder:
                 if code is None:
                     return None
                 values[index] = code
-            for index in self._integers:
+            for index in integers:
                 value = values[index]
                 if value is not nan and value is not None and not value.is_integer():
                     return None
             try:
-                packed.append(self._pack(*values))
+                packed.append(pack(*values))
             except struct.error:  # a number that is null
-                packed.append(self._pack(*(nan if value is None else value for value in values)))
-        if self._holes and quotes:
+                packed.append(pack(*(nan if value is None else value for value in values)))
+        if holes and quotes:
             return None
         return Rows(packed[0] if single else b"".join(packed), len(packed), single)
 

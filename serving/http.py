@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from http import HTTPStatus
 from typing import Any
 
 from serving.errors import ClientGoneError, SlowBodyError, TooLargeError
@@ -22,6 +23,16 @@ CLOSE_HEADER = (b"connection", b"close")
 
 _DRAIN_BYTES = 16 * 1024 * 1024
 _DRAIN_SECONDS = 1.0
+
+
+def status_line(status: int) -> bytes:
+    """Return the first line of an answer, with its line end."""
+    return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode()
+
+
+def header_lines(headers: Headers) -> bytes:
+    """Return headers as they are written, each with its line end."""
+    return b"".join([b"%b: %b\r\n" % pair for pair in headers])
 
 
 def too_large(limit: int, got: str) -> TooLargeError:

@@ -9,7 +9,7 @@ from functools import partial
 from time import perf_counter
 from typing import Any
 
-from runners.errors import DrainingError, ExpiredError, GoneError, InferenceError, QueueFullError, RunnerError
+from runners.errors import DrainingError, ExpiredError, GoneError, InferenceError, QueueFullError
 from runners.runner import Runner
 from runners.work import Values, Work
 from serving.errors import (
@@ -18,15 +18,16 @@ from serving.errors import (
     Detail,
     InternalError,
     OverloadedError,
+    ServingError,
     UnavailableError,
 )
 from serving.head import Head
-from serving.http import CLOSE_HEADER, JSON_HEADER, Receive, Send, answer, read_body
+from serving.http import CLOSE_HEADER, JSON_HEADER, Receive, Send, answer, header_lines, read_body, status_line
 from serving.metrics import Metrics
 from serving.model import ServedModel
 from serving.request_ids import HEADER as REQUEST_ID_HEADER
 from serving.settings import ServingSettings
-from serving.uvicorn_state import gone, write_whole
+from serving.uvicorn_state import gone, server_lines, write_whole
 
 logger = logging.getLogger("tabento.serving")
 
@@ -37,8 +38,6 @@ ADMITTED = "tabento.admitted"
 COMING = "tabento.coming"
 """The key of an ASGI scope whose request the doorman has announced: it is whole, and begins in this turn of the loop."""
 RETRY_AFTER_S = 1
-_STATUS_LINE = b"HTTP/1.1 200 OK\r\n"
-_REST = b"content-type: application/json\r\nx-request-id: %b\r\ncontent-length: %d\r\n\r\n%b"
 
 
 def shed() -> OverloadedError:
@@ -51,11 +50,13 @@ class Refusal:
 
     def __init__(self) -> None:
         error = shed()
-        self._before, self._after = error.body("\0").split(b"\\u0000")
-        self._length = len(self._before) + len(self._after)
-        self._headers = b"".join(b"%b: %b\r\n" % pair for pair in (JSON_HEADER, *error.headers))
-        self._server_headers: list[tuple[bytes, bytes]] = []
-        self._start = b""
+        before, after = error.body("\0").split(b"\\u0000")
+        self._status_line = status_line(error.status)
+        self._headers = b"%b%b: " % (header_lines((JSON_HEADER, *error.headers)), REQUEST_ID_HEADER)
+        self._body = before, after
+        self._length = len(before) + len(after)
+        self._server_headers: list[tuple[bytes, bytes]] | None = None
+        self._template = b""
 
     def answer(self, request_id: bytes, server_headers: list[tuple[bytes, bytes]]) -> bytes:
         """Return status line, headers and body.
@@ -64,18 +65,12 @@ class Refusal:
             request_id: letters, digits, dots, dashes and underscores only.
             server_headers: what uvicorn adds to every answer; a new list each second.
         """
-        if server_headers is not self._server_headers or not self._start:
+        if server_headers is not self._server_headers:
             self._server_headers = server_headers
-            shared = b"".join(b"%b: %b\r\n" % pair for pair in server_headers)
-            self._start = b"HTTP/1.1 503 Service Unavailable\r\n%b%b%b: " % (shared, self._headers, REQUEST_ID_HEADER)
-        return b"%b%b\r\ncontent-length: %d\r\n\r\n%b%b%b" % (
-            self._start,
-            request_id,
-            self._length + len(request_id),
-            self._before,
-            request_id,
-            self._after,
-        )
+            before = self._status_line, server_lines(server_headers), self._headers
+            parts = [part.replace(b"%", b"%%") for part in (*before, *self._body)]
+            self._template = b"%b%b%b%%b\r\ncontent-length: %%d\r\n\r\n%b%%b%b" % tuple(parts)
+        return self._template % (request_id, self._length + len(request_id), request_id)
 
 
 def stopping() -> UnavailableError:
@@ -83,6 +78,15 @@ def stopping() -> UnavailableError:
     error = UnavailableError("The service is stopping. Try another replica.", RETRY_AFTER_S)
     error.headers = (*error.headers, CLOSE_HEADER)
     return error
+
+
+_OK = status_line(200)
+_OK_REST = b"%b%b: %%b\r\ncontent-length: %%d\r\n\r\n%%b" % (header_lines((JSON_HEADER,)), REQUEST_ID_HEADER)
+
+
+def whole_answer(request_id: bytes, content: bytes) -> tuple[bytes, bytes]:
+    """Return the status line, and headers and body, of a prediction; the server's own headers come in between."""
+    return _OK, _OK_REST % (request_id, len(content), content)
 
 
 class Predictions:
@@ -104,15 +108,16 @@ class Predictions:
         metrics: Metrics,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
+        self.decode_plain = model.decode_plain
+        self.submit = runner.batcher.submit
+        self.slo_s = model.options.slo_s
+        self.max_body_bytes = settings.max_body_bytes
+        self.metrics = metrics
         self._decode = model.decode
         self._encode = model.encoder.encode
-        self._submit = runner.batcher.submit
         self._end_pass = runner.batcher.end_pass
         self._admit = runner.admission.admit
-        self._slo_s = model.options.slo_s
-        self._max_body_bytes = settings.max_body_bytes
         self._body_timeout_s = settings.body_timeout_s
-        self._metrics = metrics
         self._new_future = loop.create_future
         self.coming = 0
         """How many whole requests the doorman has let in whose tasks have not begun: after the last the pass can end."""
@@ -128,7 +133,7 @@ class Predictions:
         return False
 
     def _count_shed(self, reason: str) -> None:
-        shed_by = self._metrics.shed
+        shed_by = self.metrics.shed
         shed_by[reason] = shed_by.get(reason, 0) + 1
 
     async def answer(
@@ -147,7 +152,7 @@ class Predictions:
             ClientGoneError: nobody is left to tell.
         """
         started = perf_counter()
-        metrics = self._metrics
+        metrics = self.metrics
         if head.fault is not None:
             raise head.fault
         admitted = scope.get(ADMITTED)
@@ -155,52 +160,62 @@ class Predictions:
             raise shed()
         metrics.in_flight += 1
         try:
-            body = await read_body(head, receive, self._max_body_bytes, self._body_timeout_s)
+            body = await read_body(head, receive, self.max_body_bytes, self._body_timeout_s)
             rows = self._decode(body, batch_only)
             future: asyncio.Future[bytes | None] = self._new_future()
-            encode = self._encode
+            encode = self.encode
             # The promise holds from the moment at which the body is there; the caller's deadline from the first byte.
             read = perf_counter()
             strict = head.deadline_ms is not None
-            deadline = read + self._slo_s if head.deadline_ms is None else started + head.deadline_ms / 1000
+            deadline = read + self.slo_s if head.deadline_ms is None else started + head.deadline_ms / 1000
 
             def done(values: Values | None, error: Exception | None) -> None:
                 # The answer leaves from here, not from the task, which would have to wait for its turn first.
                 if future.done():
                     return
                 if values is None:
-                    future.set_exception(error or InternalError("The model gave no answer."))
+                    future.set_exception(self.explain(error, head.deadline_ms, request_id))
                     return
                 try:
                     content = encode(values, rows.single, request_id)
                 except InternalError as failure:
-                    logger.error("request %s: %s", request_id.decode(), failure)
                     future.set_exception(failure)
                     return
-                sent = write_whole(receive, send, _STATUS_LINE, _REST % (request_id, len(content), content))
+                sent = write_whole(receive, send, *whole_answer(request_id, content))
                 future.set_result(None if sent else content)
 
-            self._submit(Work(rows.data, rows.count, read, deadline, done, strict, partial(gone, receive)))
+            self.submit(Work(rows.data, rows.count, read, deadline, done, strict, partial(gone, receive)))
             if admitted and not self.coming:
                 self._end_pass()
-            try:
-                content = await future
-            except RunnerError as error:
-                raise self._explain(error, head, request_id) from error
+            content = await future
             if content is not None:
                 await answer(send, 200, content, (JSON_HEADER, (REQUEST_ID_HEADER, request_id)))
         finally:
             metrics.in_flight -= 1
         seconds = perf_counter() - read
         metrics.latency_s.add(seconds)
-        if seconds > self._slo_s:
+        if seconds > self.slo_s:
             metrics.over_slo += 1
         return 200
 
-    def _explain(self, error: RunnerError, head: Head, request_id: bytes) -> Exception:
-        """Return what the client is told of a runner's error."""
-        if isinstance(error, ExpiredError) and head.deadline_ms is not None:
-            return DeadlineError(f"The deadline of {head.deadline_ms:g} ms passed before the model ran.")
+    def encode(self, values: Values, single: bool, request_id: bytes) -> bytes:
+        """Return the body of an answer; see ``serving.encode.Encoder``.
+
+        Raises:
+            InternalError: the model answered what JSON or its contract cannot say; it is in the log.
+        """
+        try:
+            return self._encode(values, single, request_id)
+        except InternalError as failure:
+            logger.error("request %s: %s", request_id.decode(), failure)
+            raise
+
+    def explain(
+        self, error: Exception | None, deadline_ms: float | None, request_id: bytes
+    ) -> ServingError | ClientGoneError:
+        """Return what the client is told where the runner gave no predictions; what is our fault is in the log."""
+        if isinstance(error, ExpiredError) and deadline_ms is not None:
+            return DeadlineError(f"The deadline of {deadline_ms:g} ms passed before the model ran.")
         if isinstance(error, ExpiredError | QueueFullError):
             self._count_shed("expired" if isinstance(error, ExpiredError) else "queue_full")
             return shed()
@@ -208,7 +223,7 @@ class Predictions:
             return stopping()
         if isinstance(error, GoneError):
             return ClientGoneError()
-        logger.error("request %s: %s", request_id.decode(), error)
+        logger.error("request %s: %s", request_id.decode(), error or "the model gave no answer")
         details = []
         if isinstance(error, InferenceError):
             details.append(Detail(error.row, None, "a row that the model can answer", "a row on which it fails"))

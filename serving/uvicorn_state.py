@@ -28,6 +28,22 @@ def gone(receive: Callable[..., Any]) -> bool:
     return bool(getattr(getattr(receive, "__self__", None), "disconnected", False))
 
 
+class _ServerLines:
+    """The headers that uvicorn adds to every answer, put together once for each list of them: it makes one a second."""
+
+    def __init__(self) -> None:
+        self._headers: list[tuple[bytes, bytes]] | None = None
+        self._lines = b""
+
+    def __call__(self, headers: list[tuple[bytes, bytes]]) -> bytes:
+        if headers is not self._headers:
+            self._headers, self._lines = headers, b"".join([b"%b: %b\r\n" % pair for pair in headers])
+        return self._lines
+
+
+server_lines = _ServerLines()
+
+
 def write_whole(receive: Callable[..., Any], send: Callable[..., Any], status_line: bytes, rest: bytes) -> bool:
     """Write an answer of known length in one piece, where nothing stands between us and uvicorn.
 
@@ -51,10 +67,9 @@ def write_whole(receive: Callable[..., Any], send: Callable[..., Any], status_li
         or cycle.flow.write_paused
     ):
         return False
-    server_headers = b"".join([b"%b: %b\r\n" % pair for pair in cycle.default_headers])
     cycle.response_started = cycle.response_complete = True
     cycle.waiting_for_100_continue = False
-    cycle.transport.write(b"%b%b%b" % (status_line, server_headers, rest))
+    cycle.transport.write(b"%b%b%b" % (status_line, server_lines(cycle.default_headers), rest))
     cycle.message_event.set()
     cycle.on_response()
     return True

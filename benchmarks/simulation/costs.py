@@ -19,12 +19,12 @@ class ServerCosts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     pass_s: float = 5e-6
     """A pass of the loop: asking the kernel, timers."""
-    read_s: float = 15e-6
-    """Reading and parsing a request, up to its task."""
-    send_s: float = 10.5e-6
-    """Waking a task, encoding and sending an answer."""
-    refuse_s: float = 8e-6
-    """Reading a request and refusing it before it is parsed."""
+    read_s: float = 7e-6
+    """Receiving a request and reading its head."""
+    send_s: float = 10e-6
+    """Encoding and sending an answer, and counting it."""
+    refuse_s: float = 10e-6
+    """Receiving a request and sending a refusal."""
     switch_s: float = 170e-6
     """From the end of a batch in the thread until the loop sees it; not the core's time."""
     wire_s: float = 50e-6

@@ -1,7 +1,7 @@
 """The modelled server: a request's way through ``serving/``, with the real runner in the middle.
 
-Read in one turn of the loop and refused there or given a task; decoded and submitted in the next, at whose end the batch
-is run and all of its requests are answered. Each step takes its cost from the core.
+Read in one turn of the loop, and refused, or decoded and submitted, there; at the turn's end the batch is run and all of its
+requests are answered. Each step takes its cost from the core.
 """
 
 from __future__ import annotations
@@ -90,7 +90,6 @@ class SimulatedServer:
         self._arrivals_s: list[float] = []
         self._latency_s: list[float] = []
         self._status: list[int] = []
-        self._coming = 0
 
     def run(self, arrivals: Arrivals) -> Outcome:
         """Answer all arrivals, and return what became of them."""
@@ -101,27 +100,19 @@ class SimulatedServer:
         return Outcome(np.array(self._latency_s), np.array(self._status), arrivals.seconds)
 
     def _read(self, index: int) -> None:
-        if self._admit(self._rows):
-            self.loop.spend(self._costs.read_s)
-            self._coming += 1
-            self.loop.call_soon(self._handle, index)
-        else:
-            self.loop.spend(self._costs.refuse_s)
-            self._end(index, REFUSED)
-
-    def _handle(self, index: int) -> None:
         loop = self.loop
-        self._coming -= 1
-        started = loop.time()
-        loop.spend(self._decode_s)
+        if not self._admit(self._rows):
+            loop.spend(self._costs.refuse_s)
+            self._end(index, REFUSED)
+            return
+        loop.spend(self._costs.read_s + self._decode_s)
+        read = loop.time()
 
         def done(_values: list[float] | None, error: Exception | None) -> None:
             status = ANSWERED if error is None else EXPIRED if isinstance(error, ExpiredError) else FAILED
             self._answer(index, status)
 
-        self.runner.batcher.submit(Work(self._data, self._rows, started, started + self._slo_s, done))
-        if not self._coming:
-            self.runner.batcher.end_pass()
+        self.runner.batcher.submit(Work(self._data, self._rows, read, read + self._slo_s, done))
 
     def _answer(self, index: int, status: int) -> None:
         self.loop.spend(self._costs.send_s)

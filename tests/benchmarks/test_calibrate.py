@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.bodies import BenchModel, write_requests
-from benchmarks.calibrate import Learned, learned_costs, model_costs
+from benchmarks.calibrate import Learned, batch_costs, decode_seconds, learned_costs
 from benchmarks.process import BenchmarkError
 from bundle.store import load_bundle
 from tests.conftest import ORCHARD
@@ -24,22 +24,44 @@ def model(orchard_bundle: str, tmp_path: Path) -> BenchModel:
     return write_requests(load_bundle(orchard_bundle), frame, tmp_path / "orchard", 12)
 
 
-def test_a_models_costs_are_positive_and_small(model: BenchModel) -> None:
-    """A row, a batch and decoding cost something, and less than a millisecond each for a tiny model."""
-    costs = model_costs(model, 0.01)
-    assert 0 < costs.row_s < 1e-3
-    assert 0 < costs.batch_s < 1e-3
-    assert 0 < costs.decode_s < 1e-3
-    assert costs.slo_s == 0.01
+EXPOSITION = """# TYPE x gauge
+tabento_request_cost_seconds{pid="1"} 3.5e-05
+tabento_refusal_cost_seconds 1e-05
+tabento_batch_rows_bucket{le="1.0"} 3.0
+tabento_batch_rows_count 4.0
+tabento_batch_rows_sum 20.0
+tabento_batch_seconds_sum 0.002
+"""
+
+
+def test_decoding_is_positive_and_small(model: BenchModel) -> None:
+    """Decoding costs something, and less than a millisecond for a tiny model."""
+    assert 0 < decode_seconds(model) < 1e-3
 
 
 def test_what_a_service_learned_is_read_from_its_metrics() -> None:
-    """Both costs come from the exposition, whatever labels stand behind the names."""
-    text = '# TYPE x gauge\ntabento_request_cost_seconds{pid="1"} 3.5e-05\ntabento_refusal_cost_seconds 1e-05\n'
-    assert learned_costs(text) == Learned(3.5e-05, 1e-05)
+    """Costs and sums come from the exposition, whatever labels stand behind the names."""
+    assert learned_costs(EXPOSITION) == Learned(3.5e-05, 1e-05, 4.0, 20.0, 0.002)
 
 
 def test_a_service_without_these_metrics_is_refused() -> None:
-    """The error names both metrics."""
-    with pytest.raises(BenchmarkError, match=r"tabento_request_cost_seconds and tabento_refusal_cost_seconds"):
-        learned_costs("tabento_request_cost_seconds 1e-05\n")
+    """The error names what is missing."""
+    without = EXPOSITION.replace("tabento_refusal_cost_seconds", "other")
+    with pytest.raises(BenchmarkError, match=r"but tabento_refusal_cost_seconds is missing"):
+        learned_costs(without)
+
+
+def test_costs_of_a_batch_are_the_line_through_small_and_large_ones() -> None:
+    """Batches of one row at 30 us, then of eleven at 80: a batch costs 25, a row in it 5."""
+    begin = Learned(0.0, 0.0, 10.0, 10.0, 1.0)
+    quiet = Learned(0.0, 0.0, 110.0, 110.0, 1.0 + 100 * 30e-6)
+    busy = Learned(0.0, 0.0, 160.0, 110.0 + 50 * 11, 1.0 + 100 * 30e-6 + 50 * 80e-6)
+    assert batch_costs(begin, quiet, busy) == pytest.approx((25e-6, 5e-6))
+
+
+def test_batches_that_do_not_grow_tell_no_line() -> None:
+    """The error gives both sizes."""
+    begin, quiet = Learned(0.0, 0.0, 0.0, 0.0, 0.0), Learned(0.0, 0.0, 10.0, 20.0, 1.0)
+    busy = Learned(0.0, 0.0, 20.0, 42.0, 2.0)
+    with pytest.raises(BenchmarkError, match=r"got 2 and 2.2 rows"):
+        batch_costs(begin, quiet, busy)

@@ -302,8 +302,8 @@ def test_a_slow_body_does_not_use_up_the_promise(server: str, application: Appli
     body = _tree()
     head = f"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
     predictions: Any = application._predictions
-    before = predictions._slo_s
-    predictions._slo_s = 0.5
+    before = predictions.slo_s
+    predictions.slo_s = 0.5
     try:
         with socket.create_connection((host, int(port)), timeout=30) as connection:
             connection.sendall(head.encode() + body[:-1])
@@ -313,4 +313,4 @@ def test_a_slow_body_does_not_use_up_the_promise(server: str, application: Appli
             connection.sendall(body[-1:])
             assert connection.recv(65536).startswith(b"HTTP/1.1 200")
     finally:
-        predictions._slo_s = before
+        predictions.slo_s = before

@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Iterable
 
 import pytest
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from serving.errors import ClientGoneError, SlowBodyError, TooLargeError
+from serving.errors import ClientGoneError, ServingError, SlowBodyError, TooLargeError
 from serving.head import Head
-from serving.http import Message, Receive, answer, read_body
+from serving.http import CLOSE_HEADER, JSON_HEADER, Message, Receive, answer, header_lines, read_body, status_line
 
 LENGTH = Head([(b"content-length", b"6")])
 
@@ -91,3 +92,22 @@ def test_draining_ends(monkeypatch: pytest.MonkeyPatch) -> None:
 
     asyncio.run(answer(send, 413, b"no", (), unread=_receiver([], hang=True)))
     assert sent[-1] == {"type": "http.response.body", "body": b""}
+
+
+def _kinds(kind: type[ServingError]) -> list[type[ServingError]]:
+    return [kind, *(each for child in kind.__subclasses__() for each in _kinds(child))]
+
+
+def test_status_lines_are_those_of_the_server() -> None:
+    """Whichever way an answer goes, its first line is the same: uvicorn's, of every status that there is."""
+    statuses = {200, *(kind.status for kind in _kinds(ServingError))}
+    assert len(statuses) > 5
+    for status in statuses:
+        assert status_line(status) == STATUS_LINE[status]
+
+
+def test_headers_are_written_in_lines() -> None:
+    """In their order, each with its line end; none at all where there are none."""
+    assert header_lines((JSON_HEADER, CLOSE_HEADER)) == b"content-type: application/json\r\nconnection: close\r\n"
+    assert header_lines(((b"a", b"100% \xff"), (b"a", b""))) == b"a: 100% \xff\r\na: \r\n"
+    assert header_lines(()) == b""

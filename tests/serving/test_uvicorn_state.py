@@ -9,7 +9,7 @@ import socket
 import uvicorn
 
 from serving.http import App, Message, Receive, Scope, Send, answer
-from serving.uvicorn_state import CHECKED_UVICORN_VERSION, arrived, gone, write_whole
+from serving.uvicorn_state import CHECKED_UVICORN_VERSION, arrived, gone, server_lines, write_whole
 from tests.servers import running, wait_until
 
 
@@ -115,3 +115,34 @@ def test_nothing_is_written_past_a_wrapper() -> None:
             while connection.recv(65536):
                 continue
     assert written == [False] * 4
+
+
+def test_the_servers_headers_are_put_together_once() -> None:
+    """Of one list once; of another list again, also of another server's, and also where it says the same."""
+    headers = [(b"date", b"now"), (b"server", b"uvicorn")]
+    lines = server_lines(headers)
+    assert lines == b"date: now\r\nserver: uvicorn\r\n"
+    assert server_lines(headers) is lines
+    assert server_lines([]) == b""
+    again = server_lines(list(headers))
+    assert again == lines
+    assert server_lines([(b"date", b"later")]) == b"date: later\r\n"
+    assert server_lines(headers) == lines
+
+
+def test_uvicorn_makes_a_new_list_of_its_headers() -> None:
+    """Pins why the list tells whether its lines are still right: uvicorn replaces it, and never changes it."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        return None
+
+    config = uvicorn.Config(app, log_config=None)
+    config.load()
+    server = uvicorn.Server(config)
+    before = server.server_state.default_headers
+    asyncio.run(server.on_tick(0))
+    after = server.server_state.default_headers
+    assert after is not before
+    said = list(after)
+    asyncio.run(server.on_tick(10))
+    assert (server.server_state.default_headers is not after, after) == (True, said)
