@@ -33,7 +33,8 @@ _SWALLOW_BYTES = 65_536
 _HEAD_BYTES = 200
 """About how many bytes a request has before its body."""
 _SEE_THROUGH = (ProxyHeadersMiddleware, CORSMiddleware)
-"""What changes nothing about a plain request: who is asking is not looked at, and a request with an origin is not plain."""
+"""What changes nothing about a plain request: who is asking is not looked at, and a request with an origin is not plain.
+(CORS adds ``Vary: Origin`` to every answer; one to a POST without an origin, which nobody caches, goes without.)"""
 
 
 class DoormanProtocol(HttpToolsProtocol):
@@ -58,6 +59,7 @@ class DoormanProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._judges, self._answers = _stands_before(self.application, self.app)
+        self._judges = self._judges and not self.root_path
         self._answers = self._answers and self.limit_concurrency is None
         self._between_messages = True
         self._verdict: bool | None = None

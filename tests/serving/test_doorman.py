@@ -191,6 +191,7 @@ class _Wire:
 
     def __init__(self) -> None:
         self.closed = False
+        self.reads = True
         self.written = b""
 
     def write(self, data: bytes) -> None:
@@ -198,6 +199,9 @@ class _Wire:
 
     def close(self) -> None:
         self.closed = True
+
+    def pause_reading(self) -> None:
+        self.reads = False
 
     def is_closing(self) -> bool:
         return self.closed
@@ -281,6 +285,15 @@ def test_a_last_answer_closes_the_connection(application: Application, shut: boo
     protocol.reply(b"HTTP/1.1 200 OK\r\n", (said if says else b"") + b"content-length: 0\r\n\r\n", says)
     assert protocol.transport.written.count(said) == protocol.transport.written.count(b"HTTP/1.1 ") == 1
     assert (protocol.transport.closed, protocol.loop.armed) == (True, [])
+
+
+def test_what_comes_before_the_answer_is_kept_in_order(application: Application) -> None:
+    """A loop may still hand on what it had read when it is told to stop: nothing of it is lost."""
+    protocol = _protocol(application, application)
+    protocol._pending = True
+    for piece in (b"a", b"b", b"c"):
+        protocol.data_received(piece)
+    assert (protocol._held, protocol.flow.read_paused, protocol.transport.reads) == (b"abc", True, False)
 
 
 @pytest.mark.parametrize("left", ["gone", "closing"])
