@@ -114,11 +114,13 @@ image: bento ## build an OCI image of the latest Bento [ENGINE=buildah] [BASE=de
 bench: $(VENV)/.training ## measure, in minutes, which rate is held within the promise; limits and a hand-written peer beside it
 	@$(BIN)/python -m benchmarks.peers.install tabento fastapi
 	@$(BIN)/python -m benchmarks.run --models california --servers tabento constant fastapi_ort $(if $(DATA),--data "$(DATA)")
+	@$(BIN)/python -m benchmarks.side_by_side --models california
 	@$(BIN)/python -m benchmarks.limits --results benchmarks/results/california.json
 
 bench-full: $(VENV)/.training ## the whole comparison: all peers, three models, long runs, a soak; hours
 	@$(BIN)/python -m benchmarks.peers.install
 	@$(BIN)/python -m benchmarks.run --full $(if $(DATA),--data "$(DATA)")
+	@$(BIN)/python -m benchmarks.side_by_side
 	@$(BIN)/python -m benchmarks.limits --results benchmarks/results/california.json
 	@$(BIN)/python -m benchmarks.policy_run
 	@$(BIN)/python -m benchmarks.calibrate

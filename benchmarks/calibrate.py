@@ -26,15 +26,18 @@ from benchmarks.peers.launch import launched
 from benchmarks.peers.registry import PEERS
 from benchmarks.process import BenchmarkError, on_core
 from benchmarks.run import GENERATOR_CORE, RESULTS, SERVER_CORE, SLO_MS, START_PER_S, requests_of
-from benchmarks.scenarios import Target, capacity, warm_up
+from benchmarks.scenarios import Target, warm_up
 from benchmarks.simulation.costs import Costs, ModelCosts, ServerCosts
 from benchmarks.simulator import Cell, capacity_per_s
+from benchmarks.staircase import climb
 from bundle.contract import Contract
 from serving.decode import Decoder
 
 SATURATED_PER_S = 60_000.0
 SATURATED_S = 4.0
 DECODES = 2_000
+ROUNDS = 30
+"""How often each live server is asked, see ``benchmarks.staircase``."""
 SEND_SHARE = 0.6
 """The share of a request's own cost that comes after the model has run: from the profile in docs/benchmarks.md."""
 GROWN = 1.5
@@ -128,9 +131,10 @@ def measure_live(model: BenchModel, slo_s: float, seconds: float) -> tuple[Learn
         target.load(poisson(SATURATED_PER_S, SATURATED_S, 77), 77)
         busy = learned()
         target = Target(server.address, requests_of(tabento, model), slo_s, core=GENERATOR_CORE)
-        found = capacity(target, START_PER_S["tabento"] / 4, seconds, confirm_s=2 * seconds)
+        stair = climb({model.name: (target.poisson, slo_s, START_PER_S["tabento"])}, ROUNDS, seconds)[model.name]
     batch_s, row_s = batch_costs(begin, quiet, busy)
-    return busy, ModelCosts(row_s=row_s, batch_s=batch_s, decode_s=decode_seconds(model), slo_s=slo_s), found
+    costs = ModelCosts(row_s=row_s, batch_s=batch_s, decode_s=decode_seconds(model), slo_s=slo_s)
+    return busy, costs, stair.to_json()
 
 
 def main() -> int:
@@ -139,7 +143,7 @@ def main() -> int:
     parser.add_argument(
         "--models", nargs="+", default=["california", "forest", "wide"], help="the first one calibrates"
     )
-    parser.add_argument("--seconds", type=float, default=3.0, help="the length of a run of a search (default 3)")
+    parser.add_argument("--seconds", type=float, default=1.5, help="how long each time (default 1.5)")
     parser.add_argument("--folder", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     try:

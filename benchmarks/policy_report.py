@@ -25,14 +25,18 @@ _GREY = "#4a5568"
 def relative(runs: Sequence[Mapping[str, Any]]) -> dict[str, dict[tuple[str, str], float]]:
     """Return each rule's rate as a share of the shipped one's, by model and arrival shape; 0 where it held none.
 
-    A cell in which the shipped rule was not measured, or held nothing, is left out.
+    Where both were asked in the same rounds it is the median of their shares in these. A cell in which the shipped rule was
+    not measured, or held nothing, is left out.
     """
     base = {(run["model"], run["shape"]): run["qps"] for run in runs if run["policy"] == SHIPPED and run["qps"]}
     shares: dict[str, dict[tuple[str, str], float]] = {}
     for run in runs:
         cell = run["model"], run["shape"]
         if cell in base:
-            shares.setdefault(run["policy"], {})[cell] = (run["qps"] or 0.0) / base[cell]
+            paired = run.get("share")
+            shares.setdefault(run["policy"], {})[cell] = (
+                paired["median"] if paired else (run["qps"] or 0.0) / base[cell]
+            )
     return shares
 
 

@@ -1,5 +1,8 @@
 """Which rule of dispatch holds the highest rate, live? Each in a server of its own, on the same model and rows.
 
+All five are up at once and asked in turns, see ``benchmarks.staircase``: what they differ by is less than what a shared machine
+differs by from one minute to the next.
+
 Writes ``policies.json``, ``policies.png`` and ``policies.md`` to ``benchmarks/results/`` and prints the table.
 """
 
@@ -8,6 +11,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +22,11 @@ from benchmarks.loadgen.result import LoadResult
 from benchmarks.machine import describe_machine
 from benchmarks.peers.registry import PEERS
 from benchmarks.peers.tabento_policy import POLICIES
-from benchmarks.policy_report import draw, markdown
+from benchmarks.policy_report import SHIPPED, draw, markdown
 from benchmarks.process import BenchmarkError, free_port, started
-from benchmarks.run import GENERATOR_CORE, RESULTS, SEARCH_TRIES, SERVER_CORE, SLO_MS, requests_of
-from benchmarks.scenarios import Target, capacity, warm_up
+from benchmarks.run import GENERATOR_CORE, RESULTS, SERVER_CORE, SLO_MS, requests_of
+from benchmarks.scenarios import Target, warm_up
+from benchmarks.staircase import climb, ratio
 
 START_PER_S = {"forest": 2_000.0}
 SHAPES = ("poisson", "bursty")
@@ -34,27 +40,33 @@ class _Bursty(Target):
         return self.load(mmpp(rate_per_s, seconds, seed), seed)
 
 
-def measure(model: BenchModel, policy: str, shape: str, seconds: float) -> dict[str, Any]:
-    """Return what one rule holds.
+def measure(
+    model: BenchModel, policies: Sequence[str], shape: str, rounds: int, seconds: float
+) -> list[dict[str, Any]]:
+    """Return what each rule holds.
 
     Raises:
-        BenchmarkError: the server does not start.
+        BenchmarkError: a server does not start.
     """
     tabento = PEERS["tabento"]
-    port = free_port()
-    address = f"http://127.0.0.1:{port}"
-    command = [str(tabento.python), "-m", "benchmarks.peers.tabento_policy"]
-    command += ["--policy", policy, "--tag", model.tag, "--port", str(port)]
+    slo_s = SLO_MS.get(model.name, 10.0) / 1000
     kind = Target if shape == "poisson" else _Bursty
-    with started(command, address, core=SERVER_CORE) as server:
-        target = kind(
-            server.address, requests_of(tabento, model), SLO_MS.get(model.name, 10.0) / 1000, core=GENERATOR_CORE
-        )
-        warm_up(target)
-        found = capacity(
-            target, START_PER_S.get(model.name, 8_000.0), seconds, confirm_s=2 * seconds, tries=SEARCH_TRIES
-        )
-    return {"model": model.name, "policy": policy, "shape": shape, **found}
+    with ExitStack() as up:
+        asked = {}
+        for policy in policies:
+            port = free_port()
+            command = [str(tabento.python), "-m", "benchmarks.peers.tabento_policy"]
+            command += ["--policy", policy, "--tag", model.tag, "--port", str(port)]
+            served = up.enter_context(started(command, f"http://127.0.0.1:{port}", core=SERVER_CORE))
+            target = kind(served.address, requests_of(tabento, model), slo_s, core=GENERATOR_CORE)
+            warm_up(target)
+            asked[policy] = target.poisson, slo_s, START_PER_S.get(model.name, 8_000.0)
+        stairs = climb(asked, rounds, seconds)
+    shares = {policy: ratio(stair, stairs[SHIPPED]) if SHIPPED in stairs else None for policy, stair in stairs.items()}
+    return [
+        {"model": model.name, "policy": policy, "shape": shape, "share": shares[policy], **stair.to_json()}
+        for policy, stair in stairs.items()
+    ]
 
 
 def main() -> int:
@@ -63,7 +75,8 @@ def main() -> int:
     parser.add_argument("--models", nargs="+", default=["forest", "california", "wide"])
     parser.add_argument("--policies", nargs="+", default=list(POLICIES), choices=sorted(POLICIES))
     parser.add_argument("--shapes", nargs="+", default=list(SHAPES), choices=SHAPES)
-    parser.add_argument("--seconds", type=float, default=3.0, help="the length of a run of the search (default 3)")
+    parser.add_argument("--rounds", type=int, default=40, help="how often each rule is asked (default 40)")
+    parser.add_argument("--seconds", type=float, default=1.5, help="how long each time (default 1.5)")
     parser.add_argument("--folder", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     path = arguments.folder / "policies.json"
@@ -71,15 +84,14 @@ def main() -> int:
     try:
         for name in arguments.models:
             for shape in arguments.shapes:
-                for policy in arguments.policies:
-                    sys.stderr.write(f"\n{name}, {shape}, {policy}\n")
-                    run = measure(load_model(name), policy, shape, arguments.seconds)
-                    asked = (name, policy, shape)
-                    kept = [old for old in kept if (old["model"], old["policy"], old["shape"]) != asked] + [run]
-                    results = {"machine": describe_machine(), "runs": kept}
-                    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-                    path.with_suffix(".md").write_text(markdown(kept), encoding="utf-8")
-                    draw(kept, path.with_suffix(".png"))
+                sys.stderr.write(f"\n{name}, {shape}\n")
+                runs = measure(load_model(name), arguments.policies, shape, arguments.rounds, arguments.seconds)
+                asked = {(name, policy, shape) for policy in arguments.policies}
+                kept = [old for old in kept if (old["model"], old["policy"], old["shape"]) not in asked] + runs
+                results = {"machine": describe_machine(), "runs": kept}
+                path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+                path.with_suffix(".md").write_text(markdown(kept), encoding="utf-8")
+                draw(kept, path.with_suffix(".png"))
     except BenchmarkError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1

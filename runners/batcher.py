@@ -23,6 +23,8 @@ from runners.work import Work
 
 ROW_RATE = 0.1
 """How fast the cost of a row follows the size of batches: the weight of one batch."""
+ROW_OUTLIER = 2.0
+"""A batch counts as at most this many times what its rows were expected to cost: it may have been the machine that paused."""
 
 
 @dataclass(frozen=True)
@@ -272,7 +274,9 @@ class MicroBatcher:
         # What a batch took that failed, or was run in pieces, says nothing about the next.
         if not failed:
             self.costs.observe(rows, seconds)
-            self._row_s += ROW_RATE * (seconds / rows - self._row_s) if self._row_s else seconds / rows
+            row_s = seconds / rows
+            known_s = self._row_s or row_s
+            self._row_s = known_s + ROW_RATE * (min(row_s, ROW_OUTLIER * known_s) - known_s)
             if predicted > 0:
                 stats.predicted_ratio.add(seconds / predicted)
             self._policy.observe(rows, seconds, self._loop.time() - segments[0].work.arrived)

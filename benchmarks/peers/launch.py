@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import IO
@@ -22,13 +22,16 @@ LOG_TAIL_BYTES = 4_000
 
 
 @contextmanager
-def launched(peer: Peer, model: BenchModel, cores: frozenset[int] | None = None) -> Iterator[Served]:
+def launched(
+    peer: Peer, model: BenchModel, cores: frozenset[int] | None = None, variables: Mapping[str, str] | None = None
+) -> Iterator[Served]:
     """Serve a model with a peer on a free port of the loopback interface.
 
     Args:
         peer: which server.
         model: which model.
         cores: on which cores the server and all its processes run; None for any.
+        variables: more environment variables for it.
 
     Raises:
         BenchmarkError: it is not installed, or did not get ready; with the end of what it wrote.
@@ -44,6 +47,7 @@ def launched(peer: Peer, model: BenchModel, cores: frozenset[int] | None = None)
             "BENTOML_DO_NOT_TRACK": "True",
             "OMP_NUM_THREADS": "1",
             "TMPDIR": folder,
+            **(variables or {}),
         }
         started = time.perf_counter()
         process = subprocess.Popen(

@@ -28,6 +28,12 @@ def test_everything_is_relative_to_what_ships() -> None:
     assert relative(RUNS)["immediate"] == {("oak", "poisson"): 0.5, ("oak", "bursty"): 2.0}
 
 
+def test_shares_of_the_same_rounds_come_first() -> None:
+    """Where rules were asked side by side their paired share is taken, not that of their medians."""
+    paired = _run("oak", "poisson", "immediate", 500.0) | {"share": {"median": 0.7, "low": 0.6, "high": 0.8}}
+    assert relative([RUNS[0], paired])["immediate"] == {("oak", "poisson"): 0.7}
+
+
 @pytest.mark.parametrize(("values", "mean"), [([0.5, 2.0], 1.0), ([0.0, 2.0], 0.0), ([], 0.0)])
 def test_the_mean_is_geometric(values: list[float], mean: float) -> None:
     """Half and double even out; nothing held anywhere is nothing."""

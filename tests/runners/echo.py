@@ -37,7 +37,7 @@ class EchoModel:
         self, spend: Callable[[float], object] = lambda seconds: None, batch_s: float = 0.0, row_s: float = 0.0
     ) -> None:
         self._spend = spend
-        self._batch_s = batch_s
+        self.batch_s = batch_s
         self._row_s = row_s
         self.runs: list[list[float]] = []
         """The rows of each run."""
@@ -55,7 +55,7 @@ class EchoModel:
         assert len(rows) == count, f"{len(rows)} rows were handed over as {count}"
         self.on_run(rows)
         self.runs.append(rows)
-        self._spend(self._batch_s + count * self._row_s)
+        self._spend(self.batch_s + count * self._row_s)
         if not self.raises.isdisjoint(rows):
             raise ValueError("this row breaks the model")
         if not self.drops.isdisjoint(rows):

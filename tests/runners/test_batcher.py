@@ -266,6 +266,21 @@ def test_backlog_and_row_cost_follow_what_was_measured() -> None:
     assert bench.batcher.row_s() == pytest.approx(0.001 / 4 + 0.1 * (0.001 / 2 - 0.001 / 4))
 
 
+def test_a_pause_of_the_machine_hardly_moves_the_cost_of_a_row() -> None:
+    """A batch that takes a hundred times as long counts twice; what stays dear is believed all the same."""
+    bench = Bench(batch_s=0.001)
+    bench.submit()
+    bench.run()
+    bench.model.batch_s = 0.1
+    bench.submit()
+    bench.run()
+    assert bench.batcher.row_s() == pytest.approx(0.001 + 0.1 * 0.001)
+    for _ in range(60):
+        bench.submit()
+        bench.run()
+    assert bench.batcher.row_s() == pytest.approx(0.1, rel=0.1)
+
+
 def test_rows_reach_the_model_as_they_were_sent() -> None:
     """A request that is a batch of its own is handed over without a copy."""
     bench = Bench()

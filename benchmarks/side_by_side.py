@@ -1,0 +1,187 @@
+"""Which rate does each server hold, and what is left of Tabento under more? All servers up at once, asked in turns.
+
+For machines that are shared: see ``benchmarks.staircase``. Writes ``side_by_side.json``, ``.md`` and ``.png`` to
+``benchmarks/results/``, a model at a time, and prints the tables.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from benchmarks.bodies import BenchModel, load_model
+from benchmarks.machine import describe_machine
+from benchmarks.peers.launch import launched
+from benchmarks.peers.registry import PEERS
+from benchmarks.process import BenchmarkError
+from benchmarks.run import (
+    FACTORS,
+    GENERATOR_CORE,
+    LENIENT,
+    LENIENT_SLO_MS,
+    MANY_CONNECTIONS,
+    OVERLOAD_CONNECTIONS,
+    RESULTS,
+    SERVER_CORE,
+    SLO_MS,
+    START_PER_S,
+    requests_of,
+)
+from benchmarks.scenarios import Target, at_share, overload, warm_up
+from benchmarks.staircase import climb, ratio
+
+OURS = "tabento"
+SERVERS = (OURS, "constant", "fastapi_ort")
+REPEATS = 5
+"""How often each overload is run; the median is given, and the range."""
+OVERLOAD_S = 3.0
+
+
+def measure(model: BenchModel, servers: Sequence[str], rounds: int, seconds: float) -> dict[str, Any]:
+    """Return what each server holds, the ratios to Tabento, and Tabento under more.
+
+    Raises:
+        BenchmarkError: a server does not start.
+    """
+    slo_s = SLO_MS.get(model.name, 10.0) / 1000
+    with ExitStack() as up:
+        targets = {}
+        for name in servers:
+            served = up.enter_context(launched(PEERS[name], model, frozenset({SERVER_CORE})))
+            held_to_s = LENIENT_SLO_MS / 1000 if name in LENIENT else slo_s
+            targets[name] = Target(served.address, requests_of(PEERS[name], model), held_to_s, core=GENERATOR_CORE)
+            warm_up(targets[name])
+        asked = {name: (target.poisson, target.slo_s, START_PER_S.get(name, 200.0)) for name, target in targets.items()}
+        stairs = climb(asked, rounds, seconds)
+        result: dict[str, Any] = {
+            "model": model.name,
+            "tag": model.tag,
+            "slo_ms": slo_s * 1e3,
+            "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "servers": {name: stair.to_json() for name, stair in stairs.items()},
+            "ratios": {name: ratio(stairs[OURS], stair) for name, stair in stairs.items() if name != OURS},
+        }
+        qps = result["servers"][OURS]["qps"]
+        halves = [at_share(targets[OURS], qps, OVERLOAD_S, seed=101 + number) for number in range(REPEATS)]
+        result["half"] = _figures(halves)
+        result["overload"] = [
+            {"factor": factor, "connections": connections} | _figures(runs)
+            for connections in (OVERLOAD_CONNECTIONS, MANY_CONNECTIONS)
+            for factor in FACTORS
+            for crowded in [replace(targets[OURS], connections=connections)]
+            for runs in [
+                [overload(crowded, qps, OVERLOAD_S, factor=factor, seed=201 + number) for number in range(REPEATS)]
+            ]
+        ]
+    return result
+
+
+def _figures(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the median and the range of what runs of one question gave; void ones are left out."""
+    valid = [run for run in runs if run["valid"]]
+    figures: dict[str, Any] = {"runs": len(valid), "void": len(runs) - len(valid)}
+    for name, values in (
+        ("goodput_share", [run.get("goodput_share") for run in valid]),
+        ("accepted_p50_ms", [(run["accepted_ms"] or {}).get("p50") for run in valid]),
+        ("accepted_p99_ms", [(run["accepted_ms"] or {}).get("p99") for run in valid]),
+        ("refused_p99_ms", [(run.get("refused_ms") or {}).get("p99") for run in valid]),
+    ):
+        if known := [value for value in values if value is not None]:
+            figures[name] = [round(float(value), 3) for value in (np.median(known), min(known), max(known))]
+    return figures
+
+
+def markdown(results: Mapping[str, Any]) -> str:
+    """Return a table of rates and ratios, and one of what is left under more."""
+    lines = []
+    for model in results["models"]:
+        lines += [
+            f"**{model['model']}**, p99 ≤ {model['slo_ms']:g} ms",
+            "",
+            "| server | rate | quartiles | Tabento's is |",
+        ]
+        lines.append("| --- | --- | --- | --- |")
+        for name, found in model["servers"].items():
+            low, high = found["quartiles"]
+            times = model["ratios"].get(name)
+            shown = "" if times is None else f"{times['median']:.2f} times ({times['low']:.2f} to {times['high']:.2f})"
+            title = PEERS[name].title + (
+                f", p99 ≤ {found['slo_ms']:g} ms" if found["slo_ms"] != model["slo_ms"] else ""
+            )
+            lines.append(f"| {title} | {found['qps']:,.0f} | {low:,.0f} to {high:,.0f} | {shown} |")
+        lines += ["", "| Tabento, offered | good answers | p99 of accepted, ms | p99 of refusals, ms |"]
+        lines.append("| --- | --- | --- | --- |")
+        asked = [("half of its rate, 64 connections", model["half"])]
+        asked += [(f"{run['factor']:g} times, {run['connections']:,} connections", run) for run in model["overload"]]
+        for what, run in asked:
+            cells = (_shown(run.get(name)) for name in ("goodput_share", "accepted_p99_ms", "refused_p99_ms"))
+            lines.append(f"| {what} | " + " | ".join(cells) + " |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _shown(figures: Sequence[float] | None) -> str:
+    return "" if figures is None else f"{figures[0]:.3g} ({figures[1]:.3g} to {figures[2]:.3g})"
+
+
+def draw(results: Mapping[str, Any], path: Path) -> None:
+    """Draw each server's rate, round by round."""
+    figure = Figure(figsize=(11, 3.4 * len(results["models"])), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(len(results["models"]), squeeze=False)[:, 0]
+    for axes, model in zip(panels, results["models"], strict=True):
+        for name, found in model["servers"].items():
+            axes.step(
+                range(1, len(found["rates"]) + 1), found["rates"], where="mid", label=PEERS[name].title, linewidth=1.4
+            )
+        axes.set(title=f"{model['model']}, p99 ≤ {model['slo_ms']:g} ms", xlabel="round", ylabel="requests a second")
+        axes.set_yscale("log")
+        axes.legend(frameon=False, loc="lower right")
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=110, format="png")
+
+
+def main() -> int:
+    """Measure, write and print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.side_by_side", description=__doc__)
+    parser.add_argument("--models", nargs="+", default=["california", "forest", "wide"])
+    parser.add_argument(
+        "--servers", nargs="+", default=list(SERVERS), choices=sorted(PEERS), help="tabento is always one of them"
+    )
+    parser.add_argument("--rounds", type=int, default=40, help="how often each server is asked (default 40)")
+    parser.add_argument("--seconds", type=float, default=1.5, help="how long each time (default 1.5)")
+    parser.add_argument("--folder", type=Path, default=RESULTS)
+    arguments = parser.parse_args()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    path = arguments.folder / "side_by_side.json"
+    kept = json.loads(path.read_text(encoding="utf-8"))["models"] if path.exists() else []
+    servers = [OURS, *(name for name in arguments.servers if name != OURS)]
+    try:
+        for name in arguments.models:
+            sys.stderr.write(f"\n{name}\n")
+            found = measure(load_model(name), servers, arguments.rounds, arguments.seconds)
+            kept = [old for old in kept if old["model"] != name] + [found]
+            results = {"machine": describe_machine(), "models": kept}
+            path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+            path.with_suffix(".md").write_text(markdown(results), encoding="utf-8")
+            draw(results, path.with_suffix(".png"))
+    except BenchmarkError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    sys.stdout.write(path.with_suffix(".md").read_text(encoding="utf-8"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
