@@ -49,7 +49,7 @@ class ServingSettings(BaseSettings):
     """How many rows one call of the model may have."""
     slice_rows: Annotated[int, Field(ge=1, le=65_536)] = 64
     """How many rows of one request go into one call of the model, so that a large request does not hold others up."""
-    inline_ms: PositiveFloat = 2.0
+    inline_ms: PositiveFloat = 10.0
     """A batch that is predicted to take longer than this runs in a thread, a cheaper one on the event loop."""
     doorman: bool = True
     """Whether plain predictions, and refusals for load, are answered before uvicorn parses the request, which takes half the time."""
