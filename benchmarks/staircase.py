@@ -82,8 +82,11 @@ def climb(
         say: takes a line of progress a round.
     """
     stairs = {name: Staircase(start, slo_s) for name, (_, slo_s, start) in servers.items()}
+    names = list(servers)
     for number in range(rounds):
-        for name, (measure, slo_s, _) in servers.items():
+        first = number % len(names)  # none always comes after the same other
+        for name in names[first:] + names[:first]:
+            measure, slo_s, _ = servers[name]
             stair = stairs[name]
             lasting = max(seconds, min(QUERIES_LEAST / stair.rate_per_s, RUN_S_MOST))
             run = measure(stair.rate_per_s, lasting, seed + number)
