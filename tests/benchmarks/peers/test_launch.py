@@ -37,13 +37,14 @@ def model(tmp_path: Path) -> BenchModel:
 
 
 def test_a_peer_answers_and_ends(model: BenchModel) -> None:
-    """It listens on the loopback interface, runs on the cores it was given, and is gone afterwards."""
+    """It listens on the loopback interface, runs on the cores and with the variables it was given, and is gone afterwards."""
     core = min(os.sched_getaffinity(0))
-    with launched(CONSTANT, model, frozenset({core})) as server:
+    with launched(CONSTANT, model, frozenset({core}), {"ORCHARD": "oak"}) as server:
         assert server.address.startswith("http://127.0.0.1:")
         assert ask(server.address, "/predict", b"{}") == (200, ANSWER)
         process = psutil.Process(server.pid)
         assert process.cpu_affinity() == [core]
+        assert process.environ()["ORCHARD"] == "oak"
     assert not process.is_running()
 
 
