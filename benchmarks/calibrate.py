@@ -24,7 +24,7 @@ from benchmarks.loadgen.arrivals import poisson
 from benchmarks.machine import describe_machine
 from benchmarks.peers.launch import launched
 from benchmarks.peers.registry import PEERS
-from benchmarks.process import BenchmarkError, on_core
+from benchmarks.process import BenchmarkError, on_core, unwind_on_sigterm
 from benchmarks.run import GENERATOR_CORE, RESULTS, SERVER_CORE, SLO_MS, START_PER_S, requests_of
 from benchmarks.scenarios import Target, warm_up
 from benchmarks.simulation.costs import Costs, ModelCosts, ServerCosts
@@ -146,6 +146,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=1.5, help="how long each time (default 1.5)")
     parser.add_argument("--folder", type=Path, default=RESULTS)
     arguments = parser.parse_args()
+    unwind_on_sigterm()
     try:
         models = {name: load_model(name) for name in arguments.models}
         live = {

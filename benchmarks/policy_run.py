@@ -23,7 +23,7 @@ from benchmarks.machine import describe_machine
 from benchmarks.peers.registry import PEERS
 from benchmarks.peers.tabento_policy import POLICIES
 from benchmarks.policy_report import SHIPPED, draw, markdown
-from benchmarks.process import BenchmarkError, free_port, started
+from benchmarks.process import BenchmarkError, free_port, started, unwind_on_sigterm
 from benchmarks.run import GENERATOR_CORE, RESULTS, SERVER_CORE, SLO_MS, requests_of
 from benchmarks.scenarios import Target, warm_up
 from benchmarks.staircase import climb, ratio
@@ -79,6 +79,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=1.5, help="how long each time (default 1.5)")
     parser.add_argument("--folder", type=Path, default=RESULTS)
     arguments = parser.parse_args()
+    unwind_on_sigterm()
     path = arguments.folder / "policies.json"
     kept = json.loads(path.read_text(encoding="utf-8"))["runs"] if path.exists() else []
     try:

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -34,6 +35,11 @@ class Served:
     """The process that was started; BentoML's workers are its children."""
     ready_s: float
     """Seconds from the start of the process to the first 200 of readyz."""
+
+
+def unwind_on_sigterm() -> None:
+    """Let SIGTERM end this process as an exit does, so that the servers it started are ended too."""
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
 
 
 def free_port() -> int:

@@ -23,7 +23,7 @@ from benchmarks.machine import describe_machine
 from benchmarks.models import make_models
 from benchmarks.peers.launch import launched
 from benchmarks.peers.registry import PEERS, Peer, contract_of
-from benchmarks.process import ROOT, BenchmarkError
+from benchmarks.process import ROOT, BenchmarkError, unwind_on_sigterm
 from benchmarks.report import write_report
 from benchmarks.scenarios import (
     Target,
@@ -198,6 +198,7 @@ def main() -> int:
     parser.add_argument("--data", help="a CSV file, URL or 'synthetic', for the shipped model and the forest")
     parser.add_argument("--folder", type=Path, default=RESULTS, help="where results go (default: benchmarks/results)")
     arguments = parser.parse_args()
+    unwind_on_sigterm()
     lengths = FULL if arguments.full else SHORT
     try:
         make_models(arguments.data, tuple(arguments.models) if arguments.models else None)

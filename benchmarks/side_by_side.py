@@ -24,7 +24,7 @@ from benchmarks.bodies import BenchModel, load_model
 from benchmarks.machine import describe_machine
 from benchmarks.peers.launch import launched
 from benchmarks.peers.registry import PEERS
-from benchmarks.process import BenchmarkError
+from benchmarks.process import BenchmarkError, unwind_on_sigterm
 from benchmarks.run import (
     FACTORS,
     GENERATOR_CORE,
@@ -163,6 +163,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=1.5, help="how long each time (default 1.5)")
     parser.add_argument("--folder", type=Path, default=RESULTS)
     arguments = parser.parse_args()
+    unwind_on_sigterm()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     path = arguments.folder / "side_by_side.json"
     kept = json.loads(path.read_text(encoding="utf-8"))["models"] if path.exists() else []

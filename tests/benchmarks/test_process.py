@@ -24,6 +24,22 @@ def test_children_stay_on_the_core() -> None:
     assert os.sched_getaffinity(0) == before
 
 
+def test_a_measurement_that_is_ended_ends_what_it_started() -> None:
+    """SIGTERM unwinds: blocks that end servers are left, and the status says which signal it was."""
+    code = (
+        "import contextlib, os, signal, time\n"
+        "from benchmarks.process import unwind_on_sigterm\n"
+        "unwind_on_sigterm()\n"
+        "with contextlib.ExitStack() as up:\n"
+        "    up.callback(print, 'ended', flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    time.sleep(30)\n"
+    )
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    assert child.stdout == "ended\n"
+    assert child.returncode == 128 + 15
+
+
 def test_no_core_leaves_it_to_the_system() -> None:
     """None changes nothing, and a core that is not there is named with those that are."""
     with on_core(None):
