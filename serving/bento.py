@@ -20,9 +20,9 @@ from starlette.middleware.cors import CORSMiddleware
 
 from bundle.errors import BundleNotFoundError
 from serving.application import Application
-from serving.doorman import install
 from serving.drain import drain_on_sigterm
 from serving.http import App
+from serving.http1.install import install
 from serving.settings import ServingSettings
 
 CHECKED_BENTOML_VERSION = "1.4.39"
@@ -56,8 +56,7 @@ class TabentoService(Service[Any]):
         """Return the application that answers this service's port."""
         settings: ServingSettings = self.inner.settings
         self.application = Application(super().to_asgi(is_main=is_main), settings)
-        if settings.doorman:
-            install(self.application)
+        install()
         return with_options(self.application, settings)
 
     def __call__(self) -> Any:
@@ -70,7 +69,7 @@ class TabentoService(Service[Any]):
             return instance
         if application is not None:
             application.serve(instance.model)
-            drain_on_sigterm(application, loop, self.inner.settings.drain_s)
+            drain_on_sigterm(application, loop, self.inner.settings)
         return instance
 
 

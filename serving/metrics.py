@@ -41,7 +41,13 @@ class Metrics:
         self.over_slo = 0
         """Predictions that took longer than the promise."""
         self.in_flight = 0
-        """Predictions being worked on now."""
+        """Predictions being worked on now, and requests whose bodies are still arriving."""
+        self.watchdog = 0
+        """Requests that only the watchdog answered; more than 0 is a defect."""
+        self.protocol_errors: dict[str, int] = {}
+        """Requests that could not be framed, by reason."""
+        self.connections = 0
+        """Open connections, as of the last second."""
         self._registry = CollectorRegistry()
         self._moves: list[Callable[[], None]] = []
         self._runner_moves: list[Callable[[], None]] = []
@@ -51,6 +57,25 @@ class Metrics:
         add(self._counter("tabento_shed", "Requests refused for load.", ["reason"], lambda: self.shed))
         add(self._histogram("tabento_request_seconds", "Time to answer a prediction.", self.latency_s))
         add(self._counter("tabento_slo_missed", "Predictions later than the promise.", [], lambda: {(): self.over_slo}))
+        add(
+            self._counter(
+                "tabento_protocol_errors",
+                "Requests that are not HTTP/1.1, too large or too slow, by reason.",
+                ["reason"],
+                lambda: self.protocol_errors,
+            )
+        )
+        add(
+            self._counter(
+                "tabento_watchdog",
+                "Requests that only the watchdog answered; above 0 is a defect.",
+                [],
+                lambda: {(): self.watchdog},
+            )
+        )
+        self._connections = Gauge(
+            "tabento_connections", "Open connections.", multiprocess_mode="livesum", registry=self._registry
+        )
         self._in_flight = Gauge(
             "tabento_in_flight_requests",
             "Predictions being worked on.",
@@ -127,6 +152,7 @@ class Metrics:
         for move in (*self._moves, *self._runner_moves):
             move()
         rows, request_s, refusal_s = self._gauges()
+        self._connections.set(self.connections)
         self._in_flight.set(self.in_flight)
         self._queued.set(rows)
         self._request_cost.set(request_s)
@@ -144,7 +170,7 @@ class Metrics:
 
     def close(self) -> None:
         """Hand on the last counts, and take this process out of the gauges of living ones."""
-        self.in_flight = 0
+        self.in_flight = self.connections = 0
         self._gauges = lambda: (0, 0.0, 0.0)
         self.sync()
         if MULTIPROCESS_VARIABLE in os.environ:

@@ -15,7 +15,7 @@ from serving.settings import ServingSettings
 _COMMON_ERRORS: tuple[type[ServingError], ...] = (errors.InternalError, errors.UnavailableError)
 _PREDICT_ERRORS: tuple[type[ServingError], ...] = (
     errors.MalformedError,
-    errors.SlowBodyError,
+    errors.RequestTimeoutError,
     errors.TooLargeError,
     errors.MediaTypeError,
     errors.InvalidError,

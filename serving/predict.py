@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import MutableMapping
-from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -23,20 +22,20 @@ from serving.errors import (
 )
 from serving.head import Head
 from serving.http import CLOSE_HEADER, JSON_HEADER, Receive, Send, answer, header_lines, read_body, status_line
+from serving.http1.exchange import exchange_of, server_lines
 from serving.metrics import Metrics
 from serving.model import ServedModel
 from serving.request_ids import HEADER as REQUEST_ID_HEADER
 from serving.settings import ServingSettings
-from serving.uvicorn_state import gone, server_lines, write_whole
 
 logger = logging.getLogger("tabento.serving")
 
 PREDICT_PATHS = {"/predict": False, "/api/v1/predict": False, "/predict/batch": True}
 """Where predictions are answered, and whether only many rows are taken there."""
 ADMITTED = "tabento.admitted"
-"""The key of an ASGI scope under which the doorman says whether it let the request in, where it judged it."""
-COMING = "tabento.coming"
-"""The key of an ASGI scope whose request the doorman has announced: it is whole, and begins in this turn of the loop."""
+"""The key of an ASGI scope whose request was already judged by admission; its value tells whether it was admitted."""
+BEGUN = "tabento.begun"
+"""The key of an ASGI scope whose request began to arrive before the service began to drain, so that it is answered."""
 RETRY_AFTER_S = 1
 
 
@@ -115,12 +114,9 @@ class Predictions:
         self.metrics = metrics
         self._decode = model.decode
         self._encode = model.encoder.encode
-        self._end_pass = runner.batcher.end_pass
         self._admit = runner.admission.admit
         self._body_timeout_s = settings.body_timeout_s
         self._new_future = loop.create_future
-        self.coming = 0
-        """How many whole requests the doorman has let in whose tasks have not begun: after the last the pass can end."""
         # About how many bytes a row has: what a request costs is guessed from its length before it is read.
         example = model.bundle.examples[0]
         self._row_bytes = max(len(str(example)), 1)
@@ -169,34 +165,38 @@ class Predictions:
             strict = head.deadline_ms is not None
             deadline = read + self.slo_s if head.deadline_ms is None else started + head.deadline_ms / 1000
 
+            exchange = exchange_of(receive, send)
+
             def done(values: Values | None, error: Exception | None) -> None:
-                # The answer leaves from here, not from the task, which would have to wait for its turn first.
+                # The answer is written here and not in the task, which would have to wait for its turn first.
                 if future.done():
                     return
-                if values is None:
-                    future.set_exception(self.explain(error, head.deadline_ms, request_id))
-                    return
                 try:
+                    if values is None:
+                        raise self.explain(error, head.deadline_ms, request_id)
                     content = encode(values, rows.single, request_id)
-                except InternalError as failure:
+                    sent = exchange is not None and exchange.reply(*whole_answer(request_id, content))
+                except Exception as failure:
                     future.set_exception(failure)
-                    return
-                sent = write_whole(receive, send, *whole_answer(request_id, content))
-                future.set_result(None if sent else content)
+                else:
+                    future.set_result(None if sent else content)
 
-            self.submit(Work(rows.data, rows.count, read, deadline, done, strict, partial(gone, receive)))
-            if admitted and not self.coming:
-                self._end_pass()
+            gone = future.done if exchange is None else exchange.gone
+            self.submit(Work(rows.data, rows.count, read, deadline, done, strict, gone))
             content = await future
             if content is not None:
                 await answer(send, 200, content, (JSON_HEADER, (REQUEST_ID_HEADER, request_id)))
         finally:
             metrics.in_flight -= 1
-        seconds = perf_counter() - read
+        self.count_latency(perf_counter() - read)
+        return 200
+
+    def count_latency(self, seconds: float) -> None:
+        """Count how long a prediction took, from the moment at which its body was there."""
+        metrics = self.metrics
         metrics.latency_s.add(seconds)
         if seconds > self.slo_s:
             metrics.over_slo += 1
-        return 200
 
     def encode(self, values: Values, single: bool, request_id: bytes) -> bytes:
         """Return the body of an answer; see ``serving.encode.Encoder``.

@@ -51,10 +51,26 @@ class ServingSettings(BaseSettings):
     """How many rows of one request go into one call of the model, so that a large request does not hold others up."""
     inline_ms: PositiveFloat = 10.0
     """A batch that is predicted to take longer than this runs in a thread, a cheaper one on the event loop."""
+    max_head_bytes: Annotated[int, Field(ge=1_024, le=1 << 20)] = 32 * 1024
+    """How many bytes a request's head, and the trailers and extensions of a chunked body, may have."""
+    head_timeout_s: PositiveFloat = 10.0
+    """How many seconds a client may take to send a request's head, and to begin one on a new connection."""
+    keep_alive_s: PositiveFloat = 75.0
+    """For how many seconds an idle connection stays open; longer than any proxy in front keeps its own."""
+    write_timeout_s: PositiveFloat = 30.0
+    """After how many seconds a client that does not read its answer is cut off."""
+    max_connections: PositiveInt = 10_000
+    """How many connections may be open; further ones get 503 at once."""
+    max_buffered_bytes: Annotated[int, Field(ge=1 << 20)] = 256 * 1024 * 1024
+    """How many bytes of bodies that are still arriving are kept in memory; requests beyond get 503."""
+    answer_timeout_s: PositiveFloat = 60.0
+    """After how many seconds a watchdog answers 500 for a request that nothing else answered; it should never happen."""
     doorman: bool = True
-    """Whether plain predictions, and refusals for load, are answered before uvicorn parses the request, which takes half the time."""
+    """Whether plain predictions, and refusals for load, take the fast path past ASGI, which takes half the time."""
     drain_s: Annotated[float, Field(ge=0, le=600)] = 1.0
     """For how many seconds after SIGTERM new requests are still told 503, before the port closes."""
+    drain_limit_s: Annotated[float, Field(gt=0, le=3_600)] = 30.0
+    """How many seconds after ``drain_s`` the process ends at the latest, whatever is still in flight."""
     access_log: bool = False
     """Whether each request is logged as a line of JSON."""
     cors_origins: tuple[str, ...] = ()
