@@ -9,7 +9,6 @@ memory by the rows and by one object.
 
 from __future__ import annotations
 
-import json
 import re
 import struct
 from collections.abc import Callable
@@ -17,20 +16,20 @@ from collections.abc import Callable
 from bundle.contract import RESERVED_NAME, Contract
 from serving.codec.faults import FOREIGN_KEYS, Faults, foreign_hint
 from serving.codec.fields import Fields, longest_category
+from serving.codec.scanner import CALL_BYTES, Scanner
 from serving.codec.slices import Steps, WorkMeter
-from serving.codec.tokens import DEPTH_LIMIT, JsonSyntaxError, NestingError, Scanner
+from serving.codec.tokens import JsonSyntaxError
 from serving.codec.unicode import InvalidUtf8Error, check_utf8, line_and_column
-from serving.codec.values import Nested, Value, parse_flat_object, show, show_name
+from serving.codec.values import DEPTH_LIMIT, Nested, NestingError, Value, parse_object, show, show_name
 from serving.errors import DETAILS_LIMIT, MalformedError
 from serving.rows import Rows
 
-CALL_BYTES = 16_384
-"""How many bytes of rows are decoded in one call; a longer row is read token by token."""
 _CALL_BYTES_PER_FEATURE = 64
 _FLAT_OBJECT = re.compile(rb'\{[^{}"\[\]]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^{}"\[\]]*+)*+\}', re.DOTALL)
 _CALL_UNITS = 150
 _PAIR_UNITS = 50
 _FEATURE_UNITS = 20
+_FAULT_UNITS = 400
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 DecodeRows = Callable[[bytes], list[bytes] | None]
@@ -115,35 +114,33 @@ class _Reading:
             self._faults.add(None, None, f"an object of features, or one with the key {RESERVED_NAME!r}", show(value))
             yield from self._finish(_is_complete(value))
         start = scanner.position
-        pairs = self._flat_pairs()
-        if pairs is not None and all(key != RESERVED_NAME for key, _ in pairs):
-            return (yield from self._single(pairs, complete=True))
-        scanner.position = start
+        if len(self._body) <= self._decoder.call_bytes:
+            pairs = yield from scanner.read_in_one_call(parse_object, self._decoder.call_bytes)
+            if pairs is not None:
+                if all(key != RESERVED_NAME for key, _ in pairs):
+                    return (yield from self._single(pairs, complete=True))
+                yield from self._check_frame(pairs, complete=True)
+                # Only the rows are left to check.
+                scanner.position = start
         return (yield from self._members())
 
     def _members(self) -> Steps[Rows]:
         """Read the outermost object member by member."""
         scanner = self._scanner
         pairs: Pairs = []
-        lists = 0
-        not_rows = ""
-        complete, first = True, True
-        while complete and (key := (yield from scanner.next_key(first))) is not None:
-            first = False
-            lists += key == RESERVED_NAME
-            if key == RESERVED_NAME and lists == 1 and (yield from scanner.peek()) == b"[":
-                count = yield from self._instances()
-                not_rows = "" if count else "an empty list"
-                continue
-            value = yield from scanner.value()
-            if key != RESERVED_NAME:
-                pairs.append((key, value))
-            elif lists == 1:
-                not_rows = show(value)
+        single, complete = True, True
+        while complete and (key := (yield from scanner.next_key(not pairs))) is not None:
+            value: Value
+            if key == RESERVED_NAME and single and (yield from scanner.peek()) == b"[":
+                value = Nested(is_object=False, count=(yield from self._instances()), complete=True)
+            else:
+                value = yield from scanner.value()
+            single = single and key != RESERVED_NAME
+            pairs.append((key, value))
             complete = len(pairs) <= self._pairs_limit and _is_complete(value)
-        if not lists:
+        if single:
             return (yield from self._single(pairs, complete))
-        self._check_frame(pairs, lists, not_rows)
+        yield from self._check_frame(pairs, complete)
         yield from self._finish(complete)
         return Rows(b"".join(self._packed), len(self._packed), single=False)
 
@@ -164,23 +161,29 @@ class _Reading:
         if self._faults:
             self._faults.refuse(complete=complete)
 
-    def _check_frame(self, pairs: Pairs, lists: int, not_rows: str) -> None:
-        """Name what is wrong around the rows. It is named instead of what is wrong in them.
+    def _check_frame(self, pairs: Pairs, complete: bool) -> Steps[None]:
+        """Raise what is wrong around the rows. It is named instead of what is wrong in them.
 
         Args:
-            pairs: what stands beside the rows.
-            lists: how often the key of the rows stands there.
-            not_rows: what stands under the key instead of rows; empty if there are rows.
+            pairs: what the outermost object holds; among it, at least once, the key of the rows.
+            complete: whether these are all its pairs.
         """
         frame = Faults()
+        lists = [value for key, value in pairs if key == RESERVED_NAME]
         for key, value in pairs:
-            frame.add(None, show_name(key), f"only {RESERVED_NAME!r} beside it", show(value))
-        if lists > 1:
-            frame.add(None, RESERVED_NAME, "the field once", f"it {lists} times")
-        if not_rows:
-            frame.add(None, RESERVED_NAME, self._list_expected, not_rows)
+            if key != RESERVED_NAME:
+                frame.add(None, show_name(key), f"only {RESERVED_NAME!r} beside it", show(value))
+            if frame.too_many:
+                frame.refuse(complete=False)
+        if len(lists) > 1:
+            frame.add(None, RESERVED_NAME, "the field once", f"it {len(lists)} times")
+        if not isinstance(lists[0], Nested) or lists[0].is_object:
+            frame.add(None, RESERVED_NAME, self._list_expected, show(lists[0]))
+        elif not lists[0].count:
+            frame.add(None, RESERVED_NAME, self._list_expected, "an empty list")
         if frame:
             self._faults = frame
+            yield from self._finish(complete)
 
     def _instances(self) -> Steps[int]:
         """Read the list of rows at whose opening bracket the position is. Returns how many there are."""
@@ -232,7 +235,9 @@ class _Reading:
             self._faults.add(index, None, "an object of features", show(value))
             complete = _is_complete(value)
         else:
-            pairs = self._flat_pairs()
+            match = _FLAT_OBJECT.match(self._body, scanner.position, scanner.position + self._decoder.call_bytes)
+            length = self._decoder.call_bytes if match is None else len(match[0])
+            pairs = yield from scanner.read_in_one_call(parse_object, length)
             complete = True
             if pairs is None:
                 pairs = []
@@ -244,26 +249,14 @@ class _Reading:
         if not complete or self._faults.too_many:
             self._faults.refuse(complete=False)
 
-    def _flat_pairs(self) -> Pairs | None:
-        """Read an object in one call. Returns None if it may be too long or is not flat, and reads nothing."""
-        start = self._scanner.position
-        match = _FLAT_OBJECT.match(self._body, start, start + self._decoder.call_bytes)
-        if match is None:
-            return None
-        text = match[0].decode()
-        try:
-            pairs = parse_flat_object(text)
-        except json.JSONDecodeError as error:
-            raise JsonSyntaxError(error.msg, start + len(text[: error.pos].encode())) from None
-        self._scanner.position = match.end()
-        return pairs
-
     def _row(self, index: int, pairs: Pairs, complete: bool) -> Steps[None]:
         """Check the pairs of one row, and keep its numbers."""
+        faults_before = len(self._faults)
         numbers = self._fields.numbers(index, pairs, self._faults, complete)
         if not self._faults:
             self._packed.append(self._decoder.pack(*numbers))
-        if self._meter.spend(_PAIR_UNITS * len(pairs) + _FEATURE_UNITS * len(self._fields)):
+        units = _PAIR_UNITS * len(pairs) + _FEATURE_UNITS * len(self._fields)
+        if self._meter.spend(units + _FAULT_UNITS * (len(self._faults) - faults_before)):
             yield
 
 

@@ -31,6 +31,8 @@ class Faults:
         self.details: list[Detail] = []
         self.hint = ""
         """A sentence that goes behind the message."""
+        self.names_listed = False
+        """Whether a fault lists the names of the features."""
 
     def __len__(self) -> int:
         return len(self.details)

