@@ -11,6 +11,7 @@ from typing import Any
 from runners.errors import DrainingError, ExpiredError, GoneError, InferenceError, QueueFullError
 from runners.runner import Runner
 from runners.work import Values, Work
+from serving.codec.slices import SliceScheduler
 from serving.errors import (
     ClientGoneError,
     DeadlineError,
@@ -112,7 +113,8 @@ class Predictions:
         self.slo_s = model.options.slo_s
         self.max_body_bytes = settings.max_body_bytes
         self.metrics = metrics
-        self._decode = model.decode
+        self._decode_steps = model.decode_steps
+        self._slices = SliceScheduler()
         self._encode = model.encoder.encode
         self._admit = runner.admission.admit
         self._body_timeout_s = settings.body_timeout_s
@@ -157,7 +159,7 @@ class Predictions:
         metrics.in_flight += 1
         try:
             body = await read_body(head, receive, self.max_body_bytes, self._body_timeout_s)
-            rows = self._decode(body, batch_only)
+            rows = await self._slices.run(self._decode_steps(body, batch_only))
             future: asyncio.Future[bytes | None] = self._new_future()
             encode = self.encode
             # The promise holds from the moment at which the body is there; the caller's deadline from the first byte.

@@ -84,7 +84,7 @@ BAD_BODIES: dict[str, tuple[bytes, tuple[int, str], int | None, str | None, str]
         INVALID,
         None,
         "instances",
-        "a list of 1001; send several requests",
+        "a list of more than 1000; send several requests",
     ),
     "a key that stands twice": (_tree()[:-1] + b', "age": 12}', INVALID, 0, "age", "it again, with 12"),
     "200 levels of nesting": (
