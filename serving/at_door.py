@@ -72,6 +72,8 @@ class PlainPrediction:
             return False
         self._single = rows.single
         self._read = read = perf_counter()
+        if rows.count > 1:
+            predictions.decoded(rows.count, read - began)
         predictions.metrics.in_flight += 1
         strict = head.deadline_ms is not None
         deadline = read + predictions.slo_s if head.deadline_ms is None else began + head.deadline_ms / 1000

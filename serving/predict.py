@@ -117,6 +117,8 @@ class Predictions:
         self._encode = model.encoder.encode
         self._end_pass = runner.batcher.end_pass
         self._admit = runner.admission.admit
+        self.decoded = runner.admission.decoded
+        self._rejected = runner.admission.rejected
         self._body_timeout_s = settings.body_timeout_s
         self._new_future = loop.create_future
         self.coming = 0
@@ -127,10 +129,14 @@ class Predictions:
 
     def admit(self, length: int) -> bool:
         """Tell whether a request whose body has about so many bytes is let in; asked once a request."""
-        if self._admit(max(length / self._row_bytes, 1.0)):
+        if self._admit(self._rows_of(length)):
             return True
         self._count_shed("budget")
         return False
+
+    def _rows_of(self, length: int) -> float:
+        """Return about how many rows a body of so many bytes has, at least 1."""
+        return max(length / self._row_bytes, 1.0)
 
     def _count_shed(self, reason: str) -> None:
         shed_by = self.metrics.shed
@@ -161,7 +167,14 @@ class Predictions:
         metrics.in_flight += 1
         try:
             body = await read_body(head, receive, self.max_body_bytes, self._body_timeout_s)
-            rows = self._decode(body, batch_only)
+            began = perf_counter()
+            try:
+                rows = self._decode(body, batch_only)
+            except ServingError:
+                self._rejected(self._rows_of(len(body)), perf_counter() - began)
+                raise
+            if rows.count > 1:
+                self.decoded(rows.count, perf_counter() - began)
             future: asyncio.Future[bytes | None] = self._new_future()
             encode = self.encode
             # The promise holds from the moment at which the body is there; the caller's deadline from the first byte.

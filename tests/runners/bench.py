@@ -40,20 +40,22 @@ class Bench:
         *,
         policy: Policy | None = None,
         slice_rows: int = 64,
-        max_queue_rows: int = 1000,
+        max_queue_rows: int = 10_000,
         inline_s: float = 1.0,
+        large_s: float = float("inf"),
         batch_s: float = 0.001,
+        row_s: float = 0.0,
         wide: bool = False,
     ) -> None:
         self.loop = Turns()
-        self.model = (WideModel if wide else EchoModel)(self._pass_time, batch_s)
+        self.model = (WideModel if wide else EchoModel)(self._pass_time, batch_s, row_s)
         self.offload = HandOffload()
         self.batcher = MicroBatcher(
             self.model,
             self.loop,
             policy or Coalesce(1.0, 1024),
             BatchCosts(1024),
-            Limits(max_queue_rows, slice_rows, inline_s),
+            Limits(max_queue_rows, slice_rows, inline_s, large_s),
             self.offload,
         )
         self._requests = 0
