@@ -1,7 +1,7 @@
 """Is a client of single rows refused because of its neighbor, while the core still has time?
 
 One service is started for each model. A good client sends one row at a time, at a steady pace, over one keep-alive
-connection. A neighbor sends expensive requests in a closed loop over another connection. The figures that count are
+connection. A neighbor sends expensive requests in a closed loop over other connections. The figures that count are
 shares: of the good client's requests that are refused or late, and of the core that the worker used.
 """
 
@@ -35,6 +35,8 @@ PACE_S = 0.004
 WARM_UP_S = 1.0
 """The good client is alone for so long before the neighbor comes and anything is counted."""
 MANY_ROWS, SOME_ROWS, EXPENSIVE_ROWS = 1_000, 20, 256
+INVALID_CONNECTIONS = 4
+"""In the second case the neighbor sends on so many connections: on one it is too slow to matter."""
 BEHIND_S = 0.003
 """In the third case the good client's row follows the neighbor's request by this."""
 REST_S = 0.05
@@ -56,6 +58,12 @@ class Answers:
         self.statuses[status] = self.statuses.get(status, 0) + 1
         if status == 200:
             self.seconds.append(seconds)
+
+    def include(self, other: Answers) -> None:
+        """Count the answers of another client as well."""
+        for status, number in other.statuses.items():
+            self.statuses[status] = self.statuses.get(status, 0) + number
+        self.seconds += other.seconds
 
     def summary(self, slo_s: float) -> dict[str, Any]:
         """Return counts, the shares refused and late, and the p99 of the answers in milliseconds."""
@@ -111,6 +119,8 @@ class Case:
     name: str
     neighbor: bytes
     """The body of the neighbor's requests."""
+    connections: int = 1
+    """On how many connections the neighbor sends."""
     behind: bool = False
     """Whether each request of the good client follows one of the neighbor's, with a rest after each pair."""
 
@@ -134,14 +144,19 @@ def cases(bundle: Bundle) -> list[Case]:
 
     return [
         Case(f"{MANY_ROWS} rows in a closed loop", body(MANY_ROWS)),
-        Case(f"{SOME_ROWS} rows, one invalid, in a closed loop", body(SOME_ROWS, one_bad=True)),
+        Case(
+            f"{SOME_ROWS} rows, one invalid, in {INVALID_CONNECTIONS} closed loops",
+            body(SOME_ROWS, one_bad=True),
+            INVALID_CONNECTIONS,
+        ),
         Case(f"a row {BEHIND_S * 1e3:g} ms after {EXPENSIVE_ROWS} rows", body(EXPENSIVE_ROWS), behind=True),
     ]
 
 
 def measure(server: Served, case: Case, single: bytes, slo_s: float, seconds: float) -> dict[str, Any]:
     """Return what the two clients of a case got, and the share of the core that the worker used."""
-    good, neighbor = Client(server.address), Client(server.address)
+    good = Client(server.address)
+    neighbors = [Client(server.address) for _ in range(case.connections)]
     try:
         _paced(lambda: good.post(single), time.perf_counter() + WARM_UP_S)
         good.answers = Answers()
@@ -149,22 +164,27 @@ def measure(server: Served, case: Case, single: bytes, slo_s: float, seconds: fl
         used, began = sum(worker.cpu_times()[:2]), time.perf_counter()
         until = began + seconds
         if case.behind:
-            _pairs(good, neighbor, single, case.neighbor, until)
+            _pairs(good, neighbors[0], single, case.neighbor, until)
         else:
-            beside = threading.Thread(target=_closed_loop, args=(neighbor, case.neighbor, until))
-            beside.start()
+            beside = [threading.Thread(target=_closed_loop, args=(each, case.neighbor, until)) for each in neighbors]
+            for thread in beside:
+                thread.start()
             _paced(lambda: good.post(single), until)
-            beside.join()
+            for thread in beside:
+                thread.join()
         took = time.perf_counter() - began
         core = (sum(worker.cpu_times()[:2]) - used) / took
     finally:
-        good.close()
-        neighbor.close()
+        for client in (good, *neighbors):
+            client.close()
+    answers = Answers()
+    for neighbor in neighbors:
+        answers.include(neighbor.answers)
     return {
         "case": case.name,
         "core_share": round(core, 3),
         "good": good.answers.summary(slo_s),
-        "neighbor": neighbor.answers.summary(slo_s),
+        "neighbor": answers.summary(slo_s),
     }
 
 

@@ -75,15 +75,15 @@ class Queue(Protocol):
 
     slice_rows: int
     """A request of more rows than this is large: it takes turns with others."""
+    sliced_row_s: float
+    """The model's time for a row in a batch of a full slice."""
+    large_bound_s: float
+    """The time that large requests may take of one batch."""
     answer_row_s: float
     """The time to encode and send the answer to one row of a request of many rows."""
 
     def row_s(self) -> float:
         """Return the model's time for a row in recent batches."""
-        ...
-
-    def sliced_row_s(self) -> float:
-        """Return the model's time for a row in a batch of a full slice."""
         ...
 
     def backlog_s(self) -> float:
@@ -92,10 +92,6 @@ class Queue(Protocol):
 
     def large_turn_s(self) -> float:
         """Return the time that waiting large requests take of the next batch."""
-        ...
-
-    def large_bound_s(self) -> float:
-        """Return the time that large requests may take of one batch."""
         ...
 
     def large_backlog_s(self) -> float:
@@ -153,9 +149,11 @@ class Admission:
         """Tell whether a request of about so many rows is admitted, and charge it. Called once for each request."""
         self._meter.arrival()
         cost_s = self.request_s + self._first_row_s
-        if rows <= 1.0:
-            return self._charge(cost_s, 0.0)
-        more = rows - 1.0
+        if rows <= 1.0 and self._spent_s + cost_s <= self._allowance_s:  # most requests
+            self._spent_s += cost_s
+            self._admitted += 1
+            return True
+        more = max(rows - 1.0, 0.0)
         extra_s = more * self._handle_row_s
         if rows > self._slice_rows:
             return self._admit_large(more, cost_s, extra_s)
@@ -232,7 +230,7 @@ class Admission:
         self._told_s = 0.0
         self._slice_rows = queue.slice_rows
         self._first_row_s = queue.row_s()
-        self._more_row_s = min(queue.sliced_row_s(), self._first_row_s)
+        self._more_row_s = min(queue.sliced_row_s, self._first_row_s)
         self._handle_row_s = self._decode_row_s + queue.answer_row_s
         surplus_s = refused * self.refusal_s
         share = min(surplus_s / length_s, 1.0) if length_s > 0.0 else 0.0
@@ -245,7 +243,7 @@ class Admission:
         budget_s += (self._calm_s - budget_s) * max(1.0 - self._refused_share / CALM_SHARE, 0.0)
         turn_s = queue.large_turn_s()
         self._large_waiting_s = queue.large_backlog_s()
-        self._large_free_s = max(queue.large_bound_s() - turn_s, 0.0)
+        self._large_free_s = max(queue.large_bound_s - turn_s, 0.0)
         self._allowance_s = max(budget_s - surplus_s, self._floor_s) - queue.backlog_s()
         self._large_allowance_s = self._allowance_s + turn_s
         self._spent_s = 0.0

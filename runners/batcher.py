@@ -42,6 +42,8 @@ LARGE_SHARE = 0.25
 LARGE_STRETCH = 1.5
 """Rows of large requests may always make a batch this many times as long as a batch of one row. If a batch costs much
 more than its rows, a tighter bound would pay that cost again for every few rows."""
+SLICE_EVERY = 16
+"""The size of a slice is set again after so many batches: costs change slowly, and this would cost every batch."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ class MicroBatcher:
         self._drained: list[Callable[[], object]] = []
         self._inline_s = 0.0
         self._row_s = 0.0
+        self._batches = 0
         self.costs = costs
         self.stats = Stats()
         self._batch = BatchRun(model, self.stats)
@@ -106,6 +109,10 @@ class MicroBatcher:
         """How many rows wait."""
         self.slice_rows = 1
         """How many rows a slice has now; a request of more rows is large."""
+        self.sliced_row_s = 0.0
+        """The predicted seconds for a row in a batch of a full slice."""
+        self.large_bound_s = 0.0
+        """How long the rows of large requests may take in one batch, in seconds."""
         self.answer_row_s = 0.0
         """The learned seconds to encode and send the answer to one row of a request of many rows."""
         self._size_slice()
@@ -167,23 +174,15 @@ class MicroBatcher:
         if not self._large_rows:
             return 0.0
         rows = min(self._large_rows, len(self._large) * self.slice_rows)
-        return min(self.costs.predict(rows), self.large_bound_s())
-
-    def large_bound_s(self) -> float:
-        """Return how long the rows of large requests may take in one batch, in seconds."""
-        return max(self._limits.large_s, LARGE_STRETCH * self.costs.predict(1))
+        return min(self.costs.predict(rows), self.large_bound_s)
 
     def large_backlog_s(self) -> float:
         """Return how long the model takes for all waiting rows of large requests, predicted, in seconds."""
-        return self._large_rows * self.sliced_row_s()
+        return self._large_rows * self.sliced_row_s
 
     def row_s(self) -> float:
         """Return the seconds that the model takes for a row in batches of the size that they have lately."""
         return self._row_s or self.costs.predict(1)
-
-    def sliced_row_s(self) -> float:
-        """Return the seconds that the model takes for a row in a batch of a full slice."""
-        return self.costs.predict(self.slice_rows) / self.slice_rows
 
     def loop_total_s(self) -> float:
         """Return how long batches, and answers of many rows, have kept the loop itself in all, in seconds."""
@@ -257,7 +256,7 @@ class MicroBatcher:
         budget = self._policy.batch_rows(self.queued_rows, first.count - first.taken, self.costs)
         large_most = kept = 0
         if large:
-            large_most = self.costs.rows_within(self.large_bound_s(), min(budget, self._large_rows))
+            large_most = self.costs.rows_within(self.large_bound_s, min(budget, self._large_rows))
             if small:
                 due = budget * LARGE_SHARE
                 self._large_credit = min(self._large_credit + due, max(due, 1.0))
@@ -267,7 +266,8 @@ class MicroBatcher:
             work = small[0]
             if self._may_run(work, now, dropped):
                 count = min(work.count - work.taken, budget - kept - rows)
-                self._cut(work, count, segments)
+                segments.append(Segment(work, work.taken, count))
+                work.taken += count
                 rows += count
                 if work.taken < work.count:
                     break
@@ -282,35 +282,37 @@ class MicroBatcher:
                 self._large_rows -= waiting
                 continue
             count = min(waiting, self.slice_rows, large_most)
-            self._cut(work, count, segments)
+            segments.append(Segment(work, work.taken, count))
+            work.taken += count
             self._large_rows -= count
             self._large_credit = max(self._large_credit - count, 0.0)
             large_most -= count
             rows += count
             if count < waiting:
                 large.append(work)
+        self.queued_rows -= rows
         for work, error, reason in dropped:
             self._drop(work, error, reason)
         return segments, rows
 
     def _may_run(self, work: Work, now: float, dropped: list[tuple[Work, Exception, str]]) -> bool:
         """Tell whether a request's next rows are to be run; if not, note why and take them out of the count."""
-        if now > work.deadline and (work.taken == 0 or work.strict):
+        first = work.taken == 0
+        if now > work.deadline and (first or work.strict):
             dropped.append((work, ExpiredError("its deadline passed while it waited"), "expired"))
-        elif self._left(work):
-            dropped.append((work, GoneError("its client left"), "gone"))
         else:
-            if work.taken == 0:
-                self.stats.wait_s.add(now - work.arrived)
-            return True
+            try:
+                gone = work.gone()
+            except BaseException as raised:
+                self._survive(raised, "the callback that tells whether a client has left")
+                gone = False
+            if not gone:
+                if first:
+                    self.stats.wait_s.add(now - work.arrived)
+                return True
+            dropped.append((work, GoneError("its client left"), "gone"))
         self.queued_rows -= work.count - work.taken
         return False
-
-    def _cut(self, work: Work, count: int, segments: list[Segment]) -> None:
-        """Put a request's next rows into a batch."""
-        segments.append(Segment(work, work.taken, count))
-        work.taken += count
-        self.queued_rows -= count
 
     def _start(self, segments: list[Segment], rows: int) -> bool:
         """Run a batch; tell whether it is still running, in the thread."""
@@ -377,23 +379,26 @@ class MicroBatcher:
         # The time of a batch that failed, or was run in pieces, says nothing about the next.
         if not failed:
             self.costs.observe(rows, seconds)
-            self._size_slice()
+            self._batches += 1
+            if self._batches % SLICE_EVERY == 0:
+                self._size_slice()
             self._row_s = _follow(self._row_s, seconds / rows)
             if predicted > 0:
                 stats.predicted_ratio.add(seconds / predicted)
             self._policy.observe(rows, seconds, self._loop.time() - segments[0].work.arrived)
 
     def _size_slice(self) -> None:
-        self.slice_rows = self.costs.rows_within(self.large_bound_s(), self._limits.slice_rows)
+        """Set what a slice may have, and costs, from what is known of batch times."""
+        self.large_bound_s = max(self._limits.large_s, LARGE_STRETCH * self.costs.predict(1))
+        self.slice_rows = self.costs.rows_within(self.large_bound_s, self._limits.slice_rows)
+        self.sliced_row_s = self.costs.predict(self.slice_rows) / self.slice_rows
 
     def _answer(self, work: Work, values: Values | None, error: Exception | None) -> None:
         """Call a request's ``done``; what it raises is logged and counted, so that all others are answered as well."""
         try:
             work.done(values, error)
-        except (SystemExit, KeyboardInterrupt):
-            raise
-        except BaseException:
-            self._count_callback_error("the callback that takes a request's answer")
+        except BaseException as raised:
+            self._survive(raised, "the callback that takes a request's answer")
 
     def _answer_many(self, work: Work, values: Values) -> None:
         """Answer a request of many rows, and learn how long that takes for each of them."""
@@ -402,16 +407,6 @@ class MicroBatcher:
         seconds = self._clock() - started
         self._inline_s += seconds
         self.answer_row_s = _follow(self.answer_row_s, seconds / work.count)
-
-    def _left(self, work: Work) -> bool:
-        """Tell whether a request's client has left; if that cannot be told, its rows are run."""
-        try:
-            return work.gone()
-        except (SystemExit, KeyboardInterrupt):
-            raise
-        except BaseException:
-            self._count_callback_error("the callback that tells whether a client has left")
-            return False
 
     def _give_up(self, work: Work, error: Exception) -> None:
         """Answer a request that failed, and take the rest of its rows out of the queue."""
@@ -435,15 +430,15 @@ class MicroBatcher:
             for done in waiting:
                 try:
                     done()
-                except (SystemExit, KeyboardInterrupt):
-                    raise
-                except BaseException:
-                    self._count_callback_error("the callback that is told of the end of a drain")
+                except BaseException as raised:
+                    self._survive(raised, "the callback that is told of the end of a drain")
 
-    def _count_callback_error(self, callback: str) -> None:
-        """Count and log the exception that is being handled."""
+    def _survive(self, error: BaseException, callback: str) -> None:
+        """Count and log what a callback raised; only a request to end the process is passed on, as asyncio does."""
+        if isinstance(error, SystemExit | KeyboardInterrupt):
+            raise error
         self.stats.callback_errors += 1
-        logger.exception("%s raised; all other requests are answered as usual", callback)
+        logger.error("%s raised; all other requests are answered as usual", callback, exc_info=error)
 
 
 def _follow(known_s: float, row_s: float) -> float:

@@ -29,20 +29,16 @@ class _Queue:
         self.slice_rows = 1_000_000
         self.answer_row_s = 0.0
         self.row = 0.0
-        self.sliced_row: float | None = None
+        self.sliced_row_s = 1.0
+        self.large_bound_s = 0.0
         self.backlog = 0.0
         self.turn = 0.0
-        self.bound = 0.0
         self.large_backlog = 0.0
         self.loop_total = 0.0
 
     def row_s(self) -> float:
         """See ``runners.admission.Queue``."""
         return self.row
-
-    def sliced_row_s(self) -> float:
-        """See ``runners.admission.Queue``."""
-        return self.row if self.sliced_row is None else self.sliced_row
 
     def backlog_s(self) -> float:
         """See ``runners.admission.Queue``."""
@@ -51,10 +47,6 @@ class _Queue:
     def large_turn_s(self) -> float:
         """See ``runners.admission.Queue``."""
         return self.turn
-
-    def large_bound_s(self) -> float:
-        """See ``runners.admission.Queue``."""
-        return self.bound
 
     def large_backlog_s(self) -> float:
         """See ``runners.admission.Queue``."""
@@ -213,7 +205,7 @@ def test_rows_count() -> None:
 def test_further_rows_cost_what_they_cost_in_a_larger_batch() -> None:
     """Batches of single rows say little about the cost of a row beside others."""
     bench = _Bench()
-    bench.queue.row, bench.queue.sliced_row = 400e-6, 4e-6
+    bench.queue.row, bench.queue.sliced_row_s = 400e-6, 4e-6
     bench.read(1, 0.0)
     extra_s = 19 * (4e-6 + FIRST_DECODE_ROW_S)
     cost_s = FIRST_REQUEST_S + 400e-6 + extra_s
@@ -272,7 +264,7 @@ def test_a_large_request_is_charged_with_its_turn() -> None:
     """Single rows wait for the part of the next batch that large requests take, and not for the other rows."""
     bench = _Bench()
     queue = bench.queue
-    queue.slice_rows, queue.row, queue.bound = 20, 50e-6, 0.001
+    queue.slice_rows, queue.row, queue.large_bound_s = 20, 50e-6, 0.001
     bench.read(1, 0.0)
     assert bench.admission.admit(500)
     left_s = CALM_S - FIRST_REQUEST_S - 50e-6 - 499 * FIRST_DECODE_ROW_S - 0.001
@@ -283,7 +275,7 @@ def test_large_requests_wait_for_each_other_within_reason() -> None:
     """One is refused if those before it take longer than its own rows and than the pass; a small one is not."""
     bench = _Bench()
     queue = bench.queue
-    queue.slice_rows, queue.row, queue.bound = 20, 50e-6, 0.001
+    queue.slice_rows, queue.row, queue.large_bound_s = 20, 50e-6, 0.001
     queue.turn, queue.backlog, queue.large_backlog = 0.001, 0.001, 0.020
     bench.read(1, 0.0)
     assert [bench.admission.admit(rows) for rows in (300, 600, 600, 1)] == [False, True, False, True]
@@ -293,7 +285,7 @@ def test_refusing_large_requests_does_not_shorten_passes() -> None:
     """They are refused for the sake of others: single rows have the pass of a calm time."""
     bench = _Bench()
     queue = bench.queue
-    queue.slice_rows, queue.row, queue.bound, queue.large_backlog = 20, 50e-6, 0.001, 1.0
+    queue.slice_rows, queue.row, queue.large_bound_s, queue.large_backlog = 20, 50e-6, 0.001, 1.0
     for _ in range(200):
         assert not bench.admission.admit(100)
         assert bench.read(1, 0.001) == 1

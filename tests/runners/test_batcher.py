@@ -83,9 +83,8 @@ def test_sliced_requests_keep_their_order() -> None:
 
 def test_small_requests_go_along_no_matter_how_many_large_ones_wait() -> None:
     """The rows of large requests fill a part of each batch only; small ones are in the very next batch, in front."""
-    bench = Bench(slice_rows=10, large_s=0.020, batch_s=0.0, row_s=0.001)
-    for rows in (1, 2, 4, 8, 16, 32, 64):
-        bench.batcher.costs.observe(rows, rows * 0.001)
+    known = {rows: rows * 0.001 for rows in (1, 2, 4, 8, 16, 32, 64)}
+    bench = Bench(slice_rows=10, large_s=0.020, batch_s=0.0, row_s=0.001, known=known)
     large = [bench.submit(100) for _ in range(50)]
     bench.loop.turn(0.0)
     singles = [bench.submit() for _ in range(3)]
@@ -121,10 +120,7 @@ def test_large_requests_move_on_under_any_load_of_small_ones() -> None:
 
 def test_rows_whose_batches_cost_much_anyway_are_not_sliced_thin() -> None:
     """If a batch costs far more than its rows, a slice of full size is hardly longer than one row."""
-    bench = Bench(slice_rows=64, large_s=0.001)
-    bench.batcher.costs.observe(1, 0.005)
-    bench.batcher.costs.observe(64, 0.0055)
-    bench.model.batch_s = 0.005
+    bench = Bench(slice_rows=64, large_s=0.001, batch_s=0.005, known={1: 0.005, 64: 0.0055})
     ticket = bench.submit(128)
     bench.run()
     assert ticket.right
@@ -133,18 +129,25 @@ def test_rows_whose_batches_cost_much_anyway_are_not_sliced_thin() -> None:
 
 def test_a_request_of_expensive_rows_is_large_by_its_time() -> None:
     """A slice is at most what runs within the time that large requests have of a batch."""
-    bench = Bench(slice_rows=64, large_s=0.008, batch_s=0.0, row_s=0.001)
-    bench.batcher.costs.observe(1, 0.001)
-    bench.batcher.costs.observe(64, 0.064)
-    bench.submit()
-    bench.run()
+    bench = Bench(slice_rows=64, large_s=0.008, batch_s=0.0, row_s=0.001, known={1: 0.001, 64: 0.064})
     assert bench.batcher.slice_rows == 8
     large, single = bench.submit(20), bench.submit()
     bench.loop.turn(0.0)
     assert single.right
-    assert bench.batches == [1, 9]
+    assert bench.batches == [9]
     bench.run()
     assert large.right
+
+
+def test_the_size_of_a_slice_follows_the_model() -> None:
+    """A model that turns out more expensive than at its warm-up has shorter slices before long."""
+    bench = Bench(slice_rows=64, large_s=0.008, batch_s=0.0, row_s=0.001, known={1: 0.0001, 64: 0.0064})
+    assert bench.batcher.slice_rows == 64
+    for _ in range(10):
+        bench.submit(900)
+    bench.run()
+    assert bench.batcher.slice_rows < 64
+    assert bench.batcher.slice_rows == bench.batcher.costs.rows_within(0.008, 64)
 
 
 def test_hold_makes_a_certain_batch() -> None:
@@ -322,18 +325,14 @@ def test_stats_tell_waits_rows_seconds_and_predictions() -> None:
 
 def test_backlog_and_row_cost_follow_what_was_measured() -> None:
     """Small requests are priced by slices, a large one by its turn in the next batch; a row by the batches that were."""
-    bench = Bench(slice_rows=4)
+    bench = Bench(slice_rows=4, known={4: 0.004})
     assert bench.batcher.backlog_s() == 0.0
-    bench.batcher.costs.observe(4, 0.004)
     bench.submit(6)
     assert bench.batcher.backlog_s() == bench.batcher.large_turn_s() == pytest.approx(0.004)
     assert bench.batcher.large_backlog_s() == pytest.approx(0.006)
     bench.submit(2)
     assert bench.batcher.backlog_s() == pytest.approx(0.004 + 0.002)
-    bench.batcher.drain(lambda: None)
-    bench.run()
-    bench = Bench(slice_rows=4)
-    bench.batcher.costs.observe(4, 0.004)
+    bench = Bench(slice_rows=4, known={4: 0.004})
     bench.submit(6)
     assert bench.batcher.row_s() == pytest.approx(0.001)
     bench.run()
