@@ -22,6 +22,9 @@ before it.
 refused if that wait and its own rows exceed the pass, unless the wait is no longer than its own rows take: requests that take
 longer than the SLO by themselves are judged by their own size.
 
+**Invalid requests.** Nobody knows before decoding that a request is invalid. Requests of many rows are therefore charged by the
+share of them that is valid lately: so much of their rows reaches the model, and the rest only costs the time to find faults.
+
 **What is learned.** Fixed costs are learned from the length of passes, without what is measured directly: batches, answers of
 many rows and the decoding of unusual bodies (``decoded``, ``rejected``).
 """
@@ -64,8 +67,10 @@ REFUSAL_SHARE = 0.3
 """The assumed cost of a refusal, as a share of a request, before anything was measured."""
 FIRST_DECODE_ROW_S = 2e-6
 """The assumed time to decode a row of a request of many rows, before anything was measured."""
+FIRST_REJECT_ROW_S = 20e-6
+"""The assumed time for a row of an invalid body of many rows, before anything was measured: every row is read again."""
 DECODE_RATE = 0.1
-"""How fast that time is learned: the weight of one body."""
+"""How fast these times, and the share of invalid bodies, are learned: the weight of one body."""
 DECODE_OUTLIER = 4.0
 """A body counts as at most this many times its expected time: the machine may have paused."""
 
@@ -131,6 +136,9 @@ class Admission:
         self._more_row_s = 0.0
         self._handle_row_s = FIRST_DECODE_ROW_S
         self._decode_row_s = FIRST_DECODE_ROW_S
+        # Of requests of many rows: the share that is valid, and the time for a row of those that are not.
+        self._valid_share = 1.0
+        self._reject_row_s = FIRST_REJECT_ROW_S
         # The part of a batch that is still free for large requests, how long they wait for each other, and the pass
         # without their part of the next batch.
         self._large_free_s = 0.0
@@ -170,6 +178,7 @@ class Admission:
         self._told_s += seconds
         row_s = min(seconds / rows, DECODE_OUTLIER * self._decode_row_s)
         self._decode_row_s += DECODE_RATE * (row_s - self._decode_row_s)
+        self._valid_share += DECODE_RATE * (1.0 - self._valid_share)
 
     def rejected(self, rows: float, seconds: float) -> None:
         """Tell that an admitted request was invalid: it is charged with its decoding, and not with rows in the model.
@@ -184,6 +193,10 @@ class Admission:
             charged_s += (rows - 1.0) * self._handle_row_s
             charged_s += min(rows - 1.0, self._slice_rows) * self._more_row_s
         self._spent_s = max(self._spent_s - charged_s, 0.0) + seconds
+        if rows >= 2.0:
+            row_s = min(seconds / rows, DECODE_OUTLIER * self._reject_row_s)
+            self._reject_row_s += DECODE_RATE * (row_s - self._reject_row_s)
+            self._valid_share -= DECODE_RATE * self._valid_share
 
     def _admit_large(self, more: float, cost_s: float, handling_s: float) -> bool:
         """Tell whether a large request is admitted.
@@ -230,8 +243,9 @@ class Admission:
         self._told_s = 0.0
         self._slice_rows = queue.slice_rows
         self._first_row_s = queue.row_s()
-        self._more_row_s = min(queue.sliced_row_s, self._first_row_s)
-        self._handle_row_s = self._decode_row_s + queue.answer_row_s
+        valid = self._valid_share
+        self._more_row_s = valid * min(queue.sliced_row_s, self._first_row_s)
+        self._handle_row_s = valid * (self._decode_row_s + queue.answer_row_s) + (1.0 - valid) * self._reject_row_s
         surplus_s = refused * self.refusal_s
         share = min(surplus_s / length_s, 1.0) if length_s > 0.0 else 0.0
         self._refusing += REFUSING_RATE * (share - self._refusing)

@@ -260,6 +260,28 @@ def test_an_invalid_request_is_charged_with_its_decoding_only() -> None:
     assert bench.read(1000, 0.0) == pytest.approx(left_s / (FIRST_REQUEST_S + 300e-6), abs=1)
 
 
+def test_requests_of_many_rows_are_charged_by_how_many_are_valid() -> None:
+    """While all of them are invalid they are charged with the search for faults, and no longer with rows in the model."""
+    bench = _Bench()
+    bench.queue.row = bench.queue.sliced_row_s = 300e-6
+    for _ in range(100):
+        bench.admission.admit(20)
+        bench.admission.rejected(20, 20 * 5e-6)
+        bench.read(0, 0.001)
+    extra_s = 19 * 5e-6
+    cost_s = FIRST_REQUEST_S + 300e-6 + extra_s
+    bench.read(1, 0.0)
+    assert bench.read(1000, 0.0, rows=20) == pytest.approx((CALM_S - extra_s) / cost_s, abs=1)
+    for _ in range(100):
+        bench.admission.admit(20)
+        bench.admission.decoded(20, 20 * FIRST_DECODE_ROW_S)
+        bench.read(0, 0.001)
+    extra_s = 19 * (300e-6 + FIRST_DECODE_ROW_S)
+    cost_s = FIRST_REQUEST_S + 300e-6 + extra_s
+    bench.read(1, 0.0)
+    assert bench.read(1000, 0.0, rows=20) == pytest.approx((CALM_S - extra_s) / cost_s, abs=1)
+
+
 def test_a_large_request_is_charged_with_its_turn() -> None:
     """Single rows wait for the part of the next batch that large requests take, and not for the other rows."""
     bench = _Bench()
