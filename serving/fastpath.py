@@ -76,6 +76,9 @@ class FastPrediction:
         self._open = True
         self._single = rows.single
         self._read = read = perf_counter()
+        if rows.count > 1:
+            predictions.worked(read - began)
+            predictions.decoded(rows.count, read - began)
         predictions.metrics.in_flight += 1
         strict = head.deadline_ms is not None
         deadline = read + predictions.slo_s if head.deadline_ms is None else began + head.deadline_ms / 1000

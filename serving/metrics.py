@@ -126,6 +126,9 @@ class Metrics:
         self._retried = Counter(
             "tabento_batch_retries", "Batches that failed and were halved.", registry=self._registry
         )
+        self._callback_errors = Counter(
+            "tabento_callback_errors", "Callbacks of requests that raised: a defect.", registry=self._registry
+        )
         self._gauges: Callable[[], tuple[int, float, float]] = lambda: (0, 0.0, 0.0)
 
     def describe_model(self, name: str, version: str, data: str) -> None:
@@ -145,6 +148,7 @@ class Metrics:
         moves.append(_move_counts(lambda: stats.released, self._released))
         moves.append(_move_counts(lambda: stats.dropped, self._dropped))
         moves.append(_move_counts(lambda: {(): stats.retried}, self._retried))
+        moves.append(_move_counts(lambda: {(): stats.callback_errors}, self._callback_errors))
         self._runner_moves = moves
 
     def sync(self) -> None:

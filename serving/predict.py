@@ -11,7 +11,7 @@ from typing import Any
 from runners.errors import DrainingError, ExpiredError, GoneError, InferenceError, QueueFullError
 from runners.runner import Runner
 from runners.work import Values, Work
-from serving.codec.slices import SliceScheduler
+from serving.codec.slices import SliceScheduler, SliceTime
 from serving.errors import (
     ClientGoneError,
     DeadlineError,
@@ -27,6 +27,7 @@ from serving.http1.exchange import exchange_of, server_lines
 from serving.metrics import Metrics
 from serving.model import ServedModel
 from serving.request_ids import HEADER as REQUEST_ID_HEADER
+from serving.rows import Rows
 from serving.settings import ServingSettings
 
 logger = logging.getLogger("tabento.serving")
@@ -117,6 +118,9 @@ class Predictions:
         self._slices = SliceScheduler()
         self._encode = model.encoder.encode
         self._admit = runner.admission.admit
+        self.worked = runner.admission.worked
+        self.decoded = runner.admission.decoded
+        self._rejected = runner.admission.rejected
         self._body_timeout_s = settings.body_timeout_s
         self._new_future = loop.create_future
         # About how many bytes a row has: what a request costs is guessed from its length before it is read.
@@ -125,10 +129,14 @@ class Predictions:
 
     def admit(self, length: int) -> bool:
         """Tell whether a request whose body has about so many bytes is let in; asked once a request."""
-        if self._admit(max(length / self._row_bytes, 1.0)):
+        if self._admit(self._rows_of(length)):
             return True
         self._count_shed("budget")
         return False
+
+    def _rows_of(self, length: int) -> float:
+        """Return about how many rows a body of so many bytes has, at least 1."""
+        return max(length / self._row_bytes, 1.0)
 
     def _count_shed(self, reason: str) -> None:
         shed_by = self.metrics.shed
@@ -159,7 +167,7 @@ class Predictions:
         metrics.in_flight += 1
         try:
             body = await read_body(head, receive, self.max_body_bytes, self._body_timeout_s)
-            rows = await self._slices.run(self._decode_steps(body, batch_only))
+            rows = await self._decode(body, batch_only)
             future: asyncio.Future[bytes | None] = self._new_future()
             encode = self.encode
             # The promise holds from the moment at which the body is there; the caller's deadline from the first byte.
@@ -192,6 +200,22 @@ class Predictions:
             metrics.in_flight -= 1
         self.count_latency(perf_counter() - read)
         return 200
+
+    async def _decode(self, body: bytes, batch_only: bool) -> Rows:
+        """Return the rows of a body, decoded in slices, and let admission know what that took.
+
+        Raises:
+            ServingError: the body is not rows of the contract.
+        """
+        decoding = SliceTime(self.worked)
+        try:
+            rows = await self._slices.run(self._decode_steps(body, batch_only), decoding)
+        except ServingError:
+            self._rejected(self._rows_of(len(body)), decoding.total_s)
+            raise
+        if rows.count > 1:
+            self.decoded(rows.count, decoding.total_s)
+        return rows
 
     def count_latency(self, seconds: float) -> None:
         """Count how long a prediction took, from the moment at which its body was there."""

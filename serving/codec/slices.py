@@ -10,7 +10,8 @@ byte costs on average, about 10 ns.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from time import perf_counter
 from typing import TypeAlias, TypeVar
 
 T = TypeVar("T")
@@ -60,21 +61,53 @@ class SliceScheduler:
     def __init__(self) -> None:
         self._turn = asyncio.Lock()
 
-    async def run(self, steps: Steps[T]) -> T:
+    async def run(self, steps: Steps[T], worked: Callable[[float], object]) -> T:
         """Run a computation to its end and return its result.
+
+        Args:
+            steps: the computation.
+            worked: called after each slice with its seconds.
 
         Raises:
             Exception: what the computation raises.
         """
         try:
-            next(steps)
+            _timed(steps, worked)
             while True:
                 # The lock is fair: it is handed on in the order of waiting. It is held for one pass of the loop.
                 async with self._turn:
                     await asyncio.sleep(0)
-                    next(steps)
+                    _timed(steps, worked)
         except StopIteration as stop:
             result: T = stop.value
             return result
         finally:
             steps.close()
+
+
+class SliceTime:
+    """Adds up the seconds of one computation's slices.
+
+    Args:
+        worked: told of each slice as well.
+    """
+
+    __slots__ = ("_worked", "total_s")
+
+    def __init__(self, worked: Callable[[float], object]) -> None:
+        self._worked = worked
+        self.total_s = 0.0
+
+    def __call__(self, seconds: float) -> None:
+        """Add a slice."""
+        self.total_s += seconds
+        self._worked(seconds)
+
+
+def _timed(steps: Steps[T], worked: Callable[[float], object]) -> None:
+    """Run one slice, and tell how long it took, also if it was the last one."""
+    began = perf_counter()
+    try:
+        next(steps)
+    finally:
+        worked(perf_counter() - began)
