@@ -82,7 +82,7 @@ def with_options(application: Application, settings: ServingSettings) -> App:
             app,
             allow_origins=list(settings.cors_origins),
             allow_methods=("GET", "POST"),
-            allow_headers=("content-type", "x-api-key", "x-request-id", "x-deadline-ms"),
+            allow_headers=settings.cors_headers,
             expose_headers=("x-request-id", "retry-after"),
             allow_credentials=False,
             max_age=3600,

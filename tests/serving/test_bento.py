@@ -71,6 +71,26 @@ def test_browsers_may_call_from_allowed_origins_only(application: Application) -
     assert "access-control-allow-origin" not in _get(application, origin="https://shop.example").headers
 
 
+def _preflight(app: Any, headers: str) -> httpx.Response:
+    async def ask() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client:
+            origin = {"origin": "https://shop.example", "access-control-request-method": "POST"}
+            return await client.options("/predict", headers={**origin, "access-control-request-headers": headers})
+
+    return asyncio.run(ask())
+
+
+def test_browsers_may_send_the_headers_of_the_setting(application: Application) -> None:
+    """A preflight allows credentials and trace context by default, and only the listed headers otherwise."""
+    origins = ("https://shop.example",)
+    default = with_options(application, ServingSettings(cors_origins=origins))
+    assert _preflight(default, "authorization, traceparent, tracestate, x-api-key").status_code == 200
+    assert _preflight(default, "x-tenant").status_code == 400
+    own = with_options(application, ServingSettings(cors_origins=origins, cors_headers=("X-Tenant",)))
+    assert _preflight(own, "x-tenant").status_code == 200
+    assert _preflight(own, "traceparent").status_code == 400
+
+
 def test_every_origin_at_once_is_refused() -> None:
     """The star is not taken: an allow-list names whom it allows."""
     with pytest.raises(ValidationError, match="list each origin"):
