@@ -33,9 +33,10 @@ from serving.health import Component, overall, report
 from serving.http import CLOSE_HEADER, JSON_HEADER, App, Receive, Scope, Send, answer
 from serving.metrics import CONTENT_TYPE, SYNC_S, Metrics
 from serving.model import ServedModel
-from serving.openapi import build_openapi, docs_page
+from serving.openapi import build_openapi, docs_page, with_server
 from serving.plain import PlainHead
 from serving.predict import COMING, PREDICT_PATHS, Predictions, Refusal, stopping
+from serving.prefix import FORWARDED_PREFIX_HEADER, public_prefix, without_prefix
 from serving.request_ids import HEADER as REQUEST_ID_HEADER
 from serving.request_ids import RequestIds
 from serving.settings import ServingSettings
@@ -44,6 +45,8 @@ logger = logging.getLogger("tabento.serving")
 
 BENTOML_PATHS = ("/schema.json", "/static_content/")
 """What of BentoML's own application stays reachable: the schema that its clients read, and the pages' assets."""
+_VARIES = (b"vary", FORWARDED_PREFIX_HEADER)
+"""What a cache has to know about the documents."""
 Page = Callable[[Scope, Send, bytes], Awaitable[int]]
 
 
@@ -66,7 +69,7 @@ class Application:
         self._predictions: Predictions | None = None
         self._draining = False
         self._drained: list[Callable[[], object]] = []
-        self._openapi = b""
+        self._openapi: dict[str, object] = {}
         self._log = AccessLog() if settings.access_log else None
         self._offload: ThreadOffload | None = None
         self._syncing: asyncio.TimerHandle | None = None
@@ -95,7 +98,7 @@ class Application:
     def serve(self, model: ServedModel) -> None:
         """Start answering with a model that is loaded and warmed up; called on the running event loop."""
         loop = asyncio.get_running_loop()
-        self._openapi = msgspec.json.encode(build_openapi(model.bundle, self._settings))
+        self._openapi = build_openapi(model.bundle, self._settings)
         self._offload = ThreadOffload(loop)
         runner = model.start(RunningLoop(loop), self._offload)
         admission = runner.admission
@@ -185,11 +188,11 @@ class Application:
                 self.stop()
             return
         started = perf_counter()
-        path: str = scope["path"]
+        path = without_prefix(scope["path"], scope, self._settings.root_path)
         if len(path) > 1 and path[-1] == "/":
             path = path.rstrip("/") or "/"
         if path.startswith(BENTOML_PATHS):
-            await self._inner(scope, receive, send)
+            await self._inner({**scope, "path": path, "root_path": ""}, receive, send)
             return
         head = Head(scope["headers"])
         request_id = self.ids.of(head.request_id)
@@ -264,9 +267,16 @@ class Application:
         return self._model
 
     async def _page(
-        self, scope: Scope, send: Send, request_id: bytes, status: int, body: bytes, kind: bytes = JSON_HEADER[1]
+        self,
+        scope: Scope,
+        send: Send,
+        request_id: bytes,
+        status: int,
+        body: bytes,
+        kind: bytes = JSON_HEADER[1],
+        *more: tuple[bytes, bytes],
     ) -> int:
-        headers = ((b"content-type", kind), (REQUEST_ID_HEADER, request_id))
+        headers = ((b"content-type", kind), (REQUEST_ID_HEADER, request_id), *more)
         await answer(send, status, body, headers, head=scope["method"] == "HEAD")
         return status
 
@@ -296,8 +306,10 @@ class Application:
 
     async def _openapi_page(self, scope: Scope, send: Send, request_id: bytes) -> int:
         self._ready_model()
-        return await self._page(scope, send, request_id, 200, self._openapi)
+        body = msgspec.json.encode(with_server(self._openapi, public_prefix(scope, self._settings.root_path)))
+        return await self._page(scope, send, request_id, 200, body, JSON_HEADER[1], _VARIES)
 
     async def _docs_page(self, scope: Scope, send: Send, request_id: bytes) -> int:
         title = self._ready_model().bundle.contract.title
-        return await self._page(scope, send, request_id, 200, docs_page(title), b"text/html; charset=utf-8")
+        body = docs_page(title, public_prefix(scope, self._settings.root_path), scope["path"])
+        return await self._page(scope, send, request_id, 200, body, b"text/html; charset=utf-8", _VARIES)

@@ -18,6 +18,11 @@ TRAINING_PREFIX = "TABENTO_TRAINING_"
 """Variables of the other side, see ``training.settings``; one shell may hold both."""
 SERVING_FILE = "configs/serving.yaml"
 
+ROOT_PATH_PATTERN = r"^(/[A-Za-z0-9._~-]+)*$"
+"""A path prefix: segments of unreserved characters (RFC 3986, section 2.3), no slash at the end, or nothing.
+
+Two slashes at the beginning would name another host, so an empty segment is not allowed.
+"""
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 PositiveInt = Annotated[int, Field(gt=0)]
@@ -60,6 +65,8 @@ class ServingSettings(BaseSettings):
     """For how many seconds after SIGTERM new requests are still told 503, before the port closes."""
     access_log: bool = False
     """Whether each request is logged as a line of JSON."""
+    root_path: Annotated[str, Field(pattern=ROOT_PATH_PATTERN)] = ""
+    """The path prefix under which a proxy publishes the service, such as ``/models/house``; requests may come with or without it."""
     cors_origins: tuple[str, ...] = ()
     """The origins from which browsers may call; ``*`` is not taken."""
     cors_headers: tuple[str, ...] = (
