@@ -16,7 +16,10 @@ STEPS ?= all
 PORT ?= 3000
 HOST ?= 127.0.0.1
 
+# No library reports its use, see docs/privacy.md.
 export BENTOML_DO_NOT_TRACK ?= True
+export MLFLOW_DISABLE_TELEMETRY ?= true
+export ORT_DISABLE_TELEMETRY ?= 1
 export PYTHONHASHSEED ?= 0
 
 .PHONY: help setup setup-dev data train import serve test lint format lock bento image bench bench-full zoo footprint clean
