@@ -292,6 +292,12 @@ class Application:
         message = f"{model.bundle.tag} is loaded and warm" if model else "no model is loaded"
         components = [
             Component("model", model is not None, critical=True, message=message),
+            Component(
+                "metrics",
+                self.metrics.fault is None,
+                critical=False,
+                message=self.metrics.fault or "all workers are shown",
+            ),
             Component("intake", not self._draining, critical=True, message="stopping" if self._draining else "open"),
         ]
         status = 503 if overall(components) == "unhealthy" else 200
@@ -302,7 +308,7 @@ class Application:
         return await self._page(scope, send, request_id, 200, body)
 
     async def _metrics_page(self, scope: Scope, send: Send, request_id: bytes) -> int:
-        return await self._page(scope, send, request_id, 200, self.metrics.exposition(), CONTENT_TYPE)
+        return await self._page(scope, send, request_id, 200, await self.metrics.collect(), CONTENT_TYPE)
 
     async def _openapi_page(self, scope: Scope, send: Send, request_id: bytes) -> int:
         self._ready_model()

@@ -10,6 +10,7 @@ changes it. Checked against BentoML 1.4.39.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 from _bentoml_sdk import Service
@@ -24,6 +25,7 @@ from serving.doorman import install
 from serving.drain import drain_on_sigterm
 from serving.http import App
 from serving.settings import ServingSettings
+from serving.worker_link import LinkError, connect
 
 CHECKED_BENTOML_VERSION = "1.4.39"
 
@@ -56,14 +58,28 @@ class TabentoService(Service[Any]):
         """Return the application that answers this service's port."""
         settings: ServingSettings = self.inner.settings
         self.application = Application(super().to_asgi(is_main=is_main), settings)
+        self.application.metrics.link = connect()
         if settings.doorman:
             install(self.application)
         return with_options(self.application, settings)
 
     def __call__(self) -> Any:
-        """Make the service's instance, then, on a server's event loop, start answering with its model."""
-        instance = super().__call__()
+        """Make the service's instance, then, on a server's event loop, start answering with its model.
+
+        A worker that fails here tells the supervisor why: it would fail again and again.
+        """
         application: Application | None = getattr(self, "application", None)
+        link = None if application is None else application.metrics.link
+        try:
+            return self._start(application)
+        except Exception as error:
+            if link is not None:
+                with contextlib.suppress(LinkError):
+                    link.fail(f"{type(error).__name__}: {error}")
+            raise
+
+    def _start(self, application: Application | None) -> Any:
+        instance = super().__call__()
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:

@@ -21,9 +21,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-import bundle
 from bundle.store import load_bundle
-from bundle.telemetry import OFF
+from bundle.telemetry import OFF, switch_off
 from tests.bundles import TREE
 from tests.conftest import bentoml_home
 from tests.servers import wait_until
@@ -132,7 +131,7 @@ def test_whoever_imports_a_package_reports_nothing(package: str) -> None:
 def test_whoever_wants_to_report_can(monkeypatch: pytest.MonkeyPatch) -> None:
     """A variable that is set already stays as it is."""
     monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "0")
-    bundle.switch_off()
+    switch_off()
     assert os.environ["ORT_DISABLE_TELEMETRY"] == "0"
 
 
@@ -143,7 +142,7 @@ def test_bentoml_forgets_that_it_may_report(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.delenv("BENTOML_DO_NOT_TRACK")
     do_not_track.cache_clear()
     assert not do_not_track()
-    bundle.switch_off()
+    switch_off()
     assert do_not_track()
 
 
