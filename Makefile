@@ -55,9 +55,9 @@ setup: $(VENV)/.training ## install what training and serving need into .venv
 setup-dev: $(VENV)/.dev ## install what development needs as well
 
 lock: $(UV) ## resolve all dependency groups anew and lock them with hashes
-	@$(UV) pip compile pyproject.toml --group dev --group bench --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --quiet -o requirements/all.txt
+	@$(UV) pip compile pyproject.toml --group dev --group bench --group tracing --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --quiet -o requirements/all.txt
 	@$(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -c requirements/all.txt -o requirements/serving.txt
-	@for group in training dev bench; do \
+	@for group in training tracing dev bench; do \
 	  $(UV) pip compile pyproject.toml --group $$group --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -c requirements/all.txt -o requirements/$$group.txt; done
 	@echo uv | $(UV) pip compile - --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -o requirements/uv.txt
 	@rm requirements/all.txt

@@ -19,6 +19,7 @@ from serving.bento import TabentoService, lean_config, packed_tag
 from serving.model import ServedModel
 from serving.settings import load_settings
 from serving.supervisor import supervise
+from serving.tracing import check_tracing
 
 
 class Arguments(BaseModel, extra="forbid"):
@@ -40,6 +41,12 @@ def _bundle() -> Bundle:
     return load_bundle(packed_tag(getattr(Tabento, "bento", None), MODEL))
 
 
+def _check() -> None:
+    """Raise an error if what can be known before a worker starts is wrong."""
+    check_tracing(SETTINGS)
+    _bundle()
+
+
 @bentoml.service(name="tabento", image=IMAGE, service_class=TabentoService, **lean_config(SETTINGS))
 class Tabento:
     """Answers ``POST /predict`` for one model.
@@ -57,7 +64,7 @@ class Tabento:
     @bentoml.on_deployment  # type: ignore[untyped-decorator]
     def before_start() -> None:
         """Run once in BentoML's supervisor, before it opens the port."""
-        supervise(check=_bundle)
+        supervise(check=_check)
 
     @bentoml.api(route="/predict")  # type: ignore[untyped-decorator]
     async def predict(self, body: dict[str, Any], /) -> dict[str, Any]:

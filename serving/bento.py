@@ -15,8 +15,6 @@ from typing import Any
 
 from _bentoml_sdk import Service
 from bentoml import Bento, Tag
-from bentoml._internal.configuration.containers import BentoMLContainer
-from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 from starlette.middleware.cors import CORSMiddleware
 
 from bundle.errors import BundleNotFoundError
@@ -25,6 +23,7 @@ from serving.doorman import install
 from serving.drain import drain_on_sigterm
 from serving.http import App
 from serving.settings import ServingSettings
+from serving.tracing import traced
 from serving.worker_link import LinkError, connect
 
 CHECKED_BENTOML_VERSION = "1.4.39"
@@ -35,14 +34,14 @@ def lean_config(settings: ServingSettings) -> dict[str, Any]:
 
     It goes into ``bentoml.service(…)`` and so into the Bento: a plain ``bentoml serve`` and a container get it without
     flags. ``metrics`` is off since BentoML's middleware is slow and its ``/metrics`` is replaced by ours; the access log
-    likewise. Tracing cannot be switched off, but told to leave every path alone. The timeout cannot be switched off
+    likewise. Tracing cannot be switched off, but told to leave every path alone; ours is `serving.tracing`. The timeout cannot be switched off
     either: it keeps a timer for each request that reaches BentoML's own application, so it is short.
     """
     return {
         "workers": settings.workers,
         "metrics": {"enabled": False},
         "logging": {"access": {"enabled": False}},
-        "tracing": {"sample_rate": settings.tracing_sample_rate, "excluded_urls": ".*"},
+        "tracing": {"sample_rate": 0.0, "excluded_urls": ".*"},
         "traffic": {"timeout": 10},
     }
 
@@ -104,7 +103,7 @@ def with_options(application: Application, settings: ServingSettings) -> App:
             max_age=3600,
         )
     if settings.tracing_sample_rate:
-        app = OpenTelemetryMiddleware(app, tracer_provider=BentoMLContainer.tracer_provider.get())
+        app = traced(app, settings)
     return app
 
 

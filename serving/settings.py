@@ -80,7 +80,9 @@ class ServingSettings(BaseSettings):
     )
     """The request headers that browsers of those origins may send; ``*`` is not accepted."""
     tracing_sample_rate: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """The share of requests that are traced with OpenTelemetry; the exporter is that of BentoML's own configuration."""
+    """The share of requests that are traced with OpenTelemetry, besides those whose caller traces; above 0 an endpoint is needed."""
+    tracing_endpoint: Annotated[str, Field(pattern=r"^https?://[^\s/]+")] | None = None
+    """The collector's address for traces by OTLP over HTTP, such as ``http://localhost:4318/v1/traces``."""
     onnx_threads: PositiveInt = 1
     """How many threads one ONNX Runtime call may use."""
     workers: PositiveInt = 1

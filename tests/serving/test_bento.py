@@ -13,10 +13,6 @@ import httpx
 import pytest
 import uvicorn.protocols.http.auto
 from bentoml import Tag
-from bentoml._internal.configuration.containers import BentoMLContainer
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from pydantic import ValidationError
 
 from bundle.errors import BundleNotFoundError
@@ -95,22 +91,6 @@ def test_every_origin_at_once_is_refused() -> None:
     """The star is not taken: an allow-list names whom it allows."""
     with pytest.raises(ValidationError, match="list each origin"):
         ServingSettings(cors_origins=("*",))
-
-
-def test_requests_are_traced_when_asked_for(application: Application) -> None:
-    """With a sample rate each request becomes a span of BentoML's tracer provider; without, none does."""
-    exporter = InMemorySpanExporter()
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    before = BentoMLContainer.tracer_provider.get()
-    BentoMLContainer.tracer_provider.set(provider)
-    try:
-        app = with_options(application, ServingSettings(tracing_sample_rate=1.0))
-    finally:
-        BentoMLContainer.tracer_provider.set(before)
-    _get(app)
-    assert any(span.name == "GET /livez" for span in exporter.get_finished_spans())
-    assert with_options(application, ServingSettings()) is application
 
 
 def test_bentomls_configuration_is_lean(service_module: ModuleType) -> None:
