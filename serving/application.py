@@ -37,8 +37,9 @@ from serving.http1.plain import PlainHead
 from serving.http1.table import ConnectionTable, raise_file_limit
 from serving.metrics import CONTENT_TYPE, SYNC_S, Metrics
 from serving.model import ServedModel
-from serving.openapi import build_openapi, docs_page
+from serving.openapi import build_openapi, docs_page, with_server
 from serving.predict import BEGUN, PREDICT_PATHS, Predictions, Refusal, stopping
+from serving.prefix import FORWARDED_PREFIX_HEADER, public_prefix, without_prefix
 from serving.request_ids import HEADER as REQUEST_ID_HEADER
 from serving.request_ids import RequestIds
 from serving.settings import ServingSettings
@@ -47,6 +48,8 @@ logger = logging.getLogger("tabento.serving")
 
 BENTOML_PATHS = ("/schema.json", "/static_content/")
 """What of BentoML's own application stays reachable: the schema that its clients read, and the pages' assets."""
+_VARIES = (b"vary", FORWARDED_PREFIX_HEADER)
+"""What a cache has to know about the documents."""
 Page = Callable[[Scope, Send, bytes], Awaitable[int]]
 
 
@@ -72,7 +75,7 @@ class Application:
         self.draining = False
         """Whether the service stops: it answers what it has taken in, and each answer closes its connection."""
         self._drained: list[Callable[[], object]] = []
-        self._openapi = b""
+        self._openapi: dict[str, object] = {}
         self._log = AccessLog() if settings.access_log else None
         self._offload: ThreadOffload | None = None
         self._syncing: asyncio.TimerHandle | None = None
@@ -102,7 +105,7 @@ class Application:
         """Start answering with a model that is loaded and warmed up; called on the running event loop."""
         loop = asyncio.get_running_loop()
         self.table.max_connections = raise_file_limit(self.settings.max_connections)
-        self._openapi = msgspec.json.encode(build_openapi(model.bundle, self.settings))
+        self._openapi = build_openapi(model.bundle, self.settings)
         self._offload = ThreadOffload(loop)
         runner = model.start(RunningLoop(loop), self._offload)
         admission = runner.admission
@@ -161,7 +164,7 @@ class Application:
         """Tell whether a request's body is worth asking for: it is not refused whatever the body says."""
         return (
             head.method == "POST"
-            and head.path.rstrip("/") in PREDICT_PATHS
+            and head.path.rstrip("/").endswith(tuple(PREDICT_PATHS))  # behind whatever prefix
             and self._predictions is not None
             and not self.draining
             and head.length <= self.settings.max_body_bytes
@@ -228,11 +231,11 @@ class Application:
                 self.stop()
             return
         started = perf_counter()
-        path: str = scope["path"]
+        path = without_prefix(scope["path"], scope, self.settings.root_path)
         if len(path) > 1 and path[-1] == "/":
             path = path.rstrip("/") or "/"
         if path.startswith(BENTOML_PATHS):
-            await self._inner(scope, receive, send)
+            await self._inner({**scope, "path": path, "root_path": ""}, receive, send)
             return
         head = Head(scope["headers"])
         request_id = self.ids.of(head.request_id)
@@ -306,9 +309,16 @@ class Application:
         return self._model
 
     async def _page(
-        self, scope: Scope, send: Send, request_id: bytes, status: int, body: bytes, kind: bytes = JSON_HEADER[1]
+        self,
+        scope: Scope,
+        send: Send,
+        request_id: bytes,
+        status: int,
+        body: bytes,
+        kind: bytes = JSON_HEADER[1],
+        *more: tuple[bytes, bytes],
     ) -> int:
-        headers = ((b"content-type", kind), (REQUEST_ID_HEADER, request_id))
+        headers = ((b"content-type", kind), (REQUEST_ID_HEADER, request_id), *more)
         await answer(send, status, body, headers, head=scope["method"] == "HEAD")
         return status
 
@@ -325,6 +335,12 @@ class Application:
         components = [
             Component("model", model is not None, critical=True, message=message),
             Component("intake", not self.draining, critical=True, message="stopping" if self.draining else "open"),
+            Component(
+                "metrics",
+                self.metrics.fault is None,
+                critical=False,
+                message=self.metrics.fault or "all workers are shown",
+            ),
         ]
         status = 503 if overall(components) == "unhealthy" else 200
         return await self._page(scope, send, request_id, status, msgspec.json.encode(report(components)))
@@ -334,12 +350,14 @@ class Application:
         return await self._page(scope, send, request_id, 200, body)
 
     async def _metrics_page(self, scope: Scope, send: Send, request_id: bytes) -> int:
-        return await self._page(scope, send, request_id, 200, self.metrics.exposition(), CONTENT_TYPE)
+        return await self._page(scope, send, request_id, 200, await self.metrics.collect(), CONTENT_TYPE)
 
     async def _openapi_page(self, scope: Scope, send: Send, request_id: bytes) -> int:
         self._ready_model()
-        return await self._page(scope, send, request_id, 200, self._openapi)
+        body = msgspec.json.encode(with_server(self._openapi, public_prefix(scope, self.settings.root_path)))
+        return await self._page(scope, send, request_id, 200, body, JSON_HEADER[1], _VARIES)
 
     async def _docs_page(self, scope: Scope, send: Send, request_id: bytes) -> int:
         title = self._ready_model().bundle.contract.title
-        return await self._page(scope, send, request_id, 200, docs_page(title), b"text/html; charset=utf-8")
+        body = docs_page(title, public_prefix(scope, self.settings.root_path), scope["path"])
+        return await self._page(scope, send, request_id, 200, body, b"text/html; charset=utf-8", _VARIES)

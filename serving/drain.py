@@ -10,10 +10,10 @@ stuck, a thread ends the process.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
-import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -22,6 +22,7 @@ from typing import Any
 
 from serving.application import Application
 from serving.settings import ServingSettings
+from serving.worker_link import LinkError
 
 logger = logging.getLogger("tabento.serving")
 
@@ -103,8 +104,11 @@ class Drain:
         if self._ended:
             return
         self._ended = True
-        if self._settings.workers == 1:
-            stop_listening(self._before)
+        link = self._application.metrics.link
+        if link is not None:
+            # The supervisor holds the listening socket as well, so that closing it here changes nothing for clients.
+            with contextlib.suppress(LinkError):
+                link.leave()
         signal.signal(signal.SIGTERM, self._before)
         if callable(self._before):
             self._before(*self._signal)
@@ -124,23 +128,3 @@ class Drain:
         sys.stderr.write("tabento: the event loop did not end in time; the process is ended\n")
         sys.stderr.flush()
         self._end_process(LAST_RESORT_STATUS)
-
-
-def stop_listening(handler: Any) -> None:
-    """Refuse new connections from now on, instead of letting the kernel accept and then reset them.
-
-    BentoML's supervisor holds the listening socket as well, so that closing it in the worker changes nothing for clients.
-    ``shutdown`` works on the socket itself; a worker that is started again on it makes it listen again. With several
-    workers it would also stop the others, so it is for a single worker only.
-
-    Args:
-        handler: uvicorn's signal handler, a method of its server.
-    """
-    for server in getattr(getattr(handler, "__self__", None), "servers", ()):
-        for listener in server.sockets:
-            # A copy, since uvloop lends out sockets that cannot be changed.
-            with socket.socket(fileno=os.dup(listener.fileno())) as copy:
-                try:
-                    copy.shutdown(socket.SHUT_RDWR)
-                except OSError as error:
-                    logger.warning("the port could not be closed: %s", error)

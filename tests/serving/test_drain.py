@@ -8,15 +8,14 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from benchmarks.process import free_port
 from serving.application import Application
-from serving.drain import LAST_RESORT_STATUS, Drain, drain_on_sigterm, stop_listening
+from serving.drain import LAST_RESORT_STATUS, Drain, drain_on_sigterm
 from serving.http import Receive, Scope, Send
 from serving.settings import ServingSettings
+from serving.worker_link import WorkerLink
 from tests.serving.http1.lines import application_of
 
 SETTINGS = ServingSettings(drain_s=0.0, drain_limit_s=0.05)
@@ -137,34 +136,24 @@ def test_the_bound_is_in_the_log(handler: None, caplog: pytest.LogCaptureFixture
     assert "the process ends within 86432 s" in caplog.text
 
 
-def test_a_port_that_closed_refuses_connections() -> None:
-    """Also if another process holds the listening socket; a server that is started again on it listens again."""
+def test_the_supervisor_is_told_that_the_port_closes(handler: None) -> None:
+    """Before uvicorn stops to accept, so that no connection is taken and then reset; a supervisor that is gone is no error."""
+    ours, supervisors = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    calls: list[int] = []
 
-    class _Server:
-        def __init__(self, listener: socket.socket) -> None:
-            self.sockets = [listener]
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        application = Application(_inner, SETTINGS)
+        application.metrics.link = WorkerLink(ours)
+        drain = Drain(application, loop, SETTINGS, lambda number, frame: calls.append(number))
+        drain._end()
 
-    class _Uvicorn:
-        def __init__(self, listener: socket.socket) -> None:
-            self.servers = [_Server(listener)]
-
-        def handle_exit(self) -> None:
-            return None
-
-    address = ("127.0.0.1", free_port())  # a port of one's own choice stays bound
-    with socket.create_server(address) as listener, listener.dup() as supervisors:
-        socket.create_connection(address).close()
-        stop_listening(_Uvicorn(listener).handle_exit)
-        with pytest.raises(ConnectionRefusedError):
-            socket.create_connection(address)
-        supervisors.listen()
-        socket.create_connection(address).close()
-
-
-@pytest.mark.parametrize("handler_before", [signal.SIG_DFL, None, lambda number, frame: None])
-def test_another_handler_has_no_port_to_close(handler_before: Any) -> None:
-    """Only uvicorn's handler leads to its sockets."""
-    stop_listening(handler_before)
+    with ours:
+        with supervisors:
+            asyncio.run(run())
+            assert b"Leaving" in supervisors.recv(1 << 16)
+        asyncio.run(run())
+    assert calls == [signal.SIGTERM] * 2
 
 
 def test_only_the_main_thread_gets_signals(handler: None) -> None:
