@@ -70,7 +70,7 @@ def _isolated(trace: Path, environment: dict[str, str], *command: str) -> None:
 
 @contextmanager
 def _isolated_server(trace: Path, environment: dict[str, str], *command: str) -> Iterator[int]:
-    """Run a command in a network of its own until the block ends, and yield the process id of the command."""
+    """Run a command in a network of its own until the block ends, and yield the id of a process in that network."""
     script = 'ip link set lo up && exec "$@"'
     strace = subprocess.Popen(
         ["unshare", "--net", "sh", "-c", script, "sh", *_STRACE, str(trace), "--", *command],
@@ -81,9 +81,8 @@ def _isolated_server(trace: Path, environment: dict[str, str], *command: str) ->
     )
     tracer = psutil.Process(strace.pid)
     try:
-        wait_until(lambda: bool(tracer.name() == "strace" and tracer.children()), "strace to start the command")
-        traced = tracer.children()[0]
-        yield traced.pid
+        wait_until(lambda: bool(tracer.name() == "strace"), "strace to start in the network of its own")
+        yield strace.pid
     finally:
         for child in tracer.children():
             child.send_signal(signal.SIGTERM)

@@ -60,7 +60,7 @@ class Service:
         """Tell whether the port refuses a connection."""
         try:
             socket.create_connection(("127.0.0.1", self.port), timeout=10).close()
-        except ConnectionRefusedError:
+        except (ConnectionRefusedError, ConnectionResetError):  # reset: refused while it waited
             return True
         return False
 

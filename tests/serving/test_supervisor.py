@@ -129,7 +129,7 @@ def listener() -> Iterator[socket.socket]:
 def _is_refused(listener: socket.socket) -> bool:
     try:
         socket.create_connection(listener.getsockname(), timeout=10).close()
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):  # reset: refused while it waited
         return True
     return False
 
