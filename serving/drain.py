@@ -104,16 +104,22 @@ class Drain:
         if self._ended:
             return
         self._ended = True
-        link = self._application.metrics.link
-        if link is not None:
-            # The supervisor holds the listening socket as well, so that closing it here changes nothing for clients.
-            with contextlib.suppress(LinkError):
-                link.leave()
+        self._close_port()
         signal.signal(signal.SIGTERM, self._before)
         if callable(self._before):
             self._before(*self._signal)
         else:
             signal.raise_signal(signal.SIGTERM)
+
+    def _close_port(self) -> None:
+        """Accept no more connections, and let the supervisor, which holds the listening socket as well, refuse them."""
+        # uvicorn's handler is a method of its server, and would close its listeners up to a tenth of a second later.
+        for server in getattr(getattr(self._before, "__self__", None), "servers", ()):
+            server.close()
+        link = self._application.metrics.link
+        if link is not None:
+            with contextlib.suppress(LinkError):
+                link.leave()
 
     def _give_up(self) -> None:
         """Close the connections that are left, and end."""

@@ -137,7 +137,7 @@ def test_the_bound_is_in_the_log(handler: None, caplog: pytest.LogCaptureFixture
 
 
 def test_the_supervisor_is_told_that_the_port_closes(handler: None) -> None:
-    """Before uvicorn stops to accept, so that no connection is taken and then reset; a supervisor that is gone is no error."""
+    """Once uvicorn accepts no more, so that no connection is taken and then reset; a supervisor that is gone is no error."""
     ours, supervisors = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     calls: list[int] = []
 
@@ -145,9 +145,22 @@ def test_the_supervisor_is_told_that_the_port_closes(handler: None) -> None:
         loop = asyncio.get_running_loop()
         application = Application(_inner, SETTINGS)
         application.metrics.link = WorkerLink(ours)
-        drain = Drain(application, loop, SETTINGS, lambda number, frame: calls.append(number))
-        drain._end()
+        Drain(application, loop, SETTINGS, uvicorns.handle_exit)._end()
 
+    class Listener:
+        closed = 0
+
+        def close(self) -> None:
+            self.closed += 1
+
+    class Uvicorn:
+        servers = (Listener(),)
+
+        def handle_exit(self, number: int, frame: object) -> None:
+            assert self.servers[0].closed == len(calls) + 1
+            calls.append(number)
+
+    uvicorns = Uvicorn()
     with ours:
         with supervisors:
             asyncio.run(run())
