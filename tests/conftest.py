@@ -22,6 +22,7 @@ with warnings.catch_warnings():
     from bentoml._internal.configuration.containers import BentoMLContainer
 from simple_di import sentinel
 
+from benchmarks.siege.service import BesiegedService, besieged
 from bundle.format import BENTOML_MODULE
 from tests.bundles import write_bundle
 
@@ -109,3 +110,11 @@ def linear_bundle(session_store: Path) -> str:
     with bentoml_home(session_store), bentoml.models.create("orchard", module=BENTOML_MODULE) as stored:
         write_bundle(Path(stored.path))
     return str(stored.tag)
+
+
+@pytest.fixture(scope="session")
+def besieged_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BesiegedService]:
+    """A service of the siege's model as a process of its own, which refuses nothing for being slow."""
+    environment = {"TABENTO_SLO_P99_MS": "60000", "TABENTO_DRAIN_S": "0"}
+    with besieged(tmp_path_factory.mktemp("besieged"), environment=environment) as service:
+        yield service
