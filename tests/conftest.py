@@ -22,8 +22,13 @@ with warnings.catch_warnings():
     from bentoml._internal.configuration.containers import BentoMLContainer
 from simple_di import sentinel
 
+from benchmarks.siege.service import BesiegedService, besieged
 from bundle.format import BENTOML_MODULE
 from tests.bundles import write_bundle
+
+REAL_PARTS = "real_parts"
+"""The marker of tests that need real programs from Debian's packages."""
+_LEFT_OUT = pytest.StashKey[int]()
 
 ORCHARD = Path(__file__).parent / "configs" / "orchard.yaml"
 """The second, tiny config."""
@@ -40,6 +45,25 @@ _DEPENDS_ON_HOME: tuple[Any, ...] = (
     BentoMLContainer.tmp_bento_store_dir,
     BentoMLContainer.tmp_bento_store,
 )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests that need real parts, unless a marker expression says which tests are wanted."""
+    if config.option.markexpr:
+        return
+    left_out = [item for item in items if item.get_closest_marker(REAL_PARTS)]
+    if left_out:
+        config.stash[_LEFT_OUT] = len(left_out)
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker(REAL_PARTS)]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say how many tests were left out, and how they are run."""
+    count = config.stash.get(_LEFT_OUT, 0)
+    if count:
+        terminalreporter.write_line(f"left out: {count} tests that need real parts (make test-real)")
 
 
 @contextmanager
@@ -109,3 +133,11 @@ def linear_bundle(session_store: Path) -> str:
     with bentoml_home(session_store), bentoml.models.create("orchard", module=BENTOML_MODULE) as stored:
         write_bundle(Path(stored.path))
     return str(stored.tag)
+
+
+@pytest.fixture(scope="session")
+def besieged_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BesiegedService]:
+    """A service of the siege's model as a process of its own, which refuses nothing for being slow."""
+    environment = {"TABENTO_SLO_P99_MS": "60000", "TABENTO_DRAIN_S": "0"}
+    with besieged(tmp_path_factory.mktemp("besieged"), environment=environment) as service:
+        yield service

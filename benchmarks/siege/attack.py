@@ -1,0 +1,99 @@
+"""Attackers as a process of their own: ``python -m benchmarks.siege.attack --port 3000 --kinds flood --seconds 10``.
+
+It prints, as JSON, how often each kind met which outcome. A process of its own keeps what the attackers compute out of
+the good clients' latencies; it runs at a low priority for the same reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import resource
+import sys
+from collections import Counter
+from collections.abc import Sequence
+
+from benchmarks.siege.attackers.kind import CLOSED, HUNG, HUNG_S, Kind
+from benchmarks.siege.attackers.registry import KINDS
+
+_PRIORITY = 10
+_FILES = 4_096
+
+
+async def attack(port: int, kinds: Sequence[Kind], seconds: float, seed: int) -> dict[str, dict[str, int]]:
+    """Attack for some seconds; several kinds share the workers.
+
+    Args:
+        port: of 127.0.0.1.
+        kinds: who attacks, all at once.
+        seconds: for how long new attempts are begun. Those that are under way then have ``HUNG_S`` to end, or count as
+            hung; those of kinds that stay are broken off.
+        seed: of all that is random.
+
+    Returns:
+        The number of outcomes by kind and outcome.
+    """
+    met: dict[str, Counter[str]] = {kind.name: Counter() for kind in kinds}
+    over = asyncio.Event()
+
+    async def work(kind: Kind, number: int) -> None:
+        rng = random.Random(f"{seed}-{kind.name}-{number}")
+        while not over.is_set():
+            try:
+                met[kind.name][await kind.attack(port, rng)] += 1
+            except OSError:
+                met[kind.name][CLOSED] += 1
+            await asyncio.sleep(kind.pause_s)
+
+    tasks = {
+        asyncio.create_task(work(kind, number)): kind
+        for kind in kinds
+        for number in range(max(1, kind.workers // len(kinds)))
+    }
+    await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_EXCEPTION)
+    over.set()
+    if ending := [task for task, kind in tasks.items() if kind.ends and not task.done()]:
+        _, hung = await asyncio.wait(ending, timeout=HUNG_S)
+        for task in hung:
+            met[tasks[task].name][HUNG] += 1
+    for task in tasks:
+        task.cancel()
+    for failure in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(failure, Exception):
+            raise failure
+    return {name: dict(sorted(counts.items())) for name, counts in met.items()}
+
+
+def kinds_of(names: str) -> list[Kind]:
+    """Return the kinds of a comma-separated list of names.
+
+    Raises:
+        argparse.ArgumentTypeError: there is no such kind.
+    """
+    listed = [name.strip() for name in names.split(",")]
+    if unknown := sorted(set(listed) - set(KINDS)):
+        raise argparse.ArgumentTypeError(f"there is no kind {', '.join(unknown)}; there are {', '.join(KINDS)}")
+    return [KINDS[name] for name in listed]
+
+
+def main() -> int:
+    """Attack and print what was met."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.siege.attack", description=__doc__)
+    parser.add_argument("--port", type=int, required=True, help="of a server on 127.0.0.1")
+    parser.add_argument("--kinds", type=kinds_of, required=True, help="comma-separated; all attack at once")
+    parser.add_argument("--seconds", type=float, required=True)
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    os.nice(_PRIORITY)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_FILES if most == resource.RLIM_INFINITY else min(_FILES, most), most))
+    met = asyncio.run(attack(arguments.port, arguments.kinds, arguments.seconds, arguments.seed))
+    sys.stdout.write(json.dumps(met) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,38 @@
+"""All kinds of attackers, and the mixes of them that are run at once."""
+
+from __future__ import annotations
+
+import random
+
+from benchmarks.siege.attackers import bodies, connections, endless, mutations, pipelining, slow, upgrades
+from benchmarks.siege.attackers.kind import Kind
+
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for module in (pipelining, upgrades, bodies, endless, slow, connections, mutations)
+    for kind in module.KINDS
+}
+"""Every kind by its name."""
+
+MIX_SIZE = 4
+
+
+def mixes(names: list[str], seed: int, count: int) -> list[tuple[str, ...]]:
+    """Return groups of kinds that attack at once: seeded draws of four, together covering as many kinds as they can.
+
+    Args:
+        names: the kinds to draw from.
+        seed: of the draw.
+        count: how many groups.
+    """
+    if len(names) < 2:
+        return []
+    rng = random.Random(seed)
+    groups: list[tuple[str, ...]] = []
+    left: list[str] = []
+    for _ in range(count):
+        if len(left) < MIX_SIZE:
+            left += rng.sample(names, len(names))
+        groups.append(tuple(dict.fromkeys(left[:MIX_SIZE])))
+        del left[:MIX_SIZE]
+    return groups

@@ -1,0 +1,64 @@
+"""nginx and HAProxy frame each request as we do: what they forward, and what they do not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+from benchmarks.siege.service import BesiegedService
+from tests.real_parts.proxies import haproxy, nginx
+from tests.real_parts.recorder import Recorder
+from tests.serving.http1.corpus import corpus
+from tests.serving.http1.exchange import exchange
+from tests.serving.http1.reference import Framed, disagreement, read_with_h11
+from tests.serving.http1.vectors import VECTORS
+
+SEED = 30
+GROUPS = 500
+LEAST_FORWARDED = 500
+"""So many requests at least must get through the proxy, or the comparison says little."""
+
+Proxy = Callable[[Path, int], AbstractContextManager[int]]
+PROXIES: dict[str, Proxy] = {"nginx": partial(nginx, pool=1), "haproxy": partial(haproxy, reuse=False)}
+
+
+def _inputs() -> Iterator[bytes]:
+    yield from (vector.sent for vector in VECTORS)
+    yield from corpus(SEED, GROUPS)
+
+
+def _forwarded(records: list[bytes]) -> list[Framed]:
+    """Return the whole requests that a proxy sent, over all its connections."""
+    return list(chain.from_iterable(read_with_h11(record).requests for record in records))
+
+
+@pytest.mark.parametrize("name", PROXIES)
+def test_what_a_proxy_forwards_is_framed_as_it_means_it(
+    besieged_service: BesiegedService, recorder: Recorder, tmp_path: Path, name: str
+) -> None:
+    """The proxy's own bytes are read by us as h11 reads them, and its reading of a client's bytes is ours."""
+    port = besieged_service.port
+    found: dict[bytes, str] = {}
+    forwarded = 0
+    with PROXIES[name](tmp_path, recorder.port) as proxy:
+        for data in _inputs():
+            recorder.take()
+            exchange(proxy, data, half_close=True)
+            records = recorder.take()
+            for record in records:
+                reading = read_with_h11(record)
+                seen = exchange(port, record, half_close=True)
+                if text := disagreement(reading.requests, seen, whole=reading.fault is None):
+                    found[record] = f"as forwarded: {text}"
+            requests = _forwarded(records)
+            forwarded += len(requests)
+            seen = exchange(port, data, half_close=True)
+            if text := disagreement(requests, seen, whole=False):
+                found[data] = f"as sent: {text}"
+    assert found == {}
+    assert forwarded >= LEAST_FORWARDED

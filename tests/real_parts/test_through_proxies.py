@@ -1,0 +1,110 @@
+"""Behind nginx and HAProxy: no client gets an answer that is not its own, and no connection ends under a request."""
+
+from __future__ import annotations
+
+import random
+import threading
+from pathlib import Path
+
+import httpx
+import pytest
+
+from benchmarks.siege.attackers.upgrades import smuggling_request
+from benchmarks.siege.rows import body, prediction
+from benchmarks.siege.service import BesiegedService, besieged
+from benchmarks.siege.wire import prediction_request
+from tests.real_parts.proxies import WEBSOCKETS, haproxy, nginx
+from tests.serving.http1.exchange import Seen, exchange
+
+ATTACKS = 450
+SEED = 40
+CLIENTS = 300
+KEEP_ALIVE_S = 3
+POOL_IDLE_S = 2
+"""The proxy lets go of an idle connection before the service does, as docs/siege.md says."""
+ROUNDS = 4
+HALF_CLOSES = 100
+
+
+def _asked(port: int, number: int, request_id: str) -> Seen | None:
+    """Return the answer that a good client of its own gets to one row; None if there is none."""
+    data = prediction_request(number, request_id, "Connection: close")
+    answers = exchange(port, data).answers
+    return answers[0] if answers else None
+
+
+def test_an_upgrade_through_nginx_smuggles_no_request(besieged_service: BesiegedService, tmp_path: Path) -> None:
+    """With nginx' usual WebSocket block, 450 bodies that hold requests leave the next client its own answer."""
+    rng = random.Random(SEED)
+    wrong = []
+    with nginx(tmp_path, besieged_service.port, upgrade=WEBSOCKETS) as port:
+        for number in range(ATTACKS):
+            exchange(port, smuggling_request(rng, f"attack-{number}"), half_close=True)
+            answer = _asked(port, number, f"next-{number}")
+            if answer is None or (answer.request_id, answer.prediction) != (f"next-{number}", prediction(number)):
+                wrong.append(answer)
+    assert wrong == []
+
+
+def test_clients_that_come_back_are_never_reset(tmp_path: Path) -> None:
+    """300 clients whose pauses lie around both keep-alive times are all answered through nginx' pool."""
+    home, files = tmp_path / "home", tmp_path / "nginx"
+    home.mkdir()
+    files.mkdir()
+    environment = {"TABENTO_SLO_P99_MS": "60000", "TABENTO_DRAIN_S": "0", "TABENTO_KEEP_ALIVE_S": str(KEEP_ALIVE_S)}
+    rng = random.Random(SEED)
+    pause = threading.Event()  # never set: the time between two requests is what is tested
+    statuses = []
+    with (
+        besieged(home, environment=environment) as service,
+        nginx(files, service.port, pool=CLIENTS, idle_s=POOL_IDLE_S) as port,
+        httpx.Client(
+            base_url=f"http://127.0.0.1:{port}", timeout=30, limits=httpx.Limits(max_connections=CLIENTS)
+        ) as client,
+    ):
+        lock = threading.Lock()
+
+        def come_back(pauses_s: list[float], number: int) -> None:
+            for pause_s in pauses_s:
+                response = client.post("/predict", content=body(number), headers={"content-type": "application/json"})
+                with lock:
+                    statuses.append(response.status_code)
+                pause.wait(pause_s)
+
+        near = (POOL_IDLE_S, KEEP_ALIVE_S)
+        pauses = [[rng.choice(near) + rng.uniform(-0.03, 0.03) for _ in range(ROUNDS)] for _ in range(CLIENTS)]
+        threads = [threading.Thread(target=come_back, args=(times, number)) for number, times in enumerate(pauses)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert statuses == [200] * (CLIENTS * ROUNDS)
+
+
+@pytest.mark.parametrize("name", ["nginx", "haproxy"])
+def test_a_client_that_half_closes_is_answered_through_a_proxy(
+    besieged_service: BesiegedService, tmp_path: Path, name: str
+) -> None:
+    """The end of the client's half says nothing about the answer."""
+    proxy = {"nginx": nginx, "haproxy": haproxy}[name]
+    with proxy(tmp_path, besieged_service.port) as port:
+        for number in range(HALF_CLOSES):
+            answers = exchange(port, prediction_request(number, f"half-{number}"), half_close=True).answers
+            assert [(answer.request_id, answer.prediction) for answer in answers] == [
+                (f"half-{number}", prediction(number))
+            ]
+
+
+@pytest.mark.parametrize("name", ["nginx", "haproxy"])
+def test_pipelined_requests_through_a_proxy_are_answered_in_order(
+    besieged_service: BesiegedService, tmp_path: Path, name: str
+) -> None:
+    """A hundred requests in one segment get a hundred answers, each its own."""
+    proxy = {"nginx": nginx, "haproxy": haproxy}[name]
+    numbers = range(100)
+    data = b"".join(prediction_request(number, f"pipelined-{number}") for number in numbers)
+    with proxy(tmp_path, besieged_service.port) as port:
+        answers = exchange(port, data, half_close=True).answers
+    assert [(answer.request_id, answer.prediction) for answer in answers] == [
+        (f"pipelined-{number}", prediction(number)) for number in numbers
+    ]

@@ -1,0 +1,65 @@
+"""The real programs: where they are, and how one is run for a while."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.servers import wait_until
+
+PACKAGES = {"nginx": "nginx-light", "haproxy": "haproxy", "curl": "curl", "java": "default-jdk-headless"}
+"""The Debian package of each program."""
+_SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin:/sbin"
+"""Where Debian keeps servers; not every user's PATH has them."""
+_END_S = 30.0
+
+
+def tool(name: str) -> str:
+    """Return the path of a program; fail, with the packages to install, if it is not there."""
+    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:{_SYSTEM_FOLDERS}")
+    if found is None:
+        pytest.fail(
+            f"{name} is not installed. These tests need real parts; on Debian:"
+            f" apt-get install --no-install-recommends {' '.join(PACKAGES.values())}"
+        )
+    return found
+
+
+@contextmanager
+def running_program(command: Sequence[str], port: int, log: Path) -> Iterator[None]:
+    """Run a program until the block ends; returns once it accepts connections at a port.
+
+    Args:
+        command: does not return while the program runs.
+        port: of 127.0.0.1.
+        log: takes what it prints.
+    """
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        wait_until(lambda: process.poll() is not None or _accepts(port), f"{command[0]} to listen at port {port}")
+        if process.poll() is not None:
+            raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{log.read_text()}")
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _accepts(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True

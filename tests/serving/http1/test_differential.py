@@ -1,0 +1,38 @@
+"""No request is framed otherwise than h11 frames it, over the vectors and a seeded corpus."""
+
+from __future__ import annotations
+
+from benchmarks.siege.service import BesiegedService
+from tests.serving.http1.corpus import corpus
+from tests.serving.http1.exchange import exchange
+from tests.serving.http1.reference import Reading, disagreement, read_with_h11
+from tests.serving.http1.vectors import VECTORS
+
+SEED = 20
+GROUPS = 1_000
+LEAST_WHOLE = 300
+"""So many requests of the corpus at least must be right, or the comparison says little."""
+
+
+def _compare(port: int, data: bytes) -> tuple[Reading, str | None]:
+    reading = read_with_h11(data)
+    seen = exchange(port, data, half_close=True)
+    return reading, disagreement(reading.requests, seen, whole=reading.fault is None)
+
+
+def test_vectors_are_framed_as_h11_frames_them(besieged_service: BesiegedService) -> None:
+    """Whatever both accept, both understand alike."""
+    found = {vector.name: _compare(besieged_service.port, vector.sent)[1] for vector in VECTORS}
+    assert {name: text for name, text in found.items() if text} == {}
+
+
+def test_a_seeded_corpus_is_framed_as_h11_frames_it(besieged_service: BesiegedService) -> None:
+    """Pieces that nobody put together by hand are understood alike too."""
+    whole, found = 0, {}
+    for data in corpus(SEED, GROUPS):
+        reading, text = _compare(besieged_service.port, data)
+        whole += len(reading.requests)
+        if text:
+            found[data] = text
+    assert found == {}
+    assert whole >= LEAST_WHOLE
