@@ -63,7 +63,7 @@ def _check(decoder: Decoder, body: bytes) -> None:
         units_before = meter.units
     assert meter.units <= UNITS_OF_ANY_BODY + UNITS_PER_BYTE * len(body)
     # A number with a fraction is read in one call, which takes a fraction of a unit for each byte.
-    assert longest_units <= LONGEST_SLICE_UNITS + len(body) // 16
+    assert longest_units <= LONGEST_SLICE_UNITS + len(body) // 8
     assert most_calls <= CALLS_OF_A_SLICE
 
 
