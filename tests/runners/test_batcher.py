@@ -130,7 +130,7 @@ def test_rows_whose_batches_cost_much_anyway_are_not_sliced_thin() -> None:
 def test_a_request_of_expensive_rows_is_large_by_its_time() -> None:
     """A slice is at most what runs within the time that large requests have of a batch."""
     bench = Bench(slice_rows=64, large_s=0.008, batch_s=0.0, row_s=0.001, known={1: 0.001, 64: 0.064})
-    assert bench.batcher.slice_rows == 8
+    assert bench.batcher.queue.slice_rows == 8
     large, single = bench.submit(20), bench.submit()
     bench.loop.turn(0.0)
     assert single.right
@@ -142,25 +142,25 @@ def test_a_request_of_expensive_rows_is_large_by_its_time() -> None:
 def test_the_size_of_a_slice_follows_the_model() -> None:
     """A model that turns out more expensive than at its warm-up has shorter slices before long."""
     bench = Bench(slice_rows=64, large_s=0.008, batch_s=0.0, row_s=0.001, known={1: 0.0001, 64: 0.0064})
-    assert bench.batcher.slice_rows == 64
+    assert bench.batcher.queue.slice_rows == 64
     for _ in range(10):
         bench.submit(900)
     bench.run()
-    assert bench.batcher.slice_rows < 64
-    assert bench.batcher.slice_rows == bench.batcher.costs.rows_within(0.008, 64)
+    assert bench.batcher.queue.slice_rows < 64
+    assert bench.batcher.queue.slice_rows == bench.batcher.costs.rows_within(0.008, 64)
 
 
 def test_it_is_learned_how_long_large_requests_take_for_their_time_in_the_model() -> None:
     """Half of each batch is theirs, and between two batches the loop has as much to do again: a stretch of four."""
     bench = Bench(slice_rows=10, policy=Coalesce(1.0, 20), batch_s=0.0, row_s=0.001)
-    assert bench.batcher.large_stretch == 1.0
+    assert bench.batcher.queue.large_stretch == 1.0
     for _ in range(20):
         bench.submit(500)
         bench.loop.turn(0.0)
         while bench.batcher.queued_rows:
             bench.submit(10)
             bench.loop.turn(0.020)
-    assert bench.batcher.large_stretch == pytest.approx(4.0, rel=0.1)
+    assert bench.batcher.queue.large_stretch == pytest.approx(4.0, rel=0.1)
 
 
 def test_hold_makes_a_certain_batch() -> None:
@@ -339,12 +339,12 @@ def test_stats_tell_waits_rows_seconds_and_predictions() -> None:
 def test_backlog_and_row_cost_follow_what_was_measured() -> None:
     """Small requests are priced by slices, a large one by its turn in the next batch; a row by the batches that were."""
     bench = Bench(slice_rows=4, known={4: 0.004})
-    assert bench.batcher.backlog_s() == 0.0
+    assert bench.batcher.queue.backlog_s() == 0.0
     bench.submit(6)
-    assert bench.batcher.backlog_s() == bench.batcher.large_turn_s() == pytest.approx(0.004)
-    assert bench.batcher.large_backlog_s() == pytest.approx(0.006)
+    assert bench.batcher.queue.backlog_s() == bench.batcher.queue.large_turn_s() == pytest.approx(0.004)
+    assert bench.batcher.queue.large_backlog_s() == pytest.approx(0.006)
     bench.submit(2)
-    assert bench.batcher.backlog_s() == pytest.approx(0.004 + 0.002)
+    assert bench.batcher.queue.backlog_s() == pytest.approx(0.004 + 0.002)
     bench = Bench(slice_rows=4, known={4: 0.004})
     bench.submit(6)
     assert bench.batcher.row_s() == pytest.approx(0.001)
