@@ -1,4 +1,4 @@
-"""The micro-batcher answers everybody, whatever the callbacks of some requests do."""
+"""Whatever the callbacks of some requests do, the micro-batcher answers all others."""
 
 from __future__ import annotations
 
