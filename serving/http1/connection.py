@@ -459,11 +459,17 @@ class HttpConnection(asyncio.Protocol):
         if self.gone or self._transport.is_closing():
             self._answering = None
             return
-        if not closes and self.must_close():
+        site = self._site
+        # ``must_close``, without a call for each answer.
+        if not closes and (self._closing or self._eof or site.application.draining) and self.must_close():
             closes = True
             rest = b"connection: close\r\n" + rest
-        self._transport.write(b"%b%b%b" % (status_line, server_lines(self._site.server_state.default_headers), rest))
+        self._transport.write(b"%b%b%b" % (status_line, server_lines(site.server_state.default_headers), rest))
         self.answered(closes)
+
+    def dismiss(self) -> None:
+        """Forget the request that is being answered; see ``serving.fastpath.Connection``."""
+        self._answering = None
 
     def server_headers(self) -> list[tuple[bytes, bytes]]:
         """Return the headers that the server adds to every answer."""
