@@ -474,6 +474,14 @@ def test_a_slow_client_is_ended_in_time(data: bytes, limit_s: float, says: bytes
     assert application.table.buffered_bytes == 0
 
 
+def test_empty_lines_are_no_request() -> None:
+    """A connection that sent nothing else is idle: it is closed without an answer."""
+    connection, wire, loop, application = _connection(**LIMITS)
+    connection.data_received(b"\r\n\r\n")
+    connection.check(loop.now + 11.1)
+    assert (wire.closed, wire.written, application.metrics.protocol_errors) == (True, b"", {})
+
+
 def test_trickled_bytes_do_not_extend_the_limit() -> None:
     """The time for a head runs from its first byte."""
     connection, wire, loop, application = _connection(**LIMITS)
