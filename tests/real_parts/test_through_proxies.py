@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import httpx
@@ -24,6 +26,9 @@ POOL_IDLE_S = 2
 """The proxy lets go of an idle connection before the service does, as docs/siege.md says."""
 ROUNDS = 4
 HALF_CLOSES = 100
+
+
+Proxy = Callable[[Path, int], AbstractContextManager[int]]
 
 
 def _asked(port: int, number: int, request_id: str) -> Seen | None:
@@ -81,12 +86,11 @@ def test_clients_that_come_back_are_never_reset(tmp_path: Path) -> None:
     assert statuses == [200] * (CLIENTS * ROUNDS)
 
 
-@pytest.mark.parametrize("name", ["nginx", "haproxy"])
+@pytest.mark.parametrize("proxy", [nginx, haproxy])
 def test_a_client_that_half_closes_is_answered_through_a_proxy(
-    besieged_service: BesiegedService, tmp_path: Path, name: str
+    besieged_service: BesiegedService, tmp_path: Path, proxy: Proxy
 ) -> None:
     """The end of the client's half says nothing about the answer."""
-    proxy = {"nginx": nginx, "haproxy": haproxy}[name]
     with proxy(tmp_path, besieged_service.port) as port:
         for number in range(HALF_CLOSES):
             answers = exchange(port, prediction_request(number, f"half-{number}"), half_close=True).answers
@@ -95,12 +99,11 @@ def test_a_client_that_half_closes_is_answered_through_a_proxy(
             ]
 
 
-@pytest.mark.parametrize("name", ["nginx", "haproxy"])
+@pytest.mark.parametrize("proxy", [nginx, haproxy])
 def test_pipelined_requests_through_a_proxy_are_answered_in_order(
-    besieged_service: BesiegedService, tmp_path: Path, name: str
+    besieged_service: BesiegedService, tmp_path: Path, proxy: Proxy
 ) -> None:
     """A hundred requests in one segment get a hundred answers, each its own."""
-    proxy = {"nginx": nginx, "haproxy": haproxy}[name]
     numbers = range(100)
     data = b"".join(prediction_request(number, f"pipelined-{number}") for number in numbers)
     with proxy(tmp_path, besieged_service.port) as port:
