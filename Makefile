@@ -16,7 +16,10 @@ STEPS ?= all
 PORT ?= 3000
 HOST ?= 127.0.0.1
 
+# No library reports its use, see docs/privacy.md.
 export BENTOML_DO_NOT_TRACK ?= True
+export MLFLOW_DISABLE_TELEMETRY ?= true
+export ORT_DISABLE_TELEMETRY ?= 1
 export PYTHONHASHSEED ?= 0
 
 .PHONY: help setup setup-dev data train import serve test lint format lock bento image bench bench-full zoo footprint clean
@@ -52,9 +55,9 @@ setup: $(VENV)/.training ## install what training and serving need into .venv
 setup-dev: $(VENV)/.dev ## install what development needs as well
 
 lock: $(UV) ## resolve all dependency groups anew and lock them with hashes
-	@$(UV) pip compile pyproject.toml --group dev --group bench --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --quiet -o requirements/all.txt
+	@$(UV) pip compile pyproject.toml --group dev --group bench --group tracing --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --quiet -o requirements/all.txt
 	@$(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -c requirements/all.txt -o requirements/serving.txt
-	@for group in training dev bench; do \
+	@for group in training tracing dev bench; do \
 	  $(UV) pip compile pyproject.toml --group $$group --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -c requirements/all.txt -o requirements/$$group.txt; done
 	@echo uv | $(UV) pip compile - --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -o requirements/uv.txt
 	@rm requirements/all.txt

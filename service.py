@@ -14,10 +14,12 @@ import bentoml
 from bentoml.models import BentoModel
 from pydantic import BaseModel, StringConstraints
 
-from bundle.store import get_stored, load_bundle
+from bundle.store import Bundle, get_stored, load_bundle
 from serving.bento import TabentoService, lean_config, packed_tag
 from serving.model import ServedModel
 from serving.settings import load_settings
+from serving.supervisor import supervise
+from serving.tracing import check_tracing
 
 
 class Arguments(BaseModel, extra="forbid"):
@@ -34,6 +36,17 @@ STORED = get_stored(MODEL)
 IMAGE = bentoml.images.Image(base_image="python:3.11-slim", distro="as-it-is", python_version="3.11")
 
 
+def _bundle() -> Bundle:
+    """Return the bundle to serve, verified."""
+    return load_bundle(packed_tag(getattr(Tabento, "bento", None), MODEL))
+
+
+def _check() -> None:
+    """Raise an error if what can be known before a worker starts is wrong."""
+    check_tracing(SETTINGS)
+    _bundle()
+
+
 @bentoml.service(name="tabento", image=IMAGE, service_class=TabentoService, **lean_config(SETTINGS))
 class Tabento:
     """Answers ``POST /predict`` for one model.
@@ -46,7 +59,12 @@ class Tabento:
     stored = BentoModel(STORED.tag)
 
     def __init__(self) -> None:
-        self.model = ServedModel(load_bundle(packed_tag(getattr(Tabento, "bento", None), MODEL)), self.settings)
+        self.model = ServedModel(_bundle(), self.settings)
+
+    @bentoml.on_deployment  # type: ignore[untyped-decorator]
+    def before_start() -> None:
+        """Run once in BentoML's supervisor, before it opens the port."""
+        supervise(check=_check)
 
     @bentoml.api(route="/predict")  # type: ignore[untyped-decorator]
     async def predict(self, body: dict[str, Any], /) -> dict[str, Any]:

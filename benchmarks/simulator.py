@@ -2,7 +2,8 @@
 
 A discrete-event simulation of one core: the real micro-batcher, policies and admission on a virtual clock, with the costs
 of everything around them put in (``benchmarks/simulation/``). The figure is QPS@p99≤SLO: the highest scheduled rate at
-which 99% of all requests are answered within the SLO, counted from their scheduled arrival, a refused one as late.
+which 99% of all requests are answered within the SLO, counted from their scheduled arrival, a refused one as late. With
+``--overload`` it prints what the policy that ships does at multiples of that rate.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from pathlib import Path
 from benchmarks.loadgen.arrivals import Arrivals, mmpp, poisson, trace
 from benchmarks.policies import Aimd, FixedDelay, Immediate, MeanRegression
 from benchmarks.process import BenchmarkError
-from benchmarks.simulation.costs import DEFAULT_COSTS, ModelCosts, ServerCosts, load_costs
+from benchmarks.simulation.costs import DEFAULT_COSTS, Costs, ModelCosts, ServerCosts, load_costs
+from benchmarks.simulation.overload import overload, overload_table
 from benchmarks.simulation.server import SimulatedServer
 from runners.policy import Coalesce, Policy
 from runners.runner import RunnerOptions
@@ -126,6 +128,15 @@ def _geometric_mean(figures: list[float]) -> float:
     return math.exp(sum(map(math.log, figures)) / len(figures)) if min(figures) > 0 else 0.0
 
 
+def _print_overload(costs: Costs, seconds: float, seed: int, as_json: bool) -> None:
+    results = []
+    for name, model in costs.models.items():
+        capacity = capacity_per_s(Cell(name, "poisson", "coalesce", model, costs.server, seconds, seed))
+        results += overload(name, model, costs.server, capacity, seconds, seed)
+    content = {"seconds": seconds, "seed": seed, "overload": [result.to_json() for result in results]}
+    sys.stdout.write((json.dumps(content) if as_json else overload_table(results)) + "\n")
+
+
 def main() -> int:
     """Simulate and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.simulator", description=__doc__)
@@ -133,6 +144,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=2.0, help="simulated seconds per rate (default 2)")
     parser.add_argument("--seed", type=int, default=1, help="draws arrivals and noise (default 1)")
     parser.add_argument("--processes", type=int, default=2, help="how many cells at a time (default 2)")
+    parser.add_argument("--overload", action="store_true", help="ask for more than can be done instead")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     arguments = parser.parse_args()
     try:
@@ -140,6 +152,9 @@ def main() -> int:
     except BenchmarkError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
+    if arguments.overload:
+        _print_overload(costs, arguments.seconds, arguments.seed, arguments.json)
+        return 0
     cells = [
         Cell(name, shape, policy, model, costs.server, arguments.seconds, arguments.seed)
         for name, model in costs.models.items()

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 from bundle.format import FEATURES_LIMIT
 
 FeatureType = Literal["number", "integer", "boolean", "category"]
+LetterCase = Literal["exact", "upper", "lower"]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\"\\]+$")]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Label = bool | int | Number | str
@@ -29,6 +30,39 @@ RESERVED_NAME = "instances"
 
 UNKNOWN_CATEGORY = -1.0
 """How a category outside the contract travels where the feature says ``unknown: ignore``; it equals no known one."""
+
+
+def change_case(text: str, case: LetterCase) -> str:
+    """Return a text with its letters in another case, without ever making two different letters equal by accident.
+
+    Only letters are changed whose other case is one letter that changes back to them. So a dotless i, a long s and the
+    Kelvin sign do not become I, S and K, and ß does not become SS. The length never changes.
+    """
+    if case == "exact":
+        return text
+    if text.isascii():
+        return text.upper() if case == "upper" else text.lower()
+    return "".join(_other_case(letter, case) for letter in text)
+
+
+def _other_case(letter: str, case: LetterCase) -> str:
+    """Return a letter in another case, or itself if the change could not be undone."""
+    other, back = (letter.upper(), str.lower) if case == "upper" else (letter.lower(), str.upper)
+    return other if len(other) == 1 and back(other) == letter else letter
+
+
+def letter_spellings(letter: str, case: LetterCase) -> tuple[str, ...]:
+    """Return all letters that ``change_case`` turns into a letter, itself first; it must be in that case already."""
+    if case == "exact":
+        return (letter,)
+    other = letter.lower() if case == "upper" else letter.upper()
+    same = other == letter or len(other) != 1 or _other_case(other, case) != letter
+    return (letter,) if same else (letter, other)
+
+
+def number_text(value: float) -> str:
+    """Return the shortest text that reads back as the same number, as it stands in messages: 5, 0.3, 1e+30."""
+    return str(int(value)) if value.is_integer() and abs(value) <= 2 * LARGEST_EXACT_INTEGER else repr(value)
 
 
 class Strict(BaseModel):
@@ -60,8 +94,8 @@ class Feature(Strict):
     """The values of a category, in the order that gives each its index."""
     unknown: Literal["refuse", "ignore"] = "refuse"
     """What happens to a value outside ``categories``: an error, or a row of which no category is true."""
-    case: Literal["exact", "upper", "lower"] = "exact"
-    """How a category's letters are normalised before it is looked up."""
+    case: LetterCase = "exact"
+    """The case to which a category's letters are changed before it is looked up."""
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
@@ -84,7 +118,9 @@ class Feature(Strict):
         if not numeric and (self.minimum is not None or self.maximum is not None):
             raise ValueError(f"feature {self.name!r}: a range goes with a number or an integer, not {self.type!r}")
         if self.lower > self.upper:
-            raise ValueError(f"feature {self.name!r}: minimum {self.lower:.17g} is above maximum {self.upper:.17g}")
+            raise ValueError(
+                f"feature {self.name!r}: minimum {number_text(self.lower)} is above maximum {number_text(self.upper)}"
+            )
         if not self.required and not self.nullable:
             raise ValueError(f"feature {self.name!r}: a field that may be left out must be `nullable: true`")
         return self
@@ -100,12 +136,8 @@ class Feature(Strict):
         return float(LARGEST_EXACT_INTEGER) if self.maximum is None else self.maximum
 
     def normalise(self, value: str) -> str:
-        """Return a category's value with its letters in the case that the contract asks for."""
-        if self.case == "upper":
-            return value.upper()
-        if self.case == "lower":
-            return value.lower()
-        return value
+        """Return a category's value with its letters in the case that the contract asks for; see ``change_case``."""
+        return change_case(value, self.case)
 
     def expected(self) -> str:
         """Say in words what the field takes, for error messages."""
@@ -118,7 +150,7 @@ class Feature(Strict):
             text = "true or false"
         else:
             text = "an integer" if self.type == "integer" else "a number"
-            text += f" between {self.lower:.17g} and {self.upper:.17g}"
+            text += f" between {number_text(self.lower)} and {number_text(self.upper)}"
         return text + (" or null" if self.nullable else "")
 
 

@@ -1,52 +1,111 @@
-"""Who is let in: as much work in each pass of the event loop as its promise allows, and the rest refused at once.
+"""Admission: lets as much work into each pass of the event loop as the promise allows, and refuses the rest at once.
 
-The law. A request waits in its socket for the pass before to end, and is read, run and answered in its own, or where the
-doorman does not know what else is coming in the one after: the longest wait is two to three passes. A pass may take
-``PASS_SHARE`` of the SLO while refusing costs next to nothing: after a pause of the machine, or where requests are dear, what
-can still be answered in time is let in. While next to none are refused at all it may take ``CALM_PASS_SHARE``: what comes
-then is a clump, not more than can be done, and the passes before and after it are short. Where refusals take a share of the core that matters, passes are to be short
-(``SHORT_PASS_SHARE``): clients with few connections come again only when they were answered, so short passes are what
-keeps up with them. Of a pass's time, what refusing the expected surplus takes is set aside, and what already waits in the
-queue; the rest is let in, by what requests cost. The surplus expected in a pass is that of the pass before. Costs are
-learned from what passes took, less the model's own time; the model's by rows.
+**The wait of a request.** A request waits in its socket until the current pass of the loop ends. It is then read, run and
+answered in the next pass, or one pass later if the connection layer cannot know what else is coming. The longest wait is
+two to three passes. Admission keeps passes short enough for that.
+
+**The length of a pass.** While almost nothing is refused, a pass may take ``CALM_PASS_SHARE`` of the SLO: what arrives then
+is a burst, and the passes around it are short. If requests are refused, but refusing costs next to no time, a pass may take
+``PASS_SHARE``. If refusing takes a share of the core that matters, a pass may take ``SHORT_PASS_SHARE``: clients with few
+connections send again only when they were answered, and short passes keep up with them. Two things are subtracted: the time
+to refuse the expected surplus, which is that of the pass before, and the time for which waiting rows hold up a new row.
+
+**The charge of a request.** Each request is charged with its work in this pass. A request of up to a slice of rows is charged
+with everything: its fixed cost, decoding and encoding its rows, and its rows in the model, the first at the cost of a row in
+recent batches, the others at their cost in a larger batch. A large request, of more rows than a slice, does not hold others
+up with all of its rows (``runners.batcher``): it is charged with decoding and encoding, and with the part that large requests
+take of the next batch. A request of many rows has to leave as much of the pass to single rows as it takes itself beyond one
+row, unless it is the only large one. A request that costs more than a whole pass is admitted if nothing else was admitted
+before it.
+
+**The wait of a large request.** Large requests take turns, so a large request also waits for the rows of those before it. It is
+refused if that wait and its own rows exceed the pass, unless the wait is no longer than its own rows take: requests that take
+longer than the SLO by themselves are judged by their own size.
+
+**Invalid requests.** Nobody knows before decoding that a request is invalid. Requests of many rows are therefore charged by the
+share of them that is valid lately: so much of their rows reaches the model, and the rest only costs the time to find faults.
+
+**What is learned.** Fixed costs are learned from the length of passes, without what is measured directly: batches, answers of
+many rows and the decoding of unusual bodies (``decoded``, ``rejected``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 from runners.clock import Loop
 from runners.meter import LoopMeter
 
 PASS_SHARE = 0.4
-"""A pass may take this share of the SLO while next to no time goes into refusals: two such passes are within it."""
+"""The share of the SLO that a pass may take while refusing costs next to no time: two such passes are within the SLO."""
 CALM_PASS_SHARE = 0.65
-"""The same while next to none are refused: a clump of dear requests is worth waiting for, since what follows it is less."""
+"""The same while almost nothing is refused: a burst of expensive requests is worth the wait, since less follows it."""
 CALM_SHARE = 0.1
-"""The share of refused requests from which on it is no clump any more; below, passes may be longer in proportion."""
+"""From this share of refused requests on, it is no longer a burst; below it, passes may be longer in proportion."""
 CALM_RATE = 0.05
-"""How fast that share follows: the weight of one pass."""
+"""How fast that share is learned: the weight of one pass."""
 SHORT_PASS_SHARE = 0.25
-"""The same where refusals take ``REFUSING_SHARE`` of the time or more; in between, in proportion."""
+"""The same while refusals take ``REFUSING_SHARE`` of the time or more; in between, in proportion."""
 REFUSING_SHARE = 0.15
-"""The share of the time that goes into refusals from which on passes are short."""
+"""From this share of the time spent on refusals on, passes are short."""
 REFUSING_RATE = 0.2
-"""How fast that share follows: the weight of one pass."""
+"""How fast that share is learned: the weight of one pass."""
 FLOOR_SHARE = 0.25
-"""However many are refused, this share of a short pass goes to answers: clients that come back at once after each
-refusal would otherwise make refusals the only thing that there is time for."""
+"""This share of a short pass goes to answers, however many requests are refused. Otherwise clients that send again at
+once after each refusal would leave time for refusals only."""
 RATE = 0.2
 """How fast costs are learned: the weight of a full pass."""
 TELLING_REQUESTS = 8
-"""A pass of fewer requests teaches nothing: what else went on in it weighs more than they do."""
+"""Nothing is learned from a pass of fewer requests: other work in it weighs more than they do."""
 OUTLIER = 4.0
-"""A pass counts as at most this many times what it was expected to cost."""
+"""A pass counts as at most this many times its expected cost."""
 LEAST_COST_S = 1e-6
 """No request costs less."""
 FIRST_REQUEST_S = 60e-6
-"""What a request is taken to cost, besides the model, before anything was measured."""
+"""The assumed cost of a request, besides the model, before anything was measured."""
 REFUSAL_SHARE = 0.3
-"""What a refusal is taken to cost, as a share of a request, before anything was measured."""
+"""The assumed cost of a refusal, as a share of a request, before anything was measured."""
+FIRST_DECODE_ROW_S = 2e-6
+"""The assumed time to decode a row of a request of many rows, before anything was measured."""
+FIRST_REJECT_ROW_S = 20e-6
+"""The assumed time for a row of an invalid body of many rows, before anything was measured: every row is read again."""
+DECODE_RATE = 0.1
+"""How fast these times, and the share of invalid bodies, are learned: the weight of one body."""
+DECODE_OUTLIER = 4.0
+"""A body counts as at most this many times its expected time: the machine may have paused."""
+
+
+class Queue(Protocol):
+    """The figures that admission needs from ``runners.batcher.MicroBatcher``; all times are in seconds."""
+
+    slice_rows: int
+    """A request of more rows than this is large: it takes turns with others."""
+    sliced_row_s: float
+    """The model's time for a row in a batch of a full slice."""
+    large_bound_s: float
+    """The time that large requests may take of one batch."""
+    answer_row_s: float
+    """The time to encode and send the answer to one row of a request of many rows."""
+
+    def row_s(self) -> float:
+        """Return the model's time for a row in recent batches."""
+        ...
+
+    def backlog_s(self) -> float:
+        """Return how long the waiting rows hold up a new row."""
+        ...
+
+    def large_turn_s(self) -> float:
+        """Return the time that waiting large requests take of the next batch."""
+        ...
+
+    def large_backlog_s(self) -> float:
+        """Return the model's time for all waiting rows of large requests."""
+        ...
+
+    def loop_total_s(self) -> float:
+        """Return how long batches, and answers of many rows, have kept the loop in all."""
+        ...
 
 
 class Admission:
@@ -55,77 +114,176 @@ class Admission:
     Args:
         loop: the event loop, or a simulated one.
         slo_s: the promise, in seconds.
-        row_s: returns what the model takes for a row now, in seconds.
-        backlog_s: returns how long what waits in the queue will take, in seconds.
-        model_s: returns the seconds that the model has run on the loop so far.
+        queue: the batcher that runs what is admitted.
     """
 
-    def __init__(
-        self,
-        loop: Loop,
-        slo_s: float,
-        row_s: Callable[[], float],
-        backlog_s: Callable[[], float],
-        model_s: Callable[[], float],
-    ) -> None:
+    def __init__(self, loop: Loop, slo_s: float, queue: Queue) -> None:
         self._long_s = slo_s * PASS_SHARE
         self._short_s = slo_s * SHORT_PASS_SHARE
         self._calm_s = slo_s * CALM_PASS_SHARE
         self._floor_s = self._short_s * FLOOR_SHARE
+        self._queue = queue
+        self._slice_rows = queue.slice_rows
         self._refused_share = 0.0
         self._refusing = 0.0
-        self._row_s = row_s
-        self._backlog_s = backlog_s
-        self._model_s = model_s
         self._allowance_s = self._calm_s
         self._spent_s = 0.0
         self._admitted = 0
         self._refused = 0
-        self._model_before_s = 0.0
-        self._row_cost_s = 0.0
+        self._refused_large = 0
+        # The costs of rows in this pass: the first of a request, and each further one, in the model and besides it.
+        self._first_row_s = 0.0
+        self._more_row_s = 0.0
+        self._handle_row_s = FIRST_DECODE_ROW_S
+        self._decode_row_s = FIRST_DECODE_ROW_S
+        # Of requests of many rows: the share that is valid, and the time for a row of those that are not.
+        self._valid_share = 1.0
+        self._reject_row_s = FIRST_REJECT_ROW_S
+        # The part of a batch that is still free for large requests, how long they wait for each other, and the pass
+        # without their part of the next batch.
+        self._large_free_s = 0.0
+        self._large_waiting_s = 0.0
+        self._large_allowance_s = 0.0
+        # Time on the loop that was measured directly, in this pass and in all until it began.
+        self._told_s = 0.0
+        self._loop_before_s = 0.0
         self._meter = LoopMeter(loop, self._on_pass)
         self.request_s = FIRST_REQUEST_S
-        """What an admitted request costs besides the model, learned."""
+        """The learned cost of an admitted request, besides the model and further rows, in seconds."""
         self.refusal_s = FIRST_REQUEST_S * REFUSAL_SHARE
-        """What a refused request costs, learned."""
+        """The learned cost of a refused request, in seconds."""
 
     def admit(self, rows: float = 1.0) -> bool:
-        """Tell whether a request of about so many rows is let in, and remember it. Called once a request."""
+        """Tell whether a request of about so many rows is admitted, and charge it. Called once for each request."""
         self._meter.arrival()
-        cost = self.request_s + rows * self._row_cost_s
-        # A request that is dearer than a whole pass is let in where nothing else is: its rows are sliced.
-        if self._spent_s + cost <= self._allowance_s or (self._spent_s == 0.0 and self._allowance_s >= self._floor_s):
-            self._spent_s += cost
+        cost_s = self.request_s + self._first_row_s
+        if rows <= 1.0 and self._spent_s + cost_s <= self._allowance_s:  # most requests
+            self._spent_s += cost_s
+            self._admitted += 1
+            return True
+        more = max(rows - 1.0, 0.0)
+        extra_s = more * self._handle_row_s
+        if rows > self._slice_rows:
+            return self._admit_large(more, cost_s, extra_s)
+        extra_s += more * self._more_row_s
+        return self._charge(cost_s + extra_s, extra_s)
+
+    def worked(self, seconds: float) -> None:
+        """Tell how long the loop decoded in this pass, so that it does not count as the cost of its requests.
+
+        Args:
+            seconds: the time on the loop. A body that is decoded in slices is told of slice by slice.
+        """
+        self._told_s += seconds
+
+    def decoded(self, rows: int, seconds: float) -> None:
+        """Tell how long it took to decode a request of more than one row. Single rows are part of a request's cost.
+
+        Args:
+            rows: the number of rows, at least 2.
+            seconds: the time on the loop, in all its passes; ``worked`` was told of each.
+        """
+        row_s = min(seconds / rows, DECODE_OUTLIER * self._decode_row_s)
+        self._decode_row_s += DECODE_RATE * (row_s - self._decode_row_s)
+        self._valid_share += DECODE_RATE * (1.0 - self._valid_share)
+
+    def rejected(self, rows: float, seconds: float) -> None:
+        """Tell that an admitted request was invalid: it is charged with its decoding, and not with rows in the model.
+
+        Args:
+            rows: the number of rows for which it was admitted.
+            seconds: the time on the loop to find its faults, in all its passes; ``worked`` was told of each.
+        """
+        charged_s = self._first_row_s
+        if rows > 1.0:
+            charged_s += (rows - 1.0) * self._handle_row_s
+            charged_s += min(rows - 1.0, self._slice_rows) * self._more_row_s
+        self._spent_s = max(self._spent_s - charged_s, 0.0) + seconds
+        if rows >= 2.0:
+            row_s = min(seconds / rows, DECODE_OUTLIER * self._reject_row_s)
+            self._reject_row_s += DECODE_RATE * (row_s - self._reject_row_s)
+            self._valid_share -= DECODE_RATE * self._valid_share
+
+    def _admit_large(self, more: float, cost_s: float, handling_s: float) -> bool:
+        """Tell whether a large request is admitted.
+
+        Args:
+            more: the number of its rows beyond the first.
+            cost_s: the cost of a request of one row.
+            handling_s: the time to decode and encode the other rows.
+        """
+        own_s = cost_s + handling_s + more * self._more_row_s
+        waiting_s = self._large_waiting_s
+        turn_s = min(self._slice_rows * self._more_row_s, self._large_free_s)
+        room_s = handling_s + turn_s if waiting_s else 0.0
+        if waiting_s > own_s and waiting_s + own_s > self._large_allowance_s:
+            self._refused += 1
+            self._refused_large += 1
+            return False
+        if not self._charge(cost_s + handling_s + turn_s, room_s):
+            self._refused_large += 1
+            return False
+        self._large_free_s -= turn_s
+        self._large_waiting_s += own_s
+        return True
+
+    def _charge(self, cost_s: float, room_s: float) -> bool:
+        """Tell whether a request is admitted, given its cost and the time of the pass that it has to leave to single rows."""
+        # A request that costs more than a whole pass is admitted alone: otherwise it would never be.
+        if self._spent_s + cost_s + room_s <= self._allowance_s or (
+            self._spent_s == 0.0 and self._allowance_s >= self._floor_s
+        ):
+            self._spent_s += cost_s
             self._admitted += 1
             return True
         self._refused += 1
         return False
 
     def _on_pass(self, length_s: float) -> None:
-        admitted, refused = self._admitted, self._refused
-        model_s = self._model_s()
+        """Learn from the pass before, and set what this one may take."""
+        admitted, refused, queue = self._admitted, self._refused, self._queue
+        loop_s = queue.loop_total_s()
         if length_s > 0.0:
-            self._learn(length_s, model_s - self._model_before_s, admitted, refused)
-        self._model_before_s = model_s
-        self._row_cost_s = self._row_s()
+            self._learn(length_s, loop_s - self._loop_before_s + self._told_s, admitted, refused)
+        self._loop_before_s = loop_s
+        self._told_s = 0.0
+        self._slice_rows = queue.slice_rows
+        self._first_row_s = queue.row_s()
+        valid = self._valid_share
+        self._more_row_s = valid * min(queue.sliced_row_s, self._first_row_s)
+        self._handle_row_s = valid * (self._decode_row_s + queue.answer_row_s) + (1.0 - valid) * self._reject_row_s
         surplus_s = refused * self.refusal_s
         share = min(surplus_s / length_s, 1.0) if length_s > 0.0 else 0.0
         self._refusing += REFUSING_RATE * (share - self._refusing)
         budget_s = self._long_s - (self._long_s - self._short_s) * min(self._refusing / REFUSING_SHARE, 1.0)
-        if admitted or refused:
-            self._refused_share += CALM_RATE * (refused / (admitted + refused) - self._refused_share)
+        # Large requests are refused for the sake of small ones: that is no overload, and passes need not be shorter.
+        refused_small = refused - self._refused_large
+        if admitted or refused_small:
+            self._refused_share += CALM_RATE * (refused_small / (admitted + refused_small) - self._refused_share)
         budget_s += (self._calm_s - budget_s) * max(1.0 - self._refused_share / CALM_SHARE, 0.0)
-        self._allowance_s = max(budget_s - surplus_s, self._floor_s) - self._backlog_s()
+        turn_s = queue.large_turn_s()
+        self._large_waiting_s = queue.large_backlog_s()
+        self._large_free_s = max(queue.large_bound_s - turn_s, 0.0)
+        self._allowance_s = max(budget_s - surplus_s, self._floor_s) - queue.backlog_s()
+        self._large_allowance_s = self._allowance_s + turn_s
         self._spent_s = 0.0
         self._admitted = 0
         self._refused = 0
+        self._refused_large = 0
 
-    def _learn(self, length_s: float, model_s: float, admitted: int, refused: int) -> None:
-        """Move both costs towards explaining what the pass took: normalised least mean squares (Widrow and Hoff, 1960)."""
+    def _learn(self, length_s: float, told_s: float, admitted: int, refused: int) -> None:
+        """Move both costs towards explaining the pass: normalised least mean squares (Widrow and Hoff, 1960).
+
+        Args:
+            length_s: how long the pass took.
+            told_s: the part of it that was measured directly.
+            admitted: the number of requests that were admitted in it.
+            refused: the number of requests that were refused in it.
+        """
         if admitted + refused < TELLING_REQUESTS:
             return
         expected_s = admitted * self.request_s + refused * self.refusal_s
-        took_s = min(max(length_s - model_s, 0.0), OUTLIER * expected_s)
+        took_s = min(max(length_s - told_s, 0.0), OUTLIER * expected_s)
         weight = RATE * min(expected_s / self._short_s, 1.0)
         step = weight * (took_s - expected_s) / (admitted * admitted + refused * refused)
         self.request_s = max(self.request_s + step * admitted, LEAST_COST_S)

@@ -13,7 +13,8 @@ QUANTILE = 0.9
 STEP = 0.05
 """How far one observation moves the estimate, relative to it, up by 9% or down by 1%: twice the cost is learned in 8
 batches, half of it in 70. However far an observation lies, the step is the same: one pause of the machine is not the
-model's cost."""
+model's cost. A bucket that says more than twice of the one below, whose rows would be more expensive in a larger batch,
+moves down by 1% with each batch of the one below."""
 SETTLING = 3
 """Of the first so many observations of a bucket the smallest counts: the first calls also allocate."""
 
@@ -41,9 +42,14 @@ class BatchCosts:
             self._seen[bucket] += 1
             self._seconds[bucket] = scaled if known is None else min(known, scaled)
             return
-        self._seconds[bucket] = (
+        self._seconds[bucket] = moved = (
             known * (1 + STEP * QUANTILE * 2) if scaled > known else known * (1 - STEP * (1 - QUANTILE) * 2)
         )
+        # A size that is taken to be too expensive is not tried, so it cannot correct itself: the next smaller one does it.
+        if bucket < self._last:
+            above = self._seconds[bucket + 1]
+            if above is not None and above > 2 * moved:
+                self._seconds[bucket + 1] = max(above * (1 - STEP * (1 - QUANTILE) * 2), 2 * moved)
 
     def predict(self, rows: int) -> float:
         """Return how many seconds a batch of ``rows`` takes, at most, nine times out of ten; 0 before anything is known."""

@@ -34,12 +34,16 @@ class RunnerOptions:
     max_batch_rows: int = 1024
     """How many rows one batch may have."""
     slice_rows: int = 64
-    """How many rows of one request go into one batch."""
+    """How many rows of one large request go into one batch at most. A request of more rows is large, and so is one whose rows
+    are predicted to take longer than ``large_share``."""
     inline_s: float = 0.01
     """Up to which predicted time a batch runs on the loop itself; a thread would take turns with it on the same core."""
     batch_share: float = 0.5
     """The share of the SLO that one batch may take, predicted. Rows that find the model in the caches cost a half to a third of those
     that do not: what bounds the wait is what admission lets into a pass, not the size of a batch."""
+    large_share: float = 0.15
+    """The share of the SLO that the rows of large requests may take of one batch, predicted. A row that comes while such a
+    batch runs waits for it and for the next one, in which it goes along; both leave most of the SLO to everything else."""
 
 
 class Runner:
@@ -64,12 +68,11 @@ class Runner:
         policy: Policy | None = None,
     ) -> None:
         self.options = options
-        limits = Limits(options.max_queue_rows, options.slice_rows, options.inline_s)
+        large_s = options.slo_s * options.large_share
+        limits = Limits(options.max_queue_rows, options.slice_rows, options.inline_s, large_s)
         policy = policy or Coalesce(options.slo_s * options.batch_share, options.max_batch_rows)
         self.batcher = MicroBatcher(model, loop, policy, costs, limits, offload)
-        self.admission = Admission(
-            loop, options.slo_s, self.batcher.row_s, self.batcher.backlog_s, self.batcher.inline_total_s
-        )
+        self.admission = Admission(loop, options.slo_s, self.batcher)
 
 
 def warm_up(session: OnnxSession, examples: bytes, options: RunnerOptions) -> BatchCosts:

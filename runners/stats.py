@@ -49,6 +49,8 @@ class Stats:
         """Requests that were not run, by reason."""
         self.retried = 0
         """How often a batch, or a half of one, failed and was run again by halves."""
+        self.callback_errors = 0
+        """How often a callback of a request, or of a drain, raised. More than 0 is a defect."""
 
     def count(self, counters: dict[str, int], reason: str) -> None:
         """Add one to a counter by reason."""

@@ -25,10 +25,11 @@ class Work:
         deadline: until when its first row has to be run, on the same clock.
         done: called exactly once, with the predictions or with the reason why there are none.
         strict: whether the deadline holds for the last row as well: it came from the caller, not from the SLO.
-        gone: tells whether the client has left. Neither it nor ``done`` may raise: others of the batch wait behind it.
+        gone: tells whether the client has left. If it or ``done`` raises, the batcher logs and counts the exception; the
+            other requests of the batch are not touched.
     """
 
-    __slots__ = ("arrived", "count", "data", "deadline", "done", "gone", "strict", "taken", "values")
+    __slots__ = ("arrived", "count", "data", "deadline", "done", "gone", "large", "strict", "taken", "values")
 
     def __init__(
         self,
@@ -47,6 +48,8 @@ class Work:
         self.done = done
         self.strict = strict
         self.gone = gone
+        self.large = False
+        """Whether the batcher slices it; see ``runners.batcher``."""
         self.taken = 0
         """How many of its rows have been handed to a batch."""
         self.values: Values = []

@@ -17,7 +17,6 @@ import msgspec
 from runners.clock import RunningLoop, ThreadOffload
 from runners.runner import Runner
 from serving.access_log import AccessLog
-from serving.at_door import CLIENT_GONE_STATUS, Connection, PlainPrediction
 from serving.errors import (
     ClientGoneError,
     InternalError,
@@ -28,14 +27,19 @@ from serving.errors import (
     ServingError,
     UnavailableError,
 )
+from serving.fastpath import CLIENT_GONE_STATUS, Connection, FastPrediction
 from serving.head import Head
 from serving.health import Component, overall, report
-from serving.http import CLOSE_HEADER, JSON_HEADER, App, Receive, Scope, Send, answer
+from serving.http import JSON_HEADER, App, Receive, Scope, Send, answer
+from serving.http1.error import ProtocolError
+from serving.http1.head import RequestHead
+from serving.http1.plain import PlainHead
+from serving.http1.table import ConnectionTable, raise_file_limit
 from serving.metrics import CONTENT_TYPE, SYNC_S, Metrics
 from serving.model import ServedModel
-from serving.openapi import build_openapi, docs_page
-from serving.plain import PlainHead
-from serving.predict import COMING, PREDICT_PATHS, Predictions, Refusal, stopping
+from serving.openapi import build_openapi, docs_page, with_server
+from serving.predict import BEGUN, PREDICT_PATHS, Predictions, Refusal, stopping
+from serving.prefix import FORWARDED_PREFIX_HEADER, public_prefix, without_prefix
 from serving.request_ids import HEADER as REQUEST_ID_HEADER
 from serving.request_ids import RequestIds
 from serving.settings import ServingSettings
@@ -44,11 +48,13 @@ logger = logging.getLogger("tabento.serving")
 
 BENTOML_PATHS = ("/schema.json", "/static_content/")
 """What of BentoML's own application stays reachable: the schema that its clients read, and the pages' assets."""
+_VARIES = (b"vary", FORWARDED_PREFIX_HEADER)
+"""What a cache has to know about the documents."""
 Page = Callable[[Scope, Send, bytes], Awaitable[int]]
 
 
-def _no_question(length: int) -> None:
-    """Say that nobody is let in or refused for load now: the service is not ready, or it stops."""
+def _admits_nothing(length: int) -> None:
+    """Admission stub for a service that is loading or draining: never admits and never refuses."""
 
 
 class Application:
@@ -61,21 +67,24 @@ class Application:
 
     def __init__(self, inner: App, settings: ServingSettings) -> None:
         self._inner = inner
-        self._settings = settings
+        self.settings = settings
+        self.table = ConnectionTable(settings)
+        """The connections of the server that runs this application."""
         self._model: ServedModel | None = None
         self._predictions: Predictions | None = None
-        self._draining = False
+        self.draining = False
+        """Whether the service stops: it answers what it has taken in, and each answer closes its connection."""
         self._drained: list[Callable[[], object]] = []
-        self._openapi = b""
+        self._openapi: dict[str, object] = {}
         self._log = AccessLog() if settings.access_log else None
         self._offload: ThreadOffload | None = None
         self._syncing: asyncio.TimerHandle | None = None
         self._refusal = Refusal()
         self.ids = RequestIds()
-        self.admit: Callable[[int], bool | None] = _no_question
-        """Tells whether a prediction whose body has about so many bytes is let in; None where that is not the question.
+        self.admit: Callable[[int], bool | None] = _admits_nothing
+        """Tells whether a prediction whose body has about so many bytes is admitted; None while nothing is admitted.
 
-        Asked at most once a request: by the doorman, or by ``Predictions`` where the doorman did not judge.
+        Asked at most once a request: by its connection if it is plain, otherwise by ``Predictions``.
         """
         self.runner: Runner | None = None
         """What answers rows, once a model is served."""
@@ -95,7 +104,8 @@ class Application:
     def serve(self, model: ServedModel) -> None:
         """Start answering with a model that is loaded and warmed up; called on the running event loop."""
         loop = asyncio.get_running_loop()
-        self._openapi = msgspec.json.encode(build_openapi(model.bundle, self._settings))
+        self.table.max_connections = raise_file_limit(self.settings.max_connections)
+        self._openapi = build_openapi(model.bundle, self.settings)
         self._offload = ThreadOffload(loop)
         runner = model.start(RunningLoop(loop), self._offload)
         admission = runner.admission
@@ -103,10 +113,10 @@ class Application:
             runner.batcher.stats, lambda: (runner.batcher.queued_rows, admission.request_s, admission.refusal_s)
         )
         self.metrics.describe_model(model.bundle.name, model.bundle.version, model.bundle.manifest.provenance.data)
-        self._predictions = Predictions(model, runner, self._settings, self.metrics, loop)
+        self._predictions = Predictions(model, runner, self.settings, self.metrics, loop)
         self.runner = runner
         self._model = model
-        if not self._draining:
+        if not self.draining:
             self.admit = self._predictions.admit
         self._sync_metrics(loop)
         # What was made so far lives as long as the process: no collection has to look at it again.
@@ -115,34 +125,66 @@ class Application:
 
     def _sync_metrics(self, loop: asyncio.AbstractEventLoop) -> None:
         self.metrics.sync()
-        if self._predictions is not None:
-            self._predictions.coming = 0  # an announced request whose connection broke never began
+        self.metrics.connections = len(self.table)
         self._syncing = loop.call_later(SYNC_S, self._sync_metrics, loop)
 
-    def announce(self) -> None:
-        """Tell that a whole request which was let in will begin in this turn of the loop."""
-        if self._predictions is not None:
-            self._predictions.coming += 1
+    def fast_prediction(self, connection: Connection, head: PlainHead, caller_id: bytes | None) -> FastPrediction:
+        """Return what answers a plain request that was admitted.
 
-    def start(self, connection: Connection, head: PlainHead, given_id: bytes | None, body: bytes) -> bool:
-        """Begin to answer a plain request that was let in; tell whether it was begun, or is for ASGI after all."""
-        predictions = self._predictions
-        if predictions is None:
-            return False
-        begun = PlainPrediction(predictions, connection, head, self.ids.of(given_id), self._finished)
-        return begun.start(body)
+        Raises:
+            RuntimeError: no model is served, so that nothing can have been admitted.
+        """
+        if self._predictions is None:
+            raise RuntimeError("a request was admitted while no model is served")
+        return FastPrediction(self._predictions, connection, head, self.ids.of(caller_id), self._finished)
 
     def _finished(self, route: str, status: int, seconds: float, request_id: bytes) -> None:
-        """Count a prediction that the doorman answered."""
-        self._count(route, status)
-        if self._draining:
-            self._tell_drained()
-        if self._log is not None:
-            self._log.write("POST", route, status, seconds, request_id)
+        """Count a prediction that was answered on the fast path."""
+        try:
+            self._count(route, status)
+            if self._log is not None:
+                self._log.write("POST", route, status, seconds, request_id)
+        finally:
+            if self.draining:
+                self._tell_drained()
 
-    def refusal(self, path: str, given_id: bytes | None, server_headers: list[tuple[bytes, bytes]]) -> bytes:
-        """Return the whole answer to a request that was not let in, and count it."""
-        request_id = self.ids.of(given_id)
+    def receiving(self, change: int) -> bool:
+        """Count requests whose bodies are still arriving as in flight; tell whether they will be answered.
+
+        Args:
+            change: 1 as such a request begins, -1 when it is being answered or has failed.
+        """
+        self.metrics.in_flight += change
+        if self.draining and change < 0:
+            # In the next turn, when what the request became is in flight itself.
+            asyncio.get_running_loop().call_soon(self._tell_drained)
+        return not self.draining
+
+    def takes_body(self, head: RequestHead) -> bool:
+        """Tell whether a request's body is worth asking for: it is not refused whatever the body says."""
+        return (
+            head.method == "POST"
+            and head.path.rstrip("/").endswith(tuple(PREDICT_PATHS))  # behind whatever prefix
+            and self._predictions is not None
+            and not self.draining
+            and head.length <= self.settings.max_body_bytes
+            and Head(head.headers).fault is None
+        )
+
+    def count_fault(self, fault: ProtocolError) -> None:
+        """Count a request that could not be framed."""
+        faults = self.metrics.protocol_errors
+        faults[fault.reason] = faults.get(fault.reason, 0) + 1
+        self._count("unknown", fault.error.status)
+        logger.info("a connection is closed: %s (%s)", fault.error.message, fault.reason)
+
+    def count_watchdog(self) -> None:
+        """Count a request that nothing but the watchdog answered."""
+        self.metrics.watchdog += 1
+
+    def refusal(self, path: str, caller_id: bytes | None, server_headers: list[tuple[bytes, bytes]]) -> bytes:
+        """Return the whole answer to a request that was not admitted, and count it."""
+        request_id = self.ids.of(caller_id)
         self._count(path, OverloadedError.status)
         if self._log is not None:
             self._log.write("POST", path, OverloadedError.status, 0.0, request_id)
@@ -150,8 +192,8 @@ class Application:
 
     def drain(self, done: Callable[[], object]) -> None:
         """Refuse new predictions, let readyz go down, and call ``done`` once all that was let in is answered."""
-        self._draining = True
-        self.admit = _no_question
+        self.draining = True
+        self.admit = _admits_nothing
         self._drained.append(done)
         self._tell_drained()
 
@@ -165,10 +207,14 @@ class Application:
             else:
                 self.runner.batcher.drain(done)
 
+    def give_up(self) -> int:
+        """Close every connection at once, because the time for draining is over; return how many there were."""
+        return self.table.abort_all()
+
     def stop(self) -> None:
         """Stop answering for good."""
-        self._draining = True
-        self.admit = _no_question
+        self.draining = True
+        self.admit = _admits_nothing
         self._model = None
         self._predictions = None
         if self._syncing is not None:
@@ -185,21 +231,20 @@ class Application:
                 self.stop()
             return
         started = perf_counter()
-        path: str = scope["path"]
+        path = without_prefix(scope["path"], scope, self.settings.root_path)
         if len(path) > 1 and path[-1] == "/":
             path = path.rstrip("/") or "/"
         if path.startswith(BENTOML_PATHS):
-            await self._inner(scope, receive, send)
+            await self._inner({**scope, "path": path, "root_path": ""}, receive, send)
             return
         head = Head(scope["headers"])
         request_id = self.ids.of(head.request_id)
         route = path
         predictions = self._predictions
-        if COMING in scope and predictions is not None:
-            predictions.coming = max(predictions.coming - 1, 0)
+        status = InternalError.status
         try:
             if path in PREDICT_PATHS and scope["method"] == "POST":
-                if predictions is None or self._draining:
+                if predictions is None or (self.draining and BEGUN not in scope):
                     raise self._unavailable()
                 status = await predictions.answer(scope, receive, send, head, request_id, PREDICT_PATHS[path])
             else:
@@ -207,7 +252,7 @@ class Application:
         except ClientGoneError:
             status = CLIENT_GONE_STATUS
         except ServingError as error:
-            status = await self._refuse(error, receive, send, request_id)
+            status = await self._refuse(error, send, request_id)
             if isinstance(error, NoRouteError):
                 route = "unknown"
         except Exception:
@@ -215,12 +260,13 @@ class Application:
             failure = InternalError(
                 f"The service failed on this request. Its log has the reason under {request_id.decode()}."
             )
-            status = await self._refuse(failure, receive, send, request_id)
-        self._count(route, status)
-        if self._draining:
-            self._tell_drained()
-        if self._log is not None:
-            self._log.write(scope["method"], path, status, perf_counter() - started, request_id)
+            status = await self._refuse(failure, send, request_id)
+        finally:
+            self._count(route, status)
+            if self.draining:
+                self._tell_drained()
+            if self._log is not None:
+                self._log.write(scope["method"], path, status, perf_counter() - started, request_id)
 
     def _count(self, route: str, status: int) -> None:
         answered = self.metrics.answered
@@ -238,12 +284,11 @@ class Application:
             raise error
         return await page(scope, send, request_id)
 
-    async def _refuse(self, error: ServingError, receive: Receive, send: Send, request_id: bytes) -> int:
+    async def _refuse(self, error: ServingError, send: Send, request_id: bytes) -> int:
         if isinstance(error, InvalidError):
             self._count_invalid(error)
-        unread = receive if CLOSE_HEADER in error.headers else None
         headers = (JSON_HEADER, (REQUEST_ID_HEADER, request_id), *error.headers)
-        await answer(send, error.status, error.body(request_id.decode()), headers, unread=unread)
+        await answer(send, error.status, error.body(request_id.decode()), headers)
         return error.status
 
     def _count_invalid(self, error: InvalidError) -> None:
@@ -254,19 +299,26 @@ class Application:
             self.metrics.invalid_fields[name] = self.metrics.invalid_fields.get(name, 0) + 1
 
     def _unavailable(self) -> UnavailableError:
-        if self._draining:
+        if self.draining:
             return stopping()
         return UnavailableError("The model is not loaded yet. Try again shortly.")
 
     def _ready_model(self) -> ServedModel:
-        if self._model is None or self._draining:
+        if self._model is None or self.draining:
             raise self._unavailable()
         return self._model
 
     async def _page(
-        self, scope: Scope, send: Send, request_id: bytes, status: int, body: bytes, kind: bytes = JSON_HEADER[1]
+        self,
+        scope: Scope,
+        send: Send,
+        request_id: bytes,
+        status: int,
+        body: bytes,
+        kind: bytes = JSON_HEADER[1],
+        *more: tuple[bytes, bytes],
     ) -> int:
-        headers = ((b"content-type", kind), (REQUEST_ID_HEADER, request_id))
+        headers = ((b"content-type", kind), (REQUEST_ID_HEADER, request_id), *more)
         await answer(send, status, body, headers, head=scope["method"] == "HEAD")
         return status
 
@@ -282,7 +334,13 @@ class Application:
         message = f"{model.bundle.tag} is loaded and warm" if model else "no model is loaded"
         components = [
             Component("model", model is not None, critical=True, message=message),
-            Component("intake", not self._draining, critical=True, message="stopping" if self._draining else "open"),
+            Component("intake", not self.draining, critical=True, message="stopping" if self.draining else "open"),
+            Component(
+                "metrics",
+                self.metrics.fault is None,
+                critical=False,
+                message=self.metrics.fault or "all workers are shown",
+            ),
         ]
         status = 503 if overall(components) == "unhealthy" else 200
         return await self._page(scope, send, request_id, status, msgspec.json.encode(report(components)))
@@ -292,12 +350,14 @@ class Application:
         return await self._page(scope, send, request_id, 200, body)
 
     async def _metrics_page(self, scope: Scope, send: Send, request_id: bytes) -> int:
-        return await self._page(scope, send, request_id, 200, self.metrics.exposition(), CONTENT_TYPE)
+        return await self._page(scope, send, request_id, 200, await self.metrics.collect(), CONTENT_TYPE)
 
     async def _openapi_page(self, scope: Scope, send: Send, request_id: bytes) -> int:
         self._ready_model()
-        return await self._page(scope, send, request_id, 200, self._openapi)
+        body = msgspec.json.encode(with_server(self._openapi, public_prefix(scope, self.settings.root_path)))
+        return await self._page(scope, send, request_id, 200, body, JSON_HEADER[1], _VARIES)
 
     async def _docs_page(self, scope: Scope, send: Send, request_id: bytes) -> int:
         title = self._ready_model().bundle.contract.title
-        return await self._page(scope, send, request_id, 200, docs_page(title), b"text/html; charset=utf-8")
+        body = docs_page(title, public_prefix(scope, self.settings.root_path), scope["path"])
+        return await self._page(scope, send, request_id, 200, body, b"text/html; charset=utf-8", _VARIES)

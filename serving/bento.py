@@ -10,20 +10,21 @@ changes it. Checked against BentoML 1.4.39.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 from _bentoml_sdk import Service
 from bentoml import Bento, Tag
-from bentoml._internal.configuration.containers import BentoMLContainer
-from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 from starlette.middleware.cors import CORSMiddleware
 
 from bundle.errors import BundleNotFoundError
 from serving.application import Application
-from serving.doorman import install
 from serving.drain import drain_on_sigterm
 from serving.http import App
+from serving.http1.install import install
 from serving.settings import ServingSettings
+from serving.tracing import traced
+from serving.worker_link import LinkError, connect
 
 CHECKED_BENTOML_VERSION = "1.4.39"
 
@@ -33,14 +34,14 @@ def lean_config(settings: ServingSettings) -> dict[str, Any]:
 
     It goes into ``bentoml.service(…)`` and so into the Bento: a plain ``bentoml serve`` and a container get it without
     flags. ``metrics`` is off since BentoML's middleware is slow and its ``/metrics`` is replaced by ours; the access log
-    likewise. Tracing cannot be switched off, but told to leave every path alone. The timeout cannot be switched off
+    likewise. Tracing cannot be switched off, but told to leave every path alone; ours is `serving.tracing`. The timeout cannot be switched off
     either: it keeps a timer for each request that reaches BentoML's own application, so it is short.
     """
     return {
         "workers": settings.workers,
         "metrics": {"enabled": False},
         "logging": {"access": {"enabled": False}},
-        "tracing": {"sample_rate": settings.tracing_sample_rate, "excluded_urls": ".*"},
+        "tracing": {"sample_rate": 0.0, "excluded_urls": ".*"},
         "traffic": {"timeout": 10},
     }
 
@@ -56,21 +57,34 @@ class TabentoService(Service[Any]):
         """Return the application that answers this service's port."""
         settings: ServingSettings = self.inner.settings
         self.application = Application(super().to_asgi(is_main=is_main), settings)
-        if settings.doorman:
-            install(self.application)
+        install()
+        self.application.metrics.link = connect()
         return with_options(self.application, settings)
 
     def __call__(self) -> Any:
-        """Make the service's instance, then, on a server's event loop, start answering with its model."""
-        instance = super().__call__()
+        """Make the service's instance, then, on a server's event loop, start answering with its model.
+
+        A worker that fails here tells the supervisor why: it would fail again and again.
+        """
         application: Application | None = getattr(self, "application", None)
+        link = None if application is None else application.metrics.link
+        try:
+            return self._start(application)
+        except Exception as error:
+            if link is not None:
+                with contextlib.suppress(LinkError):
+                    link.fail(f"{type(error).__name__}: {error}")
+            raise
+
+    def _start(self, application: Application | None) -> Any:
+        instance = super().__call__()
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             return instance
         if application is not None:
             application.serve(instance.model)
-            drain_on_sigterm(application, loop, self.inner.settings.drain_s)
+            drain_on_sigterm(application, loop, self.inner.settings)
         return instance
 
 
@@ -82,13 +96,13 @@ def with_options(application: Application, settings: ServingSettings) -> App:
             app,
             allow_origins=list(settings.cors_origins),
             allow_methods=("GET", "POST"),
-            allow_headers=("content-type", "x-api-key", "x-request-id", "x-deadline-ms"),
+            allow_headers=settings.cors_headers,
             expose_headers=("x-request-id", "retry-after"),
             allow_credentials=False,
             max_age=3600,
         )
     if settings.tracing_sample_rate:
-        app = OpenTelemetryMiddleware(app, tracer_provider=BentoMLContainer.tracer_provider.get())
+        app = traced(app, settings)
     return app
 
 

@@ -59,7 +59,7 @@ class InternalError(ServingError):
 
 
 class MalformedError(ServingError):
-    """The body is not JSON in UTF-8."""
+    """The request is not HTTP/1.1, or its body is not JSON in UTF-8."""
 
     status = 400
     code = "malformed"
@@ -79,8 +79,8 @@ class MethodError(ServingError):
     code = "method_not_allowed"
 
 
-class SlowBodyError(ServingError):
-    """The client took too long to send its body."""
+class RequestTimeoutError(ServingError):
+    """The client took too long to send its request."""
 
     status = 408
     code = "request_timeout"
@@ -91,6 +91,13 @@ class TooLargeError(ServingError):
 
     status = 413
     code = "too_large"
+
+
+class TargetTooLongError(ServingError):
+    """The request target has more bytes than any path of this service."""
+
+    status = 414
+    code = "target_too_long"
 
 
 class MediaTypeError(ServingError):
@@ -105,6 +112,27 @@ class InvalidError(ServingError):
 
     status = 422
     code = "invalid"
+
+
+class HeadTooLargeError(ServingError):
+    """The request's head has more bytes than the settings allow."""
+
+    status = 431
+    code = "head_too_large"
+
+
+class UnsupportedCodingError(ServingError):
+    """The body is transferred in a coding that this server does not know."""
+
+    status = 501
+    code = "unsupported_coding"
+
+
+class UnsupportedVersionError(ServingError):
+    """The request is of a version of HTTP that this server does not speak."""
+
+    status = 505
+    code = "unsupported_version"
 
 
 class UnavailableError(ServingError):

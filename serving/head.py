@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from math import inf
 
@@ -11,6 +12,8 @@ from serving.request_ids import HEADER as REQUEST_ID_HEADER
 JSON = b"application/json"
 DEADLINE_HEADER = b"x-deadline-ms"
 LONGEST_DEADLINE_MS = 3_600_000.0
+_NUMBER = re.compile(rb"[+-]?+(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?+[0-9]{1,3})?").fullmatch
+"""A decimal number; ``float`` alone would take ``1_000`` as well."""
 
 
 class Head:
@@ -46,7 +49,8 @@ class Head:
             elif name == b"content-encoding":
                 if value.lower() != b"identity":
                     self.fault = MediaTypeError(
-                        f"Expected a body without Content-Encoding, got {value.decode('latin-1')!r}."
+                        f"Expected a body without Content-Encoding, got {value.decode('latin-1')!r}.",
+                        headers=((b"accept-encoding", b"identity"),),  # RFC 9110, 15.5.16
                     )
             elif name == DEADLINE_HEADER:
                 self._read_deadline(value)
@@ -62,10 +66,7 @@ class Head:
             )
 
     def _read_deadline(self, value: bytes) -> None:
-        try:
-            deadline_ms = float(value)
-        except ValueError:
-            deadline_ms = inf
+        deadline_ms = float(value) if _NUMBER(value) else inf
         if not 0 < deadline_ms <= LONGEST_DEADLINE_MS:
             self.fault = MalformedError(
                 f"Expected X-Deadline-Ms: a number above 0 and up to {LONGEST_DEADLINE_MS:.0f},"

@@ -7,9 +7,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPStatus
 from typing import Any
 
-from serving.errors import ClientGoneError, SlowBodyError, TooLargeError
+from serving.errors import ClientGoneError, RequestTimeoutError, TooLargeError
 from serving.head import JSON, Head
-from serving.uvicorn_state import arrived
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -21,13 +20,14 @@ Headers = tuple[tuple[bytes, bytes], ...]
 JSON_HEADER = (b"content-type", JSON)
 CLOSE_HEADER = (b"connection", b"close")
 
-_DRAIN_BYTES = 16 * 1024 * 1024
-_DRAIN_SECONDS = 1.0
-
 
 def status_line(status: int) -> bytes:
     """Return the first line of an answer, with its line end."""
-    return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode()
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        phrase = ""
+    return f"HTTP/1.1 {status} {phrase}\r\n".encode()
 
 
 def header_lines(headers: Headers) -> bytes:
@@ -45,59 +45,44 @@ def too_large(limit: int, got: str) -> TooLargeError:
 async def read_body(head: Head, receive: Receive, limit: int, timeout_s: float) -> bytes:
     """Return a request's body.
 
+    ``serving.http1`` hands the whole body over in one message and has checked its limits; other servers may not.
+
     Raises:
-        TooLargeError: it has more than ``limit`` bytes; refused at once where the length is announced.
-        SlowBodyError: it did not arrive within ``timeout_s`` seconds.
+        TooLargeError: it has more than ``limit`` bytes; refused at once if its length is announced.
+        RequestTimeoutError: it did not arrive within ``timeout_s`` seconds.
         ClientGoneError: the client went away.
     """
     if head.length is not None and head.length > limit:
         raise too_large(limit, str(head.length))
-    if arrived(receive):
-        return await _read(receive, limit)
-    if head.length is None and not head.chunked:
-        return b""
-    try:
-        async with asyncio.timeout(timeout_s):
-            return await _read(receive, limit)
-    except TimeoutError:
-        error = SlowBodyError(f"The body did not arrive within {timeout_s:g} seconds.")
-        error.headers = (CLOSE_HEADER,)
-        raise error from None
-
-
-async def _read(receive: Receive, limit: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGoneError
-        chunk: bytes = message.get("body", b"")
-        size += len(chunk)
-        if size > limit:
-            raise too_large(limit, f"more than {limit}" if message.get("more_body", False) else str(size))
-        if not message.get("more_body", False):
-            return b"".join([*chunks, chunk]) if chunks else chunk
-        chunks.append(chunk)
-
-
-async def drain(receive: Receive) -> None:
-    """Take in, within bounds, what a refused client is still sending, so that it gets to read its answer."""
-    taken = 0
+    more = True
     try:
-        async with asyncio.timeout(_DRAIN_SECONDS):
-            while taken < _DRAIN_BYTES:
-                message = await receive()
-                taken += len(message.get("body", b""))
-                if message["type"] == "http.disconnect" or not message.get("more_body", False):
-                    return
+        async with asyncio.timeout(timeout_s):
+            while more:
+                chunk, more = await _read_part(receive, limit, size)
+                size += len(chunk)
+                chunks.append(chunk)
     except TimeoutError:
-        return
+        error = RequestTimeoutError(f"The body did not arrive within {timeout_s:g} seconds.")
+        error.headers = (CLOSE_HEADER,)
+        raise error from None
+    return b"".join(chunks)
 
 
-async def answer(
-    send: Send, status: int, body: bytes, headers: Headers, *, unread: Receive | None = None, head: bool = False
-) -> None:
+async def _read_part(receive: Receive, limit: int, size: int) -> tuple[bytes, bool]:
+    """Return the next part of a body of which ``size`` bytes are there, and whether there is more."""
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise ClientGoneError
+    part: bytes = message.get("body", b"")
+    more: bool = message.get("more_body", False)
+    if size + len(part) > limit:
+        raise too_large(limit, f"more than {limit}" if more else str(size + len(part)))
+    return part, more
+
+
+async def answer(send: Send, status: int, body: bytes, headers: Headers, *, head: bool = False) -> None:
     """Send a whole answer; its length is added to the headers.
 
     Args:
@@ -105,7 +90,6 @@ async def answer(
         status: the HTTP status.
         body: the answer's body.
         headers: its headers, without the length.
-        unread: where the rest of a body that was refused can be read from, before the connection closes.
         head: whether only the headers were asked for.
     """
     await send(
@@ -115,10 +99,4 @@ async def answer(
             "headers": [*headers, (b"content-length", b"%d" % len(body))],
         }
     )
-    if head:
-        body = b""
-    if unread is not None:
-        await send({"type": "http.response.body", "body": body, "more_body": True})
-        await drain(unread)
-        body = b""
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.body", "body": b"" if head else body})

@@ -1,32 +1,70 @@
 """What Prometheus gets to see, summed over all worker processes.
 
-Between processes ``prometheus_client`` keeps each value in a mapped file, which costs some microseconds an update: too
-much for several updates a request. So requests are counted in plain numbers (``runners.stats``), and ``sync`` hands on
-what was added since: before each scrape, and every second, so that the scrape of another worker finds it too.
+Requests are counted in plain numbers (also in `runners.stats`), which costs a tenth of a microsecond an update. A snapshot of
+them goes to the supervisor every second and before each scrape; the scraped worker answers the sum that comes back. Without
+a supervisor, as in tests or under a plain ASGI server, a worker answers its own numbers.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client import CollectorRegistry, Metric, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from runners.stats import RATIOS, ROWS, SECONDS, Stats, Tally
+from serving.snapshots import Buckets, Family, Labels, Series, Snapshot
+from serving.worker_link import LinkError, WorkerLink
+
+logger = logging.getLogger("tabento.serving")
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
-MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-"""Set by BentoML in its workers: the folder in which they share their counters."""
 SYNC_S = 1.0
-"""How old the counts of another worker may be in a scrape."""
+"""How many seconds of counting a killed worker may lose."""
+
+FAMILIES = (
+    Family("tabento_requests", "counter", "Requests answered.", ("route", "status")),
+    Family("tabento_invalid_values", "counter", "Values refused.", ("field",)),
+    Family("tabento_shed", "counter", "Requests refused for load.", ("reason",)),
+    Family("tabento_request_seconds", "histogram", "Time to answer a prediction.", bounds=SECONDS),
+    Family("tabento_slo_missed", "counter", "Predictions later than the promise."),
+    Family("tabento_in_flight_requests", "sum", "Predictions being worked on."),
+    Family("tabento_queue_rows", "sum", "Rows that wait for the model."),
+    Family("tabento_request_cost_seconds", "max", "What admission takes a request to cost, besides the model."),
+    Family("tabento_refusal_cost_seconds", "max", "What admission takes a refusal to cost."),
+    Family(
+        "tabento_model_info",
+        "max",
+        "The model that is served, as labels; the value is 1.",
+        ("model", "version", "data"),
+    ),
+    Family("tabento_queue_wait_seconds", "histogram", "Time in the queue.", bounds=SECONDS),
+    Family("tabento_batch_rows", "histogram", "Rows in a batch.", bounds=ROWS),
+    Family("tabento_batch_seconds", "histogram", "Time of a batch in the model.", bounds=SECONDS),
+    Family("tabento_batch_predicted_ratio", "histogram", "Actual over predicted time of a batch.", bounds=RATIOS),
+    Family("tabento_batches", "counter", "Batches, by the reason for their release.", ("reason",)),
+    Family("tabento_dropped", "counter", "Requests taken in but not run, by reason.", ("reason",)),
+    Family("tabento_batch_retries", "counter", "Batches that failed and were halved."),
+    Family("tabento_callback_errors", "counter", "Callbacks of requests that raised; above 0 is a defect."),
+    Family("tabento_watchdog", "counter", "Requests that only the watchdog answered; above 0 is a defect."),
+    Family(
+        "tabento_protocol_errors",
+        "counter",
+        "Requests that are not HTTP/1.1, too large or too slow, by reason.",
+        ("reason",),
+    ),
+    Family("tabento_connections", "sum", "Open connections."),
+)
+"""All metrics. A new one needs a line here and its numbers in `Metrics.snapshot`."""
 
 
 class Metrics:
-    """The service's metrics, in a registry of their own.
+    """The numbers of this worker, and the way to those of all.
 
-    Requests are counted in ``answered``, ``invalid_fields``, ``latency_s``, ``within_slo`` and ``in_flight``, and in the
-    runner's ``Stats`` once one is attached.
+    Requests are counted in the public attributes, and in the runner's `Stats` once one is attached.
     """
 
     def __init__(self) -> None:
@@ -41,71 +79,24 @@ class Metrics:
         self.over_slo = 0
         """Predictions that took longer than the promise."""
         self.in_flight = 0
-        """Predictions being worked on now."""
-        self._registry = CollectorRegistry()
-        self._moves: list[Callable[[], None]] = []
-        self._runner_moves: list[Callable[[], None]] = []
-        add = self._moves.append
-        add(self._counter("tabento_requests", "Requests answered.", ["route", "status"], lambda: self.answered))
-        add(self._counter("tabento_invalid_values", "Values refused.", ["field"], lambda: self.invalid_fields))
-        add(self._counter("tabento_shed", "Requests refused for load.", ["reason"], lambda: self.shed))
-        add(self._histogram("tabento_request_seconds", "Time to answer a prediction.", self.latency_s))
-        add(self._counter("tabento_slo_missed", "Predictions later than the promise.", [], lambda: {(): self.over_slo}))
-        self._in_flight = Gauge(
-            "tabento_in_flight_requests",
-            "Predictions being worked on.",
-            multiprocess_mode="livesum",
-            registry=self._registry,
-        )
-        self._queued = Gauge(
-            "tabento_queue_rows", "Rows that wait for the model.", multiprocess_mode="livesum", registry=self._registry
-        )
-        self._request_cost = Gauge(
-            "tabento_request_cost_seconds",
-            "What admission takes a request to cost, besides the model.",
-            multiprocess_mode="livemax",
-            registry=self._registry,
-        )
-        self._refusal_cost = Gauge(
-            "tabento_refusal_cost_seconds",
-            "What admission takes a refusal to cost.",
-            multiprocess_mode="livemax",
-            registry=self._registry,
-        )
-        self._model_info = Gauge(
-            "tabento_model_info",
-            "The model that is served, as labels; the value is 1.",
-            ["model", "version", "data"],
-            multiprocess_mode="livemax",
-            registry=self._registry,
-        )
-        self._runner_histograms = (
-            Histogram("tabento_queue_wait_seconds", "Time in the queue.", buckets=SECONDS, registry=self._registry),
-            Histogram("tabento_batch_rows", "Rows in a batch.", buckets=ROWS, registry=self._registry),
-            Histogram(
-                "tabento_batch_seconds", "Time of a batch in the model.", buckets=SECONDS, registry=self._registry
-            ),
-            Histogram(
-                "tabento_batch_predicted_ratio",
-                "Actual over predicted time of a batch.",
-                buckets=RATIOS,
-                registry=self._registry,
-            ),
-        )
-        self._released = Counter(
-            "tabento_batches", "Batches, by the reason for their release.", ["reason"], registry=self._registry
-        )
-        self._dropped = Counter(
-            "tabento_dropped", "Requests taken in but not run, by reason.", ["reason"], registry=self._registry
-        )
-        self._retried = Counter(
-            "tabento_batch_retries", "Batches that failed and were halved.", registry=self._registry
-        )
+        """Predictions being worked on now, and requests whose bodies are still arriving."""
+        self.watchdog = 0
+        """Requests that only the watchdog answered; more than 0 is a defect."""
+        self.protocol_errors: dict[str, int] = {}
+        """Requests that could not be framed, by reason."""
+        self.connections = 0
+        """Open connections, as of the last second."""
+        self.link: WorkerLink | None = None
+        """The way to the supervisor; None if there is none."""
+        self.fault: str | None = None
+        """Why the metrics of other workers are missing; None if they are not."""
+        self._model: Labels | None = None
+        self._stats = Stats()
         self._gauges: Callable[[], tuple[int, float, float]] = lambda: (0, 0.0, 0.0)
 
     def describe_model(self, name: str, version: str, data: str) -> None:
         """Show which model is served."""
-        self._model_info.labels(name, version, data).set(1)
+        self._model = (name, version, data)
 
     def attach(self, stats: Stats, gauges: Callable[[], tuple[int, float, float]]) -> None:
         """Show a runner's counts as well.
@@ -114,85 +105,117 @@ class Metrics:
             stats: its counts.
             gauges: returns the rows in its queue, and the learned costs of a request and of a refusal in seconds.
         """
+        self._stats = stats
         self._gauges = gauges
-        tallies = (stats.wait_s, stats.batch_rows, stats.batch_s, stats.predicted_ratio)
-        moves = [_move_tally(tally, shown) for tally, shown in zip(tallies, self._runner_histograms, strict=True)]
-        moves.append(_move_counts(lambda: stats.released, self._released))
-        moves.append(_move_counts(lambda: stats.dropped, self._dropped))
-        moves.append(_move_counts(lambda: {(): stats.retried}, self._retried))
-        self._runner_moves = moves
+
+    def snapshot(self) -> Snapshot:
+        """Return the numbers of this worker as they are now."""
+        stats = self._stats
+        queued_rows, request_s, refusal_s = self._gauges()
+        return Snapshot(
+            values={
+                "tabento_requests": {
+                    (route, str(status)): count for (route, status), count in list(self.answered.items())
+                },
+                "tabento_invalid_values": _series(self.invalid_fields),
+                "tabento_shed": _series(self.shed),
+                "tabento_slo_missed": {(): self.over_slo},
+                "tabento_in_flight_requests": {(): self.in_flight},
+                "tabento_queue_rows": {(): queued_rows},
+                "tabento_request_cost_seconds": {(): request_s},
+                "tabento_refusal_cost_seconds": {(): refusal_s},
+                "tabento_model_info": {} if self._model is None else {self._model: 1},
+                "tabento_batches": _series(stats.released),
+                "tabento_dropped": _series(stats.dropped),
+                "tabento_batch_retries": {(): stats.retried},
+                "tabento_callback_errors": {(): stats.callback_errors},
+                "tabento_watchdog": {(): self.watchdog},
+                "tabento_protocol_errors": _series(self.protocol_errors),
+                "tabento_connections": {(): self.connections},
+            },
+            histograms={
+                "tabento_request_seconds": _buckets(self.latency_s),
+                "tabento_queue_wait_seconds": _buckets(stats.wait_s),
+                "tabento_batch_rows": _buckets(stats.batch_rows),
+                "tabento_batch_seconds": _buckets(stats.batch_s),
+                "tabento_batch_predicted_ratio": _buckets(stats.predicted_ratio),
+            },
+        )
 
     def sync(self) -> None:
-        """Hand on what was counted since the last time."""
-        for move in (*self._moves, *self._runner_moves):
-            move()
-        rows, request_s, refusal_s = self._gauges()
-        self._in_flight.set(self.in_flight)
-        self._queued.set(rows)
-        self._request_cost.set(request_s)
-        self._refusal_cost.set(refusal_s)
+        """Send this worker's numbers to the supervisor, so that they are not lost if the worker is killed."""
+        if self.link is not None:
+            try:
+                self.link.push(self.snapshot())
+            except LinkError as error:
+                self._degrade(error)
 
-    def exposition(self) -> bytes:
-        """Return the text that Prometheus scrapes."""
-        self.sync()
-        folder = os.environ.get(MULTIPROCESS_VARIABLE)
-        if folder is None:
-            return generate_latest(self._registry)
-        registry = CollectorRegistry()
-        MultiProcessCollector(registry, path=folder)  # type: ignore[no-untyped-call]
-        return generate_latest(registry)
+    async def collect(self) -> bytes:
+        """Return the text that Prometheus scrapes: the numbers of all workers, or of this one if they cannot be had."""
+        own = self.snapshot()
+        if self.link is None:
+            return exposition(own)
+        try:
+            everyone = await self.link.collect(own)
+        except LinkError as error:
+            self._degrade(error)
+            return exposition(own)
+        self.fault = None
+        return exposition(everyone)
 
     def close(self) -> None:
-        """Hand on the last counts, and take this process out of the gauges of living ones."""
-        self.in_flight = 0
+        """Send the last counts; the supervisor forgets the gauges when this process ends."""
+        self.in_flight = self.connections = 0
         self._gauges = lambda: (0, 0.0, 0.0)
         self.sync()
-        if MULTIPROCESS_VARIABLE in os.environ:
-            mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]
 
-    def _counter(
-        self, name: str, text: str, labels: list[str], source: Callable[[], dict[object, int] | object]
-    ) -> Callable[[], None]:
-        return _move_counts(source, Counter(name, text, labels, registry=self._registry))
-
-    def _histogram(self, name: str, text: str, tally: Tally) -> Callable[[], None]:
-        return _move_tally(tally, Histogram(name, text, buckets=tally.bounds, registry=self._registry))
+    def _degrade(self, error: LinkError) -> None:
+        if self.fault is None:
+            logger.warning("metrics show this worker only: %s", error)
+        self.fault = str(error)
 
 
-def _move_counts(source: Callable[[], object], shown: Counter) -> Callable[[], None]:
-    """Return what adds to a counter what its source has more than the last time."""
-    seen: dict[object, int] = {}
-
-    def move() -> None:
-        counts = source()
-        assert isinstance(counts, dict)
-        for key, count in list(counts.items()):
-            more = count - seen.get(key, 0)
-            if more:
-                labels = key if isinstance(key, tuple) else (key,)
-                (shown.labels(*map(str, labels)) if labels else shown).inc(more)
-                seen[key] = count
-
-    return move
+def exposition(snapshot: Snapshot) -> bytes:
+    """Return a snapshot in the text format of Prometheus."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_SnapshotCollector(snapshot))
+    return generate_latest(registry)
 
 
-def _move_tally(tally: Tally, shown: Histogram) -> Callable[[], None]:
-    """Return what adds to a histogram what its tally has more than the last time.
+class _SnapshotCollector(Collector):
+    """Hands a snapshot to Prometheus' client."""
 
-    Prometheus' client has no public way to add many observations at once; its buckets, of which each counts what lies
-    in it alone, have had these names since it can do without a lock. A test pins them.
-    """
-    counts = [0] * len(tally.counts)
-    total = 0.0
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
 
-    def move() -> None:
-        nonlocal total
-        for index, count in enumerate(tally.counts):
-            if count != counts[index]:
-                shown._buckets[index].inc(count - counts[index])
-                counts[index] = count
-        if tally.total != total:
-            shown._sum.inc(tally.total - total)
-            total = tally.total
+    def collect(self) -> Iterator[Metric]:
+        """Yield each family with its values; a family without labels has always one."""
+        for family in FAMILIES:
+            if family.kind == "histogram":
+                yield _histogram(family, self._snapshot.histograms.get(family.name))
+                continue
+            kind = CounterMetricFamily if family.kind == "counter" else GaugeMetricFamily
+            metric = kind(family.name, family.text, labels=family.labels)
+            series = self._snapshot.values.get(family.name, {})
+            for labels, value in (series or ({} if family.labels else {(): 0})).items():
+                metric.add_metric(labels, value)
+            yield metric
 
-    return move
+
+def _histogram(family: Family, buckets: Buckets | None) -> Metric:
+    buckets = buckets or Buckets([0] * (len(family.bounds) + 1), 0.0)
+    cumulative, shown = 0, []
+    for bound, count in zip((*family.bounds, float("inf")), buckets.counts, strict=True):
+        cumulative += count
+        shown.append((floatToGoString(bound), float(cumulative)))  # type: ignore[no-untyped-call]
+    metric = HistogramMetricFamily(family.name, family.text)
+    metric.add_metric([], shown, buckets.total)
+    return metric
+
+
+def _series(counts: Mapping[str, int]) -> Series:
+    return {(label,): count for label, count in list(counts.items())}
+
+
+def _buckets(tally: Tally) -> Buckets:
+    return Buckets(list(tally.counts), tally.total)

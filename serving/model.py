@@ -11,6 +11,7 @@ from runners.clock import Loop, Offload
 from runners.errors import RunnerError
 from runners.runner import Runner, RunnerOptions, warm_up
 from runners.session import OnnxSession
+from serving.codec.slices import Steps, run_steps
 from serving.decode import Decoder
 from serving.encode import Encoder, NumberEncoder
 from serving.errors import Detail, InternalError, InvalidError
@@ -74,7 +75,7 @@ class ServedModel:
         return Runner(self._session, loop, offload, self.options, self._costs)
 
     def decode_plain(self, body: bytes, batch_only: bool) -> Rows | None:
-        """Return the rows of a body that is plainly right, or None for ``decode`` to judge."""
+        """Return the rows of a body that is plainly right, or None if ``decode`` has to decide."""
         rows = self.decoder.decode_plain(body)
         return None if batch_only and rows is not None and rows.single else rows
 
@@ -84,7 +85,11 @@ class ServedModel:
         Raises:
             ServingError: see ``Decoder.decode``; also for a single object where only many rows are taken.
         """
-        rows = self.decoder.decode(body)
+        return run_steps(self.decode_steps(body, batch_only))
+
+    def decode_steps(self, body: bytes, batch_only: bool) -> Steps[Rows]:
+        """Decode a request's body, and yield between slices of work; see ``decode``."""
+        rows = yield from self.decoder.decode_steps(body)
         if batch_only and rows.single:
             raise InvalidError(
                 "This path takes many rows; send a single object to /predict.",

@@ -15,7 +15,7 @@ from serving.settings import ServingSettings
 _COMMON_ERRORS: tuple[type[ServingError], ...] = (errors.InternalError, errors.UnavailableError)
 _PREDICT_ERRORS: tuple[type[ServingError], ...] = (
     errors.MalformedError,
-    errors.SlowBodyError,
+    errors.RequestTimeoutError,
     errors.TooLargeError,
     errors.MediaTypeError,
     errors.InvalidError,
@@ -142,19 +142,47 @@ def build_openapi(bundle: Bundle, settings: ServingSettings) -> dict[str, Any]:
     }
 
 
-def docs_page(title: str) -> bytes:
-    """Return the page that shows the OpenAPI document; it loads nothing from other hosts."""
+def with_server(document: dict[str, Any], prefix: str | None) -> dict[str, Any]:
+    """Return an OpenAPI document that names the address of its service.
+
+    Args:
+        document: what `build_openapi` returned.
+        prefix: the path prefix that clients see. If None, the address is relative to the document's own, which is right
+            behind any proxy (OpenAPI 3.1, section 4.8.5).
+    """
+    return document | {"servers": [{"url": "./" if prefix is None else f"{prefix}/"}]}
+
+
+def docs_page(title: str, prefix: str | None, path: str) -> bytes:
+    """Return the page that shows the OpenAPI document; it loads nothing from other hosts.
+
+    Args:
+        title: the title of the page.
+        prefix: the path prefix that clients see. If None, links are relative to the page.
+        path: the path of the page, which relative links depend on.
+    """
+    relative = "../" if path.endswith("/") and path.strip("/") else ""
+    base = relative if prefix is None else f"{prefix}/"
+    # Swagger UI asks validator.swagger.io about every document unless `validatorUrl` is null.
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <title>{html.escape(title)}</title>
-<link rel="stylesheet" href="/static_content/swagger-ui.css">
+<link rel="icon" href="{base}static_content/favicon-light-32x32.png">
+<link rel="stylesheet" href="{base}static_content/swagger-ui.css">
 </head>
 <body>
 <div id="swagger-ui"></div>
-<script src="/static_content/swagger-ui-bundle.js"></script>
-<script>SwaggerUIBundle({{url: "/docs.json", dom_id: "#swagger-ui", deepLinking: true}});</script>
+<script src="{base}static_content/swagger-ui-bundle.js"></script>
+<script>
+SwaggerUIBundle({{
+  url: new URL("{base}docs.json", document.baseURI).href,
+  dom_id: "#swagger-ui",
+  deepLinking: true,
+  validatorUrl: null,
+}});
+</script>
 </body>
 </html>
 """.encode()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import MutableMapping
-from functools import partial
 from time import perf_counter
 from typing import Any
 
 from runners.errors import DrainingError, ExpiredError, GoneError, InferenceError, QueueFullError
 from runners.runner import Runner
 from runners.work import Values, Work
+from serving.codec.slices import SliceScheduler, SliceTime
 from serving.errors import (
     ClientGoneError,
     DeadlineError,
@@ -23,20 +23,21 @@ from serving.errors import (
 )
 from serving.head import Head
 from serving.http import CLOSE_HEADER, JSON_HEADER, Receive, Send, answer, header_lines, read_body, status_line
+from serving.http1.exchange import exchange_of, server_lines
 from serving.metrics import Metrics
 from serving.model import ServedModel
 from serving.request_ids import HEADER as REQUEST_ID_HEADER
+from serving.rows import Rows
 from serving.settings import ServingSettings
-from serving.uvicorn_state import gone, server_lines, write_whole
 
 logger = logging.getLogger("tabento.serving")
 
 PREDICT_PATHS = {"/predict": False, "/api/v1/predict": False, "/predict/batch": True}
 """Where predictions are answered, and whether only many rows are taken there."""
 ADMITTED = "tabento.admitted"
-"""The key of an ASGI scope under which the doorman says whether it let the request in, where it judged it."""
-COMING = "tabento.coming"
-"""The key of an ASGI scope whose request the doorman has announced: it is whole, and begins in this turn of the loop."""
+"""The key of an ASGI scope whose request was already judged by admission; its value tells whether it was admitted."""
+BEGUN = "tabento.begun"
+"""The key of an ASGI scope whose request began to arrive before the service began to drain, so that it is answered."""
 RETRY_AFTER_S = 1
 
 
@@ -113,24 +114,29 @@ class Predictions:
         self.slo_s = model.options.slo_s
         self.max_body_bytes = settings.max_body_bytes
         self.metrics = metrics
-        self._decode = model.decode
+        self._decode_steps = model.decode_steps
+        self._slices = SliceScheduler()
         self._encode = model.encoder.encode
-        self._end_pass = runner.batcher.end_pass
         self._admit = runner.admission.admit
+        self.worked = runner.admission.worked
+        self.decoded = runner.admission.decoded
+        self._rejected = runner.admission.rejected
         self._body_timeout_s = settings.body_timeout_s
         self._new_future = loop.create_future
-        self.coming = 0
-        """How many whole requests the doorman has let in whose tasks have not begun: after the last the pass can end."""
         # About how many bytes a row has: what a request costs is guessed from its length before it is read.
         example = model.bundle.examples[0]
         self._row_bytes = max(len(str(example)), 1)
 
     def admit(self, length: int) -> bool:
         """Tell whether a request whose body has about so many bytes is let in; asked once a request."""
-        if self._admit(max(length / self._row_bytes, 1.0)):
+        if self._admit(self._rows_of(length)):
             return True
         self._count_shed("budget")
         return False
+
+    def _rows_of(self, length: int) -> float:
+        """Return about how many rows a body of so many bytes has, at least 1."""
+        return max(length / self._row_bytes, 1.0)
 
     def _count_shed(self, reason: str) -> None:
         shed_by = self.metrics.shed
@@ -161,7 +167,7 @@ class Predictions:
         metrics.in_flight += 1
         try:
             body = await read_body(head, receive, self.max_body_bytes, self._body_timeout_s)
-            rows = self._decode(body, batch_only)
+            rows = await self._decode(body, batch_only)
             future: asyncio.Future[bytes | None] = self._new_future()
             encode = self.encode
             # The promise holds from the moment at which the body is there; the caller's deadline from the first byte.
@@ -169,34 +175,54 @@ class Predictions:
             strict = head.deadline_ms is not None
             deadline = read + self.slo_s if head.deadline_ms is None else started + head.deadline_ms / 1000
 
+            exchange = exchange_of(receive, send)
+
             def done(values: Values | None, error: Exception | None) -> None:
-                # The answer leaves from here, not from the task, which would have to wait for its turn first.
+                # The answer is written here and not in the task, which would have to wait for its turn first.
                 if future.done():
                     return
-                if values is None:
-                    future.set_exception(self.explain(error, head.deadline_ms, request_id))
-                    return
                 try:
+                    if values is None:
+                        raise self.explain(error, head.deadline_ms, request_id)
                     content = encode(values, rows.single, request_id)
-                except InternalError as failure:
+                    sent = exchange is not None and exchange.reply(*whole_answer(request_id, content))
+                except Exception as failure:
                     future.set_exception(failure)
-                    return
-                sent = write_whole(receive, send, *whole_answer(request_id, content))
-                future.set_result(None if sent else content)
+                else:
+                    future.set_result(None if sent else content)
 
-            self.submit(Work(rows.data, rows.count, read, deadline, done, strict, partial(gone, receive)))
-            if admitted and not self.coming:
-                self._end_pass()
+            gone = future.done if exchange is None else exchange.gone
+            self.submit(Work(rows.data, rows.count, read, deadline, done, strict, gone))
             content = await future
             if content is not None:
                 await answer(send, 200, content, (JSON_HEADER, (REQUEST_ID_HEADER, request_id)))
         finally:
             metrics.in_flight -= 1
-        seconds = perf_counter() - read
+        self.count_latency(perf_counter() - read)
+        return 200
+
+    async def _decode(self, body: bytes, batch_only: bool) -> Rows:
+        """Return the rows of a body, decoded in slices, and let admission know what that took.
+
+        Raises:
+            ServingError: the body is not rows of the contract.
+        """
+        decoding = SliceTime(self.worked)
+        try:
+            rows = await self._slices.run(self._decode_steps(body, batch_only), decoding)
+        except ServingError:
+            self._rejected(self._rows_of(len(body)), decoding.total_s)
+            raise
+        if rows.count > 1:
+            self.decoded(rows.count, decoding.total_s)
+        return rows
+
+    def count_latency(self, seconds: float) -> None:
+        """Count how long a prediction took, from the moment at which its body was there."""
+        metrics = self.metrics
         metrics.latency_s.add(seconds)
         if seconds > self.slo_s:
             metrics.over_slo += 1
-        return 200
 
     def encode(self, values: Values, single: bool, request_id: bytes) -> bytes:
         """Return the body of an answer; see ``serving.encode.Encoder``.

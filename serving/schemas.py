@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from bundle.contract import Contract, Feature, Label, Output, label_key
+from bundle.contract import Contract, Feature, Label, LetterCase, Output, label_key, letter_spellings
 
 _TEXT = {"type": "string"}
 _JSON_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
@@ -21,7 +21,7 @@ def feature_schema(feature: Feature) -> dict[str, Any]:
             schema["enum"] = [*feature.categories]
         elif feature.unknown == "refuse":
             # Letter case is free, which an enumeration cannot say.
-            schema["pattern"] = f"^(?:{'|'.join(_any_case(value) for value in feature.categories)})$"
+            schema["pattern"] = f"^(?:{'|'.join(_any_case(value, feature.case) for value in feature.categories)})$"
     elif feature.type == "boolean":
         schema["type"] = "boolean"
     else:
@@ -36,16 +36,16 @@ def feature_schema(feature: Feature) -> dict[str, Any]:
     return schema
 
 
-def _any_case(value: str) -> str:
+def _any_case(value: str, case: LetterCase) -> str:
+    """Return a regular expression for exactly the spellings that the contract turns into a category."""
     letters = []
     for letter in value:
-        forms = {letter, letter.upper(), letter.lower()}
-        if len(forms) > 1 and all(len(form) == 1 for form in forms):
-            letters.append(f"[{''.join(sorted(forms))}]")
-        elif letter.isalnum() or letter in " _<>=":
-            letters.append(letter)
+        spellings = letter_spellings(letter, case)
+        if len(spellings) > 1:
+            letters.append(f"[{''.join(sorted(spellings))}]")
         else:
-            letters.append(f"\\u{ord(letter):04x}" if ord(letter) > 127 else f"\\{letter}")
+            # JSON Schema's patterns are read in Unicode mode, which takes a backslash before these only.
+            letters.append(f"\\{letter}" if letter in r"^$\.*+?()[]{}|/" else letter)
     return "".join(letters)
 
 

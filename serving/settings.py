@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
 from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from bundle.environment import is_injected, refusal, unknown_variables
 
 ENV_PREFIX = "TABENTO_"
-OFFLINE_PREFIX = "TABENTO_TRAINING_"
-"""Variables of the offline side, which may be set beside ours and mean nothing here."""
 TRAINING_PREFIX = "TABENTO_TRAINING_"
 """Variables of the other side, see ``training.settings``; one shell may hold both."""
 SERVING_FILE = "configs/serving.yaml"
+
+ROOT_PATH_PATTERN = r"^(/[A-Za-z0-9._~-]+)*$"
+"""A path prefix: segments of unreserved characters (RFC 3986, section 2.3), no slash at the end, or nothing.
+
+Two slashes at the beginning would name another host, so an empty segment is not allowed.
+"""
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 PositiveInt = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -51,16 +59,46 @@ class ServingSettings(BaseSettings):
     """How many rows of one request go into one call of the model, so that a large request does not hold others up."""
     inline_ms: PositiveFloat = 10.0
     """A batch that is predicted to take longer than this runs in a thread, a cheaper one on the event loop."""
+    max_head_bytes: Annotated[int, Field(ge=1_024, le=1 << 20)] = 32 * 1024
+    """How many bytes a request's head, and the trailers and extensions of a chunked body, may have."""
+    head_timeout_s: PositiveFloat = 10.0
+    """How many seconds a client may take to send a request's head, and to begin one on a new connection."""
+    keep_alive_s: PositiveFloat = 75.0
+    """For how many seconds an idle connection stays open; longer than any proxy in front keeps its own."""
+    write_timeout_s: PositiveFloat = 30.0
+    """After how many seconds a client that does not read its answer is cut off."""
+    max_connections: PositiveInt = 10_000
+    """How many connections may be open; further ones get 503 at once."""
+    max_buffered_bytes: Annotated[int, Field(ge=1 << 20)] = 256 * 1024 * 1024
+    """How many bytes of bodies that are still arriving are kept in memory; requests beyond get 503."""
+    answer_timeout_s: PositiveFloat = 60.0
+    """After how many seconds a watchdog answers 500 for a request that nothing else answered; it should never happen."""
     doorman: bool = True
-    """Whether plain predictions, and refusals for load, are answered before uvicorn parses the request, which takes half the time."""
+    """Whether plain predictions, and refusals for load, take the fast path past ASGI, which takes half the time."""
     drain_s: Annotated[float, Field(ge=0, le=600)] = 1.0
     """For how many seconds after SIGTERM new requests are still told 503, before the port closes."""
+    drain_limit_s: Annotated[float, Field(gt=0, le=3_600)] = 30.0
+    """How many seconds after ``drain_s`` the process ends at the latest, whatever is still in flight."""
     access_log: bool = False
     """Whether each request is logged as a line of JSON."""
+    root_path: Annotated[str, Field(pattern=ROOT_PATH_PATTERN)] = ""
+    """The path prefix under which a proxy publishes the service, such as ``/models/house``; requests may come with or without it."""
     cors_origins: tuple[str, ...] = ()
     """The origins from which browsers may call; ``*`` is not taken."""
+    cors_headers: tuple[str, ...] = (
+        "content-type",
+        "x-api-key",
+        "x-request-id",
+        "x-deadline-ms",
+        "authorization",
+        "traceparent",
+        "tracestate",
+    )
+    """The request headers that browsers of those origins may send; ``*`` is not accepted."""
     tracing_sample_rate: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """The share of requests that are traced with OpenTelemetry; the exporter is that of BentoML's own configuration."""
+    """The share of requests that are traced with OpenTelemetry, besides those whose caller traces; above 0 an endpoint is needed."""
+    tracing_endpoint: Annotated[str, Field(pattern=r"^https?://[^\s/]+")] | None = None
+    """The collector's address for traces by OTLP over HTTP, such as ``http://localhost:4318/v1/traces``."""
     onnx_threads: PositiveInt = 1
     """How many threads one ONNX Runtime call may use."""
     workers: PositiveInt = 1
@@ -73,6 +111,15 @@ class ServingSettings(BaseSettings):
             raise ValueError("'*' would allow every site; list each origin, such as https://shop.example")
         return origins
 
+    @field_validator("cors_headers")
+    @classmethod
+    def _names_headers(cls, headers: tuple[str, ...]) -> tuple[str, ...]:
+        for header in headers:
+            # RFC 9110, section 5.6.2. A star is a valid token, but as a header list it would mean every header.
+            if header == "*" or not _TOKEN.fullmatch(header):
+                raise ValueError(f"{header!r} is not the name of a header; list each one, such as x-request-id")
+        return tuple(header.lower() for header in headers)
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -82,17 +129,14 @@ class ServingSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let the environment win over what was read from the file."""
+        """Let the environment win over the file, except for variables that an orchestrator injected."""
+        assert isinstance(env_settings, EnvSettingsSource)
+        env_settings.env_vars = {
+            name: value
+            for name, value in env_settings.env_vars.items()
+            if value is None or not is_injected(name.upper(), value)
+        }
         return env_settings, init_settings
-
-
-def _unknown_variables() -> list[str]:
-    known = {ENV_PREFIX + name.upper() for name in ServingSettings.model_fields}
-    return sorted(
-        name
-        for name in os.environ
-        if name.startswith(ENV_PREFIX) and not name.startswith(TRAINING_PREFIX) and name not in known
-    )
 
 
 def load_settings(folder: Path) -> ServingSettings:
@@ -112,9 +156,9 @@ def load_settings(folder: Path) -> ServingSettings:
         content = {}
     if not isinstance(content, dict):
         raise SettingsError(f"{path} must hold keys and values, got {type(content).__name__}")
-    if unknown := _unknown_variables():
-        known = ", ".join(ENV_PREFIX + name.upper() for name in ServingSettings.model_fields)
-        raise SettingsError(f"unknown in the environment: {', '.join(unknown)}. There are {known}.")
+    known = [ENV_PREFIX + name.upper() for name in ServingSettings.model_fields]
+    if unknown := unknown_variables(os.environ, ENV_PREFIX, known, other_prefix=TRAINING_PREFIX):
+        raise SettingsError(refusal(unknown, ENV_PREFIX, known))
     try:
         return ServingSettings(**content)
     except ValidationError as error:

@@ -38,8 +38,6 @@ def load_service(tag: str, name: str) -> ModuleType:
         # The server shares its thread's time with its clients here: nothing is to be refused for being slow.
         patch.setenv("TABENTO_SLO_P99_MS", "60000")
         patch.setenv("TABENTO_DRAIN_S", "0")
-        # One process has one doorman, which belongs to the module that is called ``service``.
-        patch.setenv("TABENTO_DOORMAN", "false")
         set_arguments({"model": tag})
         spec = importlib.util.spec_from_file_location(name, SERVICE)
         assert spec is not None

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from bundle.environment import is_injected, refusal, unknown_variables
 from training.errors import TrainingError
 
 ENV_PREFIX = "TABENTO_TRAINING_"
@@ -48,6 +49,24 @@ class TrainingSettings(BaseSettings):
     verbose: bool = False
     """Whether an error that is told in words shows its traceback as well."""
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the command line first and then the environment without what an orchestrator injected."""
+        assert isinstance(env_settings, EnvSettingsSource)
+        env_settings.env_vars = {
+            name: value
+            for name, value in env_settings.env_vars.items()
+            if value is None or not is_injected(name.upper(), value)
+        }
+        return init_settings, env_settings
+
 
 def load_settings(**given: Any) -> TrainingSettings:
     """Read the settings; what the command line gave wins over the environment, None stands for not given.
@@ -56,9 +75,8 @@ def load_settings(**given: Any) -> TrainingSettings:
         TrainingError: a value is impossible, or a key or ``TABENTO_TRAINING_…`` variable is unknown; faults are named.
     """
     known = [ENV_PREFIX + name.upper() for name in TrainingSettings.model_fields]
-    unknown = sorted(name for name in os.environ if name.startswith(ENV_PREFIX) and name not in known)
-    if unknown:
-        raise TrainingError(f"unknown in the environment: {', '.join(unknown)}. There are {', '.join(known)}.")
+    if unknown := unknown_variables(os.environ, ENV_PREFIX, known):
+        raise TrainingError(refusal(unknown, ENV_PREFIX, known))
     try:
         return TrainingSettings(**{key: value for key, value in given.items() if value is not None})
     except ValidationError as error:

@@ -46,6 +46,7 @@ class SimulatedLoop:
         self._ready: deque[tuple[Callback, tuple[Any, ...]]] = deque()
         self._timers: list[tuple[float, int, SimulatedTimer]] = []
         self._timers_made = 0
+        self._sockets: list[tuple[float, int, Callback]] = []
         self._thread: deque[tuple[Callback, tuple[Any, ...]]] = deque()
         # What is left, in seconds, of the thread's work, in the order of the queue above.
         self._thread_left: deque[float] = deque()
@@ -65,6 +66,11 @@ class SimulatedLoop:
         self._timers_made += 1
         heapq.heappush(self._timers, (self._now + delay, self._timers_made, timer))
         return timer
+
+    def readable_at(self, moment_s: float, read: Callback) -> None:
+        """Let a socket become readable at a moment, in seconds; ``read`` is called in the pass that reads it."""
+        self._timers_made += 1
+        heapq.heappush(self._sockets, (moment_s, self._timers_made, read))
 
     def offload(self, function: Callable[[], Any], done: Callable[[Any, BaseException | None], None]) -> None:
         """See ``runners.clock.Offload``.
@@ -107,8 +113,9 @@ class SimulatedLoop:
         """
         arrived, count = 0, len(arrivals_s)
         while True:
-            if not self._ready and not (arrived < count and arrivals_s[arrived] <= self._now):
-                wake = [entry[0] for entry in self._timers[:1]]
+            readable = self._sockets and self._sockets[0][0] <= self._now
+            if not self._ready and not readable and not (arrived < count and arrivals_s[arrived] <= self._now):
+                wake = [entry[0] for entry in (*self._timers[:1], *self._sockets[:1])]
                 wake += [arrivals_s[arrived]] if arrived < count else []
                 if not wake and not self._thread:
                     return
@@ -125,6 +132,11 @@ class SimulatedLoop:
             while read is not None and arrived < min(count, last) and arrivals_s[arrived] <= polled:
                 read(arrived)
                 arrived += 1
+            due: list[Callback] = []
+            while self._sockets and self._sockets[0][0] <= polled:
+                due.append(heapq.heappop(self._sockets)[2])
+            for socket_read in due:
+                socket_read()
 
     def _wait(self, until: float) -> None:
         """Let the loop sleep until a moment, or until the thread is done."""

@@ -50,6 +50,14 @@ class Outcome:
         return float(np.quantile(chosen, 0.99)) if len(chosen) else float("nan")
 
 
+def learned_at_start(model: ModelCosts, options: RunnerOptions) -> BatchCosts:
+    """Return what a service knows of a model's batch times after its warm-up."""
+    costs = BatchCosts(max(options.max_batch_rows, *WARM_UP_ROWS))
+    for size in WARM_UP_ROWS * WARM_UP_ROUNDS:
+        costs.observe(size, model.batch_s + size * model.row_s)
+    return costs
+
+
 class SimulatedServer:
     """Answers arrivals on a virtual clock; good for one run.
 
@@ -81,10 +89,8 @@ class SimulatedServer:
         self._data = bytes(SimulatedModel.row_bytes * rows)
         self._decode_s = model.decode_s * rows
         self._slo_s = options.slo_s
-        costs = BatchCosts(max(options.max_batch_rows, *WARM_UP_ROWS))
-        for size in WARM_UP_ROWS * WARM_UP_ROUNDS:
-            costs.observe(size, model.batch_s + size * model.row_s)
         simulated = SimulatedModel(model, self.loop.spend, seed)
+        costs = learned_at_start(model, options)
         self.runner = Runner(simulated, self.loop, self.loop.offload, options, costs, policy)
         self._admit: Callable[[float], bool] = self.runner.admission.admit if admission else _let_in
         self._arrivals_s: list[float] = []
@@ -106,6 +112,9 @@ class SimulatedServer:
             self._end(index, REFUSED)
             return
         loop.spend(self._costs.read_s + self._decode_s)
+        if self._rows > 1:
+            self.runner.admission.worked(self._decode_s)
+            self.runner.admission.decoded(self._rows, self._decode_s)
         read = loop.time()
 
         def done(_values: list[float] | None, error: Exception | None) -> None:

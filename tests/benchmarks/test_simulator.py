@@ -13,6 +13,7 @@ from benchmarks.policies import FixedDelay, Immediate
 from benchmarks.process import BenchmarkError
 from benchmarks.simulation.costs import DEFAULT_COSTS, ModelCosts, ServerCosts, load_costs
 from benchmarks.simulation.loop import SimulatedLoop
+from benchmarks.simulation.overload import CONNECTIONS, FACTORS, overload, overload_table
 from benchmarks.simulation.server import ANSWERED, EXPIRED, REFUSED, Outcome, SimulatedServer
 from benchmarks.simulator import POLICIES, SHAPES, Cell, capacity_per_s, compare, main, table
 from runners.policy import Policy
@@ -137,6 +138,27 @@ def test_the_end_of_the_thread_comes_after_the_switch() -> None:
     assert ends[1][2] == pytest.approx(1.25)
 
 
+def test_sockets_that_become_readable_are_read_in_the_pass_of_their_moment() -> None:
+    """In the order of their moments, also those that became so while callbacks ran."""
+    loop, order = SimulatedLoop(), list[tuple[str, float]]()
+    for name, moment_s in (("late", 2.0), ("first", 0.5), ("meanwhile", 1.2)):
+        loop.readable_at(moment_s, lambda name=name: order.append((name, loop.time())))
+    loop.call_later(1.0, loop.spend, 0.5)
+    loop.run()
+    assert order == [("first", 0.5), ("meanwhile", 1.5), ("late", 2.0)]
+
+
+def test_overload_is_told_for_each_factor_and_number_of_connections() -> None:
+    """More than the capacity is refused or late: good answers are at most about the capacity, and fewer as refusals cost."""
+    results = overload("any", MODEL, SERVER, 20_000.0, 0.2, 1)
+    assert [(result.connections, result.factor) for result in results] == [
+        (connections, factor) for connections in CONNECTIONS for factor in FACTORS
+    ]
+    assert all(0.0 <= result.good_share < 1.3 for result in results)
+    assert results[0].good_share > results[-1].good_share
+    assert overload_table(results).count("any") == len(results)
+
+
 @pytest.mark.parametrize("shape", sorted(SHAPES))
 def test_arrivals_have_the_rate_that_was_asked_for(shape: str) -> None:
     """Within what a random process of this length may stray."""
@@ -231,6 +253,12 @@ def test_the_command_prints_a_table_or_json(
     cells = json.loads(capsys.readouterr().out)["cells"]
     assert len(cells) == len(SHAPES) * len(POLICIES)
     assert all(cell["qps"] > 0 for cell in cells)
+    monkeypatch.setattr("sys.argv", [*command, "--overload"])
+    assert main() == 0
+    assert capsys.readouterr().out.count("mine") == len(FACTORS) * len(CONNECTIONS)
+    monkeypatch.setattr("sys.argv", [*command, "--overload", "--json"])
+    assert main() == 0
+    assert {entry["model"] for entry in json.loads(capsys.readouterr().out)["overload"]} == {"mine"}
 
 
 def test_the_command_says_what_is_wrong_with_costs(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from runners.batcher import Limits, MicroBatcher
@@ -33,27 +33,33 @@ class HandOffload:
 
 
 class Bench:
-    """A batcher and all that is around it."""
+    """A batcher and all that is around it; ``known`` are seconds by batch size, from a warm-up."""
 
     def __init__(
         self,
         *,
         policy: Policy | None = None,
         slice_rows: int = 64,
-        max_queue_rows: int = 1000,
+        max_queue_rows: int = 10_000,
         inline_s: float = 1.0,
+        large_s: float = float("inf"),
         batch_s: float = 0.001,
+        row_s: float = 0.0,
         wide: bool = False,
+        known: Mapping[int, float] | None = None,
     ) -> None:
         self.loop = Turns()
-        self.model = (WideModel if wide else EchoModel)(self._pass_time, batch_s)
+        self.model = (WideModel if wide else EchoModel)(self._pass_time, batch_s, row_s)
         self.offload = HandOffload()
+        costs = BatchCosts(1024)
+        for rows, seconds in (known or {}).items():
+            costs.observe(rows, seconds)
         self.batcher = MicroBatcher(
             self.model,
             self.loop,
             policy or Coalesce(1.0, 1024),
-            BatchCosts(1024),
-            Limits(max_queue_rows, slice_rows, inline_s),
+            costs,
+            Limits(max_queue_rows, slice_rows, inline_s, large_s),
             self.offload,
         )
         self._requests = 0

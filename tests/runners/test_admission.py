@@ -6,6 +6,7 @@ import pytest
 
 from runners.admission import (
     CALM_PASS_SHARE,
+    FIRST_DECODE_ROW_S,
     FIRST_REQUEST_S,
     FLOOR_SHARE,
     PASS_SHARE,
@@ -21,15 +22,48 @@ BUDGET_S = SLO_S * PASS_SHARE
 SHORT_S = SLO_S * SHORT_PASS_SHARE
 
 
+class _Queue:
+    """The figures of a batcher, set by tests."""
+
+    def __init__(self) -> None:
+        self.slice_rows = 1_000_000
+        self.answer_row_s = 0.0
+        self.row = 0.0
+        self.sliced_row_s = 1.0
+        self.large_bound_s = 0.0
+        self.backlog = 0.0
+        self.turn = 0.0
+        self.large_backlog = 0.0
+        self.loop_total = 0.0
+
+    def row_s(self) -> float:
+        """See ``runners.admission.Queue``."""
+        return self.row
+
+    def backlog_s(self) -> float:
+        """See ``runners.admission.Queue``."""
+        return self.backlog
+
+    def large_turn_s(self) -> float:
+        """See ``runners.admission.Queue``."""
+        return self.turn
+
+    def large_backlog_s(self) -> float:
+        """See ``runners.admission.Queue``."""
+        return self.large_backlog
+
+    def loop_total_s(self) -> float:
+        """See ``runners.admission.Queue``."""
+        return self.loop_total
+
+
 class _Bench:
-    """An admission on a loop by hand, with a model and a queue that tests can set."""
+    """An admission on a loop by hand, with a queue that tests can set."""
 
     def __init__(self) -> None:
         self.loop = Turns()
-        self.row_s = 0.0
-        self.backlog_s = 0.0
-        self.model_s = 0.0
-        self.admission = Admission(self.loop, SLO_S, lambda: self.row_s, lambda: self.backlog_s, lambda: self.model_s)
+        self.queue = _Queue()
+        self.admission = Admission(self.loop, SLO_S, self.queue)
 
     def read(self, requests: int, seconds: float, rows: float = 1.0) -> int:
         """Read requests in one turn that lasts so long; return how many were let in."""
@@ -64,14 +98,14 @@ def test_a_pass_takes_what_its_budget_allows() -> None:
 def test_a_clump_is_let_in_and_lasting_overload_is_not() -> None:
     """After a calm time a pass may be long; once more than a few are refused, pass after pass, it may not."""
     bench = _Bench()
-    bench.row_s = 460e-6
-    cost_s = FIRST_REQUEST_S + bench.row_s
+    bench.queue.row = 460e-6
+    cost_s = FIRST_REQUEST_S + bench.queue.row
     for _ in range(100):
         assert bench.read(2, 2 * cost_s) == 2
     assert bench.read(20, CALM_S) == pytest.approx(CALM_S / cost_s, abs=1)
     for _ in range(100):
         admitted = sum(bench.admission.admit() for _ in range(20))
-        bench.model_s += admitted * bench.row_s
+        bench.queue.loop_total += admitted * bench.queue.row
         bench.loop.turn(admitted * cost_s)
     assert admitted == pytest.approx(BUDGET_S / cost_s, abs=1)
 
@@ -111,12 +145,12 @@ def test_passes_stay_long_where_refusing_costs_nothing() -> None:
     """Where the model is dear, refusing the surplus takes no time that matters, and passes keep their full length."""
     bench = _Bench()
     answer_s, refusal_s = 500e-6, 10e-6
-    bench.row_s = 460e-6
+    bench.queue.row = 460e-6
     length, lengths = BUDGET_S, []
     for _ in range(2000):
         waiting = int(2 * length / answer_s)
         admitted = sum(bench.admission.admit() for _ in range(waiting))
-        bench.model_s += admitted * bench.row_s
+        bench.queue.loop_total += admitted * bench.queue.row
         length = max(admitted * answer_s + (waiting - admitted) * refusal_s, 1e-4)
         bench.loop.turn(length)
         lengths.append(length)
@@ -151,17 +185,141 @@ def test_one_pause_does_not_spoil_what_was_learned() -> None:
 
 
 def test_rows_count() -> None:
-    """Requests of many rows are dearer: fewer fit into a pass."""
+    """Requests of many rows cost more, so fewer fit into a pass, and they leave room for single rows beside them."""
     bench = _Bench()
-    bench.row_s = 5e-6
+    bench.queue.row = 5e-6
     bench.read(1, 0.0)
-    assert bench.read(1000, 0.0, rows=100) == pytest.approx(CALM_S / (FIRST_REQUEST_S + 100 * 5e-6), abs=1)
+    extra_s = 99 * (5e-6 + FIRST_DECODE_ROW_S)
+    cost_s = FIRST_REQUEST_S + 5e-6 + extra_s
+    assert bench.read(1000, 0.0, rows=100) == pytest.approx((CALM_S - extra_s) / cost_s, abs=1)
+    bench.read(1, 0.0)
+    many, single = 0, 0
+    while bench.admission.admit(100):
+        many += 1
+    while bench.admission.admit(1):
+        single += 1
+    assert many > 1
+    assert single >= int(extra_s / (FIRST_REQUEST_S + 5e-6))
 
 
-def test_a_request_dearer_than_a_pass_is_let_in_alone() -> None:
+def test_further_rows_cost_what_they_cost_in_a_larger_batch() -> None:
+    """Batches of single rows say little about the cost of a row beside others."""
+    bench = _Bench()
+    bench.queue.row, bench.queue.sliced_row_s = 400e-6, 4e-6
+    bench.read(1, 0.0)
+    extra_s = 19 * (4e-6 + FIRST_DECODE_ROW_S)
+    cost_s = FIRST_REQUEST_S + 400e-6 + extra_s
+    assert bench.read(1000, 0.0, rows=20) == pytest.approx((CALM_S - extra_s) / cost_s, abs=1)
+
+
+def test_answering_many_rows_is_part_of_the_cost() -> None:
+    """What the batcher measured of answers of many rows is charged for each row beyond the first."""
+    bench = _Bench()
+    bench.queue.answer_row_s = 10e-6
+    bench.read(1, 0.0)
+    extra_s = 99 * (10e-6 + FIRST_DECODE_ROW_S)
+    assert bench.read(1000, 0.0, rows=100) == pytest.approx((CALM_S - extra_s) / (FIRST_REQUEST_S + extra_s), abs=1)
+
+
+def test_decoding_is_learned_by_rows() -> None:
+    """Its time counts for later requests of many rows, and is left out of the cost of a request."""
+    bench = _Bench()
+    for _ in range(200):
+        for _ in range(20):
+            assert bench.admission.admit()
+        bench.admission.worked(0.0005)
+        bench.admission.decoded(100, 0.0005)
+        bench.loop.turn(20 * FIRST_REQUEST_S + 0.0005)
+    assert bench.admission.request_s == pytest.approx(FIRST_REQUEST_S, rel=0.05)
+    extra_s = 99 * 5e-6
+    bench.loop.turn(1.0)
+    bench.loop.turn(1.0)
+    bench.read(1, 0.0)
+    expected = (CALM_S - extra_s) / (FIRST_REQUEST_S + extra_s)
+    assert bench.read(1000, 0.0, rows=100) == pytest.approx(expected, abs=1)
+
+
+def test_an_invalid_request_teaches_nothing() -> None:
+    """The time to name its faults is not a request's cost."""
+    bench = _Bench()
+    for _ in range(200):
+        for _ in range(20):
+            assert bench.admission.admit()
+        bench.admission.worked(0.001)
+        bench.admission.rejected(1.0, 0.001)
+        bench.loop.turn(20 * FIRST_REQUEST_S + 0.001)
+    assert bench.admission.request_s == pytest.approx(FIRST_REQUEST_S, rel=0.05)
+
+
+def test_an_invalid_request_is_charged_with_its_decoding_only() -> None:
+    """Its rows never reach the model, so others of the same pass have that time."""
+    bench = _Bench()
+    bench.queue.row = 300e-6
+    bench.read(1, 0.0)
+    assert bench.admission.admit(10)
+    bench.admission.rejected(10, 0.0005)
+    left_s = CALM_S - FIRST_REQUEST_S - 0.0005
+    assert bench.read(1000, 0.0) == pytest.approx(left_s / (FIRST_REQUEST_S + 300e-6), abs=1)
+
+
+def test_requests_of_many_rows_are_charged_by_how_many_are_valid() -> None:
+    """While all of them are invalid they are charged with the search for faults, and no longer with rows in the model."""
+    bench = _Bench()
+    bench.queue.row = bench.queue.sliced_row_s = 300e-6
+    for _ in range(100):
+        bench.admission.admit(20)
+        bench.admission.rejected(20, 20 * 5e-6)
+        bench.read(0, 0.001)
+    extra_s = 19 * 5e-6
+    cost_s = FIRST_REQUEST_S + 300e-6 + extra_s
+    bench.read(1, 0.0)
+    assert bench.read(1000, 0.0, rows=20) == pytest.approx((CALM_S - extra_s) / cost_s, abs=1)
+    for _ in range(100):
+        bench.admission.admit(20)
+        bench.admission.decoded(20, 20 * FIRST_DECODE_ROW_S)
+        bench.read(0, 0.001)
+    extra_s = 19 * (300e-6 + FIRST_DECODE_ROW_S)
+    cost_s = FIRST_REQUEST_S + 300e-6 + extra_s
+    bench.read(1, 0.0)
+    assert bench.read(1000, 0.0, rows=20) == pytest.approx((CALM_S - extra_s) / cost_s, abs=1)
+
+
+def test_a_large_request_is_charged_with_its_turn() -> None:
+    """Single rows wait for the part of the next batch that large requests take, and not for the other rows."""
+    bench = _Bench()
+    queue = bench.queue
+    queue.slice_rows, queue.row, queue.large_bound_s = 20, 50e-6, 0.001
+    bench.read(1, 0.0)
+    assert bench.admission.admit(500)
+    left_s = CALM_S - FIRST_REQUEST_S - 50e-6 - 499 * FIRST_DECODE_ROW_S - 0.001
+    assert bench.read(1000, 0.0) == pytest.approx(left_s / (FIRST_REQUEST_S + 50e-6), abs=1)
+
+
+def test_large_requests_wait_for_each_other_within_reason() -> None:
+    """One is refused if those before it take longer than its own rows and than the pass; a small one is not."""
+    bench = _Bench()
+    queue = bench.queue
+    queue.slice_rows, queue.row, queue.large_bound_s = 20, 50e-6, 0.001
+    queue.turn, queue.backlog, queue.large_backlog = 0.001, 0.001, 0.020
+    bench.read(1, 0.0)
+    assert [bench.admission.admit(rows) for rows in (300, 600, 600, 1)] == [False, True, False, True]
+
+
+def test_refusing_large_requests_does_not_shorten_passes() -> None:
+    """They are refused for the sake of others: single rows have the pass of a calm time."""
+    bench = _Bench()
+    queue = bench.queue
+    queue.slice_rows, queue.row, queue.large_bound_s, queue.large_backlog = 20, 50e-6, 0.001, 1.0
+    for _ in range(200):
+        assert not bench.admission.admit(100)
+        assert bench.read(1, 0.001) == 1
+    assert bench.read(1000, 0.0) == pytest.approx(CALM_S / (FIRST_REQUEST_S + 50e-6), abs=2)
+
+
+def test_a_request_that_costs_more_than_a_pass_is_let_in_alone() -> None:
     """Otherwise it would never be answered; nothing more is let in beside it."""
     bench = _Bench()
-    bench.row_s = 5e-6
+    bench.queue.row = 5e-6
     bench.read(1, 0.0)
     assert [bench.admission.admit(10_000), bench.admission.admit(1)] == [True, False]
 
@@ -169,10 +327,10 @@ def test_a_request_dearer_than_a_pass_is_let_in_alone() -> None:
 def test_what_waits_in_the_queue_counts() -> None:
     """While the queue holds a pass's worth of work nobody is let in."""
     bench = _Bench()
-    bench.backlog_s = CALM_S
+    bench.queue.backlog = CALM_S
     bench.read(1, 0.0)
     assert bench.read(10, 0.0) == 0
-    bench.backlog_s = 0.0
+    bench.queue.backlog = 0.0
     bench.read(1, 0.0)
     assert bench.read(10, 0.0) == 10
 
@@ -182,5 +340,5 @@ def test_the_models_time_is_not_counted_twice() -> None:
     bench = _Bench()
     for _ in range(2000):
         bench.read(20, 20 * 40e-6 + 0.001)
-        bench.model_s += 0.001
+        bench.queue.loop_total += 0.001
     assert bench.admission.request_s == pytest.approx(40e-6, rel=0.1)

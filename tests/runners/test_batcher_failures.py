@@ -118,7 +118,7 @@ def test_rows_of_clients_that_left_are_not_run() -> None:
     assert isinstance(before.error, GoneError)
     assert isinstance(halfway.error, GoneError)
     assert after.right
-    assert bench.model.runs == [[2000.0, 3000.0]]
+    assert bench.model.runs == [[3000.0, 2000.0]]
     assert bench.batcher.stats.dropped == {"gone": 2}
 
 

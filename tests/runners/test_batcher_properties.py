@@ -73,6 +73,8 @@ class Story:
     """When the first row of a request was first run, in the order in which that happened."""
     rows_run: set[int] = field(default_factory=set)
     """The requests of which a row was run."""
+    rows_run_of: dict[int, float] = field(default_factory=dict)
+    """The last row of each request that was run."""
     drained_at: list[float] = field(default_factory=list)
     answered_at_drain: list[bool] = field(default_factory=list)
 
@@ -164,7 +166,18 @@ class Play:
         self._look()
 
     def _on_run(self, rows: list[float]) -> None:
-        assert rows == sorted(rows), "a batch has its requests, and their rows, in the order in which they came"
+        places: dict[int, list[float]] = {}
+        for row in rows:
+            places.setdefault(int(row) // PLACES, []).append(row)
+        small = [number for number in places if self.story.requests[number].rows <= self.world.slice_rows]
+        assert small == sorted(small), "small requests are in the order in which they came"
+        assert list(places)[: len(small)] == small, "large requests come behind them"
+        for number, its_rows in places.items():
+            before = self.story.rows_run_of.setdefault(number, its_rows[0] - 1)
+            if before != its_rows[0] - 1:  # a batch that failed is run again by halves
+                assert its_rows[0] <= before
+            assert its_rows == [its_rows[0] + step for step in range(len(its_rows))], "rows of a request are in order"
+            self.story.rows_run_of[number] = max(its_rows[-1], before)
         for row in rows:
             number = int(row) // PLACES
             self.story.rows_run.add(number)
@@ -193,8 +206,9 @@ class Play:
         largest = max((ticket.count for ticket in self.story.tickets), default=0)
         assert 0 <= waiting <= max(self.world.max_queue_rows, largest)
         if waiting > self.world.max_queue_rows:
-            assert len(self.batcher._queue) == 1
-        assert waiting == sum(work.count - work.taken for work in self.batcher._queue)
+            assert len(self.batcher._small) + len(self.batcher._large) == 1
+        assert waiting == sum(work.count - work.taken for work in (*self.batcher._small, *self.batcher._large))
+        assert self.batcher._large_rows == sum(work.count - work.taken for work in self.batcher._large)
 
 
 @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -228,10 +242,11 @@ def test_whatever_happens_each_request_is_answered_once_and_rightly(world: World
 @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(WORLDS)
 def test_requests_are_begun_in_order_and_in_time(world: World) -> None:
-    """First come, first run; none after its deadline, and none whose client has left."""
+    """Of small requests, and of large ones, first come is first run; none runs late, or after its client has left."""
     story = Play(world).run()
-    begun = list(story.first_run_s)
-    assert begun == sorted(begun)
+    for large in (False, True):
+        begun = [number for number in story.first_run_s if (story.requests[number].rows > world.slice_rows) is large]
+        assert begun == sorted(begun)
     for number, moment in story.first_run_s.items():
         since = story.submitted_s[number]
         assert moment <= since + story.requests[number].deadline_s

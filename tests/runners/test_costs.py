@@ -113,3 +113,17 @@ def test_rows_within_is_the_largest_batch_that_fits(pairs: list[tuple[int, float
         costs.observe(rows, took)
     fitting = [rows for rows in range(1, most + 1) if costs.predict(rows) <= seconds]
     assert costs.rows_within(seconds, most) == max(fitting, default=1)
+
+
+def test_a_size_that_looks_too_expensive_is_corrected_by_the_one_below() -> None:
+    """It would not be tried again, and so never correct itself; it ends near twice the smaller one, and can rise again."""
+    costs = BatchCosts(64)
+    for _ in range(SETTLING):
+        costs.observe(16, 0.016)
+        costs.observe(32, 0.320)
+    for _ in range(1000):
+        costs.observe(16, 0.016)
+    corrected = costs.predict(32)
+    assert corrected == pytest.approx(2 * costs.predict(16), rel=0.15)
+    costs.observe(32, 1.0)
+    assert costs.predict(32) > corrected

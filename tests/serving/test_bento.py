@@ -13,10 +13,6 @@ import httpx
 import pytest
 import uvicorn.protocols.http.auto
 from bentoml import Tag
-from bentoml._internal.configuration.containers import BentoMLContainer
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from pydantic import ValidationError
 
 from bundle.errors import BundleNotFoundError
@@ -71,26 +67,30 @@ def test_browsers_may_call_from_allowed_origins_only(application: Application) -
     assert "access-control-allow-origin" not in _get(application, origin="https://shop.example").headers
 
 
+def _preflight(app: Any, headers: str) -> httpx.Response:
+    async def ask() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client:
+            origin = {"origin": "https://shop.example", "access-control-request-method": "POST"}
+            return await client.options("/predict", headers={**origin, "access-control-request-headers": headers})
+
+    return asyncio.run(ask())
+
+
+def test_browsers_may_send_the_headers_of_the_setting(application: Application) -> None:
+    """A preflight allows credentials and trace context by default, and only the listed headers otherwise."""
+    origins = ("https://shop.example",)
+    default = with_options(application, ServingSettings(cors_origins=origins))
+    assert _preflight(default, "authorization, traceparent, tracestate, x-api-key").status_code == 200
+    assert _preflight(default, "x-tenant").status_code == 400
+    own = with_options(application, ServingSettings(cors_origins=origins, cors_headers=("X-Tenant",)))
+    assert _preflight(own, "x-tenant").status_code == 200
+    assert _preflight(own, "traceparent").status_code == 400
+
+
 def test_every_origin_at_once_is_refused() -> None:
     """The star is not taken: an allow-list names whom it allows."""
     with pytest.raises(ValidationError, match="list each origin"):
         ServingSettings(cors_origins=("*",))
-
-
-def test_requests_are_traced_when_asked_for(application: Application) -> None:
-    """With a sample rate each request becomes a span of BentoML's tracer provider; without, none does."""
-    exporter = InMemorySpanExporter()
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    before = BentoMLContainer.tracer_provider.get()
-    BentoMLContainer.tracer_provider.set(provider)
-    try:
-        app = with_options(application, ServingSettings(tracing_sample_rate=1.0))
-    finally:
-        BentoMLContainer.tracer_provider.set(before)
-    _get(app)
-    assert any(span.name == "GET /livez" for span in exporter.get_finished_spans())
-    assert with_options(application, ServingSettings()) is application
 
 
 def test_bentomls_configuration_is_lean(service_module: ModuleType) -> None:

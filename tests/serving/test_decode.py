@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import struct
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -14,9 +13,9 @@ from hypothesis import strategies as st
 from bundle.contract import Contract, Feature, Output
 from serving.decode import Decoder
 from serving.errors import ServingError
-from serving.explain import explain_body
 from serving.rows import Rows
 from tests.bundles import TREE, orchard_contract
+from tests.serving.codec.strategies import almost_right_bodies
 
 CONTRACT = orchard_contract()
 DECODER = Decoder(CONTRACT, max_rows=5)
@@ -100,56 +99,8 @@ def test_integers_beyond_float64_are_left_to_the_careful_way() -> None:
         decoder.decode(b'{"a": 18014398509481985}')
 
 
-_scalars = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(-(2**60), 2**60),
-    st.integers(2**53 - 2, 2**53 + 2),
-    st.integers(0, 100),
-    st.floats(allow_nan=False, width=64),
-    st.floats(0.5, 15),
-    st.sampled_from(["COX", "cox", "BOSKOOP", "clay", "naïve", "", '"', "\ud7ff"]),
-)
-_keys = st.sampled_from([*CONTRACT.feature_names, "instances", "other"])
-
-
-@st.composite
-def _almost_rows(draw: st.DrawFn) -> dict[str, Any]:
-    row: dict[str, Any] = dict(TREE)
-    for key in draw(st.lists(_keys, max_size=3)):
-        if draw(st.booleans()):
-            row[key] = draw(_scalars)
-        else:
-            row.pop(key, None)
-    return row
-
-
-@st.composite
-def _bodies(draw: st.DrawFn) -> bytes:
-    rows = draw(st.lists(_almost_rows(), max_size=6))
-    content: Any = rows[0] if len(rows) == 1 and draw(st.booleans()) else {"instances": rows}
-    text = json.dumps(content, ensure_ascii=draw(st.booleans()))
-    if draw(st.booleans()):
-        key = draw(_keys)
-        text = f'{text[:-1]}, "{key}": {json.dumps(draw(_scalars))}}}'
-    if draw(st.integers(0, 9)) == 0:
-        cut = draw(st.integers(0, len(text)))
-        text = text[:cut] + draw(st.sampled_from(["", "NaN", ",", "}", '"', "1e999", "[[["])) + text[cut:]
-    return text.encode("utf-8", "surrogatepass")
-
-
-@settings(max_examples=600, deadline=None)
-@given(_bodies())
-def test_both_ways_agree(body: bytes) -> None:
-    """Whatever the fast way accepts, the careful way accepts as the same bytes."""
-    plain = DECODER.decode_plain(body)
-    if plain is None:
-        return
-    assert explain_body(body, CONTRACT, 5) == plain
-
-
 @settings(max_examples=300, deadline=None)
-@given(st.one_of(st.binary(max_size=60), st.text(max_size=60).map(str.encode), _bodies()))
+@given(st.one_of(st.binary(max_size=60), st.text(max_size=60).map(str.encode), almost_right_bodies()))
 def test_no_body_breaks_the_decoder(body: bytes) -> None:
     """Any bytes give rows or an error of ours whose envelope can be encoded."""
     try:

@@ -1,73 +1,52 @@
-"""Metrics are right across worker processes, and cost a request next to nothing."""
+"""Metrics show what was counted, and cost a request next to nothing."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
+import asyncio
+import logging
+import socket
+from collections.abc import Iterator
 
-from prometheus_client import CollectorRegistry, Histogram
+import pytest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
 
 from runners.stats import Stats, Tally
-from serving.metrics import MULTIPROCESS_VARIABLE, Metrics, _move_tally
-
-ROOT = Path(__file__).parents[2]
-_COUNT = """
-from serving.metrics import Metrics
-metrics = Metrics()
-metrics.answered[("/predict", 200)] = {count}
-for _ in range({count}):
-    metrics.latency_s.add(0.002)
-metrics.in_flight = {count}
-metrics.sync()
-"""
-_COUNT_AND_CLOSE = _COUNT + "metrics.close()\n"
-_SHOW = "from serving.metrics import Metrics; print(Metrics().exposition().decode())"
+from serving.metrics import FAMILIES, Metrics, _SnapshotCollector, exposition
+from serving.snapshots import Buckets, Snapshot
+from serving.worker_link import WorkerLink
 
 
-def _run(code: str, folder: Path) -> str:
-    environment = {**os.environ, MULTIPROCESS_VARIABLE: str(folder)}
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, check=True)
-    return done.stdout.decode()
+@pytest.fixture
+def broken() -> Iterator[Metrics]:
+    """Metrics whose supervisor has gone."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    theirs.close()
+    metrics = Metrics()
+    metrics.link = WorkerLink(ours)
+    yield metrics
+    ours.close()
 
 
-def test_workers_add_up(tmp_path: Path) -> None:
-    """Whichever worker is scraped, counts and histograms are those of all, also of those that have ended."""
-    _run(_COUNT_AND_CLOSE.format(count=2), tmp_path)
-    _run(_COUNT_AND_CLOSE.format(count=3), tmp_path)
-    text = _run(_SHOW, tmp_path)
-    assert 'tabento_requests_total{route="/predict",status="200"} 5.0' in text
-    assert 'tabento_request_seconds_bucket{le="0.001"} 0.0' in text
-    assert 'tabento_request_seconds_bucket{le="0.0025"} 5.0' in text
-    assert "tabento_request_seconds_count 5.0" in text
-
-
-def test_a_worker_that_ended_leaves_the_gauges(tmp_path: Path) -> None:
-    """What a worker had in flight is not counted for ever once it is gone."""
-    _run(_COUNT.format(count=2), tmp_path)
-    assert "tabento_in_flight_requests 2.0" in _run(_SHOW, tmp_path)
-    for file in tmp_path.glob("*.db"):
-        file.unlink()
-    _run(_COUNT_AND_CLOSE.format(count=2), tmp_path)
-    assert "tabento_in_flight_requests 2.0" not in _run(_SHOW, tmp_path)
-
-
-def test_one_process_needs_no_folder() -> None:
-    """Without BentoML's folder the process shows its own counts, each once however often it is scraped."""
+def test_one_process_shows_its_own_counts() -> None:
+    """Without a supervisor the process shows its own counts, each once however often it is scraped."""
     metrics = Metrics()
     metrics.answered[("/predict", 200)] = 1
     metrics.shed["budget"] = 4
+    metrics.sync()
     for _ in range(2):
-        text = metrics.exposition()
+        text = asyncio.run(metrics.collect())
         assert b'tabento_requests_total{route="/predict",status="200"} 1.0' in text
         assert b'tabento_shed_total{reason="budget"} 4.0' in text
+        assert b"tabento_in_flight_requests 0.0" in text
+    assert metrics.fault is None
 
 
 def test_the_runners_counts_are_shown() -> None:
     """Queue wait, batch rows, batch seconds, release, drop and retry come from the runner's own numbers."""
     metrics, stats = Metrics(), Stats()
     metrics.attach(stats, lambda: (7, 0.00005, 0.00001))
+    metrics.describe_model("orchard", "v1", "synthetic")
     stats.wait_s.add(0.0002)
     stats.batch_rows.add(3)
     stats.batch_s.add(0.004)
@@ -75,7 +54,7 @@ def test_the_runners_counts_are_shown() -> None:
     stats.count(stats.released, "pass")
     stats.count(stats.dropped, "expired")
     stats.retried = 2
-    text = metrics.exposition().decode()
+    text = exposition(metrics.snapshot()).decode()
     for line in (
         'tabento_queue_wait_seconds_bucket{le="0.00025"} 1.0',
         'tabento_batch_rows_bucket{le="4.0"} 1.0',
@@ -87,23 +66,57 @@ def test_the_runners_counts_are_shown() -> None:
         "tabento_queue_rows 7.0",
         "tabento_request_cost_seconds 5e-05",
         "tabento_refusal_cost_seconds 1e-05",
+        'tabento_model_info{data="synthetic",model="orchard",version="v1"} 1.0',
     ):
         assert line in text
 
 
-def test_a_tally_becomes_the_histogram_that_observing_would_make() -> None:
-    """Pins the names inside prometheus_client through which many observations are added at once."""
-    values = (0.5, 1.0, 1.5, 2.0, 99.0)
+def test_every_number_belongs_to_a_family() -> None:
+    """A snapshot has exactly the families, so that nothing is counted in vain."""
+    snapshot = Metrics().snapshot()
+    assert {*snapshot.values, *snapshot.histograms} == {family.name for family in FAMILIES}
+
+
+def test_the_text_is_the_one_that_prometheus_client_would_write() -> None:
+    """The numbers give the lines that Prometheus' own counters, gauges and histograms give."""
     registry = CollectorRegistry()
-    observed = Histogram("observed", "o", buckets=(1, 2), registry=registry)
-    moved = Histogram("moved", "m", buckets=(1, 2), registry=registry)
-    tally = Tally((1, 2))
-    move = _move_tally(tally, moved)
-    for value in values:
-        observed.observe(value)
+    counter = Counter("tabento_requests", "Requests answered.", ["route", "status"], registry=registry)
+    counter.labels('/a"b\\', "200").inc(3)
+    gauge = Gauge("tabento_queue_rows", "Rows that wait for the model.", registry=registry)
+    gauge.set(2)
+    family = next(family for family in FAMILIES if family.name == "tabento_batch_predicted_ratio")
+    histogram = Histogram(family.name, family.text, buckets=family.bounds, registry=registry)
+    tally = Tally(family.bounds)
+    for value in (0.1, 0.25, 1.0, 1.05, 99.0):
+        histogram.observe(value)
         tally.add(value)
-        move()
-    ours, theirs = (
-        [s[1:3] for m in h.collect() for s in m.samples if s.name[-7:] != "created"] for h in (moved, observed)
+    snapshot = Snapshot(
+        {"tabento_requests": {('/a"b\\', "200"): 3}, "tabento_queue_rows": {(): 2}},
+        {family.name: Buckets(tally.counts, tally.total)},
     )
-    assert ours == theirs
+    ours = {metric.name: metric for metric in text_string_to_metric_families(exposition(snapshot).decode())}
+    for theirs in text_string_to_metric_families(generate_latest(registry).decode()):
+        if not theirs.name.endswith("_created"):
+            assert ours[theirs.name] == theirs
+
+
+def test_every_family_is_shown_before_anything_was_counted() -> None:
+    """A scrape of a fresh worker names all families; those without labels are 0."""
+    shown = {metric.name: metric for metric in _SnapshotCollector(Snapshot()).collect()}
+    assert set(shown) == {family.name for family in FAMILIES}
+    assert [sample.value for sample in shown["tabento_slo_missed"].samples] == [0]
+
+
+def test_without_its_supervisor_a_worker_shows_itself_and_says_so_once(
+    broken: Metrics, caplog: pytest.LogCaptureFixture
+) -> None:
+    """When the sum cannot be had, the worker's own numbers are shown, one line is logged, and health can tell."""
+    broken.over_slo = 5
+    with caplog.at_level(logging.WARNING, logger="tabento.serving"):
+        for _ in range(3):
+            broken.sync()
+            assert b"tabento_slo_missed_total 5.0" in asyncio.run(broken.collect())
+        broken.close()
+    assert len(caplog.records) == 1
+    assert "metrics show this worker only" in caplog.text
+    assert broken.fault is not None

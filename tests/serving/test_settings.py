@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 from pathlib import Path
 
 import pytest
 
 import serving.settings
 from serving.settings import SERVING_FILE, ServingSettings, SettingsError, load_settings
+from tests.bundle.test_environment import SERVICES, injected
 
 
 def _write(folder: Path, text: str) -> Path:
@@ -53,7 +55,33 @@ def test_an_unknown_variable_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
     """A misspelt variable is not silently ignored."""
     monkeypatch.setenv("TABENTO_MAX_ROW", "9")
     monkeypatch.setenv("TABENTO_TRAINING_VERBOSE", "true")
-    with pytest.raises(SettingsError, match=r"TABENTO_MAX_ROW\. There are TABENTO_MODEL"):
+    with pytest.raises(
+        SettingsError, match=r"TABENTO_MAX_ROW is not a setting; did you mean TABENTO_MAX_ROWS\?.*TABENTO_MODEL"
+    ):
+        load_settings(tmp_path)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_variables_of_a_kubernetes_service_are_ignored(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Service that is called like the prefix or like a setting changes nothing."""
+    for variable, value in injected(name).items():
+        monkeypatch.setenv(variable, value)
+    assert load_settings(tmp_path) == ServingSettings() == ServingSettings.model_construct()
+
+
+def test_an_address_is_never_the_value_of_a_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If an injected variable has the name of a setting, the setting keeps the value of the file."""
+    monkeypatch.setenv("TABENTO_WORKERS", "tcp://10.0.0.1:3000")
+    assert load_settings(_write(tmp_path, "workers: 2\n")).workers == 2
+
+
+@pytest.mark.parametrize("header", ["*", "x request id", "x-a,x-b", ""])
+def test_an_impossible_cors_header_is_refused(header: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each allowed header is a header's name; a star would allow all."""
+    monkeypatch.setenv("TABENTO_CORS_HEADERS", json.dumps(["content-type", header]))
+    with pytest.raises(SettingsError, match="is not the name of a header; list each one"):
         load_settings(tmp_path)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from tests.bundle.test_environment import SERVICES, injected
 from training.errors import TrainingError
 from training.settings import ENV_PREFIX, TrainingSettings, load_settings
 
@@ -70,8 +71,25 @@ def test_impossible_value_names_variable_and_value(monkeypatch: pytest.MonkeyPat
 def test_misspelt_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """A variable that no setting reads is an error that lists those there are."""
     monkeypatch.setenv(f"{ENV_PREFIX}DOWNLAOD", "false")
-    with pytest.raises(TrainingError, match=r"TABENTO_TRAINING_DOWNLAOD\. There are .*TABENTO_TRAINING_DOWNLOAD"):
+    with pytest.raises(
+        TrainingError, match=r"TABENTO_TRAINING_DOWNLAOD is not a setting; did you mean TABENTO_TRAINING_DOWNLOAD\?"
+    ):
         load_settings()
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_variables_of_a_kubernetes_service_are_ignored(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Service that is called like the prefix or like a setting changes nothing."""
+    before = load_settings()
+    for variable, value in injected(name).items():
+        monkeypatch.setenv(variable, value)
+    assert load_settings() == before
+
+
+def test_an_address_is_never_the_value_of_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If an injected variable has the name of a setting, the setting keeps its default."""
+    monkeypatch.setenv(f"{ENV_PREFIX}DATA", "tcp://10.0.0.1:3000")
+    assert load_settings().data is None
 
 
 def test_unknown_key_is_refused() -> None:

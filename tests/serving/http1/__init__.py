@@ -1,1 +1,1 @@
-"""Tests of the HTTP/1.1 connection."""
+"""Tests of serving.http1."""

@@ -7,16 +7,22 @@ from typing import Any
 
 import pytest
 
+from serving.codec.slices import run_steps
+from serving.decode import Decoder
 from serving.errors import DETAILS_LIMIT, Detail, InvalidError, MalformedError, ServingError
-from serving.explain import explain_body
+from serving.rows import Rows
 from tests.bundles import TREE, orchard_contract
 
-CONTRACT = orchard_contract()
+DECODER = Decoder(orchard_contract(), max_rows=5)
+
+
+def _decode(body: bytes) -> Rows:
+    return run_steps(DECODER.careful.steps(body))
 
 
 def _faults(body: bytes) -> list[Detail]:
     with pytest.raises(ServingError) as caught:
-        explain_body(body, CONTRACT, 5)
+        _decode(body)
     return caught.value.details
 
 
@@ -78,7 +84,7 @@ def test_a_flood_of_faults_ends_early() -> None:
     """Past the limit the rest is not searched: the answer stays small and the message says so."""
     body = json.dumps({"instances": [{f"k{index}": 1 for index in range(200)}] * 2}).encode()
     with pytest.raises(InvalidError, match="at least") as caught:
-        explain_body(body, CONTRACT, 5)
+        _decode(body)
     assert len(json.loads(caught.value.body("id"))["error"]["details"]) == DETAILS_LIMIT
 
 
@@ -111,13 +117,13 @@ def test_a_wrong_frame_is_named(body: bytes, field: str | None, got: str) -> Non
         (b'{"age": 01}', "line 1, column 10"),
         (b'\xff{"age": 1}', "byte 0 is 0xff"),
         (b'{"a":' * 200_000, "nested too deeply"),
-        (b"\xef\xbb\xbf{}", "is not JSON"),
+        (b"\xef\xbb\xbf{}", "begins with a byte order mark .* without"),
     ],
 )
 def test_what_is_not_json_is_malformed(body: bytes, message: str) -> None:
     """Bytes that are no JSON text in UTF-8 are told where they go wrong."""
     with pytest.raises(MalformedError, match=message):
-        explain_body(body, CONTRACT, 5)
+        _decode(body)
 
 
 def test_nesting_below_the_parsers_limit_is_a_wrong_value() -> None:
@@ -127,7 +133,7 @@ def test_nesting_below_the_parsers_limit_is_a_wrong_value() -> None:
 
 
 def test_too_many_rows_are_refused() -> None:
-    """More rows than the limit are refused with both numbers."""
+    """More rows than the limit are refused with the limit, without reading the rest."""
     (fault,) = _faults(json.dumps({"instances": [TREE] * 6}).encode())
     assert (fault.field, fault.expected) == ("instances", "a list of 1 to 5 objects")
-    assert fault.got == "a list of 6; send several requests"
+    assert fault.got == "a list of more than 5; send several requests"

@@ -1,0 +1,1 @@
+"""What the most expensive request bodies cost to decode: a search for them, and what it found."""

@@ -1,0 +1,67 @@
+"""Which environment variables are settings, and which ones an orchestrator put there.
+
+Kubernetes describes every Service of a namespace to every container in variables that start with the Service's name
+("Discovering services" in its documentation), and Docker does the same for linked containers. A Service named `tabento`
+therefore sets TABENTO_PORT and others, which look like settings but are not. Serving and training both read their
+settings through this module, so both ignore the same variables.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection, Mapping
+
+_ADDRESS = re.compile(r"(?:tcp|udp|sctp)://", re.IGNORECASE)
+"""How the value of an injected address starts. No setting takes such a value."""
+_SERVICE_NAME = re.compile(r".+_SERVICE_(?:HOST|PORT|PORT_[A-Z0-9_]+)")
+_PORT_PART = re.compile(r".+_PORT_[0-9]+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?")
+_LINK_NAME = re.compile(r".+_NAME")
+_LINK_VARIABLE = re.compile(r".+?_ENV_.+")
+
+
+def is_injected(variable: str, value: str) -> bool:
+    """Tell whether an orchestrator set a variable to describe a Service or a linked container.
+
+    Args:
+        variable: its name, in upper case.
+        value: its value. `X_PORT` is injected only if the value is an address, and `X_NAME` only if it is a path such as
+            `/web/x`, so that a mistyped setting is not taken for either.
+    """
+    if _ADDRESS.match(value) or _SERVICE_NAME.fullmatch(variable) or _PORT_PART.fullmatch(variable):
+        return True
+    if _LINK_NAME.fullmatch(variable):
+        return value.startswith("/")
+    return _LINK_VARIABLE.fullmatch(variable) is not None
+
+
+def unknown_variables(
+    environment: Mapping[str, str], prefix: str, known: Collection[str], other_prefix: str | None = None
+) -> list[str]:
+    """Return the variables that start with a prefix but are neither settings nor injected, in alphabetical order.
+
+    Args:
+        environment: the variables, such as `os.environ`.
+        prefix: what the names of the settings start with.
+        known: the names of the settings.
+        other_prefix: variables that start with this longer prefix belong to other settings and are ignored.
+    """
+    return sorted(
+        name
+        for name, value in environment.items()
+        if name.startswith(prefix)
+        and name not in known
+        and not (other_prefix is not None and name.startswith(other_prefix))
+        and not is_injected(name, value)
+    )
+
+
+def refusal(unknown: Collection[str], prefix: str, known: Collection[str]) -> str:
+    """Return the message that refuses unknown variables; it suggests the setting whose name is closest to each."""
+    # The common prefix would make all names look alike.
+    settings = {name.removeprefix(prefix): name for name in known}
+    sentences = []
+    for name in unknown:
+        closest = difflib.get_close_matches(name.removeprefix(prefix), settings, n=1)
+        sentences.append(f"{name} is not a setting" + (f"; did you mean {settings[closest[0]]}?" if closest else "."))
+    return f"unknown in the environment: {' '.join(sentences)} The settings are {', '.join(known)}."

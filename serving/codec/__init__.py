@@ -1,0 +1,1 @@
+"""The parts of the request decoder: slices of work, JSON tokens, field checks and error messages."""

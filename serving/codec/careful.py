@@ -1,0 +1,265 @@
+"""The careful way from bytes to rows: in slices, and with every fault named.
+
+It takes what the plain way of ``serving.decode`` leaves: large bodies, unusual spellings, and everything that is wrong.
+Rows that are plainly right still go through the compiled row decoder. Only the others are taken apart, so that a bad row
+among a thousand costs one row. Reading stops as soon as the answer is certain: more faults than an answer lists, more
+rows than the limit, or a nested value that is too large to be described. So the work is bounded by the body's bytes, and
+memory by the rows and by one object.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable
+
+from bundle.contract import RESERVED_NAME, Contract
+from serving.codec.faults import FOREIGN_KEYS, Faults, foreign_hint
+from serving.codec.fields import Fields, longest_category
+from serving.codec.scanner import CALL_BYTES, Scanner
+from serving.codec.slices import Steps, WorkMeter
+from serving.codec.tokens import JsonSyntaxError
+from serving.codec.unicode import InvalidUtf8Error, check_utf8, line_and_column
+from serving.codec.values import DEPTH_LIMIT, Nested, NestingError, Value, parse_object, show, show_name
+from serving.errors import DETAILS_LIMIT, MalformedError
+from serving.rows import Rows
+
+_CALL_BYTES_PER_FEATURE = 64
+_FLAT_OBJECT = re.compile(rb'\{[^{}"\[\]]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^{}"\[\]]*+)*+\}', re.DOTALL)
+_CALL_UNITS = 150
+_PAIR_UNITS = 50
+_FEATURE_UNITS = 20
+_FAULT_UNITS = 400
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+DecodeRows = Callable[[bytes], list[bytes] | None]
+"""Returns the packed numbers of rows that are plainly right, written one after another with commas, or None."""
+Pairs = list[tuple[str, Value]]
+
+
+class CarefulDecoder:
+    """Decodes bodies of one contract in slices.
+
+    Args:
+        contract: what the model takes.
+        max_rows: the largest number of rows in one request.
+        decode_rows: the compiled decoder of rows.
+    """
+
+    def __init__(self, contract: Contract, max_rows: int, decode_rows: DecodeRows) -> None:
+        self.max_rows = max_rows
+        self.decode_rows = decode_rows
+        self.fields = Fields(contract)
+        self.text_limit = longest_category(contract)
+        self.call_bytes = max(CALL_BYTES, _CALL_BYTES_PER_FEATURE * len(contract.features))
+        self.pack = struct.Struct(f"={len(contract.features)}d").pack
+
+    def steps(self, body: bytes, meter: WorkMeter | None = None) -> Steps[Rows]:
+        """Decode a body, and yield between slices.
+
+        Args:
+            body: the bytes of the request.
+            meter: counts the work; a new one if none is given.
+
+        Raises:
+            MalformedError: the body is not JSON in UTF-8.
+            InvalidError: it is JSON but not rows of the contract, or has too many.
+        """
+        meter = meter or WorkMeter()
+        if body.startswith(_BYTE_ORDER_MARK):
+            raise MalformedError("The body begins with a byte order mark (the bytes EF BB BF). Send it without.")
+        try:
+            yield from check_utf8(body, meter)
+            return (yield from _Reading(self, body, meter).rows())
+        except InvalidUtf8Error as error:
+            raise MalformedError(
+                f"The body is not UTF-8: byte {error.position} is {body[error.position]:#04x}. Encode it as UTF-8."
+            ) from None
+        except JsonSyntaxError as error:
+            line, column = yield from line_and_column(body, error.position, meter)
+            raise MalformedError(
+                f"The body is not JSON: {error.message.removesuffix(' at')} at line {line}, column {column}."
+            ) from None
+        except NestingError:
+            raise MalformedError(
+                f"The body is nested too deeply, more than {DEPTH_LIMIT} levels; a row is a flat object."
+            ) from None
+
+
+class _Reading:
+    """One body while it is read."""
+
+    def __init__(self, decoder: CarefulDecoder, body: bytes, meter: WorkMeter) -> None:
+        self._decoder = decoder
+        self._fields = decoder.fields
+        self._body = body
+        self._meter = meter
+        self._scanner = Scanner(body, meter, decoder.text_limit)
+        self._faults = Faults()
+        self._packed: list[bytes] = []
+        # Each pair beyond the number of fields is a fault: an unknown field or a repeated one.
+        self._pairs_limit = len(decoder.fields) + DETAILS_LIMIT
+        self._list_expected = f"a list of 1 to {decoder.max_rows} objects"
+
+    def rows(self) -> Steps[Rows]:
+        """Return the rows, or raise what is wrong with them."""
+        scanner = self._scanner
+        byte = yield from scanner.peek()
+        if not byte:
+            raise MalformedError(
+                "The body is empty; expected a JSON object of features, or one with a list of instances."
+            )
+        if byte != b"{":
+            value = yield from scanner.value()
+            self._faults.add(None, None, f"an object of features, or one with the key {RESERVED_NAME!r}", show(value))
+            yield from self._finish(_is_complete(value))
+        start = scanner.position
+        if len(self._body) <= self._decoder.call_bytes:
+            pairs = yield from scanner.read_in_one_call(parse_object, self._decoder.call_bytes)
+            if pairs is not None:
+                if all(key != RESERVED_NAME for key, _ in pairs):
+                    return (yield from self._single(pairs, complete=True))
+                yield from self._check_frame(pairs, complete=True)
+                # Only the rows are left to check.
+                scanner.position = start
+        return (yield from self._members())
+
+    def _members(self) -> Steps[Rows]:
+        """Read the outermost object member by member."""
+        scanner = self._scanner
+        pairs: Pairs = []
+        single, complete = True, True
+        while complete and (key := (yield from scanner.next_key(not pairs))) is not None:
+            value: Value
+            if key == RESERVED_NAME and single and (yield from scanner.peek()) == b"[":
+                value = Nested(is_object=False, count=(yield from self._instances()), complete=True)
+            else:
+                value = yield from scanner.value()
+            single = single and key != RESERVED_NAME
+            pairs.append((key, value))
+            complete = len(pairs) <= self._pairs_limit and _is_complete(value)
+        if single:
+            return (yield from self._single(pairs, complete))
+        yield from self._check_frame(pairs, complete)
+        yield from self._finish(complete)
+        return Rows(b"".join(self._packed), len(self._packed), single=False)
+
+    def _single(self, pairs: Pairs, complete: bool) -> Steps[Rows]:
+        """Return the row of a body that is one object."""
+        for key, _ in pairs:
+            if key in FOREIGN_KEYS and not self._fields.knows(key):
+                self._faults.hint = foreign_hint(key)
+                break
+        yield from self._row(0, pairs, complete)
+        yield from self._finish(complete and not self._faults.too_many)
+        return Rows(self._packed[0], 1, single=True)
+
+    def _finish(self, complete: bool) -> Steps[None]:
+        """Check the end of the body, if it was read up to there. Raise its faults if it has any."""
+        if complete:
+            yield from self._scanner.end()
+        if self._faults:
+            self._faults.refuse(complete=complete)
+
+    def _check_frame(self, pairs: Pairs, complete: bool) -> Steps[None]:
+        """Raise what is wrong around the rows. It is named instead of what is wrong in them.
+
+        Args:
+            pairs: what the outermost object holds; among it, at least once, the key of the rows.
+            complete: whether these are all its pairs.
+        """
+        frame = Faults()
+        lists = [value for key, value in pairs if key == RESERVED_NAME]
+        for key, value in pairs:
+            if key != RESERVED_NAME:
+                frame.add(None, show_name(key), f"only {RESERVED_NAME!r} beside it", show(value))
+            if frame.too_many:
+                frame.refuse(complete=False)
+        if len(lists) > 1:
+            frame.add(None, RESERVED_NAME, "the field once", f"it {len(lists)} times")
+        if not isinstance(lists[0], Nested) or lists[0].is_object:
+            frame.add(None, RESERVED_NAME, self._list_expected, show(lists[0]))
+        elif not lists[0].count:
+            frame.add(None, RESERVED_NAME, self._list_expected, "an empty list")
+        if frame:
+            self._faults = frame
+            yield from self._finish(complete)
+
+    def _instances(self) -> Steps[int]:
+        """Read the list of rows at whose opening bracket the position is. Returns how many there are."""
+        scanner, body, meter, packed = self._scanner, self._body, self._meter, self._packed
+        decode_rows, max_rows, call_bytes = self._decoder.decode_rows, self._decoder.max_rows, self._decoder.call_bytes
+        count = 0
+        one_by_one_until = 0
+        while (yield from scanner.next_element(count == 0)):
+            start = scanner.position
+            rows = None
+            if count < max_rows and body.startswith(b"{", start):
+                # First many rows in one call. If that fails, one row after another until the bad one is found.
+                several = start >= one_by_one_until
+                end = self._end_of_rows(start) if several else body.find(b"}", start, start + call_bytes) + 1
+                rows = decode_rows(body[start:end]) if end > start else None
+                if meter.spend(_CALL_UNITS + max(end - start, 0)):
+                    yield
+                if several and rows is None:
+                    one_by_one_until = max(end, start + 1)
+                    end = body.find(b"}", start, start + call_bytes) + 1
+                    rows = decode_rows(body[start:end]) if end > start else None
+            if rows is not None and count + len(rows) <= max_rows:
+                scanner.position = end
+                packed += rows
+                count += len(rows)
+            elif rows is not None or count == max_rows:
+                self._faults = Faults()
+                got = f"a list of more than {max_rows}; send several requests"
+                self._faults.add(None, RESERVED_NAME, self._list_expected, got)
+                self._faults.refuse(complete=True)
+            else:
+                yield from self._element(count)
+                count += 1
+        return count
+
+    def _end_of_rows(self, start: int) -> int:
+        """Return an index behind the last of some rows, by a guess that is right unless a string has brackets."""
+        limit = start + self._decoder.call_bytes
+        if limit >= len(self._body):
+            limit = max(self._body.rfind(b"]"), start)
+        return self._body.rfind(b"}", start, limit) + 1
+
+    def _element(self, index: int) -> Steps[None]:
+        """Read one row that is not plainly right."""
+        scanner = self._scanner
+        byte = yield from scanner.peek()
+        if byte != b"{":
+            value = yield from scanner.value()
+            self._faults.add(index, None, "an object of features", show(value))
+            complete = _is_complete(value)
+        else:
+            match = _FLAT_OBJECT.match(self._body, scanner.position, scanner.position + self._decoder.call_bytes)
+            length = self._decoder.call_bytes if match is None else len(match[0])
+            pairs = yield from scanner.read_in_one_call(parse_object, length)
+            complete = True
+            if pairs is None:
+                pairs = []
+                while complete and (key := (yield from scanner.next_key(not pairs))) is not None:
+                    value = yield from scanner.value()
+                    pairs.append((key, value))
+                    complete = len(pairs) <= self._pairs_limit and _is_complete(value)
+            yield from self._row(index, pairs, complete)
+        if not complete or self._faults.too_many:
+            self._faults.refuse(complete=False)
+
+    def _row(self, index: int, pairs: Pairs, complete: bool) -> Steps[None]:
+        """Check the pairs of one row, and keep its numbers."""
+        faults_before = len(self._faults)
+        numbers = self._fields.numbers(index, pairs, self._faults, complete)
+        if not self._faults:
+            self._packed.append(self._decoder.pack(*numbers))
+        units = _PAIR_UNITS * len(pairs) + _FEATURE_UNITS * len(self._fields)
+        if self._meter.spend(units + _FAULT_UNITS * (len(self._faults) - faults_before)):
+            yield
+
+
+def _is_complete(value: Value) -> bool:
+    """Return whether a value was read to its end."""
+    return not isinstance(value, Nested) or value.complete

@@ -1,0 +1,66 @@
+"""The faults of one body, collected up to a limit and put into words."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from bundle.contract import RESERVED_NAME
+from serving.errors import DETAILS_LIMIT, Detail, InvalidError
+
+FOREIGN_KEYS = {
+    "dataframe_split": "MLflow's format",
+    "dataframe_records": "MLflow's format",
+    "inputs": "the format of MLflow and of the Open Inference Protocol",
+    "data": "the format of other servers",
+}
+"""Keys under which other servers take rows, and whose they are."""
+
+
+def foreign_hint(key: str) -> str:
+    """Return how to write here what other servers take under a key."""
+    return (
+        f" The key {key!r} is {FOREIGN_KEYS[key]}; here a body is one object of features,"
+        f' or {{"{RESERVED_NAME}": [{{…}}, {{…}}]}} with one object for each row.'
+    )
+
+
+class Faults:
+    """What is wrong with one body."""
+
+    def __init__(self) -> None:
+        self.details: list[Detail] = []
+        self.hint = ""
+        """A sentence that goes behind the message."""
+        self.names_listed = False
+        """Whether a fault lists the names of the features."""
+
+    def __len__(self) -> int:
+        return len(self.details)
+
+    @property
+    def too_many(self) -> bool:
+        """Whether there are more faults than an answer lists, so that the rest of the body need not be read."""
+        return len(self.details) > DETAILS_LIMIT
+
+    def add(self, row: int | None, field: str | None, expected: str, got: str) -> None:
+        """Add a fault; see ``serving.errors.Detail``."""
+        self.details.append(Detail(row, field, expected, got))
+
+    def refuse(self, *, complete: bool) -> NoReturn:
+        """Raise the error that lists the faults.
+
+        Args:
+            complete: whether all of the body was read; if not, there may be more faults.
+
+        Raises:
+            InvalidError: always.
+        """
+        first = self.details[0]
+        where = f"row {first.row}" if first.row is not None else "the body"
+        if first.field is not None:
+            where = f"{first.field!r} of {where}" if first.row is not None else repr(first.field)
+        what = "1 value is" if len(self) == 1 else f"{len(self)} values are"
+        if not complete:
+            what = f"at least {what}"
+        message = f"{what} wrong; first {where}: expected {first.expected}, got {first.got}.{self.hint}"
+        raise InvalidError(message, self.details)
