@@ -58,7 +58,7 @@ def test_what_a_proxy_forwards_is_framed_as_it_means_it(
             for record in records:
                 reading = read_with_h11(record)
                 seen = exchange(port, record, half_close=True)
-                if text := disagreement(reading.requests, seen, whole=reading.fault is None):
+                if text := disagreement(reading.requests, seen, whole=reading.whole):
                     found[record] = f"as forwarded: {text}"
             requests = _forwarded(records)
             forwarded += len(requests)

@@ -25,6 +25,7 @@ class Visit:
     batches: tuple[bool, ...]
     """For each of its requests, whether it has many rows."""
     chunks: int | None
+    """Of so many bytes the bodies of many rows are sent in; None for Content-Length."""
     segments: int
     """In how many pieces the requests are sent."""
     end: str
@@ -36,7 +37,7 @@ VISITS = st.lists(
     st.builds(
         Visit,
         batches=st.lists(st.booleans(), min_size=1, max_size=4).map(tuple),
-        chunks=st.sampled_from((None, None, 1, 50)),
+        chunks=st.sampled_from((None, None, 64, 500)),
         segments=st.sampled_from((1, 1, 2, 7)),
         end=st.sampled_from(("read", "half", "reset", "close")),
         answers=st.integers(0, 3),
