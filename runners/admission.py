@@ -18,9 +18,11 @@ take of the next batch. A request of many rows has to leave as much of the pass 
 row, unless it is the only large one. A request that costs more than a whole pass is admitted if nothing else was admitted
 before it.
 
-**The wait of a large request.** Large requests take turns, so a large request also waits for the rows of those before it. It is
-refused if that wait and its own rows exceed the pass, unless the wait is no longer than its own rows take: requests that take
-longer than the SLO by themselves are judged by their own size.
+**The wait of a large request.** Large requests take turns, so a large request also waits for the rows of those before it. The
+model runs them during a part of the time only, which the batcher learns (``large_stretch``). A large request is refused if it
+would take longer than ``LARGE_WAIT_SHARE`` of the SLO, or ``CALM_LARGE_WAIT_SHARE`` while almost no large one is refused. It is
+never refused for that if those before it take no longer than its own rows: a request that takes longer than the SLO by itself is
+judged by its own size.
 
 **Invalid requests.** Nobody knows before decoding that a request is invalid. Requests of many rows are therefore charged by the
 share of them that is valid lately: so much of their rows reaches the model, and the rest only costs the time to find faults.
@@ -50,6 +52,10 @@ REFUSING_SHARE = 0.15
 """From this share of the time spent on refusals on, passes are short."""
 REFUSING_RATE = 0.2
 """How fast that share is learned: the weight of one pass."""
+LARGE_WAIT_SHARE = 0.5
+"""The share of the SLO that a large request may wait for others like it and run, predicted."""
+CALM_LARGE_WAIT_SHARE = 0.8
+"""The same while almost no large request is refused."""
 FLOOR_SHARE = 0.25
 """This share of a short pass goes to answers, however many requests are refused. Otherwise clients that send again at
 once after each refusal would leave time for refusals only."""
@@ -84,6 +90,8 @@ class Queue(Protocol):
     """The model's time for a row in a batch of a full slice."""
     large_bound_s: float
     """The time that large requests may take of one batch."""
+    large_stretch: float
+    """How long large requests take for their time in the model: 4 if they have a quarter of the time."""
     answer_row_s: float
     """The time to encode and send the answer to one row of a request of many rows."""
 
@@ -121,6 +129,8 @@ class Admission:
         self._long_s = slo_s * PASS_SHARE
         self._short_s = slo_s * SHORT_PASS_SHARE
         self._calm_s = slo_s * CALM_PASS_SHARE
+        self._large_long_s = slo_s * LARGE_WAIT_SHARE
+        self._large_calm_s = slo_s * CALM_LARGE_WAIT_SHARE
         self._floor_s = self._short_s * FLOOR_SHARE
         self._queue = queue
         self._slice_rows = queue.slice_rows
@@ -139,11 +149,14 @@ class Admission:
         # Of requests of many rows: the share that is valid, and the time for a row of those that are not.
         self._valid_share = 1.0
         self._reject_row_s = FIRST_REJECT_ROW_S
-        # The part of a batch that is still free for large requests, how long they wait for each other, and the pass
-        # without their part of the next batch.
+        # The part of the next batch that is still free for large requests, and the model's time for all of their rows.
         self._large_free_s = 0.0
         self._large_waiting_s = 0.0
-        self._large_allowance_s = 0.0
+        # How long they may take, and how many of them were admitted in this pass and refused in it, and lately.
+        self._large_limit_s = self._large_calm_s
+        self._admitted_large = 0
+        self._refused_large = 0
+        self._refused_large_share = 0.0
         # Time on the loop that was measured directly, in this pass and in all until it began.
         self._told_s = 0.0
         self._loop_before_s = 0.0
@@ -212,19 +225,21 @@ class Admission:
             cost_s: the cost of a request of one row.
             handling_s: the time to decode and encode the other rows.
         """
-        own_s = cost_s + handling_s + more * self._more_row_s
+        model_s = more * self._more_row_s
+        own_s = cost_s + handling_s + model_s
         waiting_s = self._large_waiting_s
         turn_s = min(self._slice_rows * self._more_row_s, self._large_free_s)
         room_s = handling_s + turn_s if waiting_s else 0.0
-        if waiting_s > own_s and waiting_s + own_s > self._large_allowance_s:
+        if waiting_s > own_s and handling_s + (waiting_s + model_s) * self._queue.large_stretch > self._large_limit_s:
             self._refused += 1
             self._refused_large += 1
             return False
         if not self._charge(cost_s + handling_s + turn_s, room_s):
             self._refused_large += 1
             return False
+        self._admitted_large += 1
         self._large_free_s -= turn_s
-        self._large_waiting_s += own_s
+        self._large_waiting_s += model_s
         return True
 
     def _charge(self, cost_s: float, room_s: float) -> bool:
@@ -261,14 +276,17 @@ class Admission:
         if admitted or refused_small:
             self._refused_share += CALM_RATE * (refused_small / (admitted + refused_small) - self._refused_share)
         budget_s += (self._calm_s - budget_s) * max(1.0 - self._refused_share / CALM_SHARE, 0.0)
-        turn_s = queue.large_turn_s()
+        if large := self._admitted_large + self._refused_large:
+            self._refused_large_share += CALM_RATE * (self._refused_large / large - self._refused_large_share)
+        calm = max(1.0 - self._refused_large_share / CALM_SHARE, 0.0)
+        self._large_limit_s = self._large_long_s + (self._large_calm_s - self._large_long_s) * calm
         self._large_waiting_s = queue.large_backlog_s()
-        self._large_free_s = max(queue.large_bound_s - turn_s, 0.0)
+        self._large_free_s = max(queue.large_bound_s - queue.large_turn_s(), 0.0)
         self._allowance_s = max(budget_s - surplus_s, self._floor_s) - queue.backlog_s()
-        self._large_allowance_s = self._allowance_s + turn_s
         self._spent_s = 0.0
         self._admitted = 0
         self._refused = 0
+        self._admitted_large = 0
         self._refused_large = 0
 
     def _learn(self, length_s: float, told_s: float, admitted: int, refused: int) -> None:

@@ -42,6 +42,8 @@ LARGE_SHARE = 0.25
 LARGE_STRETCH = 1.5
 """Rows of large requests may always make a batch this many times as long as a batch of one row. If a batch costs much
 more than its rows, a tighter bound would pay that cost again for every few rows."""
+TURN_RATE = 0.05
+"""How fast the stretch of large requests is learned: the weight of one batch."""
 SLICE_EVERY = 16
 """The size of a slice is set again after so many batches: costs change slowly, and this would cost every batch."""
 
@@ -91,6 +93,12 @@ class MicroBatcher:
         self._large_rows = 0
         # Rows of large requests that are due, in batches that small requests would fill.
         self._large_credit = 0.0
+        # Of the running batch: its rows of large requests, and the moment from which they have waited for it. Then the
+        # learned seconds of such a turn, with all that is done between two turns, and in the model.
+        self._turn_rows = 0
+        self._turn_since_s: float | None = None
+        self._turn_s = 0.0
+        self._turn_model_s = 0.0
         self._arranged = False
         # True from the moment a batch is taken until all of its requests are answered: what their callbacks ask for
         # meanwhile (to submit, to drain) waits until then.
@@ -113,6 +121,8 @@ class MicroBatcher:
         """The predicted seconds for a row in a batch of a full slice."""
         self.large_bound_s = 0.0
         """How long the rows of large requests may take in one batch, in seconds."""
+        self.large_stretch = 1.0
+        """How long large requests take for their time in the model, learned: 4 if they have a quarter of the time."""
         self.answer_row_s = 0.0
         """The learned seconds to encode and send the answer to one row of a request of many rows."""
         self._size_slice()
@@ -273,6 +283,9 @@ class MicroBatcher:
                     break
             small.popleft()
         large_most = min(large_most, budget - rows)
+        self._turn_rows = 0
+        if large and self._turn_since_s is None:
+            self._turn_since_s = now
         for _ in range(len(large)):
             if not large_most:
                 break
@@ -287,6 +300,7 @@ class MicroBatcher:
             self._large_rows -= count
             self._large_credit = max(self._large_credit - count, 0.0)
             large_most -= count
+            self._turn_rows += count
             rows += count
             if count < waiting:
                 large.append(work)
@@ -376,6 +390,8 @@ class MicroBatcher:
                     result = work.values
                 if len(result) == work.count:
                     self._answer_many(work, result)
+        if self._turn_since_s is not None:
+            self._end_turn(seconds * self._turn_rows / rows)
         # The time of a batch that failed, or was run in pieces, says nothing about the next.
         if not failed:
             self.costs.observe(rows, seconds)
@@ -386,6 +402,15 @@ class MicroBatcher:
             if predicted > 0:
                 stats.predicted_ratio.add(seconds / predicted)
             self._policy.observe(rows, seconds, self._loop.time() - segments[0].work.arrived)
+
+    def _end_turn(self, model_s: float) -> None:
+        """Learn how long large requests take for their time in the model, which was so long in this batch."""
+        now = self._clock()
+        self._turn_s += TURN_RATE * (now - (self._turn_since_s or now) - self._turn_s)
+        self._turn_model_s += TURN_RATE * (model_s - self._turn_model_s)
+        if self._turn_model_s > 0.0:
+            self.large_stretch = max(self._turn_s / self._turn_model_s, 1.0)
+        self._turn_since_s = now if self._large else None
 
     def _size_slice(self) -> None:
         """Set what a slice may have, and costs, from what is known of batch times."""

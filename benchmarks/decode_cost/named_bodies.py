@@ -13,7 +13,7 @@ LARGE = 4 * 1024 * 1024
 
 
 def _rows(rows: list[dict[str, Any]]) -> bytes:
-    return json.dumps({"instances": rows}).encode()
+    return json.dumps({"instances": rows}, separators=(",", ":")).encode()
 
 
 def _unknown_keys(size: int) -> bytes:

@@ -22,7 +22,7 @@ NESTED_TOKENS_LIMIT = 300
 """How many values within long nested values are read. A nested value is always wrong: reading serves the message only."""
 _FIRST_CALL_BYTES = 512
 """Most values are shorter than this, and need no larger chunk."""
-_CALL_UNITS_PER_BYTE = 3
+_CALL_UNITS_PER_BYTE = 6
 _NAME_EXPECTED = "Expecting property name enclosed in double quotes"
 
 

@@ -78,7 +78,7 @@ def parse_object(text: str) -> tuple[list[tuple[str, Value]], int]:
         pairs, end = _EXACT_OBJECTS.raw_decode(text)
     if list not in types and tuple not in types:
         return list(pairs), end
-    _check_depth(text, pairs)
+    _check_depth(text[:end], pairs)
     return [(key, _describe(value) if isinstance(value, list | tuple) else value) for key, value in pairs], end
 
 
@@ -91,12 +91,16 @@ def parse_nested(text: str) -> tuple[Nested, int]:
         NestingError: it is nested too deeply.
     """
     value, end = _OBJECTS.raw_decode(text)
-    _check_depth(text, value)
+    _check_depth(text[:end], value)
     return _describe(value), end
 
 
 def _check_depth(text: str, value: _Parsed) -> None:
     """Check that a parsed value is not nested too deeply.
+
+    Args:
+        text: the text of the value.
+        value: what was parsed.
 
     Raises:
         NestingError: it is.

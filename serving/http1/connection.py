@@ -279,6 +279,7 @@ class HttpConnection(asyncio.Protocol):
         if plain is None:
             self._read_any(data, position)
             return
+        self._scanned = 0
         head, caller_id, start = plain
         end = start + head.length
         if len(data) < end:

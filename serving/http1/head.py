@@ -34,8 +34,8 @@ _REQUEST_LINE = re.compile(rb"(" + TOKEN + rb"++) ([\x21\x22\x24-\x7e]++) HTTP/(
 _FIELDS = re.compile(rb"(?:" + TOKEN + rb"++:" + VALUE + rb"*+\r\n)*").fullmatch
 _FIELD = re.compile(rb"(" + TOKEN + rb"++):(" + VALUE + rb"*+)\r\n").findall
 valid_host = re.compile(
-    rb"(?:\[[0-9A-Fa-f:.]{2,45}\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})++)(?::[0-9]{0,5})?"
-).fullmatch  # RFC 3986, 3.2.2; the http scheme has no empty host (RFC 9110, 4.2.1)
+    rb"(?:\[[0-9A-Fa-f:.]{2,45}\]|(?:[A-Za-z0-9._~!$&'()*+;=-]|%[0-9A-Fa-f]{2})++)(?::[0-9]{0,5})?"
+).fullmatch  # RFC 3986, 3.2.2, but for the comma, which joins two headers; none is empty (RFC 9110, 4.2.1)
 _ABSOLUTE = re.compile(rb"https?://([^/?#@]++)([/?].*+)?", re.IGNORECASE).fullmatch
 _ORIGIN_FORM = re.compile(rb"/").match
 

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from bundle.contract import UNKNOWN_CATEGORY, Contract, Feature, Label, Output, answer_width, encode_value, label_key
+from bundle.contract import (
+    UNKNOWN_CATEGORY,
+    Contract,
+    Feature,
+    Label,
+    LetterCase,
+    Output,
+    answer_width,
+    change_case,
+    encode_value,
+    label_key,
+    letter_spellings,
+    number_text,
+)
 from tests.bundles import LABELS, classifier_contract, orchard_contract
 
 SORTS = ("BOSKOOP", "COX")
@@ -68,6 +82,49 @@ def test_a_contract_that_contradicts_itself_is_refused(names: list[str], output:
 def test_a_feature_says_in_words_what_it_takes(feature: Feature, expected: str) -> None:
     """Error messages and documents can quote what a field takes."""
     assert expected in feature.expected()
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0.29999999999999999, "0.3"),
+        (5.0, "5"),
+        (-0.0, "0"),
+        (1e30, "1e+30"),
+        (2.0**53, "9007199254740992"),
+        (0.1, "0.1"),
+    ],
+)
+def test_a_number_in_a_message_is_as_short_as_it_reads_back(number: float, text: str) -> None:
+    """No digits beyond those that make the same float64, and no fraction of an integer."""
+    assert number_text(number) == text
+    assert float(text) == number
+
+
+@pytest.mark.parametrize(("case", "other"), [("upper", "lower"), ("lower", "upper")])
+def test_letter_case_can_always_be_undone(case: LetterCase, other: LetterCase) -> None:
+    """Over all of Unicode: a letter changes to one letter that changes back to it, or stays as it is."""
+    changed = {letter: change_case(letter, case) for letter in map(chr, range(sys.maxunicode + 1))}
+    for letter, made in changed.items():
+        if made != letter:
+            assert len(made) == 1
+            assert change_case(made, other) == letter
+            assert letter_spellings(made, case) == (made, letter)
+
+
+@pytest.mark.parametrize(
+    ("text", "upper", "lower"),
+    [
+        ("été", "ÉTÉ", "été"),
+        ("Straße", "STRAßE", "straße"),
+        ("\u0131\u017f", "\u0131\u017f", "\u0131\u017f"),
+        ("\u0130\u212a", "\u0130\u212a", "\u0130\u212a"),
+        ("Ab 1-", "AB 1-", "ab 1-"),
+    ],
+)
+def test_similar_letters_stay_apart(text: str, upper: str, lower: str) -> None:
+    """A dotless i is not I, a long s not S, ß not SS, the Kelvin sign not k."""
+    assert (change_case(text, "upper"), change_case(text, "lower"), change_case(text, "exact")) == (upper, lower, text)
 
 
 def test_values_travel_as_numbers() -> None:

@@ -30,6 +30,7 @@ class _Queue:
         self.answer_row_s = 0.0
         self.row = 0.0
         self.sliced_row_s = 1.0
+        self.large_stretch = 1.0
         self.large_bound_s = 0.0
         self.backlog = 0.0
         self.turn = 0.0
@@ -296,13 +297,29 @@ def test_a_large_request_is_charged_with_its_turn() -> None:
 
 
 def test_large_requests_wait_for_each_other_within_reason() -> None:
-    """One is refused if those before it take longer than its own rows and than the pass; a small one is not."""
+    """One is refused if it would be late because of those before it, unless its own rows take longer; single rows are not."""
     bench = _Bench()
     queue = bench.queue
-    queue.slice_rows, queue.row, queue.large_bound_s = 20, 50e-6, 0.001
-    queue.turn, queue.backlog, queue.large_backlog = 0.001, 0.001, 0.020
+    queue.slice_rows, queue.row, queue.large_bound_s, queue.sliced_row_s = 20, 50e-6, 0.001, 50e-6
+    queue.turn, queue.backlog, queue.large_backlog = 0.001, 0.001, 0.005
+    bench.read(1, 0.0)
+    assert [bench.admission.admit(rows) for rows in (50, 90, 1)] == [True, False, True]
+    queue.large_backlog = 0.020
     bench.read(1, 0.0)
     assert [bench.admission.admit(rows) for rows in (300, 600, 600, 1)] == [False, True, False, True]
+
+
+def test_the_wait_of_large_requests_counts_what_else_is_done() -> None:
+    """If they have a quarter of the time, those before take four times as long."""
+    bench = _Bench()
+    queue = bench.queue
+    queue.slice_rows, queue.row, queue.large_bound_s, queue.sliced_row_s = 20, 50e-6, 0.001, 50e-6
+    queue.large_backlog = 0.002
+    bench.read(1, 0.0)
+    assert bench.admission.admit(30)
+    queue.large_stretch = 4.0
+    bench.read(1, 0.0)
+    assert not bench.admission.admit(30)
 
 
 def test_refusing_large_requests_does_not_shorten_passes() -> None:

@@ -150,6 +150,19 @@ def test_the_size_of_a_slice_follows_the_model() -> None:
     assert bench.batcher.slice_rows == bench.batcher.costs.rows_within(0.008, 64)
 
 
+def test_it_is_learned_how_long_large_requests_take_for_their_time_in_the_model() -> None:
+    """Half of each batch is theirs, and between two batches the loop has as much to do again: a stretch of four."""
+    bench = Bench(slice_rows=10, policy=Coalesce(1.0, 20), batch_s=0.0, row_s=0.001)
+    assert bench.batcher.large_stretch == 1.0
+    for _ in range(20):
+        bench.submit(500)
+        bench.loop.turn(0.0)
+        while bench.batcher.queued_rows:
+            bench.submit(10)
+            bench.loop.turn(0.020)
+    assert bench.batcher.large_stretch == pytest.approx(4.0, rel=0.1)
+
+
 def test_hold_makes_a_certain_batch() -> None:
     """Nothing is run until so many rows wait; then they are one batch, and all goes on as before."""
     bench = Bench()

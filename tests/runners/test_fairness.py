@@ -5,10 +5,14 @@ The runner is the real one, costs are those of the modelled server. Counts are e
 
 from __future__ import annotations
 
+import msgspec
+import numpy as np
 import pytest
 
+from benchmarks.loadgen.arrivals import poisson
 from benchmarks.simulation.clients import Kind, SimulatedClients
 from benchmarks.simulation.costs import ModelCosts, ServerCosts
+from benchmarks.simulation.server import ANSWERED, SimulatedServer
 
 SERVER = ServerCosts()
 CHEAP = ModelCosts(row_s=5e-6, batch_s=25e-6, decode_s=1.5e-6, slo_s=0.010)
@@ -91,6 +95,24 @@ def test_large_requests_share_what_there_is(model: ModelCosts) -> None:
     answered = [kind.answered for kind in kinds]
     assert min(answered) > 0
     assert max(answered) <= 3 * min(answered)
+
+
+@pytest.mark.parametrize("factor", [1.5, 3.0])
+@MODELS
+def test_more_large_requests_than_can_be_done_are_refused_and_the_rest_in_time(
+    model: ModelCosts, factor: float
+) -> None:
+    """Open arrivals of 100 rows beyond what the core can do: it stays busy with answers that keep the promise."""
+    rows = 100
+    best_per_s = 1 / (SERVER.read_s + SERVER.send_s + rows * (model.row_s + model.decode_s))
+    slo_s = max(model.slo_s, 4 / best_per_s)
+    promised = msgspec.structs.replace(model, slo_s=slo_s)
+    server = SimulatedServer(SERVER, promised, None, rows=rows, seed=1)
+    outcome = server.run(poisson(factor * best_per_s, 3.0, 1))
+    answered = outcome.status == ANSWERED
+    good = np.sum(answered & (outcome.latency_s <= slo_s))
+    assert good > 0.7 * best_per_s * outcome.seconds
+    assert good > 0.95 * np.sum(answered)
 
 
 def test_a_size_that_was_measured_too_expensive_is_tried_again() -> None:

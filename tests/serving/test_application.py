@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from serving.application import Application
+from serving.decode import PLAIN_BYTES
 from tests.bundles import TREE, linear_answer, orchard_contract
 from tests.servers import wait_until
 
@@ -205,6 +206,32 @@ def test_a_chunked_body_is_put_together(server: str) -> None:
     pieces = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (body[:5], body[5:40], body[40:])) + b"0\r\n\r\n"
     head = "POST /predict HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n"
     assert f'"prediction":{ANSWER!r}'.encode() in _raw(server, head, pieces)
+
+
+def test_large_bodies_are_answered_in_slices(client: httpx.Client) -> None:
+    """Beyond the plain limit, right rows are answered and wrong ones explained, while others are answered too."""
+    rows = [{**TREE, "age": index % 90 + 1} for index in range(1_000)]
+    blanks = b" " * PLAIN_BYTES
+    right = json.dumps({"instances": rows}).encode() + blanks
+    wrong = json.dumps({"instances": [*rows[:-1], {**TREE, "age": 0}]}).encode() + blanks
+    hostile = b"{" + b",".join(b'"k%d":1' % index for index in range(300_000)) + b"}"
+
+    def check(index: int) -> None:
+        if index % 4 == 0:
+            predictions = _post(client, right).json()["predictions"]
+            assert predictions == [linear_answer(row, CONTRACT) for row in rows]
+        elif index % 4 == 1:
+            (detail,) = _post(client, wrong).json()["error"]["details"]
+            assert (detail["row"], detail["field"]) == (999, "age")
+        elif index % 4 == 2:
+            response = _post(client, hostile)
+            assert response.status_code == 422
+            assert response.json()["error"]["message"].startswith("at least 101 values are wrong")
+        else:
+            assert _post(client, _tree()).json()["prediction"] == ANSWER
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(check, range(40)))
 
 
 def test_one_requests_error_never_touches_anothers_answer(client: httpx.Client) -> None:

@@ -7,10 +7,13 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from bundle.contract import Feature, Label
+from bundle.contract import Feature, Label, LetterCase, change_case
 from serving.schemas import answer_schemas, feature_schema, label_schema, probabilities_schema, ranking_schema
 from tests.bundles import LABELS, classifier_contract, orchard_contract
+from tests.serving.codec.test_categories import TRICKY
 
 
 @pytest.mark.parametrize(
@@ -38,6 +41,22 @@ def test_a_category_in_any_case_becomes_a_pattern(value: str) -> None:
     assert re.match(schema["pattern"], value)
     assert re.match(schema["pattern"], value.lower())
     assert not re.match(schema["pattern"], value + "x")
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from(["upper", "lower"]),
+    st.lists(st.text(TRICKY + '-.^$|()[]{}\\/#&~"\n😀', max_size=3), min_size=1, max_size=3),
+    st.text(TRICKY, max_size=3),
+    st.sampled_from([str, str.upper, str.lower, str.title]),
+)
+def test_a_pattern_takes_what_the_contract_takes(case: LetterCase, texts: list[str], other: str, change: Any) -> None:
+    """The pattern accepts exactly the values that the contract's letter case turns into a category."""
+    categories = tuple(dict.fromkeys(change_case(text, case) for text in texts))
+    feature = Feature(name="a", type="category", categories=categories, case=case)
+    check = jsonschema_rs.validator_for(feature_schema(feature))
+    for value in (other, *texts, *map(change, texts), texts[0] + other):
+        assert check.is_valid(value) == (feature.normalise(value) in categories), value
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from bundle.contract import Contract, Feature, Output
 from serving.codec.slices import run_steps
-from serving.decode import Decoder
+from serving.decode import PLAIN_BYTES, Decoder
 from serving.errors import DETAILS_LIMIT, Detail, InvalidError, MalformedError, ServingError
 from serving.rows import Rows
 from tests.bundles import TREE, orchard_contract
@@ -137,3 +138,70 @@ def test_too_many_rows_are_refused() -> None:
     (fault,) = _faults(json.dumps({"instances": [TREE] * 6}).encode())
     assert (fault.field, fault.expected) == ("instances", "a list of 1 to 5 objects")
     assert fault.got == "a list of more than 5; send several requests"
+
+
+@pytest.mark.parametrize("bad", [0, 1, 499, 1_234, 1_999])
+def test_a_bad_row_among_many_is_named_by_its_index(bad: int) -> None:
+    """Rows are decoded many at a time; of those around the bad one none is skipped or counted twice."""
+    rows = [{**TREE, "age": 1 + index % 90} for index in range(2_000)]
+    decoder = Decoder(orchard_contract(), max_rows=2_000)
+    right = run_steps(decoder.careful.steps(json.dumps({"instances": rows}).encode()))
+    assert (right.count, right.single) == (2_000, False)
+    assert right.data == b"".join(decoder.decode(json.dumps(row).encode()).data for row in rows)
+    rows[bad]["age"] = 91
+    with pytest.raises(InvalidError, match="1 value is wrong") as caught:
+        decoder.decode(json.dumps({"instances": rows}).encode())
+    assert [(detail.row, detail.field) for detail in caught.value.details] == [(bad, "age")]
+
+
+def test_a_body_beyond_the_plain_limit_is_decoded_to_the_same_bytes() -> None:
+    """In slices, white space and unusual rows included."""
+    rows = [{**TREE, "soil": "}]" if index % 50 == 0 else "clay"} for index in range(3_000)]
+    decoder = Decoder(orchard_contract(), max_rows=3_000)
+    body = json.dumps({"instances": rows}, indent=1).encode()
+    assert len(body) > PLAIN_BYTES
+    assert decoder.decode_plain(body) is None
+    assert sum(1 for _ in decoder.decode_steps(body)) > 5
+    assert decoder.decode(body).data == b"".join(decoder.decode(json.dumps(row).encode()).data for row in rows)
+
+
+def test_the_rest_of_a_body_is_not_read_after_a_hundred_faults() -> None:
+    """What is behind them may even not be JSON."""
+    rows = ", ".join([json.dumps({**TREE, "age": 0})] * 101)
+    decoder = Decoder(orchard_contract(), max_rows=1_000)
+    with pytest.raises(InvalidError, match="at least 101 values are wrong"):
+        decoder.decode(f'{{"instances": [{rows}, {"x" * 100_000}'.encode())
+
+
+@pytest.mark.parametrize("member", ['"k": 1', '"instances": 1', '"age": 1', '"instances": []'])
+def test_too_many_members_are_refused_at_once(member: str) -> None:
+    """An object with a hundred members more than there are fields is not read to its end, which is missing here."""
+    with pytest.raises(InvalidError, match="at least") as caught:
+        _decode(f"{{{', '.join([member] * 100_000)}".encode())
+    assert len(caught.value.details) <= DETAILS_LIMIT + 1
+
+
+def test_the_names_of_the_features_are_listed_once() -> None:
+    """The first unknown field brings them, so that an answer stays small."""
+    first, second = _faults(_tree(colour=1, shape=2))
+    assert first.expected.startswith("no such field; there are age, crown width,")
+    assert second.expected == "no such field"
+
+
+@pytest.mark.parametrize("key", ["dataframe_split", "dataframe_records", "inputs", "data"])
+def test_the_format_of_another_server_gets_a_hint(key: str) -> None:
+    """Who sends what MLflow or the Open Inference Protocol take is told how rows are written here."""
+    body = json.dumps({key: {"columns": ["age"], "data": [[1]] * 5_000}}).encode()
+    with pytest.raises(InvalidError, match=f"The key '{key}' is the format|The key '{key}' is MLflow's") as caught:
+        _decode(body)
+    assert caught.value.message.endswith('{"instances": [{…}, {…}]} with one object for each row.')
+
+
+def test_a_feature_may_be_called_as_in_another_format() -> None:
+    """Then there is no hint."""
+    feature = Feature(name="data", type="number", maximum=1)
+    contract = Contract(
+        name="m", title="", description="", task="regression", features=(feature,), output=Output(name="y")
+    )
+    with pytest.raises(InvalidError, match=r"got 2\.$"):
+        Decoder(contract, max_rows=1).decode(b'{"data": 2}')

@@ -1,4 +1,4 @@
-"""Work in slices gives others their turn, tells what it took, and ends as the whole computation would."""
+"""Slices of work give other callbacks of the event loop their turn."""
 
 from __future__ import annotations
 
@@ -9,75 +9,154 @@ import pytest
 from serving.codec.slices import SLICE_UNITS, SliceScheduler, SliceTime, Steps, WorkMeter, run_steps
 
 
-def _count(slices: int, order: list[str], name: str, *, fails: bool = False) -> Steps[str]:
-    for index in range(slices):
-        order.append(f"{name}{index}")
-        if index < slices - 1:
-            yield
-    if fails:
-        raise ValueError(name)
+def _untold(seconds: float) -> None:
+    """Take no note of how long a slice took."""
+
+
+def _counting(name: str, slices: int, log: list[str]) -> Steps[str]:
+    """Log each slice."""
+    for number in range(slices):
+        log.append(f"{name}{number}")
+        yield
+    log.append(f"{name} ends")
     return name
 
 
-def test_a_slice_is_over_after_its_units() -> None:
-    """However they are spent, the next slice has as many again."""
+def test_a_meter_ends_a_slice_after_its_units() -> None:
+    """The slice is over once its units are spent; the next one begins there."""
     meter = WorkMeter()
-    assert [meter.spend(SLICE_UNITS // 2) for _ in range(4)] == [False, True, False, True]
-    assert meter.units == 2 * SLICE_UNITS
+    assert not meter.spend(SLICE_UNITS - 1)
+    assert meter.spend(10)
+    assert not meter.spend(SLICE_UNITS - 1)
+    assert meter.spend(1)
+    assert meter.units == 2 * SLICE_UNITS + 9
 
 
-def test_a_synchronous_caller_runs_to_the_end() -> None:
-    """All slices, one after the other."""
-    order: list[str] = []
-    assert run_steps(_count(3, order, "a")) == "a"
-    assert order == ["a0", "a1", "a2"]
+def test_a_synchronous_caller_gets_the_result() -> None:
+    """Steps are run to their end at once."""
+    log: list[str] = []
+    assert run_steps(_counting("a", 2, log)) == "a"
+    assert log == ["a0", "a1", "a ends"]
+
+
+def test_a_computation_without_slices_does_not_wait() -> None:
+    """What is done within its first slice is answered before any other callback runs."""
+
+    async def run() -> list[str]:
+        log: list[str] = []
+        asyncio.get_running_loop().call_soon(log.append, "another callback")
+        assert await SliceScheduler().run(_counting("a", 0, log), _untold) == "a"
+        return log.copy()
+
+    assert asyncio.run(run()) == ["a ends"]
+
+
+def test_callbacks_run_between_slices() -> None:
+    """Each pass of the loop has at most one slice that is not a first one."""
+
+    async def run() -> list[str]:
+        log: list[str] = []
+        loop = asyncio.get_running_loop()
+
+        def tick() -> None:
+            log.append("tick")
+            loop.call_soon(tick)
+
+        loop.call_soon(tick)
+        scheduler = SliceScheduler()
+        await asyncio.gather(*(scheduler.run(_counting(name, 4, log), _untold) for name in "abc"))
+        return log
+
+    slices_of_passes = [0]
+    for entry in asyncio.run(run()):
+        if entry == "tick":
+            slices_of_passes.append(0)
+        else:
+            slices_of_passes[-1] += 1
+    assert sum(slices_of_passes) == 3 * 5
+    # The three first slices run at once, in the first pass or, with their tasks, in the second.
+    assert sorted(slices_of_passes)[-2] <= 1
 
 
 def test_computations_take_turns() -> None:
-    """Their first slices run at once; then one slice runs in each pass of the loop, in turns, and each is told of."""
-    order: list[str] = []
-    told: list[float] = []
+    """A short computation is not held up by a long one that came before."""
 
     async def run() -> list[str]:
+        log: list[str] = []
         scheduler = SliceScheduler()
-        return await asyncio.gather(*(scheduler.run(_count(3, order, name), told.append) for name in "ab"))
+        await asyncio.gather(
+            scheduler.run(_counting("long", 50, log), _untold), scheduler.run(_counting("short", 2, log), _untold)
+        )
+        return log
 
-    assert asyncio.run(run()) == ["a", "b"]
-    assert order == ["a0", "b0", "a1", "b1", "a2", "b2"]
-    assert len(told) == 6
-    assert min(told) >= 0.0
+    log = asyncio.run(run())
+    assert log.index("short ends") < log.index("long5")
 
 
-def test_a_computation_that_fails_does_not_hold_the_turn() -> None:
-    """Its error reaches its caller, its last slice is told of, and the others go on."""
-    order: list[str] = []
+def test_an_error_reaches_the_caller_and_frees_the_turn() -> None:
+    """What a computation raises in a later slice is raised to its caller, and others go on."""
+
+    def failing() -> Steps[str]:
+        yield
+        raise ValueError("wrong")
+
+    async def run() -> str:
+        scheduler = SliceScheduler()
+        with pytest.raises(ValueError, match="wrong"):
+            await scheduler.run(failing(), _untold)
+        return await scheduler.run(_counting("a", 3, []), _untold)
+
+    assert asyncio.run(run()) == "a"
+
+
+def test_a_cancelled_caller_ends_its_computation() -> None:
+    """The generator is closed, and the turn is handed on."""
+    closed: list[bool] = []
+
+    def endless() -> Steps[str]:
+        try:
+            while True:
+                yield
+        finally:
+            closed.append(True)
+
+    async def run() -> str:
+        scheduler = SliceScheduler()
+        task = asyncio.ensure_future(scheduler.run(endless(), _untold))
+        other = asyncio.ensure_future(scheduler.run(_counting("a", 3, []), _untold))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        task.cancel()
+        result = await other
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return result
+
+    assert asyncio.run(run()) == "a"
+    assert closed == [True]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_each_slice_is_told_of(fails: bool) -> None:
+    """With its seconds, the last one too, also if it raises."""
     told: list[float] = []
 
-    async def run() -> str:
-        scheduler = SliceScheduler()
-        failing = asyncio.create_task(scheduler.run(_count(2, order, "a", fails=True), told.append))
-        other = asyncio.create_task(scheduler.run(_count(4, order, "b"), told.append))
-        with pytest.raises(ValueError, match="a"):
-            await failing
-        return await other
+    def steps() -> Steps[str]:
+        yield
+        yield
+        if fails:
+            raise ValueError("wrong")
+        return "a"
 
-    assert asyncio.run(run()) == "b"
-    assert len(told) == 6
+    async def run() -> None:
+        try:
+            await SliceScheduler().run(steps(), told.append)
+        except ValueError:
+            assert fails
 
-
-def test_a_computation_that_is_cancelled_does_not_hold_the_turn() -> None:
-    """A client's request that the watchdog ended leaves the loop to the others."""
-    order: list[str] = []
-
-    async def run() -> str:
-        scheduler = SliceScheduler()
-        cancelled = asyncio.create_task(scheduler.run(_count(1_000_000, order, "a"), lambda seconds: None))
-        while len(order) < 2:
-            await asyncio.sleep(0)
-        cancelled.cancel()
-        return await scheduler.run(_count(3, order, "b"), lambda seconds: None)
-
-    assert asyncio.run(run()) == "b"
+    asyncio.run(run())
+    assert len(told) == 3
+    assert min(told) >= 0.0
 
 
 def test_the_time_of_slices_is_added_up() -> None:

@@ -7,6 +7,7 @@ import json
 import logging
 import socket
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,28 @@ def test_empty_lines_in_front_of_a_request_are_ignored(line: Line) -> None:
     """RFC 9112, 2.2."""
     line.send(b"\r\n\r\n" + plain_request() + b"\r\n" + plain_request())
     assert (line.status(), line.status()) == (200, 200)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from(["fast", "asgi", "chunked", "page"]), min_size=2, max_size=4), st.data())
+def test_requests_in_pieces_are_answered_as_whole_ones(
+    served: tuple[str, Application], kinds: list[str], data: st.DataObject
+) -> None:
+    """Wherever they are cut, one after the other on one connection, each when the one before is answered."""
+    requests = {
+        "fast": plain_request(),
+        "asgi": plain_request(path="/predict/"),
+        "chunked": b"POST /predict HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n" + CHUNKED + b"\r\n",
+        "page": ALIVE,
+    }
+    with Line(served[0]) as line:
+        line.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for kind in kinds:
+            whole = requests[kind]
+            cuts = data.draw(st.lists(st.integers(1, len(whole) - 1), max_size=3, unique=True))
+            for start, end in pairwise([0, *sorted(cuts), len(whole)]):
+                line.send(whole[start:end])
+            assert line.status() == 200
 
 
 # What is no request.

@@ -305,8 +305,7 @@ def test_what_is_plain_is_framed_as_the_whole_grammar_frames_it(head: bytes) -> 
     if first is None:
         return
     plain, caller_id, start = first
-    assert start == len(head)
-    request = parse_head(head[:-2])
+    request = parse_head(head[: start - 2])  # an empty line among the headers ends the head
     assert (request.method, request.path, request.query) == ("POST", plain.path, b"")
     assert (request.length, request.chunked) == (plain.length, False)
     assert request.keep_alive
