@@ -13,7 +13,7 @@ to refuse the expected surplus, which is that of the pass before, and the time f
 **The charge of a request.** Each request is charged with its work in this pass. A request of up to a slice of rows is charged
 with everything: its fixed cost, decoding and encoding its rows, and its rows in the model, the first at the cost of a row in
 recent batches, the others at their cost in a larger batch. A large request, of more rows than a slice, does not hold others
-up with all of its rows (``runners.batcher``): it is charged with decoding and encoding, and with the part that large requests
+up with all of its rows (``runners.row_queue``): it is charged with decoding and encoding, and with the part that large requests
 take of the next batch. A request of many rows has to leave as much of the pass to single rows as it takes itself beyond one
 row, unless it is the only large one. A request that costs more than a whole pass is admitted if nothing else was admitted
 before it.
@@ -82,22 +82,13 @@ DECODE_OUTLIER = 4.0
 
 
 class Queue(Protocol):
-    """The figures that admission needs from ``runners.batcher.MicroBatcher``; all times are in seconds."""
+    """The figures that admission needs from ``runners.row_queue.RowQueue``, which has their meaning; times are in seconds."""
 
+    rows: int
     slice_rows: int
-    """A request of more rows than this is large: it takes turns with others."""
     sliced_row_s: float
-    """The model's time for a row in a batch of a full slice."""
     large_bound_s: float
-    """The time that large requests may take of one batch."""
     large_stretch: float
-    """How long large requests take for their time in the model: 4 if they have a quarter of the time."""
-    answer_row_s: float
-    """The time to encode and send the answer to one row of a request of many rows."""
-
-    def row_s(self) -> float:
-        """Return the model's time for a row in recent batches."""
-        ...
 
     def backlog_s(self) -> float:
         """Return how long the waiting rows hold up a new row."""
@@ -111,6 +102,21 @@ class Queue(Protocol):
         """Return the model's time for all waiting rows of large requests."""
         ...
 
+
+class Batcher(Protocol):
+    """The figures that admission needs from ``runners.batcher.MicroBatcher``, which has their meaning; times are in seconds."""
+
+    answer_row_s: float
+
+    @property
+    def queue(self) -> Queue:
+        """The rows that wait."""
+        ...
+
+    def row_s(self) -> float:
+        """Return the model's time for a row in recent batches."""
+        ...
+
     def loop_total_s(self) -> float:
         """Return how long batches, and answers of many rows, have kept the loop in all."""
         ...
@@ -122,18 +128,19 @@ class Admission:
     Args:
         loop: the event loop, or a simulated one.
         slo_s: the promise, in seconds.
-        queue: the batcher that runs what is admitted.
+        batcher: runs what is admitted.
     """
 
-    def __init__(self, loop: Loop, slo_s: float, queue: Queue) -> None:
+    def __init__(self, loop: Loop, slo_s: float, batcher: Batcher) -> None:
         self._long_s = slo_s * PASS_SHARE
         self._short_s = slo_s * SHORT_PASS_SHARE
         self._calm_s = slo_s * CALM_PASS_SHARE
         self._large_long_s = slo_s * LARGE_WAIT_SHARE
         self._large_calm_s = slo_s * CALM_LARGE_WAIT_SHARE
         self._floor_s = self._short_s * FLOOR_SHARE
-        self._queue = queue
-        self._slice_rows = queue.slice_rows
+        self._batcher = batcher
+        self._queue = batcher.queue
+        self._slice_rows = self._queue.slice_rows
         self._refused_share = 0.0
         self._refusing = 0.0
         self._allowance_s = self._calm_s
@@ -256,17 +263,18 @@ class Admission:
 
     def _on_pass(self, length_s: float) -> None:
         """Learn from the pass before, and set what this one may take."""
-        admitted, refused, queue = self._admitted, self._refused, self._queue
-        loop_s = queue.loop_total_s()
+        admitted, refused = self._admitted, self._refused
+        batcher, queue = self._batcher, self._queue
+        loop_s = batcher.loop_total_s()
         if length_s > 0.0:
             self._learn(length_s, loop_s - self._loop_before_s + self._told_s, admitted, refused)
         self._loop_before_s = loop_s
         self._told_s = 0.0
         self._slice_rows = queue.slice_rows
-        self._first_row_s = queue.row_s()
+        self._first_row_s = batcher.row_s()
         valid = self._valid_share
         self._more_row_s = valid * min(queue.sliced_row_s, self._first_row_s)
-        self._handle_row_s = valid * (self._decode_row_s + queue.answer_row_s) + (1.0 - valid) * self._reject_row_s
+        self._handle_row_s = valid * (self._decode_row_s + batcher.answer_row_s) + (1.0 - valid) * self._reject_row_s
         surplus_s = refused * self.refusal_s
         share = min(surplus_s / length_s, 1.0) if length_s > 0.0 else 0.0
         self._refusing += REFUSING_RATE * (share - self._refusing)
@@ -278,11 +286,15 @@ class Admission:
         budget_s += (self._calm_s - budget_s) * max(1.0 - self._refused_share / CALM_SHARE, 0.0)
         if large := self._admitted_large + self._refused_large:
             self._refused_large_share += CALM_RATE * (self._refused_large / large - self._refused_large_share)
-        calm = max(1.0 - self._refused_large_share / CALM_SHARE, 0.0)
-        self._large_limit_s = self._large_long_s + (self._large_calm_s - self._large_long_s) * calm
-        self._large_waiting_s = queue.large_backlog_s()
-        self._large_free_s = max(queue.large_bound_s - queue.large_turn_s(), 0.0)
-        self._allowance_s = max(budget_s - surplus_s, self._floor_s) - queue.backlog_s()
+            calm = max(1.0 - self._refused_large_share / CALM_SHARE, 0.0)
+            self._large_limit_s = self._large_long_s + (self._large_calm_s - self._large_long_s) * calm
+        self._allowance_s = max(budget_s - surplus_s, self._floor_s)
+        self._large_free_s = queue.large_bound_s
+        self._large_waiting_s = 0.0
+        if queue.rows:
+            self._allowance_s -= queue.backlog_s()
+            self._large_free_s -= min(queue.large_turn_s(), self._large_free_s)
+            self._large_waiting_s = queue.large_backlog_s()
         self._spent_s = 0.0
         self._admitted = 0
         self._refused = 0

@@ -1,10 +1,10 @@
-"""How long the passes of the event loop are, and what a request costs in all: the whole loop, not only the model.
+"""How long the passes of the event loop are: the cost of requests on the whole loop, not only in the model.
 
-With a cheap model the time goes to HTTP and JSON, so requests wait before any queue of ours sees them: in the sockets,
-while the loop works through those it has read. That wait cannot be seen, but it is as long as a pass. A pass begins with
-the first request that is read in a turn of the loop, and ends where the next begins. The loop is kept from sleeping for a
-few turns, so that two passes that follow each other closely have nothing but work between their beginnings, and their
-distance is what all requests of the first cost.
+With a cheap model most time goes to HTTP and JSON. Requests then wait in their sockets, before any queue of the service sees
+them, while the loop works through those that it has read. That wait cannot be seen, but it is as long as a pass. A pass begins
+with the first request that is read in a turn of the loop, and ends where the next one begins. The loop is kept from sleeping
+for a few turns. Two passes that follow each other closely have therefore nothing but work between their beginnings, and their
+distance is the cost of all requests of the first.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from collections.abc import Callable
 from runners.clock import Loop
 
 TURNS = 2
-"""For how many turns of the loop after a pass began another still belongs to the same stretch of work: a request takes one
-to be decoded and run, and sometimes another to be answered."""
+"""A pass that begins within so many turns of the loop after another one follows it closely: a request takes one turn to be
+decoded and run, and sometimes another to be answered."""
 
 
 class LoopMeter:
@@ -34,7 +34,7 @@ class LoopMeter:
         self._turns_left = 0
 
     def arrival(self) -> None:
-        """Tell that a request has been read."""
+        """Note that a request was read."""
         if self._in_pass:
             return
         self._in_pass = True

@@ -49,7 +49,7 @@ class Work:
         self.strict = strict
         self.gone = gone
         self.large = False
-        """Whether the batcher slices it; see ``runners.batcher``."""
+        """Whether the batcher slices it; see ``runners.row_queue``."""
         self.taken = 0
         """How many of its rows have been handed to a batch."""
         self.values: Values = []

@@ -51,7 +51,8 @@ class CarefulDecoder:
         self.decode_rows = decode_rows
         self.fields = Fields(contract)
         self.text_limit = longest_category(contract)
-        self.call_bytes = max(CALL_BYTES, _CALL_BYTES_PER_FEATURE * len(contract.features))
+        # A row of this length has at most one nested value that is short enough to be read in one call itself.
+        self.call_bytes = CALL_BYTES + _CALL_BYTES_PER_FEATURE * len(contract.features)
         self.pack = struct.Struct(f"={len(contract.features)}d").pack
 
     def steps(self, body: bytes, meter: WorkMeter | None = None) -> Steps[Rows]:
@@ -220,10 +221,10 @@ class _Reading:
         return count
 
     def _end_of_rows(self, start: int) -> int:
-        """Return an index behind the last of some rows, by a guess that is right unless a string has brackets."""
+        """Return the index behind the last of some rows: a guess that is right unless a string has brackets."""
         limit = start + self._decoder.call_bytes
         if limit >= len(self._body):
-            limit = max(self._body.rfind(b"]"), start)
+            limit = max(self._body.rfind(b"]", start), start)
         return self._body.rfind(b"}", start, limit) + 1
 
     def _element(self, index: int) -> Steps[None]:

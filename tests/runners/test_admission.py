@@ -23,9 +23,10 @@ SHORT_S = SLO_S * SHORT_PASS_SHARE
 
 
 class _Queue:
-    """The figures of a batcher, set by tests."""
+    """The figures of a batcher and of its queue, set by tests."""
 
     def __init__(self) -> None:
+        self.rows = 1
         self.slice_rows = 1_000_000
         self.answer_row_s = 0.0
         self.row = 0.0
@@ -36,6 +37,11 @@ class _Queue:
         self.turn = 0.0
         self.large_backlog = 0.0
         self.loop_total = 0.0
+
+    @property
+    def queue(self) -> _Queue:
+        """See ``runners.admission.Batcher``."""
+        return self
 
     def row_s(self) -> float:
         """See ``runners.admission.Queue``."""

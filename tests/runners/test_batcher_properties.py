@@ -206,9 +206,11 @@ class Play:
         largest = max((ticket.count for ticket in self.story.tickets), default=0)
         assert 0 <= waiting <= max(self.world.max_queue_rows, largest)
         if waiting > self.world.max_queue_rows:
-            assert len(self.batcher._small) + len(self.batcher._large) == 1
-        assert waiting == sum(work.count - work.taken for work in (*self.batcher._small, *self.batcher._large))
-        assert self.batcher._large_rows == sum(work.count - work.taken for work in self.batcher._large)
+            assert len(self.batcher.queue._small) + len(self.batcher.queue._large) == 1
+        assert waiting == sum(
+            work.count - work.taken for work in (*self.batcher.queue._small, *self.batcher.queue._large)
+        )
+        assert self.batcher.queue._large_rows == sum(work.count - work.taken for work in self.batcher.queue._large)
 
 
 @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])

@@ -54,6 +54,7 @@ def test_the_runners_counts_are_shown() -> None:
     stats.count(stats.released, "pass")
     stats.count(stats.dropped, "expired")
     stats.retried = 2
+    stats.callback_errors = 1
     text = exposition(metrics.snapshot()).decode()
     for line in (
         'tabento_queue_wait_seconds_bucket{le="0.00025"} 1.0',
@@ -63,6 +64,7 @@ def test_the_runners_counts_are_shown() -> None:
         'tabento_batches_total{reason="pass"} 1.0',
         'tabento_dropped_total{reason="expired"} 1.0',
         "tabento_batch_retries_total 2.0",
+        "tabento_callback_errors_total 1.0",
         "tabento_queue_rows 7.0",
         "tabento_request_cost_seconds 5e-05",
         "tabento_refusal_cost_seconds 1e-05",

@@ -1,4 +1,4 @@
-"""The micro-batcher answers everybody, whatever the callbacks of some requests do."""
+"""Whatever the callbacks of some requests do, the micro-batcher answers all others."""
 
 from __future__ import annotations
 
@@ -249,8 +249,8 @@ def test_whatever_callbacks_do_each_request_is_answered_once(
         assert values is None or ticket.right
         assert not isinstance(error, GoneError) or values is None
     assert batcher.queued_rows == 0
-    assert (batcher._running, batcher._arranged, batcher._large_rows) == (False, False, 0)
-    assert not any((batcher._small, batcher._large, batcher._drained))
+    assert (batcher._running, batcher._arranged, batcher.queue._large_rows) == (False, False, 0)
+    assert not any((batcher.queue._small, batcher.queue._large, batcher._drained))
     assert len(drained) == drains
     assert all(drained)
     assert batcher.stats.callback_errors == raised

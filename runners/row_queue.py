@@ -1,0 +1,210 @@
+"""The queue of rows: small requests in the order in which they came, large ones in turns.
+
+A request of more rows than a slice is *large*. A slice is what may go into one batch of one large request: at most
+``slice_rows``, and at most what the model runs within a short time, ``large_s``. The rows of all large requests together may
+take no longer than that of a batch, so that a small request goes along in the next batch, no matter how many large ones wait.
+``LARGE_SHARE`` of each batch is kept for them, so that they move on under any load of small requests.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from math import inf
+
+from runners.batch import Segment
+from runners.costs import BatchCosts
+from runners.work import Work
+
+LARGE_SHARE = 0.25
+"""The share of a full batch that is kept for large requests while some wait."""
+LARGE_STRETCH = 1.5
+"""Rows of large requests may always make a batch this many times as long as a batch of one row. If a batch costs much
+more than its rows, a tighter bound would pay that cost again for every few rows."""
+TURN_RATE = 0.05
+"""How fast the stretch of large requests is learned: the weight of one batch."""
+
+
+class RowQueue:
+    """Requests whose rows wait for the model.
+
+    Args:
+        costs: the learned batch times.
+        slice_rows: how many rows a slice has at most.
+        large_s: how long the rows of large requests may take in one batch, predicted, in seconds.
+    """
+
+    def __init__(self, costs: BatchCosts, slice_rows: int, large_s: float) -> None:
+        self._costs = costs
+        self._slice_limit = slice_rows
+        self._large_s = large_s
+        self._small: deque[Work] = deque()
+        self._large: deque[Work] = deque()
+        self._large_rows = 0
+        # Rows that small requests have to leave to large ones in the next batch; less than one row is carried over.
+        self._credit = 0.0
+        # Of the batch that runs: its rows of large requests, and since when they have waited for it.
+        self._turn_rows = 0
+        self._turn_since_s: float | None = None
+        # The learned seconds from one turn of large requests to the next, and in the model during it.
+        self._turn_s = 0.0
+        self._turn_model_s = 0.0
+        self.rows = 0
+        """How many rows wait."""
+        self.slice_rows = slice_rows
+        """How many rows a slice has now; a request of more rows is large."""
+        self.sliced_row_s = 0.0
+        """The predicted seconds for a row in a batch of a full slice."""
+        self.large_bound_s = large_s
+        """How long the rows of large requests may take in one batch now, in seconds."""
+        self.large_stretch = 1.0
+        """How long large requests take for their time in the model, learned: 4 if they have a quarter of the time."""
+        self.size_slice()
+
+    def size_slice(self) -> None:
+        """Set the size and the cost of a slice by what is known of batch times now."""
+        self.large_bound_s = max(self._large_s, LARGE_STRETCH * self._costs.predict(1))
+        self.slice_rows = self._costs.rows_within(self.large_bound_s, self._slice_limit)
+        self.sliced_row_s = self._costs.predict(self.slice_rows) / self.slice_rows
+
+    def add(self, work: Work) -> None:
+        """Let a request wait."""
+        if work.count > self.slice_rows:
+            work.large = True
+            self._large.append(work)
+            self._large_rows += work.count
+        else:
+            self._small.append(work)
+        self.rows += work.count
+
+    def discard(self, work: Work) -> None:
+        """Remove the rows of a request that still wait, if any do."""
+        waiting = work.count - work.taken
+        if not waiting:
+            return
+        self.rows -= waiting
+        if work.large:
+            self._large_rows -= waiting
+            self._large.remove(work)
+        else:
+            self._small.remove(work)
+
+    def waits(self, now: float) -> tuple[float, float]:
+        """Return how long the oldest and the newest request have waited, in seconds; at least one must wait."""
+        oldest, newest = inf, -inf
+        if self._small:
+            oldest, newest = self._small[0].arrived, self._small[-1].arrived
+        for work in self._large:  # these are in the order of their turns
+            oldest, newest = min(oldest, work.arrived), max(newest, work.arrived)
+        return now - oldest, now - newest
+
+    def first_rows(self) -> int:
+        """Return how many rows the request that is next has left; at least one must wait."""
+        work = self._small[0] if self._small else self._large[0]
+        return work.count - work.taken
+
+    def backlog_s(self) -> float:
+        """Return how long the waiting rows hold up a request of one row that comes now, predicted, in seconds.
+
+        It waits for the small requests that came before it, and for the part that large ones take of the next batch. It
+        does not wait for the other rows of large requests.
+        """
+        if not self.rows:
+            return 0.0
+        full, rest = divmod(self.rows - self._large_rows, self.slice_rows)
+        small_s = full * self._costs.predict(self.slice_rows) + (self._costs.predict(rest) if rest else 0.0)
+        return small_s + self.large_turn_s()
+
+    def large_turn_s(self) -> float:
+        """Return how long the rows of large requests take in the next batch, predicted, in seconds."""
+        if not self._large_rows:
+            return 0.0
+        rows = min(self._large_rows, len(self._large) * self.slice_rows)
+        return min(self._costs.predict(rows), self.large_bound_s)
+
+    def large_backlog_s(self) -> float:
+        """Return how long the model takes for all waiting rows of large requests, predicted, in seconds."""
+        return self._large_rows * self.sliced_row_s
+
+    def take(self, budget: int, now: float, may_run: Callable[[Work], bool]) -> tuple[list[Segment], int]:
+        """Take the next batch: small requests in order, then a slice of each large one in turn.
+
+        Args:
+            budget: how many rows it may have, at least 1.
+            now: the time, in seconds.
+            may_run: tells whether the next rows of a request are to be run; if not, the request leaves the queue.
+
+        Returns:
+            The segments of the batch, and how many rows they have in all.
+        """
+        segments: list[Segment] = []
+        small = self._small
+        large_most = kept = rows = 0
+        if self._large:
+            large_most = self._costs.rows_within(self.large_bound_s, min(budget, self._large_rows))
+            kept = self._kept_rows(budget, large_most)
+            if self._turn_since_s is None:
+                self._turn_since_s = now
+        while small and rows < budget - kept:
+            work = small[0]
+            if may_run(work):
+                count = min(work.count - work.taken, budget - kept - rows)
+                segments.append(Segment(work, work.taken, count))
+                work.taken += count
+                rows += count
+                if work.taken < work.count:
+                    break
+            else:
+                self.rows -= work.count - work.taken
+            small.popleft()
+        self._turn_rows = self._take_large(min(large_most, budget - rows), may_run, segments)
+        rows += self._turn_rows
+        self.rows -= rows
+        return segments, rows
+
+    def end_batch(self, seconds: float, rows: int, now: float) -> None:
+        """Learn how long large requests take for their time in the model, at the end of the batch that was taken.
+
+        Args:
+            seconds: how long it ran.
+            rows: how many rows it had.
+            now: the time, in seconds.
+        """
+        since_s = self._turn_since_s
+        if since_s is None:
+            return
+        self._turn_s += TURN_RATE * (now - since_s - self._turn_s)
+        self._turn_model_s += TURN_RATE * (seconds * self._turn_rows / rows - self._turn_model_s)
+        if self._turn_model_s > 0.0:
+            self.large_stretch = max(self._turn_s / self._turn_model_s, 1.0)
+        self._turn_since_s = now if self._large else None
+
+    def _kept_rows(self, budget: int, large_most: int) -> int:
+        """Return how many rows of a batch small requests have to leave to large ones."""
+        if not self._small:
+            return 0
+        due = budget * LARGE_SHARE
+        self._credit = min(self._credit + due, max(due, 1.0))
+        return min(int(self._credit), large_most)
+
+    def _take_large(self, most: int, may_run: Callable[[Work], bool], segments: list[Segment]) -> int:
+        """Add a slice of each large request in turn, at most so many rows in all; return how many they are."""
+        large, rows = self._large, 0
+        for _ in range(len(large)):
+            if rows == most:
+                break
+            work = large.popleft()
+            waiting = work.count - work.taken
+            if not may_run(work):
+                self._large_rows -= waiting
+                self.rows -= waiting
+                continue
+            count = min(waiting, self.slice_rows, most - rows)
+            segments.append(Segment(work, work.taken, count))
+            work.taken += count
+            rows += count
+            if count < waiting:
+                large.append(work)
+        self._large_rows -= rows
+        self._credit = max(self._credit - rows, 0.0)
+        return rows
