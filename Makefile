@@ -15,6 +15,8 @@ DATA ?=
 STEPS ?= all
 PORT ?= 3000
 HOST ?= 127.0.0.1
+# How long a siege takes.
+MINUTES ?= 30
 
 # No library reports its use, see docs/privacy.md.
 export BENTOML_DO_NOT_TRACK ?= True
@@ -22,7 +24,7 @@ export MLFLOW_DISABLE_TELEMETRY ?= true
 export ORT_DISABLE_TELEMETRY ?= 1
 export PYTHONHASHSEED ?= 0
 
-.PHONY: help setup setup-dev data train import serve test lint format lock bento image bench bench-full zoo footprint clean
+.PHONY: help setup setup-dev data train import serve test test-real lint format lock bento image bench bench-full siege zoo footprint clean
 
 help: ## print the targets
 	@echo "make TARGET [MODEL=$(MODEL)] [DATA=file.csv] [PORT=$(PORT)]"
@@ -98,6 +100,9 @@ serve: $(VENV)/.training ## serve MODEL at PORT; trains it first where that has 
 test: $(VENV)/.dev ## run the tests with coverage
 	@$(BIN)/python -m pytest --cov --cov-report=term
 
+test-real: $(VENV)/.dev ## run the tests against real proxies and clients: nginx-light, haproxy, curl and default-jdk-headless of Debian
+	@$(BIN)/python -m pytest -m real_parts
+
 lint: $(VENV)/.dev ## check style, types and who imports whom
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -127,6 +132,9 @@ bench-full: $(VENV)/.training ## the whole comparison: all peers, three models, 
 	@$(BIN)/python -m benchmarks.limits --results benchmarks/results/california.json
 	@$(BIN)/python -m benchmarks.policy_run
 	@$(BIN)/python -m benchmarks.calibrate
+
+siege: $(VENV)/.training ## attack one real service with hostile clients of every kind, beside good ones, for MINUTES [ARGS="--kinds a,b --json file.json"]
+	@$(BIN)/python -m benchmarks.siege --minutes $(MINUTES) $(ARGS)
 
 zoo: $(VENV)/.training ## export a zoo of pipelines exactly and naively, and compare both with scikit-learn
 	@$(BIN)/python -m benchmarks.zoo $(if $(DATA),--data "$(DATA)")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
-import threading
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-import httpx
 import pytest
 
 from benchmarks.siege.attackers.upgrades import smuggling_request
-from benchmarks.siege.rows import body, prediction
+from benchmarks.siege.rows import prediction
 from benchmarks.siege.service import BesiegedService, besieged
-from benchmarks.siege.wire import prediction_request
+from benchmarks.siege.wire import Wire, prediction_request
 from tests.real_parts.proxies import WEBSOCKETS, haproxy, nginx
 from tests.serving.http1.exchange import Seen, exchange
 
@@ -24,6 +26,9 @@ POOL_IDLE_S = 2
 """The proxy lets go of an idle connection before the service does, as docs/siege.md says."""
 ROUNDS = 4
 HALF_CLOSES = 100
+
+
+Proxy = Callable[[Path, int], AbstractContextManager[int]]
 
 
 def _asked(port: int, number: int, request_id: str) -> Seen | None:
@@ -53,40 +58,39 @@ def test_clients_that_come_back_are_never_reset(tmp_path: Path) -> None:
     files.mkdir()
     environment = {"TABENTO_SLO_P99_MS": "60000", "TABENTO_DRAIN_S": "0", "TABENTO_KEEP_ALIVE_S": str(KEEP_ALIVE_S)}
     rng = random.Random(SEED)
-    pause = threading.Event()  # never set: the time between two requests is what is tested
-    statuses = []
+    near = (POOL_IDLE_S, KEEP_ALIVE_S)
+    pauses = [[rng.choice(near) + rng.uniform(-0.03, 0.03) for _ in range(ROUNDS)] for _ in range(CLIENTS)]
     with (
         besieged(home, environment=environment) as service,
         nginx(files, service.port, pool=CLIENTS, idle_s=POOL_IDLE_S) as port,
-        httpx.Client(
-            base_url=f"http://127.0.0.1:{port}", timeout=30, limits=httpx.Limits(max_connections=CLIENTS)
-        ) as client,
     ):
-        lock = threading.Lock()
+        statuses = asyncio.run(_come_back(port, pauses))
+    assert statuses == Counter({200: CLIENTS * ROUNDS})
 
-        def come_back(pauses_s: list[float], number: int) -> None:
+
+async def _come_back(port: int, pauses: list[list[float]]) -> Counter[int]:
+    """Let a client for each list of pauses ask after each pause; returns how often each status was answered.
+
+    The pauses are what is tested, and not a way to wait for something.
+    """
+    statuses: Counter[int] = Counter()
+
+    async def client(number: int, pauses_s: list[float]) -> None:
+        with await Wire.open(port) as wire:
             for pause_s in pauses_s:
-                response = client.post("/predict", content=body(number), headers={"content-type": "application/json"})
-                with lock:
-                    statuses.append(response.status_code)
-                pause.wait(pause_s)
+                await asyncio.sleep(pause_s)
+                await wire.send(prediction_request(number, f"client-{number}"))
+                statuses[(await wire.answer()).status] += 1
 
-        near = (POOL_IDLE_S, KEEP_ALIVE_S)
-        pauses = [[rng.choice(near) + rng.uniform(-0.03, 0.03) for _ in range(ROUNDS)] for _ in range(CLIENTS)]
-        threads = [threading.Thread(target=come_back, args=(times, number)) for number, times in enumerate(pauses)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert statuses == [200] * (CLIENTS * ROUNDS)
+    await asyncio.gather(*(client(number, pauses_s) for number, pauses_s in enumerate(pauses)))
+    return statuses
 
 
-@pytest.mark.parametrize("name", ["nginx", "haproxy"])
+@pytest.mark.parametrize("proxy", [nginx, haproxy])
 def test_a_client_that_half_closes_is_answered_through_a_proxy(
-    besieged_service: BesiegedService, tmp_path: Path, name: str
+    besieged_service: BesiegedService, tmp_path: Path, proxy: Proxy
 ) -> None:
     """The end of the client's half says nothing about the answer."""
-    proxy = {"nginx": nginx, "haproxy": haproxy}[name]
     with proxy(tmp_path, besieged_service.port) as port:
         for number in range(HALF_CLOSES):
             answers = exchange(port, prediction_request(number, f"half-{number}"), half_close=True).answers
@@ -95,12 +99,11 @@ def test_a_client_that_half_closes_is_answered_through_a_proxy(
             ]
 
 
-@pytest.mark.parametrize("name", ["nginx", "haproxy"])
+@pytest.mark.parametrize("proxy", [nginx, haproxy])
 def test_pipelined_requests_through_a_proxy_are_answered_in_order(
-    besieged_service: BesiegedService, tmp_path: Path, name: str
+    besieged_service: BesiegedService, tmp_path: Path, proxy: Proxy
 ) -> None:
     """A hundred requests in one segment get a hundred answers, each its own."""
-    proxy = {"nginx": nginx, "haproxy": haproxy}[name]
     numbers = range(100)
     data = b"".join(prediction_request(number, f"pipelined-{number}") for number in numbers)
     with proxy(tmp_path, besieged_service.port) as port:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.servers import wait_until
 
-PACKAGES = {"nginx": "nginx-light", "haproxy": "haproxy", "curl": "curl", "java": "default-jdk-headless"}
+PACKAGES = {"nginx": "nginx-light", "haproxy": "haproxy", "curl": "curl", "javac": "default-jdk-headless"}
 """The Debian package of each program."""
 _SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin:/sbin"
 """Where Debian keeps servers; not every user's PATH has them."""

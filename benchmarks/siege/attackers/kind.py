@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from benchmarks.siege.wire import Wire, WireError
 
@@ -22,7 +23,7 @@ SWALLOWED = "swallowed"
 FAULTS = frozenset((HUNG, WRONG, SWALLOWED))
 """Outcomes that are faults of the server: no answer and no end, the answer to something else, input without a bound."""
 
-Attack = Callable[[int, random.Random], Awaitable[str]]
+Attack = Callable[[int, random.Random], Coroutine[Any, Any, str]]
 """One attempt: takes the server's port and a seeded generator, and returns what it met."""
 
 

@@ -26,6 +26,7 @@ class Framed:
     request_id: str | None
     """The id that the server repeats; None if there is none, several, or one that it does not repeat."""
     body: bytes
+    version: bytes = b"1.1"
 
     @property
     def prediction(self) -> float | None:
@@ -48,6 +49,11 @@ class Reading:
     """Why it refuses what is behind them."""
     closes: bool
     """Whether the last of them ends the connection."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether there is nothing behind the requests. h11 itself ends each connection of HTTP/1.0, whatever it asks."""
+        return self.fault is None and not (self.closes and self.requests[-1].version == b"1.0")
 
 
 def read_with_h11(data: bytes) -> Reading:
@@ -88,7 +94,7 @@ def read_with_h11(data: bytes) -> Reading:
 def _framed(head: h11.Request, content: bytes) -> Framed:
     ids = [value for name, value in head.headers if name == b"x-request-id"]
     known = ids[0].decode() if len(ids) == 1 and _SAFE_ID.fullmatch(ids[0]) else None
-    return Framed(bytes(head.method), bytes(head.target), known, content)
+    return Framed(bytes(head.method), bytes(head.target), known, content, bytes(head.http_version))
 
 
 def disagreement(requests: Sequence[Framed], seen: Exchange, *, whole: bool) -> str | None:

@@ -17,7 +17,7 @@ LEAST_WHOLE = 300
 def _compare(port: int, data: bytes) -> tuple[Reading, str | None]:
     reading = read_with_h11(data)
     seen = exchange(port, data, half_close=True)
-    return reading, disagreement(reading.requests, seen, whole=reading.fault is None)
+    return reading, disagreement(reading.requests, seen, whole=reading.whole)
 
 
 def test_vectors_are_framed_as_h11_frames_them(besieged_service: BesiegedService) -> None:

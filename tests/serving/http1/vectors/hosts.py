@@ -22,6 +22,7 @@ _RIGHT = (
 _EITHER = (
     b"",
     b":80",
+    b"a,b",
     b"siege:",
     b"siege:99999",
     b"si%65ge",
@@ -33,7 +34,7 @@ _EITHER = (
     b"[::1%25eth0]",
 )
 _BAD = (
-    *(b"a b", b"a, b", b"a,b", b"a/b", b"/", b"a?b", b"a#b", b"name@siege", b"http://siege", b"siege:x", b"siege:-1"),
+    *(b"a b", b"a, b", b"a/b", b"/", b"a?b", b"a#b", b"name@siege", b"http://siege", b"siege:x", b"siege:-1"),
     *(
         b"siege:80:80",
         b"::1",

@@ -1,0 +1,81 @@
+"""Good clients and attackers in one event loop, for as long as a given number of requests and attempts takes."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Sequence
+
+from benchmarks.siege.attackers.kind import CLOSED, Kind
+from benchmarks.siege.rows import prediction
+from benchmarks.siege.service import BesiegedService
+from benchmarks.siege.wire import Wire, prediction_request
+from tests.servers import wait_until
+
+GOOD_CLIENTS = 6
+REQUESTS = 25
+"""Of each good client."""
+HUNG_S = 45.0
+
+
+async def _good_client(port: int, index: int, over: asyncio.Event) -> int:
+    """Ask until the attackers are done, at least ``REQUESTS`` times; returns how many answers came, each checked.
+
+    Raises:
+        AssertionError: an answer was not this client's own.
+        TimeoutError: an answer did not come.
+        OSError, WireError: the connection was lost.
+    """
+    rng = random.Random(index)
+    count = 0
+    with await Wire.open(port) as wire:
+        while count < REQUESTS or not over.is_set():
+            count += 1
+            number, request_id = rng.randrange(2**30), f"good-{index}-{count}"
+            async with asyncio.timeout(HUNG_S):
+                await wire.send(prediction_request(number, request_id))
+                answer = await wire.answer()
+            assert answer.matches(request_id, prediction(number)), (answer, number)
+            await asyncio.sleep(0)
+    return count
+
+
+async def skirmish(port: int, kinds: Sequence[Kind], attempts: int, seed: int = 1) -> Counter[str]:
+    """Let some kinds attack beside good clients; returns what the attackers met.
+
+    Kinds that stay are told to leave when the good clients and all others are done.
+
+    Raises:
+        AssertionError, TimeoutError, OSError, WireError: a good client did not get all its answers.
+    """
+    met: Counter[str] = Counter()
+    over = asyncio.Event()
+
+    async def attempt(kind: Kind, number: int) -> None:
+        try:
+            met[await kind.attack(port, random.Random(f"{seed}-{kind.name}-{number}"))] += 1
+        except OSError:
+            met[CLOSED] += 1
+
+    ending = [asyncio.create_task(attempt(kind, number)) for kind in kinds if kind.ends for number in range(attempts)]
+    staying = [
+        asyncio.create_task(attempt(kind, number)) for kind in kinds if not kind.ends for number in range(attempts)
+    ]
+    good = [asyncio.create_task(_good_client(port, index, over)) for index in range(GOOD_CLIENTS)]
+    try:
+        await asyncio.gather(*ending)
+        over.set()
+        await asyncio.gather(*good)
+    finally:
+        everybody = [*ending, *staying, *good]
+        for task in everybody:
+            task.cancel()
+        await asyncio.gather(*everybody, return_exceptions=True)
+    return met
+
+
+def settles(service: BesiegedService) -> None:
+    """Return once nothing is in flight; fail if something stays, or if the watchdog had to answer."""
+    wait_until(lambda: service.metric("tabento_in_flight_requests") == 0, "every request to be answered or let go")
+    assert service.metric("tabento_watchdog_total") == 0

@@ -1,0 +1,93 @@
+"""Whatever leaves, resets, half-closes or pipelines: every other request is answered, and nothing stays in flight."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from benchmarks.siege.rows import batch_body, prediction
+from benchmarks.siege.service import BesiegedService
+from benchmarks.siege.wire import Wire, prediction_request, request
+from tests.siege.skirmish import HUNG_S, settles
+
+EXAMPLES = 30
+ROWS = 60
+"""Of a request of many rows."""
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What one connection does."""
+
+    batches: tuple[bool, ...]
+    """For each of its requests, whether it has many rows."""
+    chunks: int | None
+    """Of so many bytes the bodies of many rows are sent in; None for Content-Length."""
+    segments: int
+    """In how many pieces the requests are sent."""
+    end: str
+    """``read``: all answers are read. ``half``: after a half-close. ``reset`` and ``close``: after ``answers`` answers."""
+    answers: int
+
+
+VISITS = st.lists(
+    st.builds(
+        Visit,
+        batches=st.lists(st.booleans(), min_size=1, max_size=4).map(tuple),
+        chunks=st.sampled_from((None, None, 64, 500)),
+        segments=st.sampled_from((1, 1, 2, 7)),
+        end=st.sampled_from(("read", "half", "reset", "close")),
+        answers=st.integers(0, 3),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+async def _visit(port: int, index: int, visit: Visit) -> None:
+    """Do it; whoever reads its answers checks each.
+
+    Raises:
+        AssertionError: an answer was another's.
+        TimeoutError, OSError, WireError: an answer did not come.
+    """
+    asked: list[tuple[str, float | list[float]]] = []
+    data = b""
+    for place, batch in enumerate(visit.batches):
+        number, request_id = index * 100_000 + place * 1_000, f"visit-{index}-{place}"
+        if batch:
+            numbers = range(number, number + ROWS)
+            data += request(batch_body(numbers), request_id=request_id, chunks=visit.chunks)
+            asked.append((request_id, [prediction(each) for each in numbers]))
+        else:
+            data += prediction_request(number, request_id)
+            asked.append((request_id, prediction(number)))
+    with await Wire.open(port) as wire:
+        size = -(-len(data) // visit.segments)
+        for start in range(0, len(data), size):
+            await wire.send(data[start : start + size])
+            await asyncio.sleep(0)
+        if visit.end == "half":
+            wire.half_close()
+        reads_all = visit.end in ("read", "half")
+        for request_id, predictions in asked if reads_all else asked[: visit.answers]:
+            async with asyncio.timeout(HUNG_S):
+                answer = await wire.answer()
+            assert answer.matches(request_id, predictions), answer
+        if visit.end == "reset":
+            wire.reset()
+
+
+async def _all(port: int, visits: list[Visit]) -> None:
+    await asyncio.gather(*(_visit(port, index, visit) for index, visit in enumerate(visits)))
+
+
+@given(visits=VISITS)
+@settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_whoever_stays_is_answered(besieged_service: BesiegedService, visits: list[Visit]) -> None:
+    """Connections that read get each answer, in order and their own, whatever the others do; then nothing is in flight."""
+    asyncio.run(_all(besieged_service.port, visits))
+    settles(besieged_service)

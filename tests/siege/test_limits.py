@@ -1,0 +1,166 @@
+"""A client has so long for a head, a body and its answers, and a service so long to end, whatever is connected."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+from benchmarks.siege.attackers.kind import FAULTS, Kind
+from benchmarks.siege.attackers.registry import KINDS
+from benchmarks.siege.attackers.slow import never_read
+from benchmarks.siege.rows import prediction
+from benchmarks.siege.service import BesiegedService, besieged
+from benchmarks.siege.wire import Wire, WireError, prediction_request
+from tests.servers import wait_until
+from tests.siege.conftest import LIMITS, MAX_CONNECTIONS
+from tests.siege.skirmish import HUNG_S, settles
+
+ATTEMPTS = 6
+
+
+async def _attempts(port: int, kind: Kind) -> list[str]:
+    return await asyncio.gather(*(kind.attack(port, random.Random(number)) for number in range(ATTEMPTS)))
+
+
+async def _ask(port: int, number: int) -> None:
+    """Ask for one row on a new connection.
+
+    Raises:
+        AssertionError: the answer is another's.
+        TimeoutError, OSError, WireError: there is none.
+    """
+    with await Wire.open(port) as wire:
+        async with asyncio.timeout(HUNG_S):
+            await wire.send(prediction_request(number, "asks"))
+            assert (await wire.answer()).matches("asks", prediction(number))
+
+
+@pytest.mark.parametrize("name", ["half_head", "half_body", "trickle"])
+def test_an_unfinished_request_is_ended(limited_service: BesiegedService, name: str) -> None:
+    """Half a head, half a body and a byte now and then are answered with an error, or closed, when their time is up."""
+    met = asyncio.run(_attempts(limited_service.port, KINDS[name]))
+    assert set(met) <= {"408", "400", "closed"}
+    settles(limited_service)
+
+
+def test_a_slow_reader_gets_every_answer(besieged_service: BesiegedService) -> None:
+    """Who reads slowly, and goes on reading, gets all its answers in order."""
+    met = asyncio.run(KINDS["slow_read"].attack(besieged_service.port, random.Random(1)))
+    assert met not in FAULTS
+    settles(besieged_service)
+
+
+def test_an_idle_connection_is_closed(limited_service: BesiegedService) -> None:
+    """After ``keep_alive_s`` without a request the service closes a connection, also one that never had any."""
+
+    async def idle(asks: bool) -> None:
+        with await Wire.open(limited_service.port) as wire:
+            if asks:
+                await wire.send(prediction_request(1, "idle"))
+                assert (await wire.answer()).matches("idle", prediction(1))
+            async with asyncio.timeout(HUNG_S):
+                await wire.until_end()
+
+    asyncio.run(idle(asks=True))
+    asyncio.run(idle(asks=False))
+
+
+def test_a_client_that_never_reads_is_cut_off(limited_service: BesiegedService) -> None:
+    """After ``write_timeout_s`` its connection is gone, though it is still there itself, and nothing is in flight."""
+
+    async def stay() -> None:
+        attackers = [asyncio.create_task(never_read(limited_service.port, random.Random(n))) for n in range(ATTEMPTS)]
+        try:
+            while not all(task.done() for task in attackers):
+                # The attacker sleeps once it is blocked: what is awaited is seen from the service's side.
+                connections = await asyncio.to_thread(limited_service.metric, "tabento_connections")
+                if connections is not None and connections <= 1 and all(map(_blocked, attackers)):
+                    return
+                await asyncio.sleep(0.05)
+        finally:
+            for task in attackers:
+                task.cancel()
+            await asyncio.gather(*attackers, return_exceptions=True)
+
+    async def bounded() -> None:
+        async with asyncio.timeout(HUNG_S):
+            await stay()
+
+    asyncio.run(bounded())
+    settles(limited_service)
+
+
+def _blocked(task: asyncio.Task[str]) -> bool:
+    return not task.done()
+
+
+def test_connections_beyond_the_limit_are_turned_away(limited_service: BesiegedService) -> None:
+    """Beyond ``max_connections`` a new connection is closed or answered 503 at once; when others leave, it is served."""
+
+    async def crowd() -> list[str]:
+        met = []
+        wires = [await Wire.open(limited_service.port) for _ in range(MAX_CONNECTIONS + 10)]
+        for number, wire in enumerate(reversed(wires)):
+            try:
+                async with asyncio.timeout(HUNG_S):
+                    await wire.send(prediction_request(number, f"crowd-{number}"))
+                    answer = await wire.answer()
+                met.append("own" if answer.matches(f"crowd-{number}", prediction(number)) else str(answer.status))
+            except (OSError, WireError):
+                met.append("closed")
+            wire.close()
+        return met
+
+    met = asyncio.run(crowd())
+    assert set(met[:5]) <= {"closed", "503"}
+    assert set(met) <= {"closed", "503", "own"}
+    asyncio.run(_ask(limited_service.port, 5))
+    settles(limited_service)
+
+
+def test_sigterm_ends_the_service_whoever_is_connected(tmp_path: Path) -> None:
+    """With clients that never read, send halves or stay silent, every process of the service ends after SIGTERM."""
+    staying = ("never_read", "half_body", "half_head", "left_open", "slow_read", "flood")
+    patient = {
+        **LIMITS,
+        "TABENTO_HEAD_TIMEOUT_S": "600",
+        "TABENTO_BODY_TIMEOUT_S": "600",
+        "TABENTO_WRITE_TIMEOUT_S": "600",
+    }
+    with besieged(tmp_path, environment=patient) as service:
+        supervisor = psutil.Process(service.pid)
+        family = [supervisor, *supervisor.children(recursive=True)]
+
+        async def stop() -> None:
+            tasks = [
+                asyncio.create_task(KINDS[name].attack(service.port, random.Random(number)))
+                for name in staying
+                for number in range(2)
+            ]
+            try:
+                await _ask(service.port, 1)
+                os.kill(service.pid, signal.SIGTERM)
+                await asyncio.to_thread(wait_until, lambda: not any(map(_lives, family)), "the service to end")
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+        try:
+            asyncio.run(stop())
+        finally:
+            for process in filter(_lives, family):
+                process.kill()
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
