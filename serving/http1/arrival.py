@@ -45,6 +45,7 @@ class Arrival:
 
     __slots__ = (
         "_ask_for_body",
+        "_blank_bytes",
         "_chunks",
         "_head",
         "_needed",
@@ -61,6 +62,7 @@ class Arrival:
         self._partial = bytearray()
         # How long that has to be before it is worth another look; 0 while the end of a head is awaited.
         self._needed = 0
+        self._blank_bytes = 0
         self._head: RequestHead | None = None
         self._chunks: ChunkedBody | None = None
         self._reserved: int | None = None
@@ -118,12 +120,17 @@ class Arrival:
         head = self._head
         if head is None:
             # Empty lines in front of a request are ignored (RFC 9112, 2.2).
+            begin = position
             position = _EMPTY_LINES(data, position).end()
+            self._blank_bytes += position - begin
+            if self._blank_bytes > self._site.max_head_bytes:
+                raise self._head_too_large("The empty lines in front of the request have")
             end = data.find(_HEAD_END, position)
             if end < 0 or end - position > self._site.max_head_bytes:
                 self._partial += data[position:]
                 self._check_head(self._partial, 0)
                 return None
+            self._blank_bytes = 0
             head = self._head = parse_head(data[position : end + 2])
             position = end + 4
             if head.expects_continue and (head.chunked or len(data) < position + head.length):
@@ -184,12 +191,9 @@ class Arrival:
             part: what is there of it.
             start: from where on it was not checked yet.
         """
-        limit = self._site.max_head_bytes
         check_target_length(part)
-        if len(part) > limit:
-            raise ProtocolError(
-                "head_too_large", HeadTooLargeError(f"The head of the request has more than {limit} bytes.")
-            )
+        if len(part) > self._site.max_head_bytes:
+            raise self._head_too_large("The head of the request has")
         check_line_ends(part[start:])
 
     def _enter_body(self, size: int) -> None:
@@ -221,6 +225,10 @@ class Arrival:
             return None
         self._head = None
         return WholeRequest(head, bytes(chunks.body), rest, 0, closes=False)
+
+    def _head_too_large(self, subject: str) -> ProtocolError:
+        text = f"{subject} more than {self._site.max_head_bytes} bytes."
+        return ProtocolError("head_too_large", HeadTooLargeError(text))
 
     def _too_large(self, got: str) -> ProtocolError:
         return ProtocolError("body_too_large", too_large(self._site.max_body_bytes, got))

@@ -207,6 +207,7 @@ WRONG = {
     ),
     "a long target": (b"GET /" + b"a" * 9_000, 414, "target_too_long"),
     "a long head": (b"GET / HTTP/1.1\r\nhost: x\r\na: " + b"x" * 2_100, 431, "head_too_large"),
+    "empty lines without end": (b"\r\n" * 1_100, 431, "head_too_large"),
     "many headers": (b"GET / HTTP/1.1\r\nhost: x\r\n" + b"a: b\r\n" * 400, 431, "head_too_large"),
     "a whole head that is long": (
         b"GET / HTTP/1.1\r\nhost: x\r\na: " + b"x" * 2_100 + b"\r\n\r\n",
