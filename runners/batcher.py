@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from math import inf
 
 from runners.batch import BatchRun, Model, Outcome, Segment, none_of
-from runners.callbacks import Callbacks
+from runners.callbacks import ANSWER_CALLBACK, Callbacks
 from runners.clock import Loop, Offload, Timer
 from runners.costs import BatchCosts
 from runners.errors import DrainingError, ExpiredError, GoneError, QueueFullError
@@ -261,7 +261,7 @@ class MicroBatcher:
         outcome: Outcome,
     ) -> None:
         """Answer every request of a batch that has all of its predictions, or failed; learn from its time."""
-        stats, answer = self.stats, self._callbacks.answer
+        stats = self.stats
         stats.batch_rows.add(rows)
         stats.batch_s.add(seconds)
         failed = False
@@ -270,8 +270,11 @@ class MicroBatcher:
             if isinstance(result, Exception):
                 failed = True
                 self._give_up(work, result)
-            elif work.count == 1:
-                answer(work, result, None)
+            elif work.count == 1:  # most requests: ``Callbacks.answer`` without its call
+                try:
+                    work.done(result, None)
+                except BaseException as raised:
+                    self._callbacks.survive(raised, ANSWER_CALLBACK)
             else:
                 if part.count < work.count:
                     work.values += result

@@ -10,6 +10,9 @@ from runners.work import Values, Work
 
 logger = logging.getLogger("tabento.runners")
 
+ANSWER_CALLBACK = "the callback that takes a request's answer"
+"""How the log names ``Work.done``."""
+
 
 class Callbacks:
     """Logs and counts the exceptions of callbacks.
@@ -28,7 +31,7 @@ class Callbacks:
         try:
             work.done(values, error)
         except BaseException as raised:
-            self.survive(raised, "the callback that takes a request's answer")
+            self.survive(raised, ANSWER_CALLBACK)
 
     def drained(self, done: Callable[[], object]) -> None:
         """Tell one who waits for the end of a drain."""

@@ -139,26 +139,32 @@ class RowQueue:
         """
         segments: list[Segment] = []
         small = self._small
-        large_most = kept = rows = 0
+        large_most = kept = 0
         if self._large:
             large_most = self._costs.rows_within(self.large_bound_s, min(budget, self._large_rows))
             kept = self._kept_rows(budget, large_most)
             if self._turn_since_s is None:
                 self._turn_since_s = now
-        while small and rows < budget - kept:
+        free = budget - kept
+        while small and free > 0:
             work = small[0]
             if may_run(work):
-                count = min(work.count - work.taken, budget - kept - rows)
+                waiting = work.count - work.taken
+                count = waiting if waiting <= free else free
                 segments.append(Segment(work, work.taken, count))
                 work.taken += count
-                rows += count
-                if work.taken < work.count:
+                free -= count
+                if count < waiting:
                     break
             else:
                 self.rows -= work.count - work.taken
             small.popleft()
-        self._turn_rows = self._take_large(min(large_most, budget - rows), may_run, segments)
-        rows += self._turn_rows
+        rows = budget - kept - free
+        if self._large:
+            self._turn_rows = self._take_large(min(large_most, budget - rows), may_run, segments)
+            rows += self._turn_rows
+        else:
+            self._turn_rows = 0
         self.rows -= rows
         return segments, rows
 

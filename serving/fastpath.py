@@ -43,6 +43,10 @@ class Connection(Protocol):
         """
         ...
 
+    def dismiss(self) -> None:
+        """Forget the request: its client has left."""
+        ...
+
 
 class FastPrediction:
     """One plain request on its way to its answer."""
@@ -90,15 +94,27 @@ class FastPrediction:
         return self._connection.gone or not self._open
 
     def done(self, values: Values | None, error: Exception | None) -> None:
-        """Write the answer, and count it; see ``runners.work.Work``. Never raises."""
+        """Write the answer, and count it; see ``runners.work.Work``."""
         if not self._open:
             return
         self._open = False
-        self._predictions.metrics.in_flight -= 1
-        status = 500
+        predictions = self._predictions
+        predictions.metrics.in_flight -= 1
+        status = 200
         try:
-            status = self._answer(values, error)
+            if values is None:
+                raise predictions.explain(error, self._head.deadline_ms, self._request_id)
+            content = predictions.encode(values, self._single, self._request_id)
+            predictions.count_latency(perf_counter() - self._read)
+            self._connection.reply(*whole_answer(self._request_id, content))
+        except ClientGoneError:
+            status = CLIENT_GONE_STATUS
+            self._connection.dismiss()
+        except ServingError as failure:
+            status = failure.status
+            self._refuse(failure)
         except Exception:
+            status = InternalError.status
             logger.exception("request %s could not be answered", self._request_id.decode())
             self._refuse(InternalError("The service failed on this request; its log has the reason."))
         finally:
@@ -112,21 +128,6 @@ class FastPrediction:
         self._predictions.metrics.in_flight -= 1
         self._refuse(error)
         self._finished(self._head.path, error.status, perf_counter() - self._read, self._request_id)
-
-    def _answer(self, values: Values | None, error: Exception | None) -> int:
-        predictions = self._predictions
-        try:
-            if values is None:
-                raise predictions.explain(error, self._head.deadline_ms, self._request_id)
-            content = predictions.encode(values, self._single, self._request_id)
-        except ClientGoneError:
-            return CLIENT_GONE_STATUS
-        except ServingError as failure:
-            self._refuse(failure)
-            return failure.status
-        predictions.count_latency(perf_counter() - self._read)
-        self._connection.reply(*whole_answer(self._request_id, content))
-        return 200
 
     def _refuse(self, error: ServingError) -> None:
         body = error.body(self._request_id.decode())

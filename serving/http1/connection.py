@@ -18,28 +18,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import select
 import socket
 from typing import Any
 
 from serving.errors import (
-    HeadTooLargeError,
     InternalError,
     OverloadedError,
     RequestTimeoutError,
-    TooLargeError,
 )
 from serving.fastpath import FastPrediction
-from serving.http import too_large
-from serving.http1.chunked import BodyLimitError, ChunkedBody
+from serving.http1.arrival import Arrival
 from serving.http1.error import ProtocolError
 from serving.http1.exchange import Exchange, server_lines
-from serving.http1.head import RequestHead, check_line_ends, check_target_length, malformed, parse_head
+from serving.http1.head import RequestHead, malformed, parse_head, request_id_of
 from serving.http1.plain import STARTS, PlainHead
 from serving.http1.site import Site
 from serving.predict import ADMITTED, BEGUN
-from serving.request_ids import HEADER as REQUEST_ID_HEADER
 
 logger = logging.getLogger("tabento.serving")
 
@@ -48,8 +43,6 @@ LINGER_S = 2.0
 LINGER_BYTES = 16 * 1024 * 1024
 """How much of that is thrown away before its connection is closed."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_HEAD_END = b"\r\n\r\n"
-_EMPTY_LINES: Any = re.compile(rb"(?:\r\n)*+").match
 
 
 class HttpConnection(asyncio.Protocol):
@@ -62,22 +55,16 @@ class HttpConnection(asyncio.Protocol):
 
     __slots__ = (
         "_answering",
-        "_body",
+        "_arrival",
         "_client",
         "_closing",
         "_eof",
-        "_head",
         "_idle",
         "_lingered_bytes",
         "_lingering",
         "_loop",
-        "_needed",
-        "_partial",
         "_position",
         "_reading_paused",
-        "_request_began",
-        "_reserved",
-        "_scanned",
         "_scheme",
         "_server",
         "_since",
@@ -109,15 +96,7 @@ class HttpConnection(asyncio.Protocol):
         self._waiting = b""
         """What was read behind the request that is being answered, from ``_position`` on."""
         self._position = 0
-        self._partial = bytearray()
-        """The beginning of a request that is still arriving, or of its body if ``_head`` is known."""
-        self._needed = 0
-        """How long ``_partial`` has to be before it is worth another look."""
-        self._scanned = 0
-        self._head: RequestHead | None = None
-        self._body: ChunkedBody | None = None
-        self._reserved: int | None = None
-        self._request_began = False
+        self._arrival = Arrival(site, self._ask_for_body)
         self._answering: FastPrediction | Exchange | None = None
         self._task: asyncio.Task[None] | None = None
         self._turn = False
@@ -157,7 +136,8 @@ class HttpConnection(asyncio.Protocol):
         self._table.remove(self)
         self._site.server_state.connections.discard(self)
         self._idle = False
-        self._forget()
+        self._waiting = b""
+        self._arrival.forget()
         if isinstance(self._answering, Exchange):
             self._answering.disconnect()
         self.resume_writing()
@@ -175,12 +155,13 @@ class HttpConnection(asyncio.Protocol):
             self._waiting, self._position = self._waiting[self._position :] + data, 0
             self._pause_reading()
             return
-        if self._body is None:
-            self._partial += data
-            if len(self._partial) < self._needed:
-                return
-            data, self._partial = bytes(self._partial), bytearray()
-        self._read(data, 0)
+        try:
+            whole = self._arrival.add(data)
+        except ProtocolError as fault:
+            self._fail(fault)
+            return
+        if whole is not None:
+            self._read(whole, 0)
 
     def eof_received(self) -> bool:
         """Note that the client sends no more; what it has sent is still answered."""
@@ -212,7 +193,7 @@ class HttpConnection(asyncio.Protocol):
 
     def shutdown(self) -> None:
         """Close the connection once what is on it is answered; uvicorn calls this as it stops."""
-        if self._idle or (self._answering is None and not self._turn and not self._reserved):
+        if self._idle or (self._answering is None and not self._turn and not self._arrival.in_body):
             self._transport.close()
         else:
             self._closing = True
@@ -240,7 +221,7 @@ class HttpConnection(asyncio.Protocol):
         elif self._idle:
             if waited_s > (site.keep_alive_s if self._used else site.head_timeout_s) and not self._readable():
                 self._transport.close()
-        elif self._reserved is None:
+        elif not self._arrival.in_body:
             if waited_s > site.head_timeout_s:
                 text = f"The head of the request did not arrive within {site.head_timeout_s:g} seconds."
                 self._fail(ProtocolError("timeout", RequestTimeoutError(text)))
@@ -259,175 +240,64 @@ class HttpConnection(asyncio.Protocol):
     def _read(self, data: bytes, position: int) -> None:
         """Go on with the request that begins, or continues, at a position of what was read."""
         self._idle = False
+        arrival = self._arrival
         try:
-            if self._body is not None:
-                self._feed_chunks(data)
-            elif self._head is None and self._site.fast and data.startswith(STARTS, position):
-                self._read_plain(data, position)
-            else:
-                self._read_any(data, position)
+            if self._site.fast and data.startswith(STARTS, position) and arrival.at_head:
+                plain = self._site.heads.find(data, position)
+                if plain is not None:
+                    self._read_plain(plain, data, position)
+                    return
+            in_body = arrival.in_body
+            request = arrival.feed(data, position)
+            if request is not None:
+                if len(request.data) > request.end:
+                    self._waiting, self._position = request.data, request.end
+                self._answer_by_asgi(request.head, request.body, None, request.closes)
+                arrival.answering()
+            elif arrival.in_body and not in_body:
+                self._since = self._table.now
+            elif arrival.empty:  # there were only empty lines
+                self._continue()
         except ProtocolError as fault:
             self._fail(fault)
         except Exception:
             logger.exception("a request could not be read; its connection is closed")
-            self._leave_body()
+            arrival.forget()
             self.abort()
 
-    def _read_plain(self, data: bytes, position: int) -> None:
-        """Read a request that begins like a plain one."""
-        plain = self._site.heads.find(data, position)
-        if plain is None:
-            self._read_any(data, position)
-            return
-        self._scanned = 0
+    def _read_plain(self, plain: tuple[PlainHead, bytes | None, int], data: bytes, position: int) -> None:
+        """Answer a plain request if it is whole, or keep what is there of it.
+
+        Args:
+            plain: what its head says, the request id that the caller chose, and where its body begins.
+            data: what was read.
+            position: where the request begins in it.
+        """
         head, caller_id, start = plain
         end = start + head.length
         if len(data) < end:
-            self._await_body(data[position:], end - position)
+            self._arrival.keep(data[position:], end - position)
+            self._since = self._table.now
             return
         if len(data) > end:
             self._waiting, self._position = data, end
-        self._answer_plain(head, caller_id, data, position, start, end)
-        if self._reserved is not None:
-            self._leave_body()
-
-    def _answer_plain(
-        self, plain: PlainHead, caller_id: bytes | None, data: bytes, begin: int, start: int, end: int
-    ) -> None:
-        """Answer or refuse a whole plain request, or hand it to ASGI if it needs a closer look.
-
-        Args:
-            plain: what its head says.
-            caller_id: the request id that the caller chose.
-            data: what was read.
-            begin: where the request begins in it.
-            start: where its body begins.
-            end: where its body ends.
-        """
         application = self._site.application
-        admitted = application.admit(plain.length)
+        admitted = application.admit(head.length)
         if admitted:
             # The answer may be there when ``start`` returns.
-            self._answering = prediction = application.fast_prediction(self, plain, caller_id)
-            if prediction.start(data[start:end]):
-                return
-            self._answering = None
-        elif admitted is False:
-            self._transport.write(application.refusal(plain.path, caller_id, self._site.server_state.default_headers))
+            self._answering = prediction = application.fast_prediction(self, head, caller_id)
+            if not prediction.start(data[start:end]):
+                self._answer_by_asgi(parse_head(data[position : start - 2]), data[start:end], admitted)
+        elif admitted is None:
+            self._answer_by_asgi(parse_head(data[position : start - 2]), data[start:end], admitted)
+        else:
+            self._transport.write(application.refusal(head.path, caller_id, self._site.server_state.default_headers))
             self.answered(closes=False)
-            return
-        self._answer_by_asgi(parse_head(data[begin : start - 2]), data[start:end], admitted)
+        if self._arrival.in_body:
+            self._arrival.answering()
 
-    def _read_any(self, data: bytes, position: int) -> None:
-        """Read any request, by the whole grammar.
-
-        Raises:
-            ProtocolError: it cannot be framed, or is too large.
-        """
-        head = self._head
-        if head is None:
-            # Empty lines in front of a request are let be (RFC 9112, 2.2).
-            position = _EMPTY_LINES(data, position).end()
-            end = data.find(_HEAD_END, position + max(self._scanned - 3, 0))
-            if end < 0 or end - position > self._site.max_head_bytes:
-                self._await_head(data[position:])
-                return
-            self._scanned = 0
-            head = self._head = parse_head(data[position : end + 2])
-            position = end + 4
-            if head.expects_continue and (head.chunked or len(data) < position + head.length):
-                if not self._site.application.takes_body(head):
-                    self._head = None
-                    self._answer_by_asgi(head, b"", None, closes=True)
-                    return
-                self._transport.write(CONTINUE)
-            if head.chunked:
-                self._enter_body(0)
-                self._body = ChunkedBody(self._site.max_body_bytes, self._site.max_head_bytes)
-                self._feed_chunks(data[position:])
-                return
-            if head.length > self._site.max_body_bytes:
-                raise self._too_large(str(head.length))
-        end = position + head.length
-        if len(data) < end:
-            self._await_body(data[position:], head.length)
-            return
-        self._head = None
-        if len(data) > end:
-            self._waiting, self._position = data, end
-        self._answer_by_asgi(head, data[position:end], None)
-        self._leave_body()
-
-    def _await_head(self, data: bytes) -> None:
-        """Keep the part of a head that is there, if it may still become one.
-
-        Raises:
-            ProtocolError: it cannot.
-        """
-        limit = self._site.max_head_bytes
-        check_target_length(data)
-        if len(data) > limit:
-            raise ProtocolError(
-                "head_too_large", HeadTooLargeError(f"The head of the request has more than {limit} bytes.")
-            )
-        check_line_ends(data)
-        self._scanned = len(data)
-        self._needed = 0
-        self._partial += data
-        self._idle = not data
-
-    def _await_body(self, data: bytes, needed: int) -> None:
-        """Keep the part of a request that is there until ``needed`` bytes are."""
-        if self._reserved is None:
-            self._enter_body(needed)
-        self._partial += data
-        self._needed = needed
-
-    def _enter_body(self, size: int) -> None:
-        """Reserve memory for a body that is still arriving, and count its request as in flight."""
-        if not self._table.reserve(size):
-            raise _buffer_full()
-        self._reserved = size
-        self._since = self._table.now
-        self._request_began = self._site.application.receiving(1)
-
-    def _leave_body(self) -> None:
-        """Undo ``_enter_body``, if it was done; called when the request is being answered, so that a drain waits for it."""
-        if self._reserved is not None:
-            self._body = None
-            self._table.release(self._reserved)
-            self._reserved = None
-            self._site.application.receiving(-1)
-
-    def _feed_chunks(self, data: bytes) -> None:
-        """Take in bytes of a body in chunks, and answer once it is whole.
-
-        Raises:
-            ProtocolError: they are not chunks, or too many.
-        """
-        body, head = self._body, self._head
-        assert body is not None
-        assert head is not None
-        assert self._reserved is not None
-        try:
-            rest = body.feed(data)
-        except BodyLimitError:
-            raise self._too_large(f"more than {self._site.max_body_bytes}") from None
-        grown = len(body.body) - self._reserved
-        if not self._table.reserve(grown):
-            raise _buffer_full()
-        self._reserved += grown
-        if rest is None:
-            return
-        self._head = None
-        if rest:
-            self._waiting, self._position = rest, 0
-        self._answer_by_asgi(head, bytes(body.body), None)
-        self._leave_body()
-
-    def _too_large(self, got: str) -> ProtocolError:
-        error: TooLargeError = too_large(self._site.max_body_bytes, got)
-        return ProtocolError("body_too_large", error)
+    def _ask_for_body(self) -> None:
+        self._transport.write(CONTINUE)
 
     # Answering.
 
@@ -436,7 +306,7 @@ class HttpConnection(asyncio.Protocol):
         scope = site.scope(head, self._scheme, self._client, self._server)
         if admitted is not None:
             scope[ADMITTED] = admitted
-        if self._request_began:
+        if self._arrival.before_drain:
             scope[BEGUN] = True
         exchange = Exchange(self, head, body, scope, closes or not head.keep_alive)
         self._answering = exchange
@@ -459,11 +329,17 @@ class HttpConnection(asyncio.Protocol):
         if self.gone or self._transport.is_closing():
             self._answering = None
             return
-        if not closes and self.must_close():
+        site = self._site
+        # ``must_close``, without a call for each answer.
+        if not closes and (self._closing or self._eof or site.application.draining) and self.must_close():
             closes = True
             rest = b"connection: close\r\n" + rest
-        self._transport.write(b"%b%b%b" % (status_line, server_lines(self._site.server_state.default_headers), rest))
+        self._transport.write(b"%b%b%b" % (status_line, server_lines(site.server_state.default_headers), rest))
         self.answered(closes)
+
+    def dismiss(self) -> None:
+        """Forget the request that is being answered; see ``serving.fastpath.Connection``."""
+        self._answering = None
 
     def server_headers(self) -> list[tuple[bytes, bytes]]:
         """Return the headers that the server adds to every answer."""
@@ -490,7 +366,7 @@ class HttpConnection(asyncio.Protocol):
         """Go on with the next request, or close the connection."""
         self._answering = None
         self._used = True
-        self._request_began = False
+        self._arrival.before_drain = False
         self._site.server_state.total_requests += 1
         self._since = self._table.now
         if closes:
@@ -535,26 +411,12 @@ class HttpConnection(asyncio.Protocol):
     def _fail(self, fault: ProtocolError) -> None:
         """Answer a request that cannot be framed, and close the connection."""
         self._refuse(fault)
-        self._forget()
+        self._arrival.forget()
         self._end()
 
     def _refuse(self, fault: ProtocolError) -> None:
         self._site.application.count_fault(fault)
-        self.write(self._site.error_answer(fault.error, self._caller_id(), closes=True))
-
-    def _caller_id(self) -> bytes | None:
-        """Return the id that the caller gave the request that is being read, if that much of it is known."""
-        if self._head is not None:
-            return request_id_of(self._head)
-        plain = self._site.heads.find(bytes(self._partial), 0) if self._partial.startswith(STARTS) else None
-        return None if plain is None else plain[1]
-
-    def _forget(self) -> None:
-        """Give back what a request that will not be answered holds."""
-        self._head = None
-        self._partial = bytearray()
-        self._waiting = b""
-        self._leave_body()
+        self.write(self._site.error_answer(fault.error, self._arrival.caller_id(), closes=True))
 
     def _end(self) -> None:
         """Close the connection, so that the client gets to read what was written."""
@@ -612,15 +474,6 @@ class HttpConnection(asyncio.Protocol):
         poll = select.poll()
         poll.register(handle.fileno(), select.POLLIN)
         return bool(poll.poll(0))
-
-
-def request_id_of(head: RequestHead) -> bytes | None:
-    """Return the id that the caller gave a request, unchecked."""
-    return next((value for name, value in head.headers if name == REQUEST_ID_HEADER), None)
-
-
-def _buffer_full() -> ProtocolError:
-    return ProtocolError("buffer_full", OverloadedError("Too many bodies are arriving at once. Try again shortly."))
 
 
 def _address(name: Any) -> tuple[str, int] | None:

@@ -17,6 +17,7 @@ from serving.errors import (
     UnsupportedVersionError,
 )
 from serving.http1.error import ProtocolError
+from serving.request_ids import HEADER as REQUEST_ID_HEADER
 
 MAX_TARGET_BYTES = 8_192
 """The longest request target; RFC 9112, 3, asks for at least 8,000 bytes."""
@@ -82,6 +83,11 @@ class RequestHead:
         return self.target.partition(b"?")[2]
 
 
+def request_id_of(head: RequestHead) -> bytes | None:
+    """Return the id that the caller gave a request, unchecked."""
+    return next((value for name, value in head.headers if name == REQUEST_ID_HEADER), None)
+
+
 def shown(line: bytes) -> str:
     """Return bytes of a client in a form that can be repeated in a message."""
     text = line[:SHOWN_BYTES].decode("latin-1")
@@ -93,7 +99,7 @@ def malformed(reason: str, message: str) -> ProtocolError:
     return ProtocolError(reason, MalformedError(message))
 
 
-def check_line_ends(data: bytes) -> None:
+def check_line_ends(data: bytes | bytearray) -> None:
     """Refuse a head that holds a line feed without a carriage return, so that it is not waited for in vain.
 
     Raises:
@@ -103,7 +109,7 @@ def check_line_ends(data: bytes) -> None:
         raise malformed("header", "Every line of a request's head ends with CR LF; got a line feed alone.")
 
 
-def check_target_length(head: bytes) -> None:
+def check_target_length(head: bytes | bytearray) -> None:
     """Refuse a request line, whole or still arriving, that is too long.
 
     Raises:

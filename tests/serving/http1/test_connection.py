@@ -207,6 +207,7 @@ WRONG = {
     ),
     "a long target": (b"GET /" + b"a" * 9_000, 414, "target_too_long"),
     "a long head": (b"GET / HTTP/1.1\r\nhost: x\r\na: " + b"x" * 2_100, 431, "head_too_large"),
+    "empty lines without end": (b"\r\n" * 1_100, 431, "head_too_large"),
     "many headers": (b"GET / HTTP/1.1\r\nhost: x\r\n" + b"a: b\r\n" * 400, 431, "head_too_large"),
     "a whole head that is long": (
         b"GET / HTTP/1.1\r\nhost: x\r\na: " + b"x" * 2_100 + b"\r\n\r\n",
@@ -472,6 +473,14 @@ def test_a_slow_client_is_ended_in_time(data: bytes, limit_s: float, says: bytes
     assert wire.written.startswith(says)
     assert application.metrics.in_flight == 0
     assert application.table.buffered_bytes == 0
+
+
+def test_empty_lines_are_no_request() -> None:
+    """A connection that sent nothing else is idle: it is closed without an answer."""
+    connection, wire, loop, application = _connection(**LIMITS)
+    connection.data_received(b"\r\n\r\n")
+    connection.check(loop.now + 11.1)
+    assert (wire.closed, wire.written, application.metrics.protocol_errors) == (True, b"", {})
 
 
 def test_trickled_bytes_do_not_extend_the_limit() -> None:

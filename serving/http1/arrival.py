@@ -1,0 +1,234 @@
+"""The request that is arriving on a connection, until it is whole.
+
+What is there of it is kept, within limits, and looked at again only when it may have become whole. While a body arrives its
+memory is reserved in the connection table, and its request counts as in flight, so that a drain waits for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from serving.errors import HeadTooLargeError, OverloadedError
+from serving.http import too_large
+from serving.http1.chunked import BodyLimitError, ChunkedBody
+from serving.http1.error import ProtocolError
+from serving.http1.head import RequestHead, check_line_ends, check_target_length, parse_head, request_id_of
+from serving.http1.plain import STARTS
+from serving.http1.site import Site
+
+_HEAD_END = b"\r\n\r\n"
+_EMPTY_LINES: Any = re.compile(rb"(?:\r\n)*+").match
+
+
+class WholeRequest(NamedTuple):
+    """A request that has arrived."""
+
+    head: RequestHead
+    body: bytes
+    data: bytes
+    """What was read, of which the next request may be a part."""
+    end: int
+    """Where in it the next request begins."""
+    closes: bool
+    """Whether the connection ends with the answer, because the body was not asked for."""
+
+
+class Arrival:
+    """A request that is still arriving.
+
+    Args:
+        site: what all connections of the server share.
+        ask_for_body: sends ``100 Continue``.
+    """
+
+    __slots__ = (
+        "_ask_for_body",
+        "_blank_bytes",
+        "_chunks",
+        "_head",
+        "_needed",
+        "_partial",
+        "_reserved",
+        "_site",
+        "before_drain",
+    )
+
+    def __init__(self, site: Site, ask_for_body: Callable[[], None]) -> None:
+        self._site = site
+        self._ask_for_body = ask_for_body
+        # The beginning of the request, or of its body if its head is known.
+        self._partial = bytearray()
+        # How long that has to be before it is worth another look; 0 while the end of a head is awaited.
+        self._needed = 0
+        self._blank_bytes = 0
+        self._head: RequestHead | None = None
+        self._chunks: ChunkedBody | None = None
+        self._reserved: int | None = None
+        self.before_drain = False
+        """Whether the body of the present request began to arrive before the service began to drain."""
+
+    @property
+    def at_head(self) -> bool:
+        """Whether the head of the request is still arriving, or has not begun."""
+        return self._head is None
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing of a request is there."""
+        return self._head is None and not self._partial
+
+    @property
+    def in_body(self) -> bool:
+        """Whether the body of a request is arriving."""
+        return self._reserved is not None
+
+    def add(self, data: bytes) -> bytes | None:
+        """Return all that is there to be read, after more was read from the connection; None if that is too little.
+
+        Raises:
+            ProtocolError: it cannot become the head of a request.
+        """
+        if self._chunks is not None:
+            return data
+        partial = self._partial
+        before = len(partial)
+        partial += data
+        if self._needed:
+            if len(partial) < self._needed:
+                return None
+        elif partial.find(_HEAD_END, max(before - 3, 0)) < 0:
+            # A carriage return at the end of what was there may get its line feed now.
+            self._check_head(partial, before - 1 if partial[before - 1 : before] == b"\r" else before)
+            return None
+        self._partial, self._needed = bytearray(), 0
+        return bytes(partial)
+
+    def feed(self, data: bytes, position: int) -> WholeRequest | None:
+        """Read a request by the whole grammar; return it once it is whole.
+
+        Args:
+            data: what was read, or what ``add`` returned.
+            position: where in it the request begins or continues.
+
+        Raises:
+            ProtocolError: it cannot be framed, or exceeds a limit.
+        """
+        if self._chunks is not None:
+            return self._feed_chunks(data)
+        head = self._head
+        if head is None:
+            # Empty lines in front of a request are ignored (RFC 9112, 2.2).
+            begin = position
+            position = _EMPTY_LINES(data, position).end()
+            self._blank_bytes += position - begin
+            if self._blank_bytes > self._site.max_head_bytes:
+                raise self._head_too_large("The empty lines in front of the request have")
+            end = data.find(_HEAD_END, position)
+            if end < 0 or end - position > self._site.max_head_bytes:
+                self._partial += data[position:]
+                self._check_head(self._partial, 0)
+                return None
+            self._blank_bytes = 0
+            head = self._head = parse_head(data[position : end + 2])
+            position = end + 4
+            if head.expects_continue and (head.chunked or len(data) < position + head.length):
+                if not self._site.application.takes_body(head):
+                    self._head = None
+                    return WholeRequest(head, b"", data, len(data), closes=True)
+                self._ask_for_body()
+            if head.chunked:
+                self._enter_body(0)
+                self._chunks = ChunkedBody(self._site.max_body_bytes, self._site.max_head_bytes)
+                return self._feed_chunks(data[position:])
+            if head.length > self._site.max_body_bytes:
+                raise self._too_large(str(head.length))
+        end = position + head.length
+        if len(data) < end:
+            self.keep(data[position:], head.length)
+            return None
+        self._head = None
+        return WholeRequest(head, data[position:end], data, end, closes=False)
+
+    def keep(self, data: bytes, needed: int) -> None:
+        """Keep the part of a body, or of a plain request, that is there until ``needed`` bytes are.
+
+        Raises:
+            ProtocolError: too many bodies are arriving on all connections.
+        """
+        if self._reserved is None:
+            self._enter_body(needed)
+        self._partial += data
+        self._needed = needed
+
+    def answering(self) -> None:
+        """Give back what was reserved, now that something else counts the request as in flight."""
+        self._chunks = None
+        if self._reserved is not None:
+            self._site.table.release(self._reserved)
+            self._reserved = None
+            self._site.application.receiving(-1)
+
+    def forget(self) -> None:
+        """Give up the request."""
+        self._head = None
+        self._partial = bytearray()
+        self._needed = 0
+        self.answering()
+
+    def caller_id(self) -> bytes | None:
+        """Return the id that the caller gave the request, if that much of it is known."""
+        if self._head is not None:
+            return request_id_of(self._head)
+        plain = self._site.heads.find(bytes(self._partial)) if self._partial.startswith(STARTS) else None
+        return None if plain is None else plain[1]
+
+    def _check_head(self, part: bytearray, start: int) -> None:
+        """Refuse a part of a head that cannot become a head.
+
+        Args:
+            part: what is there of it.
+            start: from where on it was not checked yet.
+        """
+        check_target_length(part)
+        if len(part) > self._site.max_head_bytes:
+            raise self._head_too_large("The head of the request has")
+        check_line_ends(part[start:])
+
+    def _enter_body(self, size: int) -> None:
+        """Reserve memory for a body, and count its request as in flight."""
+        self._reserve(size)
+        self._reserved = size
+        self.before_drain = self._site.application.receiving(1)
+
+    def _reserve(self, size: int) -> None:
+        if not self._site.table.reserve(size):
+            raise ProtocolError(
+                "buffer_full", OverloadedError("Too many bodies are arriving at once. Try again shortly.")
+            )
+
+    def _feed_chunks(self, data: bytes) -> WholeRequest | None:
+        """Take in bytes of a body in chunks."""
+        chunks, head = self._chunks, self._head
+        assert chunks is not None
+        assert head is not None
+        assert self._reserved is not None
+        try:
+            rest = chunks.feed(data)
+        except BodyLimitError:
+            raise self._too_large(f"more than {self._site.max_body_bytes}") from None
+        grown = len(chunks.body) - self._reserved
+        self._reserve(grown)
+        self._reserved += grown
+        if rest is None:
+            return None
+        self._head = None
+        return WholeRequest(head, bytes(chunks.body), rest, 0, closes=False)
+
+    def _head_too_large(self, subject: str) -> ProtocolError:
+        text = f"{subject} more than {self._site.max_head_bytes} bytes."
+        return ProtocolError("head_too_large", HeadTooLargeError(text))
+
+    def _too_large(self, got: str) -> ProtocolError:
+        return ProtocolError("body_too_large", too_large(self._site.max_body_bytes, got))
