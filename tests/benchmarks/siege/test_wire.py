@@ -13,7 +13,7 @@ from benchmarks.siege.attackers.kind import ANSWERED, CLOSED, REFUSED, SWALLOWED
 from benchmarks.siege.wire import Answer, ClosedError, Wire, WireError, request
 
 T = TypeVar("T")
-_PREDICTION = b'HTTP/1.1 200 OK\r\nX-Request-Id: a\r\nContent-Length: 38\r\n\r\n{"prediction": 4.5, "request_id": "a"} '
+_PREDICTION = b'HTTP/1.1 200 OK\r\nX-Request-Id: a\r\nContent-Length: 38\r\n\r\n{"prediction": 4.5, "request_id": "a"}'
 
 
 def talk(said: bytes, talked: Callable[[Wire], Awaitable[T]]) -> tuple[T, bytes, str]:
