@@ -191,10 +191,11 @@ class Arrival:
             part: what is there of it.
             start: from where on it was not checked yet.
         """
+        limit = self._site.max_head_bytes
         check_target_length(part)
-        if len(part) > self._site.max_head_bytes:
+        check_line_ends(part[start:limit])
+        if len(part) > limit:
             raise self._head_too_large("The head of the request has")
-        check_line_ends(part[start:])
 
     def _enter_body(self, size: int) -> None:
         """Reserve memory for a body, and count its request as in flight."""

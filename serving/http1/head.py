@@ -131,7 +131,9 @@ def parse_head(head: bytes) -> RequestHead:
     Raises:
         ProtocolError: it is not a head that RFC 9112 allows, or asks for what this server does not speak.
     """
+    # In the order in which a head in pieces is checked, so that the answer does not depend on the pieces.
     check_target_length(head)
+    check_line_ends(head)
     line = _REQUEST_LINE(head)
     if line is None:
         first, _, _ = head.partition(b"\r\n")
