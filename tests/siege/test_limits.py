@@ -20,7 +20,7 @@ from tests.siege.conftest import LIMITS, MAX_CONNECTIONS
 from tests.siege.skirmish import HUNG_S, settles
 
 ATTEMPTS = 6
-UNREAD_BLOCKS = 400
+UNREAD_BLOCKS = 5_000
 """Of 50 requests each: far more than sockets and the service can hold unread."""
 UNFINISHED = ("half_head", "half_body", "trickle")
 
@@ -88,7 +88,7 @@ def test_a_client_that_never_reads_is_cut_off(limited_service: BesiegedService) 
                     await wire.send(block)
         raise AssertionError("the service took everything")
 
-    async def all_send() -> list[None | BaseException]:
+    async def all_send() -> list[BaseException | None]:
         return await asyncio.gather(*(send_only() for _ in range(ATTEMPTS)), return_exceptions=True)
 
     met = asyncio.run(all_send())
