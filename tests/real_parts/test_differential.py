@@ -48,7 +48,7 @@ def test_what_a_proxy_forwards_is_framed_as_it_means_it(
 ) -> None:
     """The proxy's own bytes are read by us as h11 reads them, and its reading of a client's bytes is ours."""
     port = besieged_service.port
-    found: dict[bytes, str] = {}
+    disagreements: dict[bytes, str] = {}
     forwarded = 0
     with PROXIES[name](tmp_path, recorder.port) as proxy:
         for data in _inputs():
@@ -59,11 +59,11 @@ def test_what_a_proxy_forwards_is_framed_as_it_means_it(
                 reading = read_with_h11(record)
                 seen = exchange(port, record, half_close=True)
                 if text := disagreement(reading.requests, seen, whole=reading.whole):
-                    found[record] = f"as forwarded: {text}"
+                    disagreements[record] = f"as forwarded: {text}"
             requests = _forwarded(records)
             forwarded += len(requests)
             seen = exchange(port, data, half_close=True)
             if text := disagreement(requests, seen, whole=False):
-                found[data] = f"as sent: {text}"
-    assert found == {}
+                disagreements[data] = f"as sent: {text}"
+    assert disagreements == {}
     assert forwarded >= LEAST_FORWARDED

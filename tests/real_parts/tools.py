@@ -23,13 +23,13 @@ _END_S = 30.0
 
 def tool(name: str) -> str:
     """Return the path of a program; fail, with the packages to install, if it is not there."""
-    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:{_SYSTEM_FOLDERS}")
-    if found is None:
+    path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:{_SYSTEM_FOLDERS}")
+    if path is None:
         pytest.fail(
             f"{name} is not installed. These tests need real parts; on Debian:"
             f" apt-get install --no-install-recommends {' '.join(PACKAGES.values())}"
         )
-    return found
+    return path
 
 
 @contextmanager

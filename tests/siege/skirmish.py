@@ -49,14 +49,14 @@ async def skirmish(port: int, kinds: Sequence[Kind], attempts: int, seed: int = 
     Raises:
         AssertionError, TimeoutError, OSError, WireError: a good client did not get all its answers.
     """
-    met: Counter[str] = Counter()
+    outcomes: Counter[str] = Counter()
     over = asyncio.Event()
 
     async def attempt(kind: Kind, number: int) -> None:
         try:
-            met[await kind.attack(port, random.Random(f"{seed}-{kind.name}-{number}"))] += 1
+            outcomes[await kind.attack(port, random.Random(f"{seed}-{kind.name}-{number}"))] += 1
         except OSError:
-            met[CLOSED] += 1
+            outcomes[CLOSED] += 1
 
     ending = [asyncio.create_task(attempt(kind, number)) for kind in kinds if kind.ends for number in range(attempts)]
     staying = [
@@ -72,7 +72,7 @@ async def skirmish(port: int, kinds: Sequence[Kind], attempts: int, seed: int = 
         for task in everybody:
             task.cancel()
         await asyncio.gather(*everybody, return_exceptions=True)
-    return met
+    return outcomes
 
 
 def settles(service: BesiegedService) -> None:

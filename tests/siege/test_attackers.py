@@ -22,13 +22,13 @@ QUICK = [kind for name, kind in KINDS.items() if name not in TIMED]
 def test_one_kind_harms_nobody(besieged_service: BesiegedService, kind: Kind) -> None:
     """Beside attackers of one kind every good request gets its own answer, and the attackers meet no fault."""
     attempts = LARGE_ATTEMPTS if kind.name in LARGE else ATTEMPTS
-    met = asyncio.run(skirmish(besieged_service.port, [kind], attempts))
-    assert not FAULTS & set(met), met
+    outcomes = asyncio.run(skirmish(besieged_service.port, [kind], attempts))
+    assert not FAULTS & set(outcomes), outcomes
     settles(besieged_service)
 
 
 def test_all_kinds_at_once_harm_nobody(besieged_service: BesiegedService) -> None:
     """The mix of all kinds does no more harm than each alone."""
-    met = asyncio.run(skirmish(besieged_service.port, QUICK, MIXED_ATTEMPTS))
-    assert not FAULTS & set(met), met
+    outcomes = asyncio.run(skirmish(besieged_service.port, QUICK, MIXED_ATTEMPTS))
+    assert not FAULTS & set(outcomes), outcomes
     settles(besieged_service)

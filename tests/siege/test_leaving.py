@@ -54,17 +54,17 @@ async def _visit(port: int, index: int, visit: Visit) -> None:
         AssertionError: an answer was another's.
         TimeoutError, OSError, WireError: an answer did not come.
     """
-    asked: list[tuple[str, float | list[float]]] = []
+    expected: list[tuple[str, float | list[float]]] = []
     data = b""
     for place, batch in enumerate(visit.batches):
         number, request_id = index * 100_000 + place * 1_000, f"visit-{index}-{place}"
         if batch:
             numbers = range(number, number + ROWS)
             data += request(batch_body(numbers), request_id=request_id, chunks=visit.chunks)
-            asked.append((request_id, [prediction(each) for each in numbers]))
+            expected.append((request_id, [prediction(each) for each in numbers]))
         else:
             data += prediction_request(number, request_id)
-            asked.append((request_id, prediction(number)))
+            expected.append((request_id, prediction(number)))
     with await Wire.open(port) as wire:
         size = -(-len(data) // visit.segments)
         for start in range(0, len(data), size):
@@ -73,7 +73,7 @@ async def _visit(port: int, index: int, visit: Visit) -> None:
         if visit.end == "half":
             wire.half_close()
         reads_all = visit.end in ("read", "half")
-        for request_id, predictions in asked if reads_all else asked[: visit.answers]:
+        for request_id, predictions in expected if reads_all else expected[: visit.answers]:
             async with asyncio.timeout(HUNG_S):
                 answer = await wire.answer()
             assert answer.matches(request_id, predictions), answer

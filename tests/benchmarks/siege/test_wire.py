@@ -16,19 +16,19 @@ T = TypeVar("T")
 _PREDICTION = b'HTTP/1.1 200 OK\r\nX-Request-Id: a\r\nContent-Length: 38\r\n\r\n{"prediction": 4.5, "request_id": "a"}'
 
 
-def talk(said: bytes, talked: Callable[[Wire], Awaitable[T]]) -> tuple[T, bytes, str]:
+def talk(answer_bytes: bytes, conversation: Callable[[Wire], Awaitable[T]]) -> tuple[T, bytes, str]:
     """Return what a client made of some bytes and the end of the stream, what it sent, and how it left."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         async def client() -> T:
             with await Wire.open(listener.getsockname()[1]) as wire:
-                return await talked(wire)
+                return await conversation(wire)
 
         async def both() -> tuple[T, bytes, str]:
             task = asyncio.create_task(client())
             connection, _ = await asyncio.to_thread(listener.accept)
             with connection:
-                connection.sendall(said)
+                connection.sendall(answer_bytes)
                 connection.shutdown(socket.SHUT_WR)
                 result = await task
                 received = b""
@@ -68,7 +68,7 @@ def test_what_is_no_answer_is_an_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "word"),
+    ("answer_bytes", "word"),
     [
         (_PREDICTION, ANSWERED),
         (_PREDICTION.replace(b"4.5", b"4.0"), WRONG),
@@ -79,13 +79,13 @@ def test_what_is_no_answer_is_an_error() -> None:
         (b"", CLOSED),
     ],
 )
-def test_what_an_attacker_met_has_a_word(said: bytes, word: str) -> None:
+def test_what_an_attacker_met_has_a_word(answer_bytes: bytes, word: str) -> None:
     """An answer with another's id or another's number is wrong; an end without an answer is not."""
 
-    async def met(wire: Wire) -> str:
+    async def attacker(wire: Wire) -> str:
         return await outcome(wire, "a", 4.5)
 
-    assert talk(said, met)[0] == word
+    assert talk(answer_bytes, attacker)[0] == word
 
 
 def test_pouring_ends_with_the_answer_or_the_pieces() -> None:

@@ -12,7 +12,7 @@ from tests.serving.http1.vectors.vector import HIDDEN_ID, MARKER_ID, Ask, Vector
 def fault(vector: Vector, seen: Exchange) -> str | None:
     """Return what is wrong with an exchange; None if it is right."""
     if seen.hangs:
-        return f"the server neither answered nor closed; before that it said {_said(seen.answers)}"
+        return f"the server neither answered nor closed; before that it said {_described(seen.answers)}"
     if seen.rest:
         return f"bytes behind the last answer: {seen.rest[:100]!r}"
     if any(answer.request_id == HIDDEN_ID for answer in seen.answers):
@@ -30,7 +30,7 @@ def fault(vector: Vector, seen: Exchange) -> str | None:
         and _answered(vector.before, answers[:-1])
     ):
         return None
-    return f"expected {_wanted(vector)}, got {_said(seen.answers)}"
+    return f"expected {_expected(vector)}, got {_described(seen.answers)}"
 
 
 def split(answers: Sequence[Seen]) -> tuple[Sequence[Seen], bool]:
@@ -50,12 +50,12 @@ def _is_answer(ask: Ask, answer: Seen) -> bool:
     return answer.status != 200 or ask.number is None or answer.prediction == prediction(ask.number)
 
 
-def _wanted(vector: Vector) -> str:
+def _expected(vector: Vector) -> str:
     ways = []
     if vector.framed is not None:
-        asked = [f"{'/'.join(map(str, sorted(ask.statuses)))} for {ask.request_id}" for ask in vector.framed]
+        requests = [f"{'/'.join(map(str, sorted(ask.statuses)))} for {ask.request_id}" for ask in vector.framed]
         end = {True: "and the marker's", False: "and the end", None: ""}[vector.follows]
-        ways.append(f"answers [{', '.join(asked)}] {end}".strip())
+        ways.append(f"answers [{', '.join(requests)}] {end}".strip())
     if vector.refused:
         ways.append(f"{len(vector.before)} answers, one of {sorted(vector.refused)} and the end")
     if vector.silent:
@@ -63,5 +63,5 @@ def _wanted(vector: Vector) -> str:
     return ", or ".join(ways)
 
 
-def _said(answers: Sequence[Seen]) -> str:
+def _described(answers: Sequence[Seen]) -> str:
     return "[" + ", ".join(f"{answer.status} for {answer.request_id}" for answer in answers) + "]"

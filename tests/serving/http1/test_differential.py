@@ -22,17 +22,17 @@ def _compare(port: int, data: bytes) -> tuple[Reading, str | None]:
 
 def test_vectors_are_framed_as_h11_frames_them(besieged_service: BesiegedService) -> None:
     """Whatever both accept, both understand alike."""
-    found = {vector.name: _compare(besieged_service.port, vector.sent)[1] for vector in VECTORS}
-    assert {name: text for name, text in found.items() if text} == {}
+    disagreements = {vector.name: _compare(besieged_service.port, vector.sent)[1] for vector in VECTORS}
+    assert {name: text for name, text in disagreements.items() if text} == {}
 
 
 def test_a_seeded_corpus_is_framed_as_h11_frames_it(besieged_service: BesiegedService) -> None:
     """Pieces that nobody put together by hand are understood alike too."""
-    whole, found = 0, {}
+    whole, disagreements = 0, {}
     for data in corpus(SEED, GROUPS):
         reading, text = _compare(besieged_service.port, data)
         whole += len(reading.requests)
         if text:
-            found[data] = text
-    assert found == {}
+            disagreements[data] = text
+    assert disagreements == {}
     assert whole >= LEAST_WHOLE
