@@ -1,0 +1,46 @@
+"""Another commit is laid out beside this one, and what both held is shown in a table."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.before_after import laid_out, markdown
+from benchmarks.process import ROOT, BenchmarkError
+
+
+def test_another_commit_is_laid_out() -> None:
+    """Its files are there while it is measured, and gone afterwards."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("this is no checkout")
+    with laid_out("HEAD") as folder:
+        assert (folder / "service.py").exists()
+    assert not folder.exists()
+
+
+def test_an_unknown_commit_is_refused() -> None:
+    """With what git says."""
+    with pytest.raises(BenchmarkError, match="git cannot lay out 'no-such-commit'"), laid_out("no-such-commit"):
+        pass
+
+
+def test_the_table_has_rates_ratios_and_shares() -> None:
+    """Runs that were void are shown as such."""
+    results = {
+        "models": [
+            {
+                "model": "california",
+                "slo_ms": 10.0,
+                "before": "abc",
+                "servers": {"before": {"qps": 20000.0}, "after": {"qps": 19900.0}},
+                "ratio": {"median": 0.995, "low": 0.98, "high": 1.01},
+                "overload": [
+                    {"factor": 1.5, "connections": 256, "before": [0.8, 0.7, 0.9], "after": [0.84, 0.8, 0.9]},
+                    {"factor": 3.0, "connections": 256, "before": None, "after": [0.5, 0.4, 0.6]},
+                ],
+            }
+        ]
+    }
+    text = markdown(results)
+    assert "| rate held | 20,000 | 19,900 | **0.995** (0.980 to 1.010) |" in text
+    assert "| 1.5 times, 256 connections, in time | 0.8 (0.7 to 0.9) | 0.84 (0.8 to 0.9) | 1.05 |" in text
+    assert "| 3 times, 256 connections, in time | void | 0.5 (0.4 to 0.6) |  |" in text
