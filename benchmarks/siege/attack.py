@@ -1,6 +1,6 @@
 """Attackers as a process of their own: ``python -m benchmarks.siege.attack --port 3000 --kinds flood --seconds 10``.
 
-It prints, as JSON, how often each kind met which outcome. A process of its own keeps what the attackers compute out of
+It prints, as JSON, how often each kind met each outcome. A process of its own keeps what the attackers compute out of
 the good clients' latencies; it runs at a low priority for the same reason.
 """
 
@@ -36,16 +36,16 @@ async def attack(port: int, kinds: Sequence[Kind], seconds: float, seed: int) ->
     Returns:
         The number of outcomes by kind and outcome.
     """
-    met: dict[str, Counter[str]] = {kind.name: Counter() for kind in kinds}
+    outcomes: dict[str, Counter[str]] = {kind.name: Counter() for kind in kinds}
     over = asyncio.Event()
 
     async def work(kind: Kind, number: int) -> None:
         rng = random.Random(f"{seed}-{kind.name}-{number}")
         while not over.is_set():
             try:
-                met[kind.name][await kind.attack(port, rng)] += 1
+                outcomes[kind.name][await kind.attack(port, rng)] += 1
             except OSError:
-                met[kind.name][CLOSED] += 1
+                outcomes[kind.name][CLOSED] += 1
             await asyncio.sleep(kind.pause_s)
 
     tasks = {
@@ -58,13 +58,13 @@ async def attack(port: int, kinds: Sequence[Kind], seconds: float, seed: int) ->
     if ending := [task for task, kind in tasks.items() if kind.ends and not task.done()]:
         _, hung = await asyncio.wait(ending, timeout=HUNG_S)
         for task in hung:
-            met[tasks[task].name][HUNG] += 1
+            outcomes[tasks[task].name][HUNG] += 1
     for task in tasks:
         task.cancel()
     for failure in await asyncio.gather(*tasks, return_exceptions=True):
         if isinstance(failure, Exception):
             raise failure
-    return {name: dict(sorted(counts.items())) for name, counts in met.items()}
+    return {name: dict(sorted(counts.items())) for name, counts in outcomes.items()}
 
 
 def kinds_of(names: str) -> list[Kind]:
@@ -90,8 +90,8 @@ def main() -> int:
     os.nice(_PRIORITY)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (_FILES if most == resource.RLIM_INFINITY else min(_FILES, most), most))
-    met = asyncio.run(attack(arguments.port, arguments.kinds, arguments.seconds, arguments.seed))
-    sys.stdout.write(json.dumps(met) + "\n")
+    outcomes = asyncio.run(attack(arguments.port, arguments.kinds, arguments.seconds, arguments.seed))
+    sys.stdout.write(json.dumps(outcomes) + "\n")
     return 0
 
 

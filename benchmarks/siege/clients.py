@@ -92,9 +92,9 @@ class GoodClients:
         """
         for task in self._tasks:
             task.cancel()
-        for met in await asyncio.gather(*self._tasks, return_exceptions=True):
-            if isinstance(met, Exception):
-                raise met
+        for failure in await asyncio.gather(*self._tasks, return_exceptions=True):
+            if isinstance(failure, Exception):
+                raise failure
 
     async def _client(self, index: int, rng: random.Random) -> None:
         wire: Wire | None = None

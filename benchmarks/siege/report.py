@@ -38,9 +38,9 @@ def markdown(results: Mapping[str, Any]) -> str:
         f" | ≤ {stop['bound_s']:g} s |",
         "",
     ]
-    found = faults(results)
-    lines += [f"**{len(found)} faults.**" if found else "**No fault.**", ""]
-    lines += [f"- {line}" for line in found] + [""] * bool(found)
+    fault_lines = faults(results)
+    lines += [f"**{len(fault_lines)} faults.**" if fault_lines else "**No fault.**", ""]
+    lines += [f"- {line}" for line in fault_lines] + [""] * bool(fault_lines)
     if slow := slower(results):
         lines += ["More than twice the p99 without attackers while the core was free:", ""]
         lines += [f"- {line}" for line in slow] + [""]
@@ -54,7 +54,7 @@ def markdown(results: Mapping[str, Any]) -> str:
         lines.append(
             f"| {entry['name']} | {_ms(entry['p50_ms'])} | {_ms(entry['p99_ms'])} | {refused:.2%}"
             f" | {entry['hung']}, {entry['wrong']}, {entry['lost']} | {core} | {entry['in_flight']:g}"
-            f" | {entry['rss_mib']:.0f} | {_met(entry['met'])} |"
+            f" | {entry['rss_mib']:.0f} | {_outcomes(entry['outcomes'])} |"
         )
     return "\n".join(lines) + "\n"
 
@@ -63,10 +63,10 @@ def _ms(value: float | None) -> str:
     return _NONE if value is None else f"{value:.2f}"
 
 
-def _met(met: Mapping[str, Mapping[str, int]]) -> str:
+def _outcomes(outcomes: Mapping[str, Mapping[str, int]]) -> str:
     """Return the outcomes of all kinds of a round together, the most frequent first."""
     sums: dict[str, int] = {}
-    for counts in met.values():
+    for counts in outcomes.values():
         for name, count in counts.items():
             sums[name] = sums.get(name, 0) + count
     return ", ".join(f"{count:,} {name}" for name, count in sorted(sums.items(), key=lambda pair: -pair[1]))

@@ -49,7 +49,7 @@ class Round:
     in_flight: float
     """Requests that the service counts once attackers and good clients are quiet, beyond those left by earlier rounds."""
     rss_mib: float
-    met: dict[str, dict[str, int]] = field(default_factory=dict)
+    outcomes: dict[str, dict[str, int]] = field(default_factory=dict)
     """What the attackers met: by kind, the number of each outcome."""
 
     def to_json(self) -> dict[str, Any]:
@@ -78,13 +78,13 @@ async def run_round(
     """
     clients.take()
     await clients.pause()
-    left = await asyncio.to_thread(service.metric, "tabento_in_flight_requests") or 0.0
+    earlier = await asyncio.to_thread(service.metric, "tabento_in_flight_requests") or 0.0
     clients.resume()
     worker, before_s, started = service.worker.pid, service.cpu_s(), time.perf_counter()
-    met: dict[str, dict[str, int]] = {}
+    outcomes: dict[str, dict[str, int]] = {}
     if kinds:
         process = await _attackers(service, kinds, seconds, seed)
-        met = json.loads(await _output(process))
+        outcomes = json.loads(await _output(process))
     else:
         await asyncio.sleep(seconds)
     figures: Figures = clients.take()
@@ -93,7 +93,7 @@ async def run_round(
     spent_s = service.cpu_s() - before_s
     await clients.pause()
     late: Figures = clients.take()
-    in_flight = await _settled(service, left)
+    in_flight = await _settled(service, earlier)
     clients.resume()
     return Round(
         name=" + ".join(kinds) or BASELINE,
@@ -109,7 +109,7 @@ async def run_round(
         core_share=round(spent_s / took_s, 3) if same else None,
         in_flight=in_flight,
         rss_mib=round(service.rss_mib(), 1),
-        met=met,
+        outcomes=outcomes,
     )
 
 
@@ -200,11 +200,11 @@ async def _output(process: asyncio.subprocess.Process) -> bytes:
     return out
 
 
-async def _settled(service: BesiegedService, left: float) -> float:
+async def _settled(service: BesiegedService, earlier: float) -> float:
     """Return how many requests are in flight beyond those that were left before, once there are none or in ``SETTLED_S``."""
     end = time.perf_counter() + SETTLED_S
     while True:
         count = await asyncio.to_thread(service.metric, "tabento_in_flight_requests") or 0.0
-        if count <= left or time.perf_counter() > end:
-            return max(count - left, 0.0)
+        if count <= earlier or time.perf_counter() > end:
+            return max(count - earlier, 0.0)
         await asyncio.sleep(0.2)

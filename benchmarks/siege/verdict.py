@@ -31,8 +31,8 @@ def faults(results: Mapping[str, Any]) -> list[str]:
             lines.append(f"{entry['name']}: {entry['in_flight']:g} requests in flight with nobody asking, expected 0")
         if entry["core_share"] is None:
             lines.append(f"{entry['name']}: the worker process was replaced")
-        for kind, met in entry["met"].items():
-            bad = {name: count for name, count in met.items() if name in FAULTS}
+        for kind, outcomes in entry["outcomes"].items():
+            bad = {name: count for name, count in outcomes.items() if name in FAULTS}
             lines += [f"{entry['name']}: {count} attempts of {kind} {name}, expected 0" for name, count in bad.items()]
     share = results["refused_share"]
     if share > REFUSED_SHARE_MOST:

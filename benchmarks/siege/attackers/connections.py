@@ -18,11 +18,11 @@ async def garbage(port: int, rng: random.Random) -> str:
     request_id, number = fresh_id(rng), rng.randrange(2**30)
     with await Wire.open(port) as wire:
         await wire.send(prediction_request(number, request_id) + rng.choice(GARBAGE) * rng.randint(1, 20) + b"\r\n\r\n")
-        met = await outcome(wire, request_id, prediction(number))
-        if met not in (ANSWERED, "refused"):
+        result = await outcome(wire, request_id, prediction(number))
+        if result not in (ANSWERED, "refused"):
             return WRONG
         after = await outcome(wire)
-    return met if after in (CLOSED, "400", "501", "505") else after
+    return result if after in (CLOSED, "400", "501", "505") else after
 
 
 async def left_open(port: int, _rng: random.Random) -> str:

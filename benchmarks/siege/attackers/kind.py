@@ -102,7 +102,7 @@ async def pour(wire: Wire, pieces: Iterable[bytes], pause_s: float = 0.0) -> str
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def worst(outcomes: Iterable[str]) -> str:
+def first_fault(outcomes: Iterable[str]) -> str:
     """Return the first fault of several outcomes, or else the last outcome."""
     last = ANSWERED
     for last in outcomes:

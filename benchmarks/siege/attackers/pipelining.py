@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 
-from benchmarks.siege.attackers.kind import CLOSED, LEFT, Kind, fresh_id, outcome, worst
+from benchmarks.siege.attackers.kind import CLOSED, LEFT, Kind, first_fault, fresh_id, outcome
 from benchmarks.siege.rows import batch_body, prediction
 from benchmarks.siege.wire import Wire, prediction_request, request
 
@@ -26,7 +26,9 @@ async def half_close(port: int, rng: random.Random) -> str:
     with await Wire.open(port) as wire:
         await wire.send(data)
         wire.half_close()
-        return worst([await outcome(wire, name, prediction(number)) for number, name in zip(numbers, ids, strict=True)])
+        return first_fault(
+            [await outcome(wire, name, prediction(number)) for number, name in zip(numbers, ids, strict=True)]
+        )
 
 
 async def three_then_reset(port: int, rng: random.Random) -> str:
@@ -62,16 +64,16 @@ async def flood(port: int, rng: random.Random) -> str:
 
     with await Wire.open(port) as wire:
         sending = asyncio.ensure_future(send())
-        met = []
+        outcomes = []
         try:
             for number, name in zip(numbers, ids, strict=True):
-                met.append(await outcome(wire, name, prediction(number)))
-                if met[-1] == CLOSED:
+                outcomes.append(await outcome(wire, name, prediction(number)))
+                if outcomes[-1] == CLOSED:
                     break
         finally:
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
-    return worst(met)
+    return first_fault(outcomes)
 
 
 KINDS = (

@@ -29,10 +29,10 @@ def mixes(names: list[str], seed: int, count: int) -> list[tuple[str, ...]]:
         return []
     rng = random.Random(seed)
     groups: list[tuple[str, ...]] = []
-    left: list[str] = []
+    pool: list[str] = []
     for _ in range(count):
-        if len(left) < MIX_SIZE:
-            left += rng.sample(names, len(names))
-        groups.append(tuple(dict.fromkeys(left[:MIX_SIZE])))
-        del left[:MIX_SIZE]
+        if len(pool) < MIX_SIZE:
+            pool += rng.sample(names, len(names))
+        groups.append(tuple(dict.fromkeys(pool[:MIX_SIZE])))
+        del pool[:MIX_SIZE]
     return groups

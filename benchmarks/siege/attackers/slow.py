@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 
-from benchmarks.siege.attackers.kind import CLOSED, LEFT, Kind, fresh_id, outcome, pour, worst
+from benchmarks.siege.attackers.kind import CLOSED, LEFT, Kind, first_fault, fresh_id, outcome, pour
 from benchmarks.siege.rows import prediction
 from benchmarks.siege.wire import Wire, prediction_request
 
@@ -42,7 +42,7 @@ async def trickle(port: int, rng: random.Random) -> str:
     """Send a request a byte at a time: it takes longer than head and body may take."""
     data = prediction_request(1, fresh_id(rng), f"X-Padding: {'p' * 200}")
     with await Wire.open(port) as wire:
-        return await pour(wire, [data[at : at + 1] for at in range(len(data))], TRICKLE_PAUSE_S)
+        return await pour(wire, [data[index : index + 1] for index in range(len(data))], TRICKLE_PAUSE_S)
 
 
 async def never_read(port: int, rng: random.Random) -> str:
@@ -67,7 +67,7 @@ async def slow_read(port: int, rng: random.Random) -> str:
     with await Wire.open(port, receive_bytes=_TINY_BUFFER, read_bytes=1_024, read_pause_s=0.05) as wire:
         sending = asyncio.ensure_future(wire.send(b"".join(map(prediction_request, range(SLOW_REQUESTS), ids))))
         try:
-            return worst([await outcome(wire, name, prediction(number)) for number, name in enumerate(ids)])
+            return first_fault([await outcome(wire, name, prediction(number)) for number, name in enumerate(ids)])
         finally:
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)

@@ -51,8 +51,8 @@ async def offer(port: int, rng: random.Random) -> str:
     more = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAEAAEAAAAIAAAAA")
     with await Wire.open(port) as wire:
         await wire.send(prediction_request(number, request_id, *more))
-        met = await outcome(wire, request_id, prediction(number))
-    return WRONG if met == "400" else met
+        result = await outcome(wire, request_id, prediction(number))
+    return WRONG if result == "400" else result
 
 
 KINDS = (

@@ -23,7 +23,7 @@ def _round(name: str, *kinds: str, **changes: Any) -> dict[str, Any]:
         "core_share": 0.3,
         "in_flight": 0.0,
         "rss_mib": 130.0,
-        "met": {kind: {"answered": 10} for kind in kinds},
+        "outcomes": {kind: {"answered": 10} for kind in kinds},
     }
     return entry | changes
 
@@ -48,7 +48,7 @@ def _results(*rounds: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 def test_a_service_that_holds_has_no_fault(tmp_path: Path) -> None:
     """Its table says so, and names each round with what its attackers met; its picture is drawn."""
-    results = _results(_round("flood", "flood", met={"flood": {"answered": 12_345, "closed": 2}}))
+    results = _results(_round("flood", "flood", outcomes={"flood": {"answered": 12_345, "closed": 2}}))
     assert faults(results) == []
     table = markdown(results)
     assert "**No fault.**" in table
@@ -65,7 +65,7 @@ def test_a_service_that_holds_has_no_fault(tmp_path: Path) -> None:
         (_results(_round("flood", "flood", lost=3)), "3 requests of good clients lost"),
         (_results(_round("flood", "flood", in_flight=19.0)), "19 requests in flight"),
         (_results(_round("flood", "flood", core_share=None)), "worker process was replaced"),
-        (_results(_round("flood", "flood", met={"flood": {"swallowed": 4}})), "4 attempts of flood swallowed"),
+        (_results(_round("flood", "flood", outcomes={"flood": {"swallowed": 4}})), "4 attempts of flood swallowed"),
         (_results(refused_share=0.02), "2.00% of the good clients' requests were refused"),
         (_results(growth_mib=20.5), "memory grew by 20.5 MiB"),
         (_results(watchdog=1.0), "the watchdog answered 1 requests"),
