@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,5 +75,14 @@ def besieged(
     home = {"BENTOML_HOME": str(folder), "BENTOML_DO_NOT_TRACK": "True"}
     tag = run(sys.executable, "-m", "benchmarks.siege.model", **home).splitlines()[-1]
     arguments = ("service:Tabento", "--arg", f"model={tag}")
-    with served(sys.executable, *arguments, environment={**home, **(environment or {})}, core=core) as server:
-        yield BesiegedService(server.address, server.pid)
+    environment = {**home, **(environment or {})}
+    workers: list[psutil.Process] = []
+    try:
+        with served(sys.executable, *arguments, environment=environment, core=core) as server:
+            workers += psutil.Process(server.pid).children(recursive=True)
+            yield BesiegedService(server.address, server.pid)
+    finally:
+        # A supervisor that had to be killed leaves its workers behind.
+        for worker in workers:
+            with suppress(psutil.NoSuchProcess):
+                worker.kill()
