@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 from benchmarks.bodies import BenchModel, load_model
 from benchmarks.machine import describe_machine
@@ -39,6 +40,10 @@ from benchmarks.scenarios import Target, overload, warm_up
 from benchmarks.staircase import climb, ratio
 
 BEFORE, AFTER = "before", "after"
+LAST_STEP = 1.015
+"""Two commits are close, so that rates have to move by less than two per cent in the end."""
+CPU_SHARE = 0.5
+"""The share of the rate that is asked while the processor time of a request is measured."""
 OVERLOAD_S = 3.0
 REPEATS = 5
 """How often each overload is run on each service, in turns."""
@@ -76,15 +81,19 @@ def compare(model: BenchModel, revision: str, rounds: int, seconds: float) -> di
     arguments = ("service:Tabento", "--arg", f"model={model.tag}")
     with ExitStack() as up:
         folders = {BEFORE: up.enter_context(laid_out(revision)), AFTER: ROOT}
-        targets = {}
+        targets: dict[str, Target] = {}
+        workers: dict[str, psutil.Process] = {}
         for name, folder in folders.items():
             environment = {"PYTHONPATH": str(folder), "BENTOML_DO_NOT_TRACK": "True", "OMP_NUM_THREADS": "1"}
             service = served(sys.executable, *arguments, cwd=folder, environment=environment, core=SERVER_CORE)
-            address = up.enter_context(service).address
-            targets[name] = Target(address, requests_of(peer, model), slo_s, core=GENERATOR_CORE)
+            started = up.enter_context(service)
+            workers[name] = max(psutil.Process(started.pid).children(), key=lambda child: child.memory_info().rss)
+            targets[name] = Target(started.address, requests_of(peer, model), slo_s, core=GENERATOR_CORE)
             warm_up(targets[name])
         start = START_PER_S.get("tabento", 200.0)
-        stairs = climb({name: (each.poisson, slo_s, start) for name, each in targets.items()}, rounds, seconds)
+        stairs = climb(
+            {name: (each.poisson, slo_s, start) for name, each in targets.items()}, rounds, seconds, last_step=LAST_STEP
+        )
         result: dict[str, Any] = {
             "model": model.name,
             "slo_ms": slo_s * 1e3,
@@ -93,12 +102,32 @@ def compare(model: BenchModel, revision: str, rounds: int, seconds: float) -> di
             "ratio": ratio(stairs[AFTER], stairs[BEFORE]),
         }
         qps = result["servers"][BEFORE]["qps"]
+        result["cpu_us"] = _cpu_us(targets, workers, qps * CPU_SHARE)
         result["overload"] = [
             {"factor": factor, "connections": connections, **_overloaded(targets, qps, factor, connections)}
             for connections in (OVERLOAD_CONNECTIONS, MANY_CONNECTIONS)
             for factor in FACTORS
         ]
     return result
+
+
+def _cpu_us(
+    targets: Mapping[str, Target], workers: Mapping[str, psutil.Process], rate_per_s: float
+) -> dict[str, list[float]]:
+    """Return the processor time of a request on each service, in microseconds, as median, least and most of the runs.
+
+    It is more exact than the rate that is held, and does not depend on what else the machine does.
+    """
+    found: dict[str, list[float]] = {name: [] for name in targets}
+    for number in range(REPEATS):
+        for name, target in targets.items():
+            before = sum(workers[name].cpu_times()[:2])
+            run = target.poisson(rate_per_s, OVERLOAD_S, 301 + number)
+            found[name].append((sum(workers[name].cpu_times()[:2]) - before) / len(run.latencies_s()) * 1e6)
+    return {
+        name: [round(float(value), 2) for value in (np.median(each), min(each), max(each))]
+        for name, each in found.items()
+    }
 
 
 def _overloaded(
@@ -130,6 +159,11 @@ def markdown(results: Mapping[str, Any]) -> str:
             f"| rate held | {before['qps']:,.0f} | {after['qps']:,.0f} | **{ratio_['median']:.3f}**"
             f" ({ratio_['low']:.3f} to {ratio_['high']:.3f}) |",
         ]
+        cpu = model["cpu_us"][BEFORE], model["cpu_us"][AFTER]
+        shown = [f"{each[0]:.1f} ({each[1]:.1f} to {each[2]:.1f})" for each in cpu]
+        lines.append(
+            f"| processor time of a request at half of that, µs | {shown[0]} | {shown[1]} | {cpu[1][0] / cpu[0][0]:.3f} |"
+        )
         for run in model["overload"]:
             both = run[BEFORE], run[AFTER]
             shown = [f"{each[0]:.3g} ({each[1]:.3g} to {each[2]:.3g})" if each else "void" for each in both]

@@ -35,6 +35,8 @@ class Staircase:
     """What it was asked in each round, per second."""
     outcomes: list[bool | None] = field(default_factory=list)
     """Whether it passed; None where the generator was late."""
+    last_step: float = LAST_STEP
+    """The factor by which the rate moves in the end: a smaller one tells closer servers apart."""
     _step: float = FIRST_STEP
 
     def take(self, passed: bool | None) -> None:
@@ -45,7 +47,7 @@ class Staircase:
         if passed is None:
             return
         if passed != before:
-            self._step = max(self._step**0.5, LAST_STEP)
+            self._step = max(self._step**0.5, self.last_step)
         self.rate_per_s = max(self.rate_per_s * (self._step if passed else 1 / self._step), RATE_LEAST_PER_S)
 
     def settled(self) -> list[float]:
@@ -70,6 +72,7 @@ def climb(
     seconds: float,
     *,
     seed: int = 1,
+    last_step: float = LAST_STEP,
     say: Callable[[str], object] = lambda line: sys.stderr.write(line + "\n"),
 ) -> dict[str, Staircase]:
     """Return each server's staircase.
@@ -79,9 +82,10 @@ def climb(
         rounds: how often each is asked.
         seconds: for how long; longer at low rates, see ``benchmarks.search``.
         seed: of the first round; in one round all have the same, so that equal rates are equal arrivals.
+        last_step: the factor by which rates move in the end.
         say: takes a line of progress a round.
     """
-    stairs = {name: Staircase(start, slo_s) for name, (_, slo_s, start) in servers.items()}
+    stairs = {name: Staircase(start, slo_s, last_step=last_step) for name, (_, slo_s, start) in servers.items()}
     names = list(servers)
     for number in range(rounds):
         first = number % len(names)  # none always comes after the same other

@@ -74,8 +74,8 @@ class FastPrediction:
         """Hand the body's rows to the batcher; tell whether they are plainly right, or ASGI's way has to judge."""
         predictions, head = self._predictions, self._head
         began = perf_counter()
-        rows = predictions.decode_plain(body, head.batch_only)
-        if rows is None:
+        rows = predictions.decode_plain(body)
+        if rows is None or (head.batch_only and rows.single):
             return False
         self._open = True
         self._single = rows.single

@@ -74,11 +74,6 @@ class ServedModel:
         """Return a runner of this model on an event loop."""
         return Runner(self._session, loop, offload, self.options, self._costs)
 
-    def decode_plain(self, body: bytes, batch_only: bool) -> Rows | None:
-        """Return the rows of a body that is plainly right, or None if ``decode`` has to decide."""
-        rows = self.decoder.decode_plain(body)
-        return None if batch_only and rows is not None and rows.single else rows
-
     def decode(self, body: bytes, batch_only: bool) -> Rows:
         """Return the rows of a request's body.
 

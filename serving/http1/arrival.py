@@ -47,12 +47,12 @@ class Arrival:
         "_ask_for_body",
         "_blank_bytes",
         "_chunks",
-        "_head",
         "_needed",
         "_partial",
-        "_reserved",
         "_site",
         "before_drain",
+        "head",
+        "reserved",
     )
 
     def __init__(self, site: Site, ask_for_body: Callable[[], None]) -> None:
@@ -63,26 +63,23 @@ class Arrival:
         # How long that has to be before it is worth another look; 0 while the end of a head is awaited.
         self._needed = 0
         self._blank_bytes = 0
-        self._head: RequestHead | None = None
         self._chunks: ChunkedBody | None = None
-        self._reserved: int | None = None
+        self.head: RequestHead | None = None
+        """The head of the request, if it has arrived and was not plain."""
+        self.reserved: int | None = None
+        """How many bytes are reserved for its body; None if no body is arriving."""
         self.before_drain = False
         """Whether the body of the present request began to arrive before the service began to drain."""
 
     @property
-    def at_head(self) -> bool:
-        """Whether the head of the request is still arriving, or has not begun."""
-        return self._head is None
-
-    @property
     def empty(self) -> bool:
         """Whether nothing of a request is there."""
-        return self._head is None and not self._partial
+        return self.head is None and not self._partial
 
     @property
     def in_body(self) -> bool:
         """Whether the body of a request is arriving."""
-        return self._reserved is not None
+        return self.reserved is not None
 
     def add(self, data: bytes) -> bytes | None:
         """Return all that is there to be read, after more was read from the connection; None if that is too little.
@@ -117,7 +114,7 @@ class Arrival:
         """
         if self._chunks is not None:
             return self._feed_chunks(data)
-        head = self._head
+        head = self.head
         if head is None:
             # Empty lines in front of a request are ignored (RFC 9112, 2.2).
             begin = position
@@ -131,11 +128,11 @@ class Arrival:
                 self._check_head(self._partial, 0)
                 return None
             self._blank_bytes = 0
-            head = self._head = parse_head(data[position : end + 2])
+            head = self.head = parse_head(data[position : end + 2])
             position = end + 4
             if head.expects_continue and (head.chunked or len(data) < position + head.length):
                 if not self._site.application.takes_body(head):
-                    self._head = None
+                    self.head = None
                     return WholeRequest(head, b"", data, len(data), closes=True)
                 self._ask_for_body()
             if head.chunked:
@@ -148,7 +145,7 @@ class Arrival:
         if len(data) < end:
             self.keep(data[position:], head.length)
             return None
-        self._head = None
+        self.head = None
         return WholeRequest(head, data[position:end], data, end, closes=False)
 
     def keep(self, data: bytes, needed: int) -> None:
@@ -157,7 +154,7 @@ class Arrival:
         Raises:
             ProtocolError: too many bodies are arriving on all connections.
         """
-        if self._reserved is None:
+        if self.reserved is None:
             self._enter_body(needed)
         self._partial += data
         self._needed = needed
@@ -165,22 +162,23 @@ class Arrival:
     def answering(self) -> None:
         """Give back what was reserved, now that something else counts the request as in flight."""
         self._chunks = None
-        if self._reserved is not None:
-            self._site.table.release(self._reserved)
-            self._reserved = None
+        self.before_drain = False
+        if self.reserved is not None:
+            self._site.table.release(self.reserved)
+            self.reserved = None
             self._site.application.receiving(-1)
 
     def forget(self) -> None:
         """Give up the request."""
-        self._head = None
+        self.head = None
         self._partial = bytearray()
         self._needed = 0
         self.answering()
 
     def caller_id(self) -> bytes | None:
         """Return the id that the caller gave the request, if that much of it is known."""
-        if self._head is not None:
-            return request_id_of(self._head)
+        if self.head is not None:
+            return request_id_of(self.head)
         plain = self._site.heads.find(bytes(self._partial)) if self._partial.startswith(STARTS) else None
         return None if plain is None else plain[1]
 
@@ -200,7 +198,7 @@ class Arrival:
     def _enter_body(self, size: int) -> None:
         """Reserve memory for a body, and count its request as in flight."""
         self._reserve(size)
-        self._reserved = size
+        self.reserved = size
         self.before_drain = self._site.application.receiving(1)
 
     def _reserve(self, size: int) -> None:
@@ -211,20 +209,20 @@ class Arrival:
 
     def _feed_chunks(self, data: bytes) -> WholeRequest | None:
         """Take in bytes of a body in chunks."""
-        chunks, head = self._chunks, self._head
+        chunks, head = self._chunks, self.head
         assert chunks is not None
         assert head is not None
-        assert self._reserved is not None
+        assert self.reserved is not None
         try:
             rest = chunks.feed(data)
         except BodyLimitError:
             raise self._too_large(f"more than {self._site.max_body_bytes}") from None
-        grown = len(chunks.body) - self._reserved
+        grown = len(chunks.body) - self.reserved
         self._reserve(grown)
-        self._reserved += grown
+        self.reserved += grown
         if rest is None:
             return None
-        self._head = None
+        self.head = None
         return WholeRequest(head, bytes(chunks.body), rest, 0, closes=False)
 
     def _head_too_large(self, subject: str) -> ProtocolError:

@@ -59,6 +59,8 @@ class HttpConnection(asyncio.Protocol):
         "_client",
         "_closing",
         "_eof",
+        "_fast",
+        "_find_plain",
         "_idle",
         "_lingered_bytes",
         "_lingering",
@@ -85,6 +87,9 @@ class HttpConnection(asyncio.Protocol):
         self._site = site
         self._loop = loop
         self._table = site.table
+        # Looked up once, for the fast path.
+        self._fast = site.fast
+        self._find_plain = site.heads.find
         self._transport: Any = None
         self._client: tuple[str, int] | None = None
         self._server: tuple[str, int | None] | None = None
@@ -242,8 +247,8 @@ class HttpConnection(asyncio.Protocol):
         self._idle = False
         arrival = self._arrival
         try:
-            if self._site.fast and data.startswith(STARTS, position) and arrival.at_head:
-                plain = self._site.heads.find(data, position)
+            if self._fast and data.startswith(STARTS, position) and arrival.head is None:
+                plain = self._find_plain(data, position)
                 if plain is not None:
                     self._read_plain(plain, data, position)
                     return
@@ -293,7 +298,7 @@ class HttpConnection(asyncio.Protocol):
         else:
             self._transport.write(application.refusal(head.path, caller_id, self._site.server_state.default_headers))
             self.answered(closes=False)
-        if self._arrival.in_body:
+        if self._arrival.reserved is not None:
             self._arrival.answering()
 
     def _ask_for_body(self) -> None:
@@ -334,8 +339,16 @@ class HttpConnection(asyncio.Protocol):
         if not closes and (self._closing or self._eof or site.application.draining) and self.must_close():
             closes = True
             rest = b"connection: close\r\n" + rest
-        self._transport.write(b"%b%b%b" % (status_line, server_lines(site.server_state.default_headers), rest))
-        self.answered(closes)
+        state = site.server_state
+        self._transport.write(b"%b%b%b" % (status_line, server_lines(state.default_headers), rest))
+        if closes or self._write_paused or self._waiting or self._eof or self._closing or self._reading_paused:
+            self.answered(closes)
+            return
+        # The same as ``answered`` does for most answers.
+        self._answering = None
+        self._used = self._idle = True
+        state.total_requests += 1
+        self._since = self._table.now
 
     def dismiss(self) -> None:
         """Forget the request that is being answered; see ``serving.fastpath.Connection``."""
@@ -366,7 +379,6 @@ class HttpConnection(asyncio.Protocol):
         """Go on with the next request, or close the connection."""
         self._answering = None
         self._used = True
-        self._arrival.before_drain = False
         self._site.server_state.total_requests += 1
         self._since = self._table.now
         if closes:
