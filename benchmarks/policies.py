@@ -24,6 +24,8 @@ WAIT_DECAY = 0.95
 class Immediate:
     """Each request is a batch of its own, run as soon as it is there: what a service without batching does."""
 
+    never_waits = False
+
     def delay(self, queued_rows: int, oldest_wait: float, newest_wait: float, costs: BatchCosts) -> float:
         """See ``runners.policy.Policy``."""
         return AT_ONCE
@@ -43,6 +45,8 @@ class FixedDelay:
         delay_s: how long the first row waits at most, in seconds.
         max_batch_rows: how many rows make a full batch.
     """
+
+    never_waits = False
 
     def __init__(self, delay_s: float, max_batch_rows: int) -> None:
         self._delay_s = delay_s
@@ -71,6 +75,8 @@ class Aimd:
         max_batch_rows: beyond how many rows it never grows.
         step_rows: how many rows are added at a time.
     """
+
+    never_waits = False
 
     DECREASE = 0.9
 
@@ -109,6 +115,8 @@ class MeanRegression:
         max_latency_s: BentoML's ``max_latency_ms``, from which the line starts before anything was fitted.
         max_batch_rows: how many rows make a full batch.
     """
+
+    never_waits = False
 
     def __init__(self, max_latency_s: float, max_batch_rows: int) -> None:
         self._max_batch_rows = max_batch_rows

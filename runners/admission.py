@@ -150,6 +150,7 @@ class Admission:
         self._refused_large = 0
         # The costs of rows in this pass: the first of a request, and each further one, in the model and besides it.
         self._first_row_s = 0.0
+        self._priced = False
         self._more_row_s = 0.0
         self._handle_row_s = FIRST_DECODE_ROW_S
         self._decode_row_s = FIRST_DECODE_ROW_S
@@ -181,6 +182,8 @@ class Admission:
             self._spent_s += cost_s
             self._admitted += 1
             return True
+        if not self._priced:
+            self._price()
         more = max(rows - 1.0, 0.0)
         extra_s = more * self._handle_row_s
         if rows > self._slice_rows:
@@ -215,6 +218,8 @@ class Admission:
             seconds: the time on the loop to find its faults, in all its passes; ``worked`` was told of each.
         """
         charged_s = self._first_row_s
+        if not self._priced:
+            self._price()
         if rows > 1.0:
             charged_s += (rows - 1.0) * self._handle_row_s
             charged_s += min(rows - 1.0, self._slice_rows) * self._more_row_s
@@ -270,11 +275,8 @@ class Admission:
             self._learn(length_s, loop_s - self._loop_before_s + self._told_s, admitted, refused)
         self._loop_before_s = loop_s
         self._told_s = 0.0
-        self._slice_rows = queue.slice_rows
         self._first_row_s = batcher.row_s()
-        valid = self._valid_share
-        self._more_row_s = valid * min(queue.sliced_row_s, self._first_row_s)
-        self._handle_row_s = valid * (self._decode_row_s + batcher.answer_row_s) + (1.0 - valid) * self._reject_row_s
+        self._priced = False
         surplus_s = refused * self.refusal_s
         share = min(surplus_s / length_s, 1.0) if length_s > 0.0 else 0.0
         self._refusing += REFUSING_RATE * (share - self._refusing)
@@ -286,20 +288,29 @@ class Admission:
         budget_s += (self._calm_s - budget_s) * max(1.0 - self._refused_share / CALM_SHARE, 0.0)
         if large := self._admitted_large + self._refused_large:
             self._refused_large_share += CALM_RATE * (self._refused_large / large - self._refused_large_share)
-            calm = max(1.0 - self._refused_large_share / CALM_SHARE, 0.0)
-            self._large_limit_s = self._large_long_s + (self._large_calm_s - self._large_long_s) * calm
+            self._admitted_large = self._refused_large = 0
         self._allowance_s = max(budget_s - surplus_s, self._floor_s)
-        self._large_free_s = queue.large_bound_s
-        self._large_waiting_s = 0.0
         if queue.rows:
             self._allowance_s -= queue.backlog_s()
-            self._large_free_s -= min(queue.large_turn_s(), self._large_free_s)
-            self._large_waiting_s = queue.large_backlog_s()
         self._spent_s = 0.0
         self._admitted = 0
         self._refused = 0
-        self._admitted_large = 0
-        self._refused_large = 0
+
+    def _price(self) -> None:
+        """Set what rows beyond the first cost in this pass, and what large requests may take.
+
+        That is done in a pass that has a request of many rows only: most have none.
+        """
+        self._priced = True
+        queue, valid = self._queue, self._valid_share
+        self._slice_rows = queue.slice_rows
+        self._more_row_s = valid * min(queue.sliced_row_s, self._first_row_s)
+        answered_s = self._decode_row_s + self._batcher.answer_row_s
+        self._handle_row_s = valid * answered_s + (1.0 - valid) * self._reject_row_s
+        calm = max(1.0 - self._refused_large_share / CALM_SHARE, 0.0)
+        self._large_limit_s = self._large_long_s + (self._large_calm_s - self._large_long_s) * calm
+        self._large_free_s = max(queue.large_bound_s - queue.large_turn_s(), 0.0)
+        self._large_waiting_s = queue.large_backlog_s()
 
     def _learn(self, length_s: float, told_s: float, admitted: int, refused: int) -> None:
         """Move both costs towards explaining the pass: normalised least mean squares (Widrow and Hoff, 1960).

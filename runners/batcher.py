@@ -71,6 +71,7 @@ class MicroBatcher:
     ) -> None:
         self._loop = loop
         self._policy = policy
+        self._never_waits = policy.never_waits
         self._limits = limits
         self._offload = offload
         self._clock = loop.time
@@ -145,7 +146,7 @@ class MicroBatcher:
         queue = self.queue
         while queue.rows and not (self._running or self._arranged or queue.rows < self._hold_rows):
             delay = 0.0
-            if not self._draining:
+            if not (self._draining or self._never_waits):
                 delay = self._policy.delay(queue.rows, *queue.waits(self._clock()), self.costs)
             if delay > 0.0:
                 if self._timer is None:
@@ -281,7 +282,8 @@ class MicroBatcher:
                     result = work.values
                 if len(result) == work.count:
                     self._answer_many(work, result)
-        self.queue.end_batch(seconds, rows, self._clock())
+        if self.queue.turn_since_s is not None:
+            self.queue.end_batch(seconds, rows, self._clock())
         # The time of a batch that failed, or was run in pieces, says nothing about the next.
         if not failed:
             self.costs.observe(rows, seconds)

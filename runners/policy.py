@@ -16,6 +16,9 @@ AT_ONCE = -1.0
 class Policy(Protocol):
     """Decides about dispatch. All times are in seconds."""
 
+    never_waits: bool
+    """Whether ``delay`` is 0 whatever waits, so that it need not be asked for each batch."""
+
     def delay(self, queued_rows: int, oldest_wait: float, newest_wait: float, costs: BatchCosts) -> float:
         """Return how long dispatch still waits; 0 means the end of this pass of the loop, ``AT_ONCE`` now.
 
@@ -51,6 +54,8 @@ class Coalesce:
         batch_budget_s: how long one batch may take, predicted; more rows go into the next pass.
         max_batch_rows: how many rows one batch may have at most.
     """
+
+    never_waits = True
 
     def __init__(self, batch_budget_s: float, max_batch_rows: int) -> None:
         self._batch_budget_s = batch_budget_s

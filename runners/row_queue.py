@@ -43,9 +43,10 @@ class RowQueue:
         self._large_rows = 0
         # Rows that small requests have to leave to large ones in the next batch; less than one row is carried over.
         self._credit = 0.0
-        # Of the batch that runs: its rows of large requests, and since when they have waited for it.
+        # Of the batch that runs: its rows of large requests.
         self._turn_rows = 0
-        self._turn_since_s: float | None = None
+        self.turn_since_s: float | None = None
+        """Since when large requests have waited for the batch that runs; None if there are none."""
         # The learned seconds from one turn of large requests to the next, and in the model during it.
         self._turn_s = 0.0
         self._turn_model_s = 0.0
@@ -143,8 +144,8 @@ class RowQueue:
         if self._large:
             large_most = self._costs.rows_within(self.large_bound_s, min(budget, self._large_rows))
             kept = self._kept_rows(budget, large_most)
-            if self._turn_since_s is None:
-                self._turn_since_s = now
+            if self.turn_since_s is None:
+                self.turn_since_s = now
         free = budget - kept
         while small and free > 0:
             work = small[0]
@@ -176,14 +177,14 @@ class RowQueue:
             rows: how many rows it had.
             now: the time, in seconds.
         """
-        since_s = self._turn_since_s
+        since_s = self.turn_since_s
         if since_s is None:
             return
         self._turn_s += TURN_RATE * (now - since_s - self._turn_s)
         self._turn_model_s += TURN_RATE * (seconds * self._turn_rows / rows - self._turn_model_s)
         if self._turn_model_s > 0.0:
             self.large_stretch = max(self._turn_s / self._turn_model_s, 1.0)
-        self._turn_since_s = now if self._large else None
+        self.turn_since_s = now if self._large else None
 
     def _kept_rows(self, budget: int, large_most: int) -> int:
         """Return how many rows of a batch small requests have to leave to large ones."""
