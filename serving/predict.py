@@ -39,6 +39,8 @@ ADMITTED = "tabento.admitted"
 BEGUN = "tabento.begun"
 """The key of an ASGI scope whose request began to arrive before the service began to drain, so that it is answered."""
 RETRY_AFTER_S = 1
+SINGLE_ROW_FACTOR = 1.5
+"""A body of up to this many times the length of an example row is taken for a body of one row."""
 
 
 def shed() -> OverloadedError:
@@ -126,18 +128,19 @@ class Predictions:
         # About how many bytes a row has: what a request costs is guessed from its length before it is read.
         example = model.bundle.examples[0]
         self._row_bytes = max(len(str(example)), 1)
+        # Rows are not equally long: a body of up to so many bytes is taken for one of one row.
+        self._single_bytes = SINGLE_ROW_FACTOR * self._row_bytes
 
     def admit(self, length: int) -> bool:
         """Tell whether a request whose body has about so many bytes is let in; asked once a request."""
-        rows = length / self._row_bytes  # ``_rows_of``, without a call for each request
-        if self._admit(rows if rows > 1.0 else 1.0):
+        if self._admit(length / self._row_bytes if length > self._single_bytes else 1.0):
             return True
         self._count_shed("budget")
         return False
 
     def _rows_of(self, length: int) -> float:
         """Return about how many rows a body of so many bytes has, at least 1."""
-        return max(length / self._row_bytes, 1.0)
+        return length / self._row_bytes if length > self._single_bytes else 1.0
 
     def _count_shed(self, reason: str) -> None:
         shed_by = self.metrics.shed
