@@ -45,7 +45,7 @@ LAST_STEP = 1.015
 CPU_SHARE = 0.5
 """The share of the rate that is asked while the processor time of a request is measured."""
 OVERLOAD_S = 3.0
-REPEATS = 5
+REPEATS = 6
 """How often each overload is run on each service, in turns."""
 
 
@@ -111,6 +111,12 @@ def compare(model: BenchModel, revision: str, rounds: int, seconds: float) -> di
     return result
 
 
+def _in_turns(targets: Mapping[str, Target], number: int) -> list[tuple[str, Target]]:
+    """Return the services in an order that changes with each repeat: the first is not measured like the second."""
+    order = list(targets.items())
+    return order if number % 2 else order[::-1]
+
+
 def _cpu_us(
     targets: Mapping[str, Target], workers: Mapping[str, psutil.Process], rate_per_s: float
 ) -> dict[str, list[float]]:
@@ -120,7 +126,7 @@ def _cpu_us(
     """
     found: dict[str, list[float]] = {name: [] for name in targets}
     for number in range(REPEATS):
-        for name, target in targets.items():
+        for name, target in _in_turns(targets, number):
             before = sum(workers[name].cpu_times()[:2])
             run = target.poisson(rate_per_s, OVERLOAD_S, 301 + number)
             found[name].append((sum(workers[name].cpu_times()[:2]) - before) / len(run.latencies_s()) * 1e6)
@@ -136,7 +142,7 @@ def _overloaded(
     """Return for each service the share of the rate that it answered in time, as median, least and most of the runs."""
     shares: dict[str, list[float]] = {name: [] for name in targets}
     for number in range(REPEATS):
-        for name, target in targets.items():
+        for name, target in _in_turns(targets, number):
             run = overload(replace(target, connections=connections), qps, OVERLOAD_S, factor=factor, seed=201 + number)
             if run["valid"]:
                 shares[name].append(run["goodput_share"])
