@@ -171,9 +171,9 @@ class HttpConnection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Note that the client sends no more; what it has sent is still answered."""
         self._eof = True
-        if self._answering is not None or self._turn or (self._waiting and self._write_paused):
+        if self._answering is not None or self._turn or self._write_paused:
             return True
-        if self._lingering or self._idle:
+        if self._lingering or self._arrival.empty:
             return False
         self._fail(malformed("truncated", "The connection ended before the request was whole."))
         return True
@@ -182,8 +182,7 @@ class HttpConnection(asyncio.Protocol):
         """Stop taking requests in until the client has read."""
         self._write_paused = True
         self._idle = False
-        self._since = self._table.now
-        self._stalled_bytes = self._transport.get_write_buffer_size()
+        self._note_unsent()
 
     def resume_writing(self) -> None:
         """Go on."""
@@ -199,6 +198,7 @@ class HttpConnection(asyncio.Protocol):
     def shutdown(self) -> None:
         """Close the connection once what is on it is answered; uvicorn calls this as it stops."""
         if self._idle or (self._answering is None and not self._turn and not self._arrival.in_body):
+            self._note_unsent()
             self._transport.close()
         else:
             self._closing = True
@@ -210,16 +210,8 @@ class HttpConnection(asyncio.Protocol):
         site = self._site
         # ``_since`` may be a tick too early.
         waited_s = now - self._since - self._table.tick_s
-        if self._lingering:
-            if waited_s > LINGER_S:
-                self.abort()
-        elif self._write_paused:
-            size = self._transport.get_write_buffer_size()
-            if size < self._stalled_bytes:
-                self._stalled_bytes, self._since = size, now
-            elif waited_s > site.write_timeout_s:
-                logger.warning("a client did not read its answer for %g s and is cut off", site.write_timeout_s)
-                self.abort()
+        if self._lingering or self._write_paused or self._transport.is_closing():
+            self._check_unsent(now, waited_s)
         elif self._answering is not None or self._turn:
             if waited_s > site.answer_timeout_s:
                 self._watchdog()
@@ -233,6 +225,22 @@ class HttpConnection(asyncio.Protocol):
         elif waited_s > site.body_timeout_s:
             text = f"The body did not arrive within {site.body_timeout_s:g} seconds."
             self._fail(ProtocolError("timeout", RequestTimeoutError(text)))
+
+    def _note_unsent(self) -> None:
+        """Begin to watch whether the client takes what was written."""
+        self._since = self._table.now
+        self._stalled_bytes = self._transport.get_write_buffer_size()
+
+    def _check_unsent(self, now: float, waited_s: float) -> None:
+        """End a connection whose client takes none of its answer, or that is only there to be closed."""
+        size = self._transport.get_write_buffer_size()
+        if size < self._stalled_bytes:
+            self._stalled_bytes, self._since = size, now
+        elif size and waited_s > self._site.write_timeout_s:
+            logger.warning("a client did not read its answer for %g s and is cut off", self._site.write_timeout_s)
+            self.abort()
+        elif not size and waited_s > LINGER_S:
+            self.abort()
 
     def abort(self) -> None:
         """Close the connection at once, whatever is in flight on it."""
@@ -413,10 +421,10 @@ class HttpConnection(asyncio.Protocol):
         self._read(data, position)
         if not self._idle and self._answering is None and not self._turn and not self._lingering:
             # The rest of a request is still to come.
-            if self._eof:
-                self._fail(malformed("truncated", "The connection ended before the request was whole."))
-            else:
+            if not self._eof:
                 self._resume_reading()
+            elif not self._arrival.empty:
+                self._fail(malformed("truncated", "The connection ended before the request was whole."))
 
     # Ends.
 
@@ -435,12 +443,12 @@ class HttpConnection(asyncio.Protocol):
         self._idle = False
         if self.gone or self._transport.is_closing():
             return
+        self._waiting = b""
+        self._note_unsent()
         if self._eof or not self._transport.can_write_eof():
             self._transport.close()
             return
         self._lingering = True
-        self._since = self._table.now
-        self._waiting = b""
         self._transport.write_eof()
         self._resume_reading()
 

@@ -26,7 +26,7 @@ def _post(address: str, body: Any, more: str) -> int:
         return answer.status
 
 
-@pytest.mark.parametrize("more", ["", "origin: http://x.example\r\n"], ids=["at the door", "the long way"])
+@pytest.mark.parametrize("more", ["", "origin: http://x.example\r\n"], ids=["fast path", "ASGI"])
 def test_bodies_of_many_rows_are_reported(server: str, application: Application, more: str) -> None:
     """A valid one with its rows; an invalid one with about as many as its length says; a single row not at all."""
     assert application.runner is not None

@@ -522,6 +522,40 @@ def test_a_client_that_does_not_read_is_cut_off() -> None:
     assert wire.aborted
 
 
+@pytest.mark.parametrize("half_closed", [False, True])
+def test_a_slow_client_gets_the_whole_of_its_last_answer(half_closed: bool) -> None:
+    """A connection that ends with its answer is closed when that was taken, however long it takes."""
+    connection, wire, loop, application = _connection(**LIMITS)
+    if half_closed:
+        connection._eof = True
+    wire.unsent = 1_000
+    connection.answered(closes=True)
+    for unsent in (900, 500, 100):
+        loop.now += 29.0
+        wire.unsent = unsent
+        connection.check(loop.now)
+        assert not wire.aborted
+    wire.unsent = 0
+    connection.check(loop.now)
+    loop.now += LINGER_S + 1.1
+    connection.check(loop.now)
+    assert wire.aborted
+    assert application.metrics.protocol_errors == {}
+
+
+def test_a_client_that_ends_its_side_while_its_answer_is_unread_is_not_refused() -> None:
+    """It has sent nothing that is not whole: it gets its answer, and the connection ends."""
+    connection, wire, loop, application = _connection(**LIMITS)
+    connection.answered(closes=False)
+    wire.unsent = 100_000
+    connection.pause_writing()
+    assert connection.eof_received()
+    wire.unsent = 0
+    connection.resume_writing()
+    loop.turn()
+    assert (wire.closed, wire.written, application.metrics.protocol_errors) == (True, b"", {})
+
+
 def test_nothing_is_read_from_a_client_that_does_not_read() -> None:
     """What it sends meanwhile waits, and is read once it has read."""
     connection, wire, loop, _ = _connection(**LIMITS)
