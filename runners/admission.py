@@ -62,7 +62,7 @@ once after each refusal would leave time for refusals only."""
 RATE = 0.2
 """How fast costs are learned: the weight of a full pass."""
 TELLING_REQUESTS = 8
-"""Nothing is learned from a pass of fewer requests: other work in it weighs more than they do."""
+"""A pass of fewer requests never makes them more expensive: other work in it weighs more than they do."""
 OUTLIER = 4.0
 """A pass counts as at most this many times its expected cost."""
 LEAST_COST_S = 1e-6
@@ -321,10 +321,11 @@ class Admission:
             admitted: the number of requests that were admitted in it.
             refused: the number of requests that were refused in it.
         """
-        if admitted + refused < TELLING_REQUESTS:
-            return
         expected_s = admitted * self.request_s + refused * self.refusal_s
         took_s = min(max(length_s - told_s, 0.0), OUTLIER * expected_s)
+        # Other work in a pass of few requests makes it longer, never shorter: a short one shows that they cost less.
+        if admitted + refused < TELLING_REQUESTS and took_s >= expected_s:
+            return
         weight = RATE * min(expected_s / self._short_s, 1.0)
         step = weight * (took_s - expected_s) / (admitted * admitted + refused * refused)
         self.request_s = max(self.request_s + step * admitted, LEAST_COST_S)

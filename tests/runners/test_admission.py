@@ -191,6 +191,17 @@ def test_one_pause_does_not_spoil_what_was_learned() -> None:
     assert bench.admission.request_s < before * 2
 
 
+def test_what_was_learned_under_attack_is_forgotten_at_low_load() -> None:
+    """Work that was none of the requests' own made them look expensive; short passes of a few correct that."""
+    bench = _Bench()
+    for _ in range(300):
+        bench.read(10, 10 * 20 * FIRST_REQUEST_S)
+    assert bench.admission.request_s > 10 * FIRST_REQUEST_S
+    for _ in range(200):
+        bench.read(2, 2 * FIRST_REQUEST_S)
+    assert bench.admission.request_s < 2 * FIRST_REQUEST_S
+
+
 def test_rows_count() -> None:
     """Requests of many rows cost more, so fewer fit into a pass, and they leave room for single rows beside them."""
     bench = _Bench()
