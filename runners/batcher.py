@@ -116,11 +116,6 @@ class MicroBatcher:
         if not self._arranged:
             self._arrange()
 
-    def end_pass(self) -> None:
-        """Dispatch now what was to be dispatched at the end of this pass: nothing more comes in it."""
-        if self._arranged:
-            self._dispatch("pass")
-
     def hold(self, rows: int) -> None:
         """Dispatch nothing until ``rows`` rows wait, then that batch, once: for tests that need a certain batch."""
         self._hold_rows = rows
