@@ -65,3 +65,8 @@ def refusal(unknown: Collection[str], prefix: str, known: Collection[str]) -> st
         closest = difflib.get_close_matches(name.removeprefix(prefix), settings, n=1)
         sentences.append(f"{name} is not a setting" + (f"; did you mean {settings[closest[0]]}?" if closest else "."))
     return f"unknown in the environment: {' '.join(sentences)} The settings are {', '.join(known)}."
+
+
+def without_injected(variables: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Return environment variables without those that an orchestrator injected."""
+    return {name: value for name, value in variables.items() if value is None or not is_injected(name.upper(), value)}

@@ -124,8 +124,8 @@ class Application:
         gc.freeze()
 
     def _sync_metrics(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.metrics.sync()
         self.metrics.connections = len(self.table)
+        self.metrics.sync()
         self._syncing = loop.call_later(SYNC_S, self._sync_metrics, loop)
 
     def fast_prediction(self, connection: Connection, head: PlainHead, caller_id: bytes | None) -> FastPrediction:

@@ -11,7 +11,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from bundle.environment import is_injected, refusal, unknown_variables
+from bundle.environment import refusal, unknown_variables, without_injected
 
 ENV_PREFIX = "TABENTO_"
 TRAINING_PREFIX = "TABENTO_TRAINING_"
@@ -131,11 +131,7 @@ class ServingSettings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Let the environment win over the file, except for variables that an orchestrator injected."""
         assert isinstance(env_settings, EnvSettingsSource)
-        env_settings.env_vars = {
-            name: value
-            for name, value in env_settings.env_vars.items()
-            if value is None or not is_injected(name.upper(), value)
-        }
+        env_settings.env_vars = without_injected(env_settings.env_vars)
         return env_settings, init_settings
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from bundle.environment import is_injected, refusal, unknown_variables
+from bundle.environment import refusal, unknown_variables, without_injected
 from training.errors import TrainingError
 
 ENV_PREFIX = "TABENTO_TRAINING_"
@@ -60,11 +60,7 @@ class TrainingSettings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read the command line first and then the environment without what an orchestrator injected."""
         assert isinstance(env_settings, EnvSettingsSource)
-        env_settings.env_vars = {
-            name: value
-            for name, value in env_settings.env_vars.items()
-            if value is None or not is_injected(name.upper(), value)
-        }
+        env_settings.env_vars = without_injected(env_settings.env_vars)
         return init_settings, env_settings
 
 

@@ -325,9 +325,7 @@ class HttpConnection(asyncio.Protocol):
         self._answering = exchange
         self._since = self._table.now
         caller_id = request_id_of(head)
-        task = self._loop.create_task(
-            exchange.run(site.app, lambda error: site.error_answer(error, caller_id, closes=True))
-        )
+        task = self._loop.create_task(exchange.run(site.app, lambda error: site.error_answer(error, caller_id)))
         self._task = task
         site.server_state.tasks.add(task)
         task.add_done_callback(self._task_ended)
@@ -436,7 +434,7 @@ class HttpConnection(asyncio.Protocol):
 
     def _refuse(self, fault: ProtocolError) -> None:
         self._site.application.count_fault(fault)
-        self.write(self._site.error_answer(fault.error, self._arrival.caller_id(), closes=True))
+        self.write(self._site.error_answer(fault.error, self._arrival.caller_id()))
 
     def _end(self) -> None:
         """Close the connection, so that the client gets to read what was written."""

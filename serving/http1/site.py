@@ -81,19 +81,18 @@ class Site:
             "state": self._app_state.copy(),
         }
 
-    def error_answer(self, error: ServingError, caller_id: bytes | None, closes: bool) -> bytes:
-        """Return the whole answer that tells a client of an error, outside ASGI.
+    def error_answer(self, error: ServingError, caller_id: bytes | None) -> bytes:
+        """Return the whole answer that tells a client of an error outside ASGI, after which the connection ends.
 
         Args:
             error: what happened.
             caller_id: the request id that the caller chose, unchecked.
-            closes: whether to say that the connection ends with it.
         """
         request_id = self.application.ids.of(caller_id)
         body = error.body(request_id.decode())
         headers = (JSON_HEADER, (REQUEST_ID_HEADER, request_id), *error.headers, (b"content-length", b"%d" % len(body)))
         lines = header_lines(headers)
-        if closes and b"\r\nconnection: close\r\n" not in b"\r\n" + lines:
+        if b"\r\nconnection: close\r\n" not in b"\r\n" + lines:
             lines += b"connection: close\r\n"
         return b"%b%b%b\r\n%b" % (
             status_line(error.status),
