@@ -2,8 +2,8 @@
 
 The C library keeps the memory that Python frees for its next use. After a burst of connections with full buffers that is
 tens of MiB which the process holds for nothing, and which count against a container's memory limit. glibc gives them back
-on ``malloc_trim`` (https://man7.org/linux/man-pages/man3/malloc_trim.3.html), which takes a few milliseconds. It is
-therefore called only if the process has grown, and not often.
+on ``malloc_trim`` (https://man7.org/linux/man-pages/man3/malloc_trim.3.html), which holds the event loop for
+some 0.3 ms for each MiB that goes back. It is therefore called only if the process has grown, and not often.
 """
 
 from __future__ import annotations
