@@ -14,7 +14,10 @@ from bundle.strict import Name, Strict
 IDENTIFIER_CHARACTERS_LIMIT = 200
 """How long an identifier may be."""
 
-IdentifierValue: TypeAlias = str | int | None
+LARGEST_IDENTIFIER = LARGEST_EXACT_INTEGER - 1
+"""The largest magnitude of an identifier that is an integer: from 2^53 on readers of JSON may round it to another one."""
+
+IdentifierValue: TypeAlias = str | int | float | None
 
 
 class Identifier(Strict):
@@ -52,8 +55,9 @@ class Identifier(Strict):
         def takes(value: object) -> bool:
             if isinstance(value, str):
                 return 0 < len(value) <= IDENTIFIER_CHARACTERS_LIMIT and matches(value)
-            if isinstance(value, int) and not isinstance(value, bool):
-                return integers and abs(value) <= LARGEST_EXACT_INTEGER
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                # An integer may be written as 12.0: so does a table with missing values.
+                return integers and abs(value) <= LARGEST_IDENTIFIER and value % 1 == 0
             return value is None and nullable
 
         return takes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -13,8 +14,13 @@ from bundle.identifier import Identifier
 @pytest.mark.parametrize(
     ("pattern", "required", "right", "wrong"),
     [
-        (None, True, ["USR1", "é 1", "a" * 200, 0, -(2**53)], ["", "a" * 201, "a\nb", "\ud800", 2**53 + 1, None]),
-        (None, False, [None, "USR1", 1], [1.0, True, [], {}]),
+        (
+            None,
+            True,
+            ["USR1", "é 1", "a" * 200, 0, 1 - 2**53, 12.0],
+            ["", "a" * 201, "a\nb", "\ud800", 2**53, 2.0**53, 0.5, math.nan, None],
+        ),
+        (None, False, [None, "USR1", 1], [0.5, True, math.inf, [], {}]),
         (r"USR\d+", True, ["USR1"], ["usr1", 1, "USR1\n", None]),
         (r"\d{1,3}", True, ["12"], [12, "1234", "x"]),
     ],
