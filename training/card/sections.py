@@ -132,15 +132,27 @@ def _parity_sentences(parity: ParityReport) -> list[str]:
 def latency_section(latency: LatencyTable) -> str:
     """Return the table of latencies with what was measured and where."""
     rows = [
-        (f"{batch.rows:,}", f"{batch.p50_us:,.1f}", f"{batch.p99_us:,.1f}", f"{batch.us_per_row:,.2f}")
+        (
+            f"{batch.rows:,}",
+            _time(batch.mean_us),
+            _time(batch.p50_us),
+            _time(batch.p95_us),
+            _time(batch.p99_us),
+            f"{batch.us_per_row:,.2f}",
+        )
         for batch in latency.batches
     ]
-    head = ("rows in a batch", "p50, µs", "p99, µs", "µs per row")
+    head = ("rows in a batch", "mean, µs", "p50, µs", "p95, µs", "p99, µs", "µs per row")
+    quiet = f"\n\n{latency.disturbance.in_words()}." if latency.disturbance else ""
     return (
         f"ONNX Runtime {latency.versions['onnxruntime']} on {latency.threads} thread of {latency.machine.cpu}"
-        f" ({latency.machine.cores} cores), the best of {latency.rounds} rounds. HTTP and JSON come on top;"
-        " a server measures its own host.\n\n" + markdown_table(head, rows)
+        f" ({latency.machine.cores} cores), the median of {latency.rounds} rounds. HTTP and JSON come on top;"
+        " a server measures its own host.\n\n" + markdown_table(head, rows) + quiet
     )
+
+
+def _time(value_us: float | None) -> str:
+    return "" if value_us is None else f"{value_us:,.1f}"
 
 
 def dropped_section(config: ModelConfig) -> str:

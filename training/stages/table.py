@@ -30,7 +30,7 @@ FITTING_CODE = (
     "training/thresholds.py",
     "training/transformers",
 )
-EXPORT_CODE = ("training/export", "training/latency.py", "training/parity")
+EXPORT_CODE = ("training/export", "training/latency", "training/parity", "training/served_graph.py")
 DRAWING_CODE = (
     "training/study/drawing.py",
     "training/study/page.html.j2",
