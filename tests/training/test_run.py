@@ -164,7 +164,7 @@ def test_model_that_fails_its_gate_is_not_saved(
         train(strict, None, settings, silence())
     assert nothing_remains(settings)
     left = settings.artifacts_folder / "orchard"
-    assert [path.name for path in left.iterdir()] == ["gate.failed"]
+    assert sorted(path.name for path in left.iterdir()) == [".unfinished", "gate.failed"]
     assert "rmse" in (left / "gate.failed" / "report.md").read_text(encoding="utf-8")
 
 
@@ -176,7 +176,7 @@ def test_graph_that_strays_is_not_saved(
     with pytest.raises(ParityError):
         train(config, None, settings, silence())
     assert nothing_remains(settings)
-    assert not settings.artifacts_folder.exists()
+    assert [path.name for path in (settings.artifacts_folder / "orchard").iterdir()] == [".unfinished"]
 
 
 def test_report_that_cannot_be_written_saves_nothing(

@@ -161,7 +161,7 @@ class GateReport(Strict):
         if not failed:
             return
         raise GateError(
-            f"the model fails {len(failed)} of {len(self.judged)} checks of its gate, nothing is saved:\n"
+            f"the model fails {len(failed)} of {len(self.judged)} checks of its gate and is not stored:\n"
             + "\n".join(f"  {check.in_words()}" for check in failed)
             + "\nThe limits are under `gate` in the model's config."
         )
