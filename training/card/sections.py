@@ -9,6 +9,7 @@ from bundle.manifest import Provenance
 from training.card.findings import Findings
 from training.card.markdown import figure, markdown_table
 from training.config import ModelConfig
+from training.importances import Importances
 from training.latency import LatencyTable
 from training.metric_names import METRICS, name_of, unit_of
 from training.parity import ParityReport
@@ -153,6 +154,26 @@ def latency_section(latency: LatencyTable) -> str:
 
 def _time(value_us: float | None) -> str:
     return "" if value_us is None else f"{value_us:,.1f}"
+
+
+def importances_section(config: ModelConfig, importances: Importances | None) -> str:
+    """Return the table of the most important features; empty if they were not measured."""
+    if importances is None:
+        return ""
+    unit = unit_of(importances.metric, config.target.unit)
+    loss = f"{name_of(importances.metric)} worse by{f', {unit}' if unit else ''}"
+    answer = config.target.unit or ("answer" if config.target.classes is None else "probability")
+    rows = [
+        (item.feature, f"{figure(item.permutation)} ± {figure(item.permutation_std)}", figure(item.shap))
+        for item in importances.top
+    ]
+    return (
+        f"The first {len(rows)} of {importances.features} features. Each was shuffled {importances.repeats} times among"
+        f" {importances.rows:,} test rows; how much worse the metric gets is its importance, with the standard deviation."
+        " Features that go together share their importance. The mean absolute SHAP value says how far a feature moves the"
+        f" answer, over {importances.explained_rows:,} test rows; it is an estimate by sampling.\n\n"
+        + markdown_table(("feature", loss, f"mean absolute SHAP value, {answer}"), rows)
+    )
 
 
 def dropped_section(config: ModelConfig) -> str:

@@ -187,7 +187,7 @@ STAGES: dict[str, Stage] = {
                 "gate/gate.json",
             ),
             may_read=("study/study.json", "select/table.md", "sweep/best_params.yaml"),
-            makes=("registered.json", "card.md", "data_card.md", "metrics.json"),
+            makes=("registered.json", "card.md", "data_card.md", "metrics.json", "importances.json"),
             looks_outside=True,
         ),
     )
