@@ -43,7 +43,7 @@ LIMITED_TIMES = (
 
 _STRAYS = "the ONNX graph strays from the pipeline: look at the step that the proof of parity names"
 _SLOW = "take a smaller estimator, or raise the limit"
-_BUSY = "measure again when less is running: tabento train --config YAML --steps export,gate,register --force"
+_BUSY = "measure again when less is running: import again, or tabento train --config YAML --steps export,gate,register --force"
 
 
 def parity_limits(gate: Gate) -> Limits:

@@ -162,7 +162,7 @@ def test_undecided_time_says_why_and_what_to_do() -> None:
         "single_row_p99_us_max: expected at most 300 µs, got 400 µs; the machine was too busy to tell whether the model is"
         " this slow: 1,000 rounds in 3 attempts, 700 discarded as disturbed; the reference (fixed work) took 15.0 µs,"
         " 8.0 µs in the quietest round; waited for a processor 60% of the time; measure again when less is running:"
-        " tabento train --config YAML --steps export,gate,register --force"
+        " import again, or tabento train --config YAML --steps export,gate,register --force"
     )
 
 
