@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import shutil
 from pathlib import Path
 
 import bentoml
 import pytest
 
+from tests.conftest import bentoml_home
 from tests.training.stages.small import run, small_config, small_settings
 from training.config import Limit, ModelConfig
 from training.errors import GateError, SaveError
@@ -33,6 +35,16 @@ def strict(config: ModelConfig) -> ModelConfig:
     return config.model_copy(update={"gate": gate})
 
 
+@pytest.fixture(scope="module")
+def refused(strict: ModelConfig, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The artifacts of a quick run that its gate has ended, and the error."""
+    folder = tmp_path_factory.mktemp("refused")
+    settings = small_settings(folder)
+    with bentoml_home(folder / "bentoml"), pytest.raises(GateError) as told:
+        train(strict, None, settings, silence())
+    return settings.artifacts_folder, str(told.value)
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> TrainingSettings:
     """Folders of one test's own."""
@@ -56,17 +68,16 @@ def kept(settings: TrainingSettings) -> Path:
 def test_quick_run_goes_on_after_its_gate(
     config: ModelConfig,
     strict: ModelConfig,
+    refused: tuple[Path, str],
     settings: TrainingSettings,
     model_store: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The error says where the fit is; with another limit the same command stores the model without fitting again."""
-    with pytest.raises(GateError) as told:
-        train(strict, None, settings, silence())
-    assert f"What was fitted is kept in {kept(settings)}" in str(told.value)
-    assert "run the same command again, or run only what is left: tabento train --config YAML --steps" in str(
-        told.value
-    )
+    artifacts, error = refused
+    assert f"What was fitted is kept in {artifacts / 'orchard' / UNFINISHED}" in error
+    assert "run the same command again, or run only what is left: tabento train --config YAML --steps" in error
+    shutil.copytree(artifacts, settings.artifacts_folder)
     forbid_fitting(monkeypatch)
     with pytest.raises(GateError):
         ensure(strict, None, settings, silence())
@@ -78,13 +89,13 @@ def test_quick_run_goes_on_after_its_gate(
 def test_single_stages_go_on_after_the_gate_of_a_quick_run(
     config: ModelConfig,
     strict: ModelConfig,
+    refused: tuple[Path, str],
     settings: TrainingSettings,
     model_store: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """``--steps gate`` and ``--steps register`` find what ``train`` has fitted."""
-    with pytest.raises(GateError):
-        train(strict, None, settings, silence())
+    shutil.copytree(refused[0], settings.artifacts_folder)
     forbid_fitting(monkeypatch)
     with pytest.raises(GateError, match=r"kept in .*orchard\. To go on without fitting again, run only what is left"):
         run_steps(strict, make_plan("gate"), None, settings, silence())
@@ -132,14 +143,13 @@ def test_other_errors_keep_the_fit_too(
 
 def test_another_model_is_fitted(
     config: ModelConfig,
-    strict: ModelConfig,
+    refused: tuple[Path, str],
     settings: TrainingSettings,
     model_store: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What was kept is used only if config, data and code would fit the same again."""
-    with pytest.raises(GateError):
-        train(strict, None, settings, silence())
+    shutil.copytree(refused[0], settings.artifacts_folder)
     forbid_fitting(monkeypatch)
     with pytest.raises(AssertionError, match="it was fitted again"):
         train(config.model_copy(update={"seed": config.seed + 1}), None, settings, silence())
