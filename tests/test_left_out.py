@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 
 def _collected(*arguments: str) -> str:
     command = [sys.executable, "-m", "pytest", "--collect-only", "tests/real_parts", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120).stdout
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300).stdout
 
 
 def test_real_parts_are_left_out_by_name() -> None:

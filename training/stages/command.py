@@ -23,7 +23,7 @@ def add_steps(command: argparse.ArgumentParser) -> None:
         "--steps",
         metavar="STEPS",
         help=f"all, from:NAME, or names with commas between them, out of {', '.join(STAGES)}; what they make is kept in"
-        f" the artifacts folder, and what is unchanged is skipped (default: {', '.join(QUICK)}, in a folder that goes)",
+        f" the artifacts folder, and what is unchanged is skipped (default: {', '.join(QUICK)}, in a folder that goes if the run succeeds)",
     )
     command.add_argument(
         "--decisions",

@@ -73,7 +73,7 @@ def test_every_command_runs(tmp_path: Path, here: Callable[[str], str], monkeypa
                     assert main(shlex.split(here(content.removeprefix(TRAINING)))) == 0
                 else:
                     done = subprocess.run(
-                        here(content), shell=True, cwd=ROOT, capture_output=True, text=True, timeout=120
+                        here(content), shell=True, cwd=ROOT, capture_output=True, text=True, timeout=300
                     )
                     assert done.returncode == (1 if expected == "refused" else 0), done.stdout + done.stderr
                     said = done.stderr if expected == "refused" else done.stdout

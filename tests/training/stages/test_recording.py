@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 
 from tests.conftest import bentoml_home
 from tests.training.mlflows import mlflow_settings
-from tests.training.stages.small import context_of, small_config, small_settings
+from tests.training.stages.small import FEATURES, context_of, small_config, small_settings
 from training.errors import GateError
 from training.registry import Registry
 from training.settings import TrainingSettings
@@ -54,6 +54,9 @@ def test_stages_are_nested_and_the_model_is_the_challenger(settings: TrainingSet
     assert nested == {"validate", "fit", "export", "gate", "register"}
     assert {item.info.status for item in runs.values()} == {"FINISHED"}
     assert parents[0].data.metrics["rmse"] == runs["fit"].data.metrics["rmse"]
+    importances = [name for name in runs["register"].data.metrics if name.startswith("importance/")]
+    assert sorted(importances) == [f"importance/{name}" for name in sorted(FEATURES)]
+    assert {name.replace("importance", "shap") for name in importances} <= runs["register"].data.metrics.keys()
     assert challenger is not None
     assert challenger.metrics["rmse"] == runs["fit"].data.metrics["rmse"]
 
