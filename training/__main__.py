@@ -152,18 +152,18 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(given: argparse.Namespace) -> int:
     # Imported here: help and wrong usage answer at once, without scikit-learn and BentoML.
     from bundle.errors import BundleError
-    from training.config import ConfigError, load_config
-    from training.data.errors import DataError, SplitError
     from training.errors import TrainingError
-    from training.export import ExportError
-    from training.parity import ParityError
-    from training.pipeline import FitError
     from training.progress import Progress
-    from training.settings import load_settings
 
-    told = (BundleError, ConfigError, DataError, SplitError, TrainingError, ExportError, ParityError, FitError)
+    told = (BundleError, TrainingError)
     verbose = bool(given.verbose)
     try:
+        if given.command not in ("import", "models"):
+            _require_config(given.config)
+        from training.config import load_config
+        from training.data.identity import require_data
+        from training.settings import load_settings
+
         settings = load_settings(
             data_folder=getattr(given, "data_folder", None),
             runs_folder=getattr(given, "runs_folder", None),
@@ -184,6 +184,7 @@ def _run(given: argparse.Namespace) -> int:
             module = import_module(ELSEWHERE[given.command][0])
             return int(getattr(module, f"run_{given.command}")(given, settings, progress))
         config = load_config(given.config)
+        require_data(config, given.data, settings)
         if given.command == "data":
             _data(config, given.data, settings, progress)
         elif given.command == "ensure":
@@ -203,9 +204,17 @@ def _run(given: argparse.Namespace) -> int:
     return 0
 
 
+def _require_config(path: Path) -> None:
+    """Refuse a config that is not there before what reads one is imported."""
+    from training.errors import ConfigError
+
+    if not path.exists():
+        raise ConfigError(f"there is no config {path}")
+
+
 def _ensure(config: ModelConfig, data: str | None, settings: TrainingSettings, progress: Progress) -> None:
     from training.progress import Progress
-    from training.run import ensure
+    from training.stored import ensure
 
     tag = ensure(config, data, settings, progress)
     Progress().say(tag)

@@ -1,6 +1,6 @@
 """A run: the whole way from a config to a stored, checked bundle.
 
-It goes through the stages of ``training.stages``. ``train`` and ``ensure`` take the quick way, with the decisions of the
+It goes through the stages of ``training.stages``. ``train`` and ``train_unless_stored`` take the quick way, with the decisions of the
 config itself, in a workspace of their own that goes with them; ``run_steps`` works in the model's lasting workspace.
 """
 
@@ -38,7 +38,7 @@ from training.stages.table import LOOKING, QUICK
 from training.stages.validate import divide
 from training.stages.workspace import Workspace
 
-__all__ = ["Loaded", "TrainResult", "check_examples", "ensure", "prepare", "run_steps", "train"]
+__all__ = ["Loaded", "TrainResult", "check_examples", "prepare", "run_steps", "train", "train_unless_stored"]
 
 
 @dataclass(frozen=True)
@@ -96,10 +96,13 @@ def train(config: ModelConfig, given_data: str | None, settings: TrainingSetting
         return _result(context, began)
 
 
-def ensure(config: ModelConfig, given_data: str | None, settings: TrainingSettings, progress: Progress) -> str:
-    """Return the tag of a stored bundle of this config, data and code; train where there is none that verifies.
+def train_unless_stored(
+    config: ModelConfig, given_data: str | None, settings: TrainingSettings, progress: Progress
+) -> str:
+    """Load the data, look once more for a stored bundle of it, and train where there is none that verifies.
 
-    Arguments and errors are those of ``train``.
+    It is what ``training.stored.ensure`` does where config and checksums alone could not tell. Arguments and errors are
+    those of ``train``.
     """
     began = time.monotonic()
     with _own_workspace(config, settings) as workspace:
