@@ -40,6 +40,8 @@ TREE: dict[str, Any] = {
     "soil": "clay",
 }
 """A row that the orchard's contract takes."""
+ORCHARD_EXAMPLES = (TREE, {**TREE, "slope": 3.5})
+"""The examples of its bundle."""
 
 LABELS = ("poor", "fair", 'très "bon" 100%')
 """The classes of the classifier's contract; the last is hard to write."""
@@ -223,7 +225,10 @@ def write_bundle(
     folder: Path,
     contract: Contract | None = None,
     model: onnx.ModelProto | None = None,
-    examples: Sequence[dict[str, Any]] = (TREE, {**TREE, "slope": 3.5}),
+    examples: Sequence[dict[str, Any]] = ORCHARD_EXAMPLES,
+    *,
+    fingerprint: str = "f" * 64,
+    trained_at: str = "2026-01-01T00:00:00Z",
 ) -> Path:
     """Write a bundle's files into a folder and seal it; by default the orchard's, or a graph that fits the contract."""
     contract = contract or orchard_contract()
@@ -245,8 +250,8 @@ def write_bundle(
         data_source="synthetic, seed 3",
         data_sha256="0" * 64,
         rows=2,
-        fingerprint="f" * 64,
-        trained_at="2026-01-01T00:00:00Z",
+        fingerprint=fingerprint,
+        trained_at=trained_at,
         versions={"python": "3"},
     )
     write_manifest(folder, contract.name, provenance)
