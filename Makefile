@@ -23,6 +23,9 @@ export BENTOML_DO_NOT_TRACK ?= True
 export MLFLOW_DISABLE_TELEMETRY ?= true
 export ORT_DISABLE_TELEMETRY ?= 1
 export PYTHONHASHSEED ?= 0
+# Bytecode is kept, whatever the environment says: without it every command compiles again what it imports, 5 s for training.
+# It is made where it is first needed: compiling all that is installed (uv pip install --compile-bytecode) takes 20 s.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help setup setup-dev data train import serve test test-real lint format lock bento image bench bench-full siege zoo footprint clean
 
