@@ -22,6 +22,9 @@ CARD_FILE = "card.md"
 DATA_CARD_FILE = "data_card.md"
 """Beside the files that every bundle holds; an imported pipeline has none, and readers may ignore it."""
 
+IMPORTANCES_FILE = "importances.json"
+"""Which features the model goes by; an imported pipeline has none, older bundles have none, and readers may ignore it."""
+
 REQUIRED_FILES = (
     MODEL_FILE,
     CONTRACT_FILE,

@@ -16,7 +16,7 @@ class ConfigError(TrainingError):
 
 
 class GateError(TrainingError):
-    """The model misses a limit of its config's gate; nothing is saved."""
+    """The model misses a limit of its config's gate; it is not stored."""
 
 
 class SaveError(TrainingError):

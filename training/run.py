@@ -1,16 +1,13 @@
 """A run: the whole way from a config to a stored, checked bundle.
 
-It goes through the stages of ``training.stages``. ``train`` and ``train_unless_stored`` take the quick way, with the decisions of the
-config itself, in a workspace of their own that goes with them; ``run_steps`` works in the model's lasting workspace.
+It goes through the stages of ``training.stages``. ``train`` and ``train_unless_stored`` take the quick way, with the
+decisions of the config itself, in a workspace of their own (``training.quick_workspace``); ``run_steps`` works in the
+model's lasting workspace.
 """
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,12 +17,13 @@ from bundle.store import load_bundle
 from training.config import ModelConfig
 from training.data.loader import Dataset
 from training.data.split import Parts
-from training.errors import SaveError
+from training.errors import GateError
 from training.gate import GateReport
 from training.latency import LatencyTable
 from training.parity import ParityReport
 from training.progress import Progress
 from training.provenance import fingerprint
+from training.quick_workspace import adopt_unfinished, how_to_go_on, quick_workspace
 from training.read_back import check_examples
 from training.save import Tags, find_by_fingerprint
 from training.settings import TrainingSettings
@@ -90,9 +88,9 @@ def train(config: ModelConfig, given_data: str | None, settings: TrainingSetting
         TrainingError: the run may not use synthetic data, and there is no other.
     """
     began = time.monotonic()
-    with _own_workspace(config, settings) as workspace:
-        context = Context(config, settings, progress, workspace, Plan(QUICK, ()), given_data)
-        tell(run_stages(context, force=True), progress)
+    with quick_workspace(config, settings, progress) as quick:
+        context = Context(config, settings, progress, quick.workspace, Plan(QUICK, ()), given_data)
+        tell(run_stages(context, force=quick.forced), progress)
         return _result(context, began)
 
 
@@ -105,9 +103,9 @@ def train_unless_stored(
     those of ``train``.
     """
     began = time.monotonic()
-    with _own_workspace(config, settings) as workspace:
-        context = Context(config, settings, progress, workspace, Plan(LOOKING, ()), given_data)
-        run_stages(context, force=True)
+    with quick_workspace(config, settings, progress) as quick:
+        context = Context(config, settings, progress, quick.workspace, Plan(LOOKING, ()), given_data)
+        run_stages(context, force=quick.forced)
         tag = find_by_fingerprint(config.name, fingerprint(config, context.origin(), config.decisions()))
         if tag is not None:
             try:
@@ -118,7 +116,7 @@ def train_unless_stored(
                 progress.warn(f"{tag} is in the store but cannot be trusted, so it is trained anew: {error}")
         rest = tuple(name for name in QUICK if name not in LOOKING)
         context = replace(context, plan=Plan(rest, ()))
-        tell(run_stages(context, force=True), progress)
+        tell(run_stages(context, force=quick.forced), progress)
         return _result(context, began).tags.bundle
 
 
@@ -151,7 +149,14 @@ def run_steps(
     began = time.monotonic()
     workspace = Workspace(settings.artifacts_folder / config.name)
     context = Context(config, settings, progress, workspace, plan, given_data)
-    tell(done := run_stages(context, force=force), progress)
+    if "fit" not in plan.steps:
+        adopt_unfinished(workspace)
+    try:
+        done = run_stages(context, force=force)
+    except GateError as error:
+        advice = how_to_go_on(workspace.root, has_steps=True, has_command=False)
+        raise GateError(f"{error}\n{advice}") from error
+    tell(done, progress)
     return done, _result(context, began) if "register" in plan.steps else None
 
 
@@ -181,28 +186,3 @@ def _result(context: Context, began: float) -> TrainResult:
         seconds=time.monotonic() - began,
         registry_version=found.registry_version,
     )
-
-
-@contextmanager
-def _own_workspace(config: ModelConfig, settings: TrainingSettings) -> Iterator[Workspace]:
-    """Give a run a workspace that nobody else uses and that goes with it.
-
-    The lasting one is left to ``run_steps``: what it holds was decided by studies, and a quick run would put the config's
-    decisions in its place.
-    """
-    lasting = settings.artifacts_folder / config.name
-    try:
-        lasting.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=".run-", dir=lasting))
-    except OSError as error:
-        raise SaveError(
-            f"{lasting} could not be written: {error.strerror or error}. Nothing was saved. Choose another folder with"
-            " --artifacts-folder."
-        ) from error
-    try:
-        yield Workspace(folder, kept=lasting)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        with suppress(OSError):
-            lasting.rmdir()
-            settings.artifacts_folder.rmdir()

@@ -26,6 +26,7 @@ from bundle.format import (
     DATA_CARD_FILE,
     EXAMPLES_FILE,
     FORMAT_VERSION,
+    IMPORTANCES_FILE,
     LATENCY_FILE,
     METRICS_FILE,
     MODEL_FILE,
@@ -60,6 +61,8 @@ class Contents:
     card: str
     data_card: str | None = None
     """None where the training data is not known: an imported pipeline was fitted elsewhere."""
+    importances: BaseModel | None = None
+    """Which features the model goes by; None if they were not measured."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,13 @@ def save(
         if is_stored(tag):
             raise SaveError(f"{tag} is in the model store already; a version is stored once. Take `new_tags`.")
     common = {**(labels or {}), FINGERPRINT_LABEL: provenance.fingerprint, DATA_LABEL: provenance.data}
-    metadata = {"metrics": dict(contents.metrics), "rows": provenance.rows, "data_sha256": provenance.data_sha256}
+    metadata: dict[str, Any] = {
+        "metrics": dict(contents.metrics),
+        "rows": provenance.rows,
+        "data_sha256": provenance.data_sha256,
+    }
+    if contents.importances is not None:
+        metadata["importances"] = contents.importances.model_dump(mode="json")
     try:
         bentoml.sklearn.save_model(
             tags.pipeline,
@@ -175,6 +184,7 @@ def write_files(folder: Path, contents: Contents, provenance: Provenance) -> Non
         REFERENCE_FILE: contents.reference,
         LATENCY_FILE: contents.latency,
         PARITY_FILE: contents.parity,
+        **({} if contents.importances is None else {IMPORTANCES_FILE: contents.importances}),
     }
     for name, model in models.items():
         (folder / name).write_text(model.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -38,7 +38,8 @@ class TrainingSettings(BaseSettings):
     allow_synthetic: bool = True
     """Whether a run may use synthetic data at all; if not, it stops where the real data cannot be had."""
     latency_budget_s: Annotated[float, Field(gt=0, le=600)] = 3.0
-    """How many seconds the measurement of latency takes; longer gives steadier figures."""
+    """How many seconds the measurement of latency takes; longer gives steadier figures. It is repeated, up to three times in
+    all, if a busy machine leaves a limit of the gate undecided."""
     jobs: Annotated[int, Field(ge=1)] | None = None
     """How many processes fit at the same time in cross-validations; by default as many as there are cores. The figures
     do not depend on it."""

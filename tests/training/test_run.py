@@ -13,7 +13,7 @@ import pytest
 from sklearn.dummy import DummyRegressor
 from sklearn.pipeline import Pipeline
 
-from bundle.format import MODEL_FILE
+from bundle.format import IMPORTANCES_FILE, MODEL_FILE
 from bundle.store import load_bundle
 from tests.bundles import linear_model
 from tests.conftest import ORCHARD, bentoml_home
@@ -101,12 +101,26 @@ def test_bundle_tells_what_the_run_found(config: ModelConfig, trained: tuple[Pat
     assert bundle.contract == config.contract()
 
 
+def test_importances_are_kept(trained: tuple[Path, TrainResult]) -> None:
+    """File, metadata of both entries and card say which features the model goes by."""
+    store, result = trained
+    with bentoml_home(store):
+        bundle = load_bundle(result.tags.bundle)
+        told = [
+            bentoml.models.get(tag).info.metadata["importances"] for tag in (result.tags.bundle, result.tags.pipeline)
+        ]
+    written = json.loads((bundle.path / IMPORTANCES_FILE).read_bytes())
+    assert told == [written, written]
+    assert written["top"][0]["feature"] == "age"
+    assert "### Importances" in bundle.card
+
+
 def test_run_leaves_a_report(trained: tuple[Path, TrainResult]) -> None:
     """Picture, metrics, cards and the report of the gate lie in a folder of the model's name and version."""
     _, result = trained
     assert result.report_folder.parts[-2:] == ("orchard", result.tags.version)
     left = sorted(path.name for path in result.report_folder.iterdir())
-    assert left == ["card.md", "data_card.md", "gate", "metrics.json", "report.png"]
+    assert left == ["card.md", "data_card.md", "gate", "importances.json", "metrics.json", "report.png"]
     assert (result.report_folder / "gate" / "report.html").is_file()
     assert json.loads((result.report_folder / "metrics.json").read_bytes())["rmse"] == result.metrics["rmse"]
     assert (result.report_folder / "report.png").read_bytes().startswith(b"\x89PNG")
@@ -165,7 +179,7 @@ def test_model_that_fails_its_gate_is_not_saved(
         train(strict, None, settings, silence())
     assert nothing_remains(settings)
     left = settings.artifacts_folder / "orchard"
-    assert [path.name for path in left.iterdir()] == ["gate.failed"]
+    assert sorted(path.name for path in left.iterdir()) == [".unfinished", "gate.failed"]
     assert "rmse" in (left / "gate.failed" / "report.md").read_text(encoding="utf-8")
 
 
@@ -177,7 +191,7 @@ def test_graph_that_strays_is_not_saved(
     with pytest.raises(ParityError):
         train(config, None, settings, silence())
     assert nothing_remains(settings)
-    assert not settings.artifacts_folder.exists()
+    assert [path.name for path in (settings.artifacts_folder / "orchard").iterdir()] == [".unfinished"]
 
 
 def test_report_that_cannot_be_written_saves_nothing(

@@ -41,7 +41,7 @@ from training.errors import TrainingError
 from training.examples import pick_examples
 from training.export import ExportError, export_pipeline, serialise
 from training.frames import to_frame, to_rows
-from training.gate import BATCH_ROWS, GateReport, check_gate, parity_limits
+from training.gate import GateReport, check_gate, is_latency_undecided, parity_limits
 from training.latency import LatencyTable, measure_latency
 from training.parity import ParityError, ParityReport, check_parity
 from training.progress import Progress
@@ -170,11 +170,17 @@ def adopt(request: Request, settings: TrainingSettings, progress: Progress) -> I
         )
         step.detail = proof_in_words(parity)
     with progress.step("Measure latency") as step:
-        latency = measure_latency(model, rows, budget_s=settings.latency_budget_s)
+        latency = measure_latency(
+            model,
+            rows,
+            budget_s=settings.latency_budget_s,
+            is_undecided=lambda table: is_latency_undecided(config.gate, table),
+        )
         step.detail = f"one row p99 {latency.single_row_p99_us:.1f} µs"
-    batch_p99_us = next(batch.p99_us for batch in latency.batches if batch.rows == BATCH_ROWS)
-    gate = check_gate(config.gate, metrics, parity, latency.single_row_p99_us, len(model), batch_p99_us=batch_p99_us)
+    gate = check_gate(config.gate, metrics, parity, latency, len(model))
     progress.table("Gate", gate.rows())
+    for check in gate.undecided:
+        progress.warn(check.in_words())
     gate.require()
 
     tags = new_tags(config.name)

@@ -9,6 +9,7 @@ from bundle.manifest import Provenance
 from bundle.reference import Reference
 from training.config import Decisions
 from training.gate import GateReport
+from training.importances import Importances
 from training.latency import LatencyTable
 from training.parity import ParityReport
 
@@ -36,6 +37,8 @@ class Findings:
     """The probability from which on the positive class is answered, where there is one."""
     reference: Reference | None = None
     """How the training part is distributed; without it the data card has no distributions."""
+    importances: Importances | None = None
+    """Which features the model goes by."""
     warnings: tuple[str, ...] = ()
     """What the study of the data found to be wrong, each a sentence."""
     selection: str = ""

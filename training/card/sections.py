@@ -9,6 +9,7 @@ from bundle.manifest import Provenance
 from training.card.findings import Findings
 from training.card.markdown import figure, markdown_table
 from training.config import ModelConfig
+from training.importances import Importances
 from training.latency import LatencyTable
 from training.metric_names import METRICS, name_of, unit_of
 from training.parity import ParityReport
@@ -132,14 +133,46 @@ def _parity_sentences(parity: ParityReport) -> list[str]:
 def latency_section(latency: LatencyTable) -> str:
     """Return the table of latencies with what was measured and where."""
     rows = [
-        (f"{batch.rows:,}", f"{batch.p50_us:,.1f}", f"{batch.p99_us:,.1f}", f"{batch.us_per_row:,.2f}")
+        (
+            f"{batch.rows:,}",
+            _time(batch.mean_us),
+            _time(batch.p50_us),
+            _time(batch.p95_us),
+            _time(batch.p99_us),
+            f"{batch.us_per_row:,.2f}",
+        )
         for batch in latency.batches
     ]
-    head = ("rows in a batch", "p50, µs", "p99, µs", "µs per row")
+    head = ("rows in a batch", "mean, µs", "p50, µs", "p95, µs", "p99, µs", "µs per row")
+    quiet = f"\n\n{latency.disturbance.in_words()}." if latency.disturbance else ""
     return (
         f"ONNX Runtime {latency.versions['onnxruntime']} on {latency.threads} thread of {latency.machine.cpu}"
-        f" ({latency.machine.cores} cores), the best of {latency.rounds} rounds. HTTP and JSON come on top;"
-        " a server measures its own host.\n\n" + markdown_table(head, rows)
+        f" ({latency.machine.cores} cores), the median of {latency.rounds} rounds. HTTP and JSON come on top;"
+        " a server measures its own host.\n\n" + markdown_table(head, rows) + quiet
+    )
+
+
+def _time(value_us: float | None) -> str:
+    return "" if value_us is None else f"{value_us:,.1f}"
+
+
+def importances_section(config: ModelConfig, importances: Importances | None) -> str:
+    """Return the table of the most important features; empty if they were not measured."""
+    if importances is None:
+        return ""
+    unit = unit_of(importances.metric, config.target.unit)
+    loss = f"{name_of(importances.metric)} worse by{f', {unit}' if unit else ''}"
+    answer = config.target.unit or ("answer" if config.target.classes is None else "probability")
+    rows = [
+        (item.feature, f"{figure(item.permutation)} ± {figure(item.permutation_std)}", figure(item.shap))
+        for item in importances.top
+    ]
+    return (
+        f"The first {len(rows)} of {importances.features} features. Each was shuffled {importances.repeats} times among"
+        f" {importances.rows:,} test rows; how much worse the metric gets is its importance, with the standard deviation."
+        " Features that go together share their importance. The mean absolute SHAP value says how far a feature moves the"
+        f" answer, over {importances.explained_rows:,} test rows; it is an estimate by sampling.\n\n"
+        + markdown_table(("feature", loss, f"mean absolute SHAP value, {answer}"), rows)
     )
 
 

@@ -5,13 +5,13 @@ Every function takes the whole config and raises ``ValueError`` with the key, wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from bundle.contract import Feature
 from training.config.estimator import KINDS_OF_ONE_TASK, Estimator
-from training.config.study import METRICS
-from training.config.types import Kind
+from training.config.study import METRICS, REPORTED
+from training.config.types import Kind, Task
 
 if TYPE_CHECKING:
     from training.config.model import ModelConfig
@@ -81,9 +81,9 @@ def check_task(config: ModelConfig) -> None:
         task = KINDS_OF_ONE_TASK.get(kind, config.task)
         if task != config.task:
             raise ValueError(f"{where}: {kind!r} goes with a {task}, not with a {config.task}")
-    for where, metric in _metrics(config):
-        if metric not in METRICS[config.task]:
-            raise ValueError(f"{where}: {metric!r} is no metric of a {config.task}; there are {METRICS[config.task]}")
+    for where, metric, known in _metrics(config):
+        if metric not in known[config.task]:
+            raise ValueError(f"{where}: {metric!r} is no metric of a {config.task}; there are {known[config.task]}")
 
 
 def _kinds(config: ModelConfig) -> Iterator[tuple[str, Kind]]:
@@ -100,12 +100,13 @@ def _kinds_of(where: str, estimator: Estimator) -> Iterator[tuple[str, Kind]]:
         yield f"{where}.final.kind", estimator.final.kind
 
 
-def _metrics(config: ModelConfig) -> Iterator[tuple[str, str]]:
+def _metrics(config: ModelConfig) -> Iterator[tuple[str, str, Mapping[Task, tuple[str, ...]]]]:
+    """Yield where a metric is named, the metric, and which metrics may be named there."""
     if config.selection.metric is not None:
-        yield "selection.metric", config.selection.metric
-    yield from (("gate.metrics", metric) for metric in config.gate.metrics)
+        yield "selection.metric", config.selection.metric, METRICS
+    yield from (("gate.metrics", metric, REPORTED) for metric in config.gate.metrics)
     if config.gate.champion is not None and config.gate.champion.metric is not None:
-        yield "gate.champion.metric", config.gate.champion.metric
+        yield "gate.champion.metric", config.gate.champion.metric, METRICS
 
 
 def check_invariances(config: ModelConfig) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from bundle.contract import Number, Strict
-from training.config.study import Metric
+from training.config.study import Metric, MetricName
 from training.config.types import Positive, PositiveInt, Share
 
 
@@ -113,8 +113,8 @@ class Seeds(Strict):
 class Gate(Strict):
     """The limits that a model has to keep before it is saved; null switches one off."""
 
-    metrics: dict[Metric, Limit] = {}
-    """Limits of metrics on the test part."""
+    metrics: dict[MetricName, Limit] = {}
+    """Limits of metrics on the test part, of every metric that is reported."""
     champion: AgainstChampion | None = AgainstChampion()
     """How it is compared with the champion, where there is one."""
     calibration: Calibration | None = None
@@ -135,6 +135,8 @@ class Gate(Strict):
     """About how many rows parity tries; with more, more thresholds of a large forest are met."""
     single_row_p99_us_max: Annotated[float, Field(gt=0)] | None = 300.0
     """99% quantile of one row's time in ONNX Runtime, in microseconds."""
+    ten_rows_p95_us_max: Annotated[float, Field(gt=0)] | None = None
+    """95% quantile of a batch of 10 rows, in microseconds."""
     batch_p99_us_max: Annotated[float, Field(gt=0)] | None = None
     """99% quantile of a batch of 32 rows, in microseconds."""
     model_mib_max: Annotated[float, Field(gt=0)] | None = 64.0

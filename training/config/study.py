@@ -20,7 +20,16 @@ METRICS: dict[Task, tuple[str, ...]] = {
     "regression": get_args(RegressionMetric),
     "classification": get_args(ClassificationMetric),
 }
-"""The metrics of each task."""
+"""The metrics of each task by which something can be chosen."""
+RegressionFigure = Literal["median_ape", "smape", "within_5", "within_10", "within_15", "zero_targets"]
+ClassificationFigure = Literal["precision", "recall"]
+MetricName = Literal[Metric, RegressionFigure, ClassificationFigure]
+"""Every metric that is reported: the gate can limit each of them."""
+REPORTED: dict[Task, tuple[str, ...]] = {
+    "regression": (*METRICS["regression"], *get_args(RegressionFigure)),
+    "classification": (*METRICS["classification"], *get_args(ClassificationFigure)),
+}
+"""The metrics of each task that are reported."""
 
 
 class Studies(Strict):

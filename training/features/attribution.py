@@ -10,7 +10,7 @@ rows at once, which shap's own explainer does row by row at ten times the cost.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -85,7 +85,9 @@ def attribute(
         return Attribution(_explain_trees(pipeline, model, to_frame(rows, contract), contract), rows, "trees")
     rows = to_rows(sample_rows(explained, SAMPLED_ROWS, seed), contract)
     others = to_rows(sample_rows(background, BACKGROUND_ROWS, seed), contract)
-    return Attribution(_explain_by_sampling(pipeline, others, rows, contract, seed), rows, "sampling")
+    with threadpool_limits(limits=1):
+        values = explain_by_sampling(lambda mixed: _outputs(pipeline, mixed, contract), others, rows, seed)
+    return Attribution(values, rows, "sampling")
 
 
 def raw_sources(transformer: ColumnTransformer) -> list[tuple[str, ...]]:
@@ -165,43 +167,57 @@ def _explain_trees(pipeline: Pipeline, model: Any, frame: pd.DataFrame, contract
     return raw
 
 
-def _explain_by_sampling(
-    pipeline: Pipeline, background: NDArray[np.float64], rows: NDArray[np.float64], contract: Contract, seed: int
+def explain_by_sampling(
+    outputs: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    background: NDArray[np.float64],
+    rows: NDArray[np.float64],
+    seed: int,
 ) -> NDArray[np.float64]:
     """Put a row's features in place of other rows' one after the other, and see how far each moves the mean answer.
 
     Over all orders the mean step of a feature is its Shapley value; it is estimated from some random orders, each walked
     forwards and backwards, which cancels much of the error (R. Mitchell et al., Sampling permutations for Shapley value
     estimation, 2022). All rows take a step at once.
+
+    Args:
+        outputs: returns float64 of shape (M, outputs) for packed rows of shape (M, F).
+        background: packed rows from which the exchanged features are taken, shape (B, F).
+        rows: packed rows that are explained, shape (N, F).
+        seed: of the orders.
+
+    Returns:
+        float64 of shape (N, F, outputs).
     """
     generator = np.random.default_rng(seed)
     count, width = rows.shape
     moved: NDArray[np.float64] | None = None
-    with threadpool_limits(limits=1):
-        for _ in range(ORDERS):
-            order = generator.permutation(width)
-            for walk in (order, order[::-1]):
-                mixed = np.repeat(background[np.newaxis], count, axis=0)
-                before = _mean_answers(pipeline, mixed, contract)
-                moved = np.zeros((count, width, before.shape[1])) if moved is None else moved
-                for feature in walk.tolist():
-                    mixed[:, :, feature] = rows[:, feature, np.newaxis]
-                    after = _mean_answers(pipeline, mixed, contract)
-                    moved[:, feature] += after - before
-                    before = after
+
+    def means(mixed: NDArray[np.float64]) -> NDArray[np.float64]:
+        answers = outputs(mixed.reshape(-1, width))
+        mean: NDArray[np.float64] = answers.reshape(count, len(background), -1).mean(axis=1)
+        return mean
+
+    for _ in range(ORDERS):
+        order = generator.permutation(width)
+        for walk in (order, order[::-1]):
+            mixed = np.repeat(background[np.newaxis], count, axis=0)
+            before = means(mixed)
+            moved = np.zeros((count, width, before.shape[1])) if moved is None else moved
+            for feature in walk.tolist():
+                mixed[:, :, feature] = rows[:, feature, np.newaxis]
+                after = means(mixed)
+                moved[:, feature] += after - before
+                before = after
     return np.zeros((count, width, 1)) if moved is None else moved / (2 * ORDERS)
 
 
-def _mean_answers(pipeline: Pipeline, mixed: NDArray[np.float64], contract: Contract) -> NDArray[np.float64]:
-    """Return the mean answers, shape (rows, outputs), to packed rows of shape (rows, background, features)."""
-    frame = to_frame(mixed.reshape(-1, mixed.shape[2]), contract)
+def _outputs(pipeline: Pipeline, rows: NDArray[np.float64], contract: Contract) -> NDArray[np.float64]:
+    """Return a pipeline's answers to packed rows, shape (rows, outputs): a number, or probabilities."""
+    frame = to_frame(rows, contract)
     if not is_classifier(pipeline):
-        answers = np.asarray(pipeline.predict(frame), dtype=np.float64)
-        means: NDArray[np.float64] = answers.reshape(len(mixed), -1).mean(axis=1, keepdims=True)
-        return means
+        return np.asarray(pipeline.predict(frame), dtype=np.float64).reshape(-1, 1)
     shares = np.asarray(pipeline.predict_proba(frame), dtype=np.float64)
-    means = np.asarray(shares.reshape(len(mixed), -1, shares.shape[1]).mean(axis=1), dtype=np.float64)
-    return means[:, 1:] if means.shape[1] == 2 else means
+    return shares[:, 1:] if shares.shape[1] == 2 else shares
 
 
 def _three_axes(values: Any) -> NDArray[np.float64]:

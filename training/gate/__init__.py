@@ -8,12 +8,11 @@ Each other module makes one kind of check: ``methods`` (what a served model must
 
 from training.gate.figures import CalibrationFigures, ChampionFigures, ReliabilityBin, SliceFigures
 from training.gate.given import GateInput
-from training.gate.limits import BATCH_ROWS, check_gate, parity_limits
+from training.gate.limits import check_gate, is_latency_undecided, parity_limits
 from training.gate.report import Check, GateReport
 from training.gate.run import run_gate
 
 __all__ = [
-    "BATCH_ROWS",
     "CalibrationFigures",
     "ChampionFigures",
     "Check",
@@ -22,6 +21,7 @@ __all__ = [
     "ReliabilityBin",
     "SliceFigures",
     "check_gate",
+    "is_latency_undecided",
     "parity_limits",
     "run_gate",
 ]

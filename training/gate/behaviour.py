@@ -16,7 +16,7 @@ from training.config import Direction, Invariance
 from training.frames import to_rows
 from training.gate.given import GateInput
 from training.gate.report import Check, judged, shown
-from training.gate.served import graph_answers, open_graph
+from training.served_graph import graph_answers, open_graph
 
 GROUP = "Behaviour"
 ROWS_MAX = 2_000

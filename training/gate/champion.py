@@ -23,9 +23,9 @@ from training.gate.compatibility import breaking_changes, compatible_changes, in
 from training.gate.figures import ChampionFigures, number_in_words
 from training.gate.given import GateInput
 from training.gate.report import Check, judged, shown, switched_off
-from training.gate.served import graph_answers, open_graph
 from training.metric_names import name_of, unit_of
 from training.metrics import HIGHER_IS_BETTER, metric_of
+from training.served_graph import graph_answers, open_graph
 
 GROUP = "Against the champion"
 ROWS_MIN = 50

@@ -6,9 +6,12 @@ An imported pipeline (``training.adoption``) is judged by these alone; a trained
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from training.config import Gate
-from training.gate.report import Check, GateReport, judged, switched_off
+from training.config import Gate, Limit
+from training.errors import TrainingError
+from training.gate.report import Bound, Check, GateReport, judged, not_judged, switched_off
+from training.latency import LatencyTable
 from training.metric_names import unit_of
 from training.metrics import HIGHER_IS_BETTER
 from training.parity.report import Limits, ParityReport
@@ -16,10 +19,31 @@ from training.parity.report import Limits, ParityReport
 GROUP = "Limits"
 MIB = 1 << 20
 BATCH_ROWS = 32
-"""The batch whose time can be limited."""
+TEN_ROWS = 10
+
+
+@dataclass(frozen=True)
+class LimitedTime:
+    """A time that the config can limit."""
+
+    key: str
+    """Of the limit in the config's ``gate``."""
+    rows: int
+    """In the batch."""
+    figure: str
+    """The field of ``BatchLatency``."""
+    words: str
+
+
+LIMITED_TIMES = (
+    LimitedTime("single_row_p99_us_max", 1, "p99_us", "the time of one row"),
+    LimitedTime("ten_rows_p95_us_max", TEN_ROWS, "p95_us", "the time of 10 rows"),
+    LimitedTime("batch_p99_us_max", BATCH_ROWS, "p99_us", f"the time of {BATCH_ROWS} rows"),
+)
 
 _STRAYS = "the ONNX graph strays from the pipeline: look at the step that the proof of parity names"
-_SLOW = "run it on a quiet machine, take a smaller estimator, or raise the limit"
+_SLOW = "take a smaller estimator, or raise the limit"
+_BUSY = "measure again when less is running: tabento train --config YAML --steps export,gate,register --force"
 
 
 def parity_limits(gate: Gate) -> Limits:
@@ -36,10 +60,9 @@ def check_gate(
     gate: Gate,
     metrics: Mapping[str, float],
     parity: ParityReport | float,
-    single_row_p99_us: float,
+    latency: LatencyTable,
     model_bytes: int,
     *,
-    batch_p99_us: float | None = None,
     target_unit: str | None = None,
 ) -> GateReport:
     """Compare a model with the plain limits of its config; a limit of null is left out.
@@ -48,19 +71,19 @@ def check_gate(
         gate: the limits.
         metrics: figures on the test split, by the keys of ``training.metrics``.
         parity: what the proof of parity found, or the worst relative difference between graph and pipeline alone.
-        single_row_p99_us: 99% quantile of a single row's time in microseconds.
+        latency: what a batch costs, by its size.
         model_bytes: the ONNX file's size.
-        batch_p99_us: 99% quantile of the time of 32 rows in microseconds.
         target_unit: of a predicted number.
 
     Raises:
-        KeyError: a limit is set on a metric that was not measured.
-        ValueError: a limit is set on the batch, which was not measured.
+        TrainingError: a limit is set on a metric that was not measured.
+        ValueError: a limit is set on a batch size that was not measured.
     """
     checks = (
         *metric_checks(gate, metrics, target_unit),
         *parity_checks(gate, parity),
-        *cost_checks(gate, single_row_p99_us, batch_p99_us, model_bytes),
+        *latency_checks(gate, latency),
+        size_check(gate, model_bytes),
     )
     return GateReport(checks=tuple(check for check in checks if check.verdict != "off"))
 
@@ -69,25 +92,35 @@ def metric_checks(gate: Gate, metrics: Mapping[str, float], target_unit: str | N
     """Return a check for each end of each metric that the config limits; one that says it is off where it limits none.
 
     Raises:
-        KeyError: a limit is set on a metric that was not measured.
+        TrainingError: a limit is set on a metric that was not measured.
     """
     checks = []
     for metric, limit in gate.metrics.items():
         if metric not in metrics:
-            raise KeyError(
-                f"gate.metrics.{metric} needs a metric that was not measured; there are {sorted(metrics)}. Remove the"
-                " limit, or give what it is measured on"
+            raise TrainingError(
+                f"gate.metrics.{metric} needs a metric that was not measured; there are {', '.join(sorted(metrics))}."
+                " Remove the limit, or give what it is measured on."
             )
         unit = unit_of(metric, target_unit)
-        better = "raise" if metric not in HIGHER_IS_BETTER else "lower"
-        for bound, end in (("at most", limit.at_most), ("at least", limit.at_least)):
+        for bound, end in _ends(limit):
             if end is not None:
-                remedy = f"look at the report of the data, improve features or estimator, or {better} the limit"
-                if metric == "mape":
-                    remedy = "try `estimator.target: log`, improve features or estimator, or raise the limit"
-                name = f"metrics.{metric}"
-                checks.append(judged(name, metrics[metric], end, bound, unit=unit, remedy=remedy))  # type: ignore[arg-type]
+                remedy = _metric_remedy(metric, bound)
+                checks.append(judged(f"metrics.{metric}", metrics[metric], end, bound, unit=unit, remedy=remedy))
     return checks or [switched_off("metrics", group=GROUP, detail="the config limits no metric")]
+
+
+def _ends(limit: Limit) -> tuple[tuple[Bound, float | None], tuple[Bound, float | None]]:
+    return ("at most", limit.at_most), ("at least", limit.at_least)
+
+
+def _metric_remedy(metric: str, bound: Bound) -> str:
+    """Say what to do if a metric misses one end of its limit; it can also be too good to be true."""
+    change = "raise the limit" if bound == "at most" else "lower the limit"
+    if (bound == "at least") != (metric in HIGHER_IS_BETTER):
+        return f"look for a feature that gives the answer away, or {change}"
+    if metric == "mape":
+        return f"try `estimator.target: log`, improve features or estimator, or {change}"
+    return f"look at the report of the data, improve features or estimator, or {change}"
 
 
 def parity_checks(gate: Gate, parity: ParityReport | float) -> list[Check]:
@@ -107,25 +140,50 @@ def parity_checks(gate: Gate, parity: ParityReport | float) -> list[Check]:
     return [_limited(name, value, limit, unit, _STRAYS) for name, value, limit, unit in found]
 
 
-def cost_checks(gate: Gate, single_row_p99_us: float, batch_p99_us: float | None, model_bytes: int) -> list[Check]:
-    """Return the checks of what the model costs.
+def latency_checks(gate: Gate, latency: LatencyTable) -> list[Check]:
+    """Return the checks of times.
+
+    Only the model may fail: a time above its limit that a disturbed machine can explain is not judged.
 
     Raises:
-        ValueError: a limit is set on the batch, which was not measured.
+        ValueError: a limit is set on a batch size that was not measured.
     """
-    if gate.batch_p99_us_max is not None and batch_p99_us is None:
-        raise ValueError("gate.batch_p99_us_max: the time of 32 rows was not measured; set the limit to null")
-    return [
-        _limited("single_row_p99_us_max", single_row_p99_us, gate.single_row_p99_us_max, "µs", _SLOW),
-        _limited("batch_p99_us_max", batch_p99_us, gate.batch_p99_us_max, "µs", _SLOW),
-        _limited(
-            "model_mib_max",
-            model_bytes / MIB,
-            gate.model_mib_max,
-            "MiB",
-            "take fewer or shallower trees, or raise the limit",
-        ),
-    ]
+    checks = []
+    for limited in LIMITED_TIMES:
+        limit = getattr(gate, limited.key)
+        batch = latency.batch(limited.rows)
+        value = None if batch is None else getattr(batch, limited.figure)
+        if limit is None:
+            checks.append(switched_off(limited.key, group=GROUP))
+            continue
+        if value is None:
+            raise ValueError(f"gate.{limited.key}: {limited.words} was not measured; set the limit to null")
+        detail = latency.disturbance.in_words() if latency.disturbance else ""
+        if latency.judge(value, limit) == "undecided":
+            checks.append(
+                not_judged(
+                    limited.key,
+                    value,
+                    limit,
+                    unit="µs",
+                    detail=f"the machine was too busy to tell whether the model is this slow: {detail}",
+                    remedy=_BUSY,
+                )
+            )
+        else:
+            checks.append(judged(limited.key, value, limit, unit="µs", detail=detail, remedy=_SLOW))
+    return checks
+
+
+def is_latency_undecided(gate: Gate, latency: LatencyTable) -> bool:
+    """Say whether a limit of the gate cannot be judged because the machine was disturbed; errors: ``latency_checks``."""
+    return any(check.verdict == "not judged" for check in latency_checks(gate, latency))
+
+
+def size_check(gate: Gate, model_bytes: int) -> Check:
+    """Return the check of the ONNX file's size."""
+    remedy = "take fewer or shallower trees, or raise the limit"
+    return _limited("model_mib_max", model_bytes / MIB, gate.model_mib_max, "MiB", remedy)
 
 
 def _limited(name: str, value: float | None, limit: float | None, unit: str, remedy: str) -> Check:

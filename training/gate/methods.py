@@ -18,7 +18,7 @@ from bundle.format import INPUT_NAME, PREDICTION_NAME
 from training.frames import to_frame, to_rows
 from training.gate.given import GateInput
 from training.gate.report import Check, judged
-from training.gate.served import graph_answers, open_graph
+from training.served_graph import graph_answers, open_graph
 
 GROUP = "Methods"
 ROWS = 64

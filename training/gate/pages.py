@@ -52,7 +52,9 @@ def verdict_in_words(report: GateReport) -> str:
     failed = [check.name for check in report.checks if not check.passed]
     if failed:
         return f"Failed: {len(failed)} of {len(report.judged)} checks ({', '.join(failed)}). Nothing is registered."
-    return f"Passed: all {len(report.judged)} checks."
+    passed = f"Passed: all {len(report.judged)} checks."
+    undecided = [check.name for check in report.undecided]
+    return passed + (f" Not judged, because the machine was busy: {', '.join(undecided)}." if undecided else "")
 
 
 def render_markdown(config: ModelConfig, report: GateReport) -> str:
@@ -80,7 +82,7 @@ def _verdict(check: Check) -> str:
 def _told(check: Check) -> str:
     """Return what a check found, and what to do where it failed."""
     parts = [check.detail] if check.detail else []
-    if not check.passed and check.remedy:
+    if check.verdict in ("failed", "not judged") and check.remedy:
         parts.append(f"What to do: {check.remedy}")
     return ". ".join(parts)
 
@@ -112,10 +114,14 @@ def _html(
     tiles = (
         ("verdict", "failed" if failed else "passed"),
         ("checks passed", f"{len(judged) - len(failed)} of {len(judged)}"),
+        ("not judged", str(len(report.undecided))),
         ("only shown", str(sum(check.verdict == "shown" for check in report.checks))),
         ("switched off", str(sum(check.verdict == "off" for check in report.checks))),
     )
-    notices = tuple(Notice("warning", f"{check.name}: {_told(check) or check.limit_in_words}") for check in failed)
+    notices = tuple(
+        Notice("warning", f"{check.name}: {_told(check) or check.limit_in_words}")
+        for check in (*failed, *report.undecided)
+    )
     sections = [Section("Verdict", (Tiles(tiles), *([Notices(notices)] if notices else [])))]
     for group, checks in _grouped(report).items():
         blocks: list[Text | Table | Picture] = [Text(_EXPLAINED[group])] if group in _EXPLAINED else []
@@ -163,6 +169,7 @@ def _latency_table(latency: LatencyTable) -> Table:
     rows = [
         (
             f"{batch.rows:,}",
+            "" if batch.mean_us is None else f"{batch.mean_us:,.1f}",
             f"{batch.p50_us:,.1f}",
             "" if batch.p95_us is None else f"{batch.p95_us:,.1f}",
             f"{batch.p99_us:,.1f}",
@@ -170,5 +177,9 @@ def _latency_table(latency: LatencyTable) -> Table:
         )
         for batch in latency.batches
     ]
-    caption = f"One thread of {latency.machine.cpu}, the best of {latency.rounds} rounds, without HTTP and JSON."
-    return Table(("rows in a batch", "p50, µs", "p95, µs", "p99, µs", "µs per row"), tuple(rows), caption=caption)
+    caption = f"One thread of {latency.machine.cpu}, {latency.rounds} rounds of each size, without HTTP and JSON."
+    if latency.disturbance is not None:
+        caption += f" Measured by {latency.disturbance.clock} time: {latency.disturbance.in_words()}."
+    return Table(
+        ("rows in a batch", "mean, µs", "p50, µs", "p95, µs", "p99, µs", "µs per row"), tuple(rows), caption=caption
+    )

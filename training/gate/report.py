@@ -13,8 +13,10 @@ from bundle.contract import Strict
 from training.errors import GateError
 from training.gate.figures import CalibrationFigures, ChampionFigures, SliceFigures, number_in_words
 
-Verdict = Literal["passed", "failed", "shown", "off"]
-"""``shown``: a figure without a limit. ``off``: the config switches the check off."""
+Bound = Literal["at most", "at least"]
+Verdict = Literal["passed", "failed", "not judged", "shown", "off"]
+"""``not judged``: a time above its limit that a busy machine can explain; it does not fail the model. ``shown``: a figure
+without a limit. ``off``: the config switches the check off."""
 
 
 class Check(Strict):
@@ -26,7 +28,7 @@ class Check(Strict):
     """The limit's key in the config's ``gate``, or what was looked at where there is no key for it."""
     group: str = "Limits"
     """Under which heading of the report it stands."""
-    bound: Literal["at most", "at least"] = "at most"
+    bound: Bound = "at most"
     limit: float | None = None
     """None where there is none."""
     value: float | None = None
@@ -54,12 +56,22 @@ class Check(Strict):
         """The bound with its unit; empty where there is none."""
         return "" if self.limit is None else f"{self.bound} {number_in_words(self.limit, self.unit)}"
 
+    def in_words(self) -> str:
+        """Say what the check expected, what it got and what to do."""
+        text = f"{self.name}: "
+        if self.limit is not None:
+            text += f"expected {self.limit_in_words}, got {self.value_in_words or 'nothing'}"
+            text += f"; {self.detail}" if self.detail else ""
+        else:
+            text += self.detail
+        return f"{text}; {self.remedy}" if self.remedy else text
+
 
 def judged(
     name: str,
     value: float,
     limit: float,
-    bound: Literal["at most", "at least"] = "at most",
+    bound: Bound = "at most",
     *,
     group: str = "Limits",
     unit: str = "",
@@ -78,6 +90,13 @@ def judged(
         verdict="passed" if held else "failed",
         detail=detail,
         remedy=remedy,
+    )
+
+
+def not_judged(name: str, value: float, limit: float, *, unit: str, detail: str, remedy: str) -> Check:
+    """Return the check of a value above its limit of which the machine may be the cause; it does not fail the model."""
+    return Check(
+        name=name, limit=float(limit), value=float(value), unit=unit, verdict="not judged", detail=detail, remedy=remedy
     )
 
 
@@ -112,8 +131,13 @@ class GateReport(Strict):
 
     @property
     def judged(self) -> tuple[Check, ...]:
-        """The checks that have a verdict: what is only shown or switched off is left out."""
+        """The checks that have a verdict: what is not judged, only shown or switched off is left out."""
         return tuple(check for check in self.checks if check.verdict in ("passed", "failed"))
+
+    @property
+    def undecided(self) -> tuple[Check, ...]:
+        """The checks with a limit that could not be judged, because the machine was too busy."""
+        return tuple(check for check in self.checks if check.verdict == "not judged")
 
     def rows(self) -> list[tuple[str, str, str, str]]:
         """Return the checks as cells of a table: name, value, limit, verdict."""
@@ -137,19 +161,7 @@ class GateReport(Strict):
         if not failed:
             return
         raise GateError(
-            f"the model fails {len(failed)} of {len(self.judged)} checks of its gate, nothing is saved:\n"
-            + "\n".join(f"  {_complaint(check)}" for check in failed)
+            f"the model fails {len(failed)} of {len(self.judged)} checks of its gate and is not stored:\n"
+            + "\n".join(f"  {check.in_words()}" for check in failed)
             + "\nThe limits are under `gate` in the model's config."
         )
-
-
-def _complaint(check: Check) -> str:
-    """Say what a failed check expected, what it got and what to do."""
-    text = f"{check.name}: "
-    if check.limit is not None:
-        text += f"expected {check.limit_in_words}, got {check.value_in_words or 'nothing'}"
-        # Plain limits say all in these words; other checks have found something to tell.
-        text += f"; {check.detail}" if check.detail and check.group != "Limits" else ""
-    else:
-        text += check.detail
-    return f"{text}; {check.remedy}" if check.remedy else text

@@ -7,19 +7,21 @@ anybody asks for the verdict.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import get_args
 
 from training.gate.behaviour import check_behaviour
 from training.gate.calibration import check_calibration
 from training.gate.champion import check_champion
 from training.gate.given import GateInput
 from training.gate.leakage import check_leakage
-from training.gate.limits import BATCH_ROWS, cost_checks, metric_checks, parity_checks
+from training.gate.limits import BATCH_ROWS, TEN_ROWS, latency_checks, metric_checks, parity_checks, size_check
 from training.gate.limits import GROUP as LIMITS
 from training.gate.methods import check_methods
 from training.gate.pages import write_report
-from training.gate.report import Check, GateReport, shown
+from training.gate.report import Check, GateReport, Verdict, shown
 from training.gate.seeds import check_seeds
 from training.gate.slices import check_slices
+from training.latency import BatchLatency
 from training.progress import Progress
 
 
@@ -37,7 +39,7 @@ def run_gate(given: GateInput, progress: Progress) -> GateReport:
         The report; ``require`` raises where a check failed.
 
     Raises:
-        KeyError: a limit is set on a metric that was not measured.
+        TrainingError: a limit is set on a metric that was not measured.
         FitError, FoldError: a refit for leakage or seeds cannot be made.
     """
     with progress.step("Check limits, methods and behaviour") as step:
@@ -64,25 +66,33 @@ def run_gate(given: GateInput, progress: Progress) -> GateReport:
 
 
 def _limits(given: GateInput) -> list[Check]:
-    """Return the checks of plain figures, and the quantiles of latency that have no limit."""
+    """Return the checks of plain figures, and the times that have no limit."""
     gate, latency = given.config.gate, given.latency
-    measured = {batch.rows: batch for batch in latency.batches}
-    batch = measured.get(BATCH_ROWS)
     checks = [
         *metric_checks(gate, given.metrics, given.config.target.unit),
         *parity_checks(gate, given.parity),
-        *cost_checks(gate, latency.single_row_p99_us, batch.p99_us if batch else None, len(given.model)),
+        *latency_checks(gate, latency),
+        size_check(gate, len(given.model)),
     ]
-    for rows, name in ((1, "single_row"), (BATCH_ROWS, "batch")):
-        if rows in measured:
-            item = measured[rows]
-            told = [
-                f"{rows:,} {'row' if rows == 1 else 'rows'}, best of {latency.rounds} rounds: median {item.p50_us:,.1f} µs"
-            ]
-            told += [f"95% {item.p95_us:,.1f} µs"] if item.p95_us is not None else []
-            told += [f"99% {item.p99_us:,.1f} µs", f"{item.runs:,} runs"]
-            checks.append(shown(f"{name}_p50_us", item.p50_us, group=LIMITS, unit="µs", detail=", ".join(told)))
+    for rows, name in ((1, "single_row"), (TEN_ROWS, "ten_rows"), (BATCH_ROWS, "batch")):
+        batch = latency.batch(rows)
+        if batch is not None:
+            checks += _shown_times(batch, name)
     return checks
+
+
+def _shown_times(batch: BatchLatency, name: str) -> list[Check]:
+    """Return the mean and the quantiles of a batch size, each as a figure without a limit."""
+    times = {"mean": batch.mean_us, "p50": batch.p50_us, "p95": batch.p95_us, "p99": batch.p99_us}
+    rounds = (
+        "" if batch.rounds is None else f", {batch.rounds - batch.discarded_rounds:,} of {batch.rounds:,} rounds kept"
+    )
+    detail = f"{batch.rows:,} {'row' if batch.rows == 1 else 'rows'}: {batch.runs:,} runs{rounds}"
+    return [
+        shown(f"{name}_{key}_us", value, group=LIMITS, unit="µs", detail=detail)
+        for key, value in times.items()
+        if value is not None
+    ]
 
 
 def _refitting(
@@ -96,7 +106,5 @@ def _refitting(
 
 def _tally(checks: list[Check]) -> str:
     """Say how many checks ended how."""
-    counts = {
-        verdict: sum(check.verdict == verdict for check in checks) for verdict in ("passed", "failed", "shown", "off")
-    }
+    counts = {verdict: sum(check.verdict == verdict for check in checks) for verdict in get_args(Verdict)}
     return ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)

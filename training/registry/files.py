@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import bentoml.models
 from bentoml.exceptions import BentoMLException
 
-from bundle.format import BENTOML_MODULE, FORMAT_VERSION
+from bundle.format import BENTOML_MODULE, FORMAT_VERSION, IMPORTANCES_FILE
 from bundle.manifest import BENTOML_FILE, Provenance
 from bundle.store import Bundle, load_bundle, read_bundle
 from training.errors import SaveError
@@ -91,7 +92,9 @@ def _labels(provenance: Provenance) -> dict[str, str]:
 
 def _metadata(bundle: Bundle) -> dict[str, object]:
     provenance = bundle.manifest.provenance
+    importances = bundle.path / IMPORTANCES_FILE
     return {
+        **({"importances": json.loads(importances.read_bytes())} if importances.is_file() else {}),
         "metrics": bundle.metrics,
         "rows": provenance.rows,
         "data_sha256": provenance.data_sha256,

@@ -15,6 +15,7 @@ from training.progress import Progress
 from training.selection.candidates import BASELINE, OWN, list_candidates
 from training.selection.choice import Choice, choose
 from training.selection.compare import Compared, compare
+from training.selection.cost import explain_doubt
 from training.selection.plots import plot_overfitting, plot_pareto
 from training.selection.report import as_json, baseline_of, conclusion, figure, limits, markdown, rows
 
@@ -60,7 +61,7 @@ def select(
     choice = choose(compared, metric)
     progress.table(f"Estimators by {metric} ({limits(config)})", rows(compared, choice, metric))
     progress.say(conclusion(choice, metric))
-    warn_of(compared, choice, metric, progress)
+    warn_of(config, compared, choice, metric, progress)
     (folder / TABLE_FILE).write_text(markdown(config, compared, choice, metric, len(train)), encoding="utf-8")
     figures = json.dumps(as_json(config, compared, choice, metric), indent=2, ensure_ascii=False, allow_nan=False)
     (folder / FIGURES_FILE).write_text(figures + "\n", encoding="utf-8")
@@ -102,7 +103,7 @@ def compare_all(
     return compared
 
 
-def warn_of(compared: list[Compared], choice: Choice, metric: str, progress: Progress) -> None:
+def warn_of(config: ModelConfig, compared: list[Compared], choice: Choice, metric: str, progress: Progress) -> None:
     """Warn of what a reader of the table might overlook: candidates left out, and a winner that is no better than none."""
     left_out = [item.name for item in compared if item.status == "not begun"]
     if left_out:
@@ -114,6 +115,13 @@ def warn_of(compared: list[Compared], choice: Choice, metric: str, progress: Pro
     if failed:
         reasons = "\n".join(f"{item.name}: {item.reason}" for item in failed)
         progress.warn(f"These could not be fitted and took no part in the choice:\n{reasons}")
+    doubts = [
+        f"{item.name}: {doubt}"
+        for item in compared
+        if item.cost is not None and (doubt := explain_doubt(item.cost, config.selection))
+    ]
+    if doubts:
+        progress.warn("\n".join(["These count as within the budget:", *doubts]))
     baseline = baseline_of(compared)
     if baseline is not None and baseline.scores is not None and choice.winner.scores is not None:
         best = choice.winner.scores.mean(metric)

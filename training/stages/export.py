@@ -6,7 +6,7 @@ from pathlib import Path
 
 from training.export import export_pipeline, serialise
 from training.frames import to_rows
-from training.gate import parity_limits
+from training.gate import is_latency_undecided, parity_limits
 from training.latency import measure_latency
 from training.parity import check_parity
 from training.pipeline import threshold_of
@@ -35,7 +35,12 @@ def run(context: Context, folder: Path) -> Outcome:
             f" {parity.other_branches} on another branch of {parity.trees} trees"
         )
     with progress.step("Measure latency") as step:
-        latency = measure_latency(model, to_rows(test, contract), budget_s=context.settings.latency_budget_s)
+        latency = measure_latency(
+            model,
+            to_rows(test, contract),
+            budget_s=context.settings.latency_budget_s,
+            is_undecided=lambda table: is_latency_undecided(config.gate, table),
+        )
         step.detail = f"one row p99 {latency.single_row_p99_us:.1f} µs"
     (folder / "model.onnx").write_bytes(model)
     for name, content in (("contract", contract), ("parity", parity), ("latency", latency)):

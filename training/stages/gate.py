@@ -36,6 +36,8 @@ def run(context: Context, folder: Path) -> Outcome:
     )
     report = run_gate(given, context.progress)
     context.progress.table("Gate", report.rows())
+    for check in report.undecided:
+        context.progress.warn(check.in_words())
     report.require()
     return Outcome(f"{len(report.judged)} checks passed", params={"champion": given.champion_tag or "none"})
 

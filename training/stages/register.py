@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from bundle.contract import Strict
 from bundle.errors import BundleError
-from bundle.format import CARD_FILE, DATA_CARD_FILE, METRICS_FILE
+from bundle.format import CARD_FILE, DATA_CARD_FILE, IMPORTANCES_FILE, METRICS_FILE
 from bundle.manifest import Provenance
 from bundle.store import Bundle, load_bundle
 from training.card import Findings, render_card, render_data_card
@@ -25,6 +25,7 @@ from training.errors import SaveError, TrainingError
 from training.examples import pick_examples
 from training.frames import to_frame, to_rows
 from training.gate import GateReport
+from training.importances import measure_importances
 from training.metrics import bootstrap_intervals
 from training.parity import pipeline_answers
 from training.provenance import fingerprint, record
@@ -74,6 +75,7 @@ def run(context: Context, folder: Path) -> Outcome:
         with threadpool_limits(limits=1):
             learned = pipeline_answers(pipeline, to_frame(to_rows(train, contract), contract), contract)
         reference = build_reference(config, train, learned)
+        importances = measure_importances(config, context.model(), contract, train, test)
         truth = test[config.target.name].to_numpy(dtype=float)
         studied = _studied(context)
         findings = Findings(
@@ -89,6 +91,7 @@ def run(context: Context, folder: Path) -> Outcome:
             decisions=decisions,
             threshold=contract.output.threshold,
             reference=reference,
+            importances=importances,
             **studied,
         )
         contents = Contents(
@@ -101,7 +104,9 @@ def run(context: Context, folder: Path) -> Outcome:
             parity=findings.parity,
             card=render_card(config, findings),
             data_card=render_data_card(config, findings),
+            importances=importances,
         )
+        (folder / IMPORTANCES_FILE).write_text(importances.model_dump_json(indent=2) + "\n", encoding="utf-8")
         (folder / CARD_FILE).write_text(contents.card, encoding="utf-8")
         (folder / DATA_CARD_FILE).write_text(contents.data_card or "", encoding="utf-8")
         write_json(folder / METRICS_FILE, contents.metrics)
@@ -123,7 +128,9 @@ def run(context: Context, folder: Path) -> Outcome:
         )
         (folder / REGISTERED_FILE).write_text(registered.model_dump_json(indent=2) + "\n", encoding="utf-8")
     params = {"bundle": tags.bundle, "pipeline": tags.pipeline, "registry_version": version or "none"}
-    return Outcome(tags.bundle + (f", challenger, version {version}" if version else ""), params=params)
+    told = {f"importance/{item.feature}": item.permutation for item in importances.top}
+    told |= {f"shap/{item.feature}": item.shap for item in importances.top}
+    return Outcome(tags.bundle + (f", challenger, version {version}" if version else ""), params=params, metrics=told)
 
 
 def identity(context: Context) -> str | None:
@@ -198,8 +205,8 @@ def _register(context: Context, bundle: Bundle, tags: Tags, findings: Findings) 
 
 def _copy_report(context: Context, folder: Path, report: Path) -> None:
     """Put what people look at into the report of the run: figures, cards, the plot, the gate's pages."""
-    for path in (folder / CARD_FILE, folder / DATA_CARD_FILE, folder / METRICS_FILE):
-        shutil.copyfile(path, report / path.name)
+    for name in (CARD_FILE, DATA_CARD_FILE, METRICS_FILE, IMPORTANCES_FILE):
+        shutil.copyfile(folder / name, report / name)
     shutil.copyfile(context.workspace.path(f"fit/{REPORT_FILE}"), report / REPORT_FILE)
     shutil.copytree(
         context.workspace.folder("gate"),

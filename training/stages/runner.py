@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -33,12 +33,12 @@ class Done:
     """False where nothing had changed."""
 
 
-def run_stages(context: Context, *, force: bool = False) -> list[Done]:
+def run_stages(context: Context, *, force: bool | Container[str] = False) -> list[Done]:
     """Run the stages of a context's plan.
 
     Args:
         context: config, workspace and plan.
-        force: whether stages run that are unchanged, too.
+        force: whether stages run that are unchanged, too; or the names of those that do.
 
     Returns:
         What was done, in order.
@@ -53,8 +53,11 @@ def run_stages(context: Context, *, force: bool = False) -> list[Done]:
     try:
         with context.workspace.locked(), _cores(context.settings.jobs):
             for position, name in enumerate(context.plan.steps, start=1):
+                is_forced = force if isinstance(force, bool) else name in force
                 head = f"[{position}/{len(context.plan.steps)}] {name}"
-                done.append(_run(replace(context, run_id=recorder.run_id), STAGES[name], head, recorder, force=force))
+                done.append(
+                    _run(replace(context, run_id=recorder.run_id), STAGES[name], head, recorder, force=is_forced)
+                )
         failed = False
     finally:
         recorder.finish(failed=failed)

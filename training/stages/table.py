@@ -30,7 +30,7 @@ FITTING_CODE = (
     "training/thresholds.py",
     "training/transformers",
 )
-EXPORT_CODE = ("training/export", "training/latency.py", "training/parity")
+EXPORT_CODE = ("training/export", "training/latency", "training/parity", "training/served_graph.py")
 DRAWING_CODE = (
     "training/study/drawing.py",
     "training/study/page.html.j2",
@@ -187,7 +187,7 @@ STAGES: dict[str, Stage] = {
                 "gate/gate.json",
             ),
             may_read=("study/study.json", "select/table.md", "sweep/best_params.yaml"),
-            makes=("registered.json", "card.md", "data_card.md", "metrics.json"),
+            makes=("registered.json", "card.md", "data_card.md", "metrics.json", "importances.json"),
             looks_outside=True,
         ),
     )

@@ -19,7 +19,7 @@ from training.config import Gate, ModelConfig
 from training.export import export_pipeline
 from training.frames import to_frame, to_rows
 from training.gate import GateInput, GateReport, run_gate
-from training.latency import BatchLatency, LatencyTable, Machine
+from training.latency import BatchLatency, Disturbance, LatencyTable, Machine
 from training.metrics import measure
 from training.parity import ParityPart, ParityReport, pipeline_answers
 from training.pipeline import fit_pipeline, threshold_of
@@ -31,10 +31,41 @@ LATENCY = LatencyTable(
     threads=1,
     rounds=5,
     batches=(
-        BatchLatency(rows=1, p50_us=20, p95_us=25, p99_us=30.5, us_per_row=20, runs=1000),
-        BatchLatency(rows=32, p50_us=90, p95_us=95, p99_us=120, us_per_row=2.8, runs=500),
+        BatchLatency(rows=1, mean_us=21, p50_us=20, p95_us=25, p99_us=30.5, us_per_row=20, runs=1000),
+        BatchLatency(rows=10, mean_us=41, p50_us=40, p95_us=45, p99_us=50, us_per_row=4, runs=800),
+        BatchLatency(rows=32, mean_us=91, p50_us=90, p95_us=95, p99_us=120, us_per_row=2.8, runs=500),
     ),
 )
+
+
+def timed(single_row_p99_us: float = 20.0, *, busy: bool = False, **batches: float) -> LatencyTable:
+    """Return a table of one size, or with ``ten_rows_p95_us`` and ``batch_p99_us`` of two others; busy or quiet."""
+    rows = {1: single_row_p99_us}
+    rows |= {10: batches["ten_rows_p95_us"]} if "ten_rows_p95_us" in batches else {}
+    rows |= {32: batches["batch_p99_us"]} if "batch_p99_us" in batches else {}
+    disturbance = Disturbance(
+        clock="processor",
+        attempts=3 if busy else 1,
+        rounds=1_000,
+        discarded_rounds=700 if busy else 10,
+        reference="fixed work",
+        reference_quiet_us=8.0,
+        reference_median_us=15.0 if busy else 8.1,
+        waiting_share=0.6 if busy else 0.0,
+    )
+    return LatencyTable(
+        machine=LATENCY.machine,
+        versions=LATENCY.versions,
+        threads=1,
+        rounds=100,
+        batches=tuple(
+            BatchLatency(
+                rows=size, mean_us=time, p50_us=time, p95_us=time, p99_us=time, us_per_row=time / size, runs=1000
+            )
+            for size, time in rows.items()
+        ),
+        disturbance=disturbance,
+    )
 
 
 def proof(**figures: object) -> ParityReport:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.gate.gates import orchard_given, seedling_given, stored_champion, with_gate
+from tests.training.gate.gates import orchard_given, seedling_given, stored_champion, timed, with_gate
 from training.errors import GateError
 from training.gate import GateReport, run_gate
 from training.progress import silence
@@ -77,8 +77,30 @@ def test_what_is_off_is_listed_as_off() -> None:
     off = {check.name for check in report.checks if check.verdict == "off"}
     assert off == {
         *("metrics", "champion", "slices", "leakage", "seeds", "calibration"),
-        *("single_row_p99_us_max", "batch_p99_us_max", "model_mib_max"),
+        *("single_row_p99_us_max", "ten_rows_p95_us_max", "batch_p99_us_max", "model_mib_max"),
     }
+
+
+def test_times_stand_beside_each_other() -> None:
+    """One row, ten rows and 32 rows each have their mean, median, 95% and 99% quantile in the report."""
+    checks = {check.name: check for check in run_gate(with_gate(orchard_given(), **OFF), silence()).checks}
+    for size in ("single_row", "ten_rows", "batch"):
+        for figure in ("mean", "p50", "p95", "p99"):
+            assert checks[f"{size}_{figure}_us"].verdict == "shown"
+    assert checks["ten_rows_p95_us"].value == 45
+    assert checks["ten_rows_mean_us"].value == 41
+
+
+def test_undecided_time_is_on_every_page(tmp_path: Path) -> None:
+    """A limit that could not be judged passes the model, and no page hides it."""
+    given = dataclasses.replace(with_gate(orchard_given(), **{**OFF, "single_row_p99_us_max": 300}), folder=tmp_path)
+    report = run_gate(dataclasses.replace(given, latency=timed(400, busy=True)), silence())
+    report.require()
+    for page in ("report.html", "report.md"):
+        text = (tmp_path / page).read_text(encoding="utf-8")
+        assert "Not judged, because the machine was busy: single_row_p99_us_max." in text
+        assert "measure again when less is running" in text
+    assert "700 discarded as disturbed" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_classification_has_its_calibration(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from tests.training.orchards import orchard_config, orchard_frame
 from tests.training.seedlings import seedling_config, seedling_frame
 from training.config import Selection
 from training.export import ExportError
-from training.selection.cost import Cost, excess, explain_excess, measure_cost
+from training.selection.cost import Cost, excess, explain_doubt, explain_excess, measure_cost
 
 COST = Cost(single_row_us=100.0, batch_us=900.0, model_mib=2.0, fit_s=0.1)
 
@@ -53,3 +53,13 @@ def test_each_exceeded_limit_is_named() -> None:
     assert "one row takes 100 µs, allowed 50" in text
     assert "32 rows take 900 µs, allowed 300" in text
     assert "the graph has 2.0 MiB, allowed 1" in text
+
+
+def test_busy_machine_keeps_no_candidate_from_winning() -> None:
+    """A time that a busy machine may have doubled is not held against the candidate, and is told; its size is."""
+    budget = Selection(single_row_us_max=50.0, batch_us_max=300.0, model_mib_max=1.0)
+    busy = COST.model_copy(update={"slowdown": 2.0})
+    assert excess(busy, budget) == {"batch_us_max": 3.0, "model_mib_max": 2.0}
+    assert "one row" not in explain_excess(busy, budget)
+    assert explain_doubt(busy, budget) == "one row took 100 µs, allowed 50; not judged, because the machine was busy"
+    assert explain_doubt(COST, budget) == ""

@@ -54,6 +54,9 @@ def test_stages_are_nested_and_the_model_is_the_challenger(settings: TrainingSet
     assert nested == {"validate", "fit", "export", "gate", "register"}
     assert {item.info.status for item in runs.values()} == {"FINISHED"}
     assert parents[0].data.metrics["rmse"] == runs["fit"].data.metrics["rmse"]
+    importances = [name for name in runs["register"].data.metrics if name.startswith("importance/")]
+    assert sorted(importances) == [f"importance/{name}" for name in sorted(FEATURES)]
+    assert {name.replace("importance", "shap") for name in importances} <= runs["register"].data.metrics.keys()
     assert challenger is not None
     assert challenger.metrics["rmse"] == runs["fit"].data.metrics["rmse"]
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import gc
+import time
+from itertools import count
 
 import numpy as np
 import pytest
 
 from tests.bundles import linear_model
 from training.latency import BATCH_SIZES, LatencyTable, measure_latency
+from training.latency.measure import choose_clock
+from training.latency.reference import open_reference
 
 MODEL = linear_model(3).SerializeToString()
 ROWS = np.arange(12.0).reshape(4, 3)
@@ -29,8 +33,62 @@ def test_figures_are_consistent(table: LatencyTable) -> None:
     """Times are positive, the p99 is no smaller than the median, and the cost per row is the median's share."""
     for batch in table.batches:
         assert 0 < batch.p50_us <= batch.p99_us
+        assert batch.p95_us is not None
+        assert batch.p50_us <= batch.p95_us <= batch.p99_us
+        assert batch.mean_us is not None
+        assert batch.mean_us > 0
         assert batch.us_per_row == pytest.approx(batch.p50_us / batch.rows)
         assert batch.runs >= 5
+
+
+def test_rounds_and_reference_are_told(table: LatencyTable) -> None:
+    """The table says how often and beside what it was measured."""
+    assert table.disturbance is not None
+    assert table.rounds >= 5
+    assert table.disturbance.rounds == table.rounds * len(BATCH_SIZES)
+    assert table.disturbance.attempts == 1
+    assert 0 < table.disturbance.reference_quiet_us <= table.disturbance.reference_median_us
+    assert 0 <= table.disturbance.waiting_share < 1
+
+
+def test_measurement_is_repeated_while_it_leaves_something_undecided() -> None:
+    """Each attempt adds rounds; after three it ends, and an answer in between ends it earlier."""
+    asked: list[int] = []
+
+    def undecided(table: LatencyTable) -> bool:
+        assert table.disturbance is not None
+        asked.append(table.rounds)
+        return True
+
+    table = measure_latency(MODEL, ROWS, batch_sizes=[1], budget_s=0.001, is_undecided=undecided)
+    assert table.disturbance is not None
+    assert table.disturbance.attempts == len(asked) == 3
+    assert asked == sorted(asked)
+    assert asked[2] >= 15
+    once = measure_latency(MODEL, ROWS, batch_sizes=[1], budget_s=0.001, is_undecided=lambda _: False)
+    assert once.disturbance is not None
+    assert once.disturbance.attempts == 1
+
+
+def test_coarse_processor_clock_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the clock of processor time advances in steps of 15 ms, or not at all, the wall clock measures instead."""
+    assert choose_clock()[0] in ("processor", "wall")
+    ticks = count()
+    monkeypatch.setattr(time, "thread_time_ns", lambda: next(ticks) // 50 * 15_625_000)
+    assert choose_clock() == ("wall", time.perf_counter_ns)
+    monkeypatch.setattr(time, "thread_time_ns", lambda: 0)
+    assert choose_clock() == ("wall", time.perf_counter_ns)
+    table = measure_latency(MODEL, ROWS, batch_sizes=[1], budget_s=0.001)
+    assert table.disturbance is not None
+    assert (table.disturbance.clock, table.disturbance.waiting_share) == ("wall", 0.0)
+    assert table.batches[0].p50_us > 0
+
+
+def test_reference_does_the_same_work_each_time() -> None:
+    """It answers the same numbers in every process."""
+    first, second = open_reference()(), open_reference()()
+    np.testing.assert_array_equal(np.asarray(first), np.asarray(second))
+    assert np.isfinite(np.asarray(first)).all()
 
 
 def test_single_row_is_found(table: LatencyTable) -> None:
