@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 
 from tests.bundles import linear_model
+from training.config import Gate
+from training.gate import is_latency_undecided
+from training.gate.limits import latency_checks
 from training.latency import BATCH_SIZES, LatencyTable, measure_latency
 from training.latency.measure import choose_clock
 from training.latency.reference import open_reference
@@ -68,6 +71,16 @@ def test_measurement_is_repeated_while_it_leaves_something_undecided() -> None:
     once = measure_latency(MODEL, ROWS, batch_sizes=[1], budget_s=0.001, is_undecided=lambda _: False)
     assert once.disturbance is not None
     assert once.disturbance.attempts == 1
+
+
+def test_slow_model_fails_on_a_busy_machine_too() -> None:
+    """A time that no disturbance can explain is over its limit, whatever else the machine does meanwhile."""
+    gate = Gate(single_row_p99_us_max=0.1)
+    table = measure_latency(
+        MODEL, ROWS, batch_sizes=[1], budget_s=0.001, is_undecided=lambda found: is_latency_undecided(gate, found)
+    )
+    assert table.judge(table.single_row_p99_us, 0.1) == "over"
+    assert [check.name for check in latency_checks(gate, table) if not check.passed] == ["single_row_p99_us_max"]
 
 
 def test_coarse_processor_clock_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:

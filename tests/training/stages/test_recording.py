@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 
 from tests.conftest import bentoml_home
 from tests.training.mlflows import mlflow_settings
-from tests.training.stages.small import context_of, small_config, small_settings
+from tests.training.stages.small import FEATURES, context_of, small_config, small_settings
 from training.errors import GateError
 from training.registry import Registry
 from training.settings import TrainingSettings
