@@ -96,8 +96,9 @@ import: $(VENV)/.training ## export, prove and store a fitted pipeline: PIPELINE
 	@$(BIN)/python -m training import --pipeline "$(PIPELINE)" --sample "$(SAMPLE)" --config "$(CONFIG)" $(ARGS)
 
 serve: $(VENV)/.training ## serve MODEL at PORT; trains it first where that has not been done
-	@tag=$$($(BIN)/python -m training ensure --config $(CONFIG) $(if $(DATA),--data "$(DATA)")); \
+	@tag=$$($(BIN)/python -m training ensure --record-later --config $(CONFIG) $(if $(DATA),--data "$(DATA)")); \
 	  echo "Serving $$tag at http://$(HOST):$(PORT) (stop with Ctrl-C)"; \
+  nice -n 19 $(BIN)/python -m training record --config $(CONFIG) >&2 & \
 	  exec $(BIN)/bentoml serve service:Tabento --arg model=$$tag --host $(HOST) --port $(PORT)
 
 test: $(VENV)/.dev ## run the tests with coverage

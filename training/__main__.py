@@ -1,7 +1,7 @@
 """The command: ``python -m training COMMAND``, or ``tabento`` for short where it is installed.
 
 ``train`` makes a model, quickly or by stages; ``ensure`` makes it only where the store does not have it, and prints
-nothing but its tag on stdout; ``data`` looks at the data only; ``evaluate`` cross-validates over all rows; ``retrain``
+nothing but its tag on stdout; ``record`` enters into MLflow what ``ensure --record-later`` has stored; ``data`` looks at the data only; ``evaluate`` cross-validates over all rows; ``retrain``
 looks for drift and trains a challenger; ``models`` shows and promotes what is registered; ``import`` adopts a pipeline
 that was fitted elsewhere. Exit codes: 0, 1 for an error that is told in words, 2 for wrong usage; ``retrain`` and
 ``models`` have more, see there.
@@ -104,6 +104,7 @@ def build_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
         ("train", [common, saving], "train, check and store a model"),
         ("ensure", [common, saving], "train only if the store lacks the model; prints its tag alone on stdout"),
         ("data", [common], "fetch and check the data only"),
+        ("record", [common, saving], "record what `ensure --record-later` has stored, in MLflow"),
     ):
         command = commands.add_parser(
             name,
@@ -115,6 +116,12 @@ def build_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
         )
         if name == "train":
             add_steps(command)
+        elif name == "ensure":
+            command.add_argument(
+                "--record-later",
+                action="store_true",
+                help="leave the record in MLflow to `tabento record`, so that the model can be served at once",
+            )
     called = next((word for word in arguments if not word.startswith("-")), None)
     for name, parents in (
         ("evaluate", [common, saving]),
@@ -163,6 +170,7 @@ def _run(given: argparse.Namespace) -> int:
         from training.config import load_config
         from training.data.identity import require_data
         from training.settings import load_settings
+        from training.unrecorded import finish_records
 
         settings = load_settings(
             data_folder=getattr(given, "data_folder", None),
@@ -181,6 +189,7 @@ def _run(given: argparse.Namespace) -> int:
             run_import(given, settings, progress)
             return 0
         if given.command in ("models", "retrain"):
+            finish_records(settings, Progress(out=sys.stderr))
             module = import_module(ELSEWHERE[given.command][0])
             return int(getattr(module, f"run_{given.command}")(given, settings, progress))
         config = load_config(given.config)
@@ -188,7 +197,9 @@ def _run(given: argparse.Namespace) -> int:
         if given.command == "data":
             _data(config, given.data, settings, progress)
         elif given.command == "ensure":
-            _ensure(config, given.data, settings, progress)
+            _ensure(config, given.data, settings, progress, record_later=given.record_later)
+        elif given.command == "record":
+            return 0 if finish_records(settings, progress, config.name) else 1
         elif given.command == "evaluate":
             import_module(ELSEWHERE["evaluate"][0]).run_evaluate(given, config, settings, progress)
         else:
@@ -212,11 +223,13 @@ def _require_config(path: Path) -> None:
         raise ConfigError(f"there is no config {path}")
 
 
-def _ensure(config: ModelConfig, data: str | None, settings: TrainingSettings, progress: Progress) -> None:
+def _ensure(
+    config: ModelConfig, data: str | None, settings: TrainingSettings, progress: Progress, *, record_later: bool
+) -> None:
     from training.progress import Progress
     from training.stored import ensure
 
-    tag = ensure(config, data, settings, progress)
+    tag = ensure(config, data, settings, progress, record_later=record_later)
     Progress().say(tag)
 
 

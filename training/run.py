@@ -35,6 +35,7 @@ from training.stages.steps import Plan
 from training.stages.table import LOOKING, QUICK
 from training.stages.validate import divide
 from training.stages.workspace import Workspace
+from training.unrecorded import finish_records, keep_unrecorded
 
 __all__ = ["Loaded", "TrainResult", "check_examples", "prepare", "run_steps", "train", "train_unless_stored"]
 
@@ -87,6 +88,7 @@ def train(config: ModelConfig, given_data: str | None, settings: TrainingSetting
         SaveError, BundleError: it cannot be stored, or what is stored does not verify.
         TrainingError: the run may not use synthetic data, and there is no other.
     """
+    finish_records(settings, progress, config.name)
     began = time.monotonic()
     with quick_workspace(config, settings, progress) as quick:
         context = Context(config, settings, progress, quick.workspace, Plan(QUICK, ()), given_data)
@@ -95,16 +97,21 @@ def train(config: ModelConfig, given_data: str | None, settings: TrainingSetting
 
 
 def train_unless_stored(
-    config: ModelConfig, given_data: str | None, settings: TrainingSettings, progress: Progress
+    config: ModelConfig,
+    given_data: str | None,
+    settings: TrainingSettings,
+    progress: Progress,
+    *,
+    record_later: bool = False,
 ) -> str:
     """Load the data, look once more for a stored bundle of it, and train where there is none that verifies.
 
     It is what ``training.stored.ensure`` does where config and checksums alone could not tell. Arguments and errors are
-    those of ``train``.
+    those of ``train``; with ``record_later`` what MLflow gets is left to ``training.unrecorded``.
     """
     began = time.monotonic()
     with quick_workspace(config, settings, progress) as quick:
-        context = Context(config, settings, progress, quick.workspace, Plan(LOOKING, ()), given_data)
+        context = Context(config, settings, progress, quick.workspace, Plan(LOOKING, ()), given_data, record_later=True)
         run_stages(context, force=quick.forced)
         tag = find_by_fingerprint(config.name, fingerprint(config, context.origin(), config.decisions()))
         if tag is not None:
@@ -117,7 +124,12 @@ def train_unless_stored(
         rest = tuple(name for name in QUICK if name not in LOOKING)
         context = replace(context, plan=Plan(rest, ()))
         tell(run_stages(context, force=quick.forced), progress)
-        return _result(context, began).tags.bundle
+        tags = _result(context, began).tags
+        if settings.tracking:
+            keep_unrecorded(quick.workspace.root, tags.version)
+    if not record_later:
+        finish_records(settings, progress, config.name)
+    return tags.bundle
 
 
 def run_steps(

@@ -14,23 +14,35 @@ from training.data.identity import SYNTHETIC, DataIdentity, real_data, synthetic
 from training.progress import Progress
 from training.provenance import fingerprint
 from training.settings import TrainingSettings
+from training.unrecorded import finish_records
 
 PROBE_TIMEOUT_S = 2.0
 """How long a server may stay silent before a stored model of made-up rows is taken instead of real data."""
 
 
-def ensure(config: ModelConfig, given_data: str | None, settings: TrainingSettings, progress: Progress) -> str:
+def ensure(
+    config: ModelConfig,
+    given_data: str | None,
+    settings: TrainingSettings,
+    progress: Progress,
+    *,
+    record_later: bool = False,
+) -> str:
     """Return the tag of a stored bundle of this config, data and code; train where there is none that verifies.
 
-    Arguments and errors are those of ``training.run.train``.
+    A model that was stored by an earlier run and is not recorded yet is recorded first, unless that is left for later.
+
+    Arguments and errors are those of ``training.run.train``; ``record_later`` leaves what MLflow gets to ``tabento record``.
     """
     tag = find_stored(config, given_data, settings, progress)
     if tag is None:
         # Imported where something is trained: it takes seconds.
         from training.run import train_unless_stored
 
-        return train_unless_stored(config, given_data, settings, progress)
+        return train_unless_stored(config, given_data, settings, progress, record_later=record_later)
     progress.say(f"{tag} is stored already")
+    if not record_later:
+        finish_records(settings, progress, config.name)
     return tag
 
 

@@ -46,6 +46,8 @@ class Context:
     """The id under which the run is tracked, where it is."""
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     """What the stages of this run have told so far."""
+    record_later: bool = False
+    """Whether the stages are kept in a journal instead of being recorded in MLflow while they run."""
     refits: RefitsAhead = field(default_factory=RefitsAhead)
     """The gate's refits, which may begin before the gate does."""
 

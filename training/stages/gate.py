@@ -94,6 +94,10 @@ def champion_tag(context: Context, *, fetch: bool = True) -> str | None:
     """
     if not context.settings.tracking:
         return None
+    from training.tracking.place import is_absent, tracking_uri
+
+    if is_absent(tracking_uri(context.settings)):
+        return None
     from training.registry import Registry  # only where it is asked: MLflow takes seconds to import
 
     registry = Registry(context.settings)
