@@ -32,9 +32,10 @@ from training.parity import ParityError, check_parity
 from training.progress import Progress, silence
 from training.provenance import record
 from training.reference import build_reference
-from training.run import check_examples, ensure, prepare
+from training.run import check_examples, prepare
 from training.save import Contents, find_by_fingerprint, new_tags, save
 from training.settings import TrainingSettings, load_settings
+from training.stored import ensure
 
 SHIPPED_CONFIG = ROOT / "configs" / "california.yaml"
 FOREST_SLO = Slo(p99_ms=20.0)

@@ -1,14 +1,16 @@
-"""Bundles in the BentoML model store: found by tag, verified, read."""
+"""Bundles in the BentoML model store: found by tag or by fingerprint, verified, read.
+
+BentoML is imported where its store is asked: it takes most of a second, and a bundle can be found and read without it.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import bentoml
-from bentoml.exceptions import BentoMLException, NotFound
 from pydantic import ValidationError
 
 from bundle.contract import Contract
@@ -18,13 +20,17 @@ from bundle.format import (
     CARD_FILE,
     CONTRACT_FILE,
     EXAMPLES_FILE,
+    MANIFEST_FILE,
     METRICS_FILE,
     MODEL_FILE,
     PARITY_FILE,
     REFERENCE_FILE,
 )
-from bundle.manifest import Manifest, verify_manifest
+from bundle.manifest import BENTOML_FILE, Manifest, verify_manifest
 from bundle.reference import Reference, check_reference
+
+if TYPE_CHECKING:
+    import bentoml
 
 
 @dataclass(frozen=True)
@@ -110,6 +116,9 @@ def get_stored(tag: str) -> bentoml.Model:
     Raises:
         BundleNotFoundError: nothing is stored under the tag, or what is stored is no bundle.
     """
+    import bentoml
+    from bentoml.exceptions import BentoMLException, NotFound
+
     name = tag.partition(":")[0]
     remedy = f"Make it with `make train MODEL={name}`; `bentoml models list` shows what is there."
     try:
@@ -121,6 +130,31 @@ def get_stored(tag: str) -> bentoml.Model:
             f"{stored.tag} is in the model store but is no bundle (its module is {stored.info.module!r}). {remedy}"
         )
     return stored
+
+
+def find_folder(name: str, fingerprint: str) -> Path | None:
+    """Return the folder of the newest stored bundle of a model that says it has a fingerprint; None without one.
+
+    Nothing is verified. A folder whose manifest cannot be read is passed over, and so is what BentoML does not list.
+    """
+    matches = []
+    try:
+        folders = [path for path in (store_folder() / name.lower()).iterdir() if (path / BENTOML_FILE).is_file()]
+    except OSError:
+        return None
+    for folder in folders:
+        try:
+            provenance = json.loads((folder / MANIFEST_FILE).read_bytes())["provenance"]
+            if provenance["fingerprint"] == fingerprint:
+                matches.append((str(provenance["trained_at"]), folder))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return max(matches)[1] if matches else None
+
+
+def store_folder() -> Path:
+    """Return the folder in which BentoML keeps models: ``models`` in BENTOML_HOME, by default in ``~/bentoml``."""
+    return Path(os.path.expandvars(os.environ.get("BENTOML_HOME") or "~/bentoml")).expanduser() / "models"
 
 
 def load_bundle(tag: str) -> Bundle:

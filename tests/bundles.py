@@ -40,6 +40,8 @@ TREE: dict[str, Any] = {
     "soil": "clay",
 }
 """A row that the orchard's contract takes."""
+ORCHARD_EXAMPLES = (TREE, {**TREE, "slope": 3.5})
+"""The examples of its bundle."""
 
 TAGGED_TREE: dict[str, Any] = {**TREE, "tag": "T12"}
 """A row that ``tagged_contract`` takes."""
@@ -245,7 +247,10 @@ def write_bundle(
     folder: Path,
     contract: Contract | None = None,
     model: onnx.ModelProto | None = None,
-    examples: Sequence[dict[str, Any]] = (TREE, {**TREE, "slope": 3.5}),
+    examples: Sequence[dict[str, Any]] = ORCHARD_EXAMPLES,
+    *,
+    fingerprint: str = "f" * 64,
+    trained_at: str = "2026-01-01T00:00:00Z",
 ) -> Path:
     """Write a bundle's files into a folder and seal it; by default the orchard's, or a graph that fits the contract."""
     contract = contract or orchard_contract()
@@ -269,8 +274,8 @@ def write_bundle(
         data_source="synthetic, seed 3",
         data_sha256="0" * 64,
         rows=2,
-        fingerprint="f" * 64,
-        trained_at="2026-01-01T00:00:00Z",
+        fingerprint=fingerprint,
+        trained_at=trained_at,
         versions={"python": "3"},
     )
     write_manifest(folder, contract.name, provenance, contract.format_version)

@@ -1,7 +1,7 @@
 """The command: ``python -m training COMMAND``, or ``tabento`` for short where it is installed.
 
 ``train`` makes a model, quickly or by stages; ``ensure`` makes it only where the store does not have it, and prints
-nothing but its tag on stdout; ``data`` looks at the data only; ``evaluate`` cross-validates over all rows; ``retrain``
+nothing but its tag on stdout; ``record`` enters into MLflow what ``ensure --record-later`` has stored; ``data`` looks at the data only; ``evaluate`` cross-validates over all rows; ``retrain``
 looks for drift and trains a challenger; ``models`` shows and promotes what is registered; ``import`` adopts a pipeline
 that was fitted elsewhere. Exit codes: 0, 1 for an error that is told in words, 2 for wrong usage; ``retrain`` and
 ``models`` have more, see there.
@@ -104,6 +104,7 @@ def build_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
         ("train", [common, saving], "train, check and store a model"),
         ("ensure", [common, saving], "train only if the store lacks the model; prints its tag alone on stdout"),
         ("data", [common], "fetch and check the data only"),
+        ("record", [common, saving], "record what `ensure --record-later` has stored, in MLflow"),
     ):
         command = commands.add_parser(
             name,
@@ -115,6 +116,12 @@ def build_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
         )
         if name == "train":
             add_steps(command)
+        elif name == "ensure":
+            command.add_argument(
+                "--record-later",
+                action="store_true",
+                help="leave the record in MLflow to `tabento record`, so that the model can be served at once",
+            )
     called = next((word for word in arguments if not word.startswith("-")), None)
     for name, parents in (
         ("evaluate", [common, saving]),
@@ -152,18 +159,19 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(given: argparse.Namespace) -> int:
     # Imported here: help and wrong usage answer at once, without scikit-learn and BentoML.
     from bundle.errors import BundleError
-    from training.config import ConfigError, load_config
-    from training.data.errors import DataError, SplitError
     from training.errors import TrainingError
-    from training.export import ExportError
-    from training.parity import ParityError
-    from training.pipeline import FitError
     from training.progress import Progress
-    from training.settings import load_settings
 
-    told = (BundleError, ConfigError, DataError, SplitError, TrainingError, ExportError, ParityError, FitError)
+    told = (BundleError, TrainingError)
     verbose = bool(given.verbose)
     try:
+        if given.command not in ("import", "models"):
+            _require_config(given.config)
+        from training.config import load_config
+        from training.data.identity import require_data
+        from training.settings import load_settings
+        from training.unrecorded import finish_records
+
         settings = load_settings(
             data_folder=getattr(given, "data_folder", None),
             runs_folder=getattr(given, "runs_folder", None),
@@ -181,13 +189,17 @@ def _run(given: argparse.Namespace) -> int:
             run_import(given, settings, progress)
             return 0
         if given.command in ("models", "retrain"):
+            finish_records(settings, Progress(out=sys.stderr))
             module = import_module(ELSEWHERE[given.command][0])
             return int(getattr(module, f"run_{given.command}")(given, settings, progress))
         config = load_config(given.config)
+        require_data(config, given.data, settings)
         if given.command == "data":
             _data(config, given.data, settings, progress)
         elif given.command == "ensure":
-            _ensure(config, given.data, settings, progress)
+            _ensure(config, given.data, settings, progress, record_later=given.record_later)
+        elif given.command == "record":
+            return 0 if finish_records(settings, progress, config.name) else 1
         elif given.command == "evaluate":
             import_module(ELSEWHERE["evaluate"][0]).run_evaluate(given, config, settings, progress)
         else:
@@ -203,11 +215,21 @@ def _run(given: argparse.Namespace) -> int:
     return 0
 
 
-def _ensure(config: ModelConfig, data: str | None, settings: TrainingSettings, progress: Progress) -> None:
-    from training.progress import Progress
-    from training.run import ensure
+def _require_config(path: Path) -> None:
+    """Refuse a config that is not there before what reads one is imported."""
+    from training.errors import ConfigError
 
-    tag = ensure(config, data, settings, progress)
+    if not path.exists():
+        raise ConfigError(f"there is no config {path}")
+
+
+def _ensure(
+    config: ModelConfig, data: str | None, settings: TrainingSettings, progress: Progress, *, record_later: bool
+) -> None:
+    from training.progress import Progress
+    from training.stored import ensure
+
+    tag = ensure(config, data, settings, progress, record_later=record_later)
     Progress().say(tag)
 
 

@@ -1,10 +1,18 @@
-"""Every way in which a run can end without a bundle. Faults of data, export and bundles have classes of their own."""
+"""Every way in which a run can end without a bundle.
+
+Faults of config, data, fit, export and proof are kinds of ``TrainingError`` in modules of their own, so that a command
+can tell all of them without importing what raises them.
+"""
 
 from __future__ import annotations
 
 
 class TrainingError(Exception):
     """A run cannot go on; the message says why and what to do next."""
+
+
+class ConfigError(TrainingError):
+    """A config file is missing, is no YAML, has an unknown key or an impossible value."""
 
 
 class GateError(TrainingError):

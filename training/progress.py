@@ -16,11 +16,6 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TextIO
 
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import Progress as Spinner
-from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
-
 HEARTBEAT_S = 5.0
 """How often a running step says that it is alive where no spinner can turn."""
 BOX_WIDTH = 88
@@ -100,6 +95,12 @@ class Progress:
         print(f"{self.elapsed_s:7.1f} s  {text}", file=self._out, flush=True)
 
     def _spinning(self, step: Step) -> AbstractContextManager[object]:
+        # Imported where a terminal can show it: it takes a tenth of a second.
+        from rich.console import Console
+        from rich.markup import escape
+        from rich.progress import Progress as Spinner
+        from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
         spinner = Spinner(
             TimeElapsedColumn(),
             SpinnerColumn(),

@@ -11,7 +11,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel
 
@@ -20,7 +20,10 @@ import training
 from bundle.contract import Strict
 from bundle.manifest import Provenance
 from training.config.decisions import Decisions
-from training.data.loader import Dataset
+from training.data.identity import DataIdentity
+
+if TYPE_CHECKING:
+    from training.data.loader import Dataset
 
 LIBRARIES = (
     "bentoml",
@@ -79,20 +82,21 @@ def code_sha256(folders: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-def fingerprint(config: BaseModel, dataset: Dataset | Origin, decisions: Decisions | None = None) -> str:
+def fingerprint(config: BaseModel, dataset: Dataset | Origin | DataIdentity, decisions: Decisions | None = None) -> str:
     """Return a checksum over all that decides a model: config, decisions, data, code, library versions, architecture.
 
     Runs with the same fingerprint give the same model, so that the stored one need not be made again.
 
     Args:
         config: A model's config; or what stands for one where nothing is trained.
-        dataset: The rows, or where they came from.
+        dataset: The rows, where they came from, or what identifies them.
         decisions: What the studies decided; None where there are none.
     """
     content = {
         "config": config.model_dump(mode="json"),
         "decisions": None if decisions is None else decisions.model_dump(mode="json"),
-        "data": {"kind": dataset.kind, "sha256": dataset.sha256},
+        # Made-up rows follow from config, code and versions: they need not be made to be known.
+        "data": {"kind": dataset.kind, "sha256": dataset.sha256 if dataset.kind == "real" else None},
         "code": code_sha256([_folder(training), _folder(bundle)]),
         "versions": library_versions(),
         # Rounding differs between the vector units of architectures.

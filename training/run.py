@@ -1,8 +1,8 @@
 """A run: the whole way from a config to a stored, checked bundle.
 
-It goes through the stages of ``training.stages``. ``train`` and ``ensure`` take the quick way, with the decisions of the
-config itself, in a workspace of their own (``training.quick_workspace``); ``run_steps`` works in the model's lasting
-workspace.
+It goes through the stages of ``training.stages``. ``train`` and ``train_unless_stored`` take the quick way, with the
+decisions of the config itself, in a workspace of their own (``training.quick_workspace``); ``run_steps`` works in the
+model's lasting workspace.
 """
 
 from __future__ import annotations
@@ -35,8 +35,9 @@ from training.stages.steps import Plan
 from training.stages.table import LOOKING, QUICK
 from training.stages.validate import divide
 from training.stages.workspace import Workspace
+from training.unrecorded import finish_records, keep_unrecorded
 
-__all__ = ["Loaded", "TrainResult", "check_examples", "ensure", "prepare", "run_steps", "train"]
+__all__ = ["Loaded", "TrainResult", "check_examples", "prepare", "run_steps", "train", "train_unless_stored"]
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ def train(config: ModelConfig, given_data: str | None, settings: TrainingSetting
         SaveError, BundleError: it cannot be stored, or what is stored does not verify.
         TrainingError: the run may not use synthetic data, and there is no other.
     """
+    finish_records(settings, progress, config.name)
     began = time.monotonic()
     with quick_workspace(config, settings, progress) as quick:
         context = Context(config, settings, progress, quick.workspace, Plan(QUICK, ()), given_data)
@@ -94,14 +96,22 @@ def train(config: ModelConfig, given_data: str | None, settings: TrainingSetting
         return _result(context, began)
 
 
-def ensure(config: ModelConfig, given_data: str | None, settings: TrainingSettings, progress: Progress) -> str:
-    """Return the tag of a stored bundle of this config, data and code; train where there is none that verifies.
+def train_unless_stored(
+    config: ModelConfig,
+    given_data: str | None,
+    settings: TrainingSettings,
+    progress: Progress,
+    *,
+    record_later: bool = False,
+) -> str:
+    """Load the data, look once more for a stored bundle of it, and train where there is none that verifies.
 
-    Arguments and errors are those of ``train``.
+    It is what ``training.stored.ensure`` does where config and checksums alone could not tell. Arguments and errors are
+    those of ``train``; with ``record_later`` what MLflow gets is left to ``training.unrecorded``.
     """
     began = time.monotonic()
     with quick_workspace(config, settings, progress) as quick:
-        context = Context(config, settings, progress, quick.workspace, Plan(LOOKING, ()), given_data)
+        context = Context(config, settings, progress, quick.workspace, Plan(LOOKING, ()), given_data, record_later=True)
         run_stages(context, force=quick.forced)
         tag = find_by_fingerprint(config.name, fingerprint(config, context.origin(), config.decisions()))
         if tag is not None:
@@ -114,7 +124,12 @@ def ensure(config: ModelConfig, given_data: str | None, settings: TrainingSettin
         rest = tuple(name for name in QUICK if name not in LOOKING)
         context = replace(context, plan=Plan(rest, ()))
         tell(run_stages(context, force=quick.forced), progress)
-        return _result(context, began).tags.bundle
+        tags = _result(context, began).tags
+        if settings.tracking:
+            keep_unrecorded(quick.workspace.root, tags.version)
+    if not record_later:
+        finish_records(settings, progress, config.name)
+    return tags.bundle
 
 
 def run_steps(

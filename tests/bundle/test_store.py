@@ -7,13 +7,14 @@ from pathlib import Path
 
 import bentoml
 import pytest
+from bentoml._internal.configuration.containers import BentoMLContainer
 
 from bundle.__main__ import main
 from bundle.contract import Identifier
 from bundle.errors import BundleFormatError, BundleNotFoundError
-from bundle.format import BENTOML_MODULE, CONTRACT_FILE, EXAMPLES_FILE, REFERENCE_FILE
+from bundle.format import BENTOML_MODULE, CONTRACT_FILE, EXAMPLES_FILE, MANIFEST_FILE, REFERENCE_FILE
 from bundle.manifest import verify_manifest, write_manifest
-from bundle.store import load_bundle, read_bundle
+from bundle.store import find_folder, load_bundle, read_bundle, store_folder
 from tests.bundles import TREE, classifier_contract, orchard_contract, reference_of, write_bundle
 from tests.conftest import bentoml_home
 
@@ -128,3 +129,35 @@ def test_a_bundle_with_later_keys_says_so_in_its_manifest(tmp_path: Path) -> Non
     write_manifest(folder, "orchard", verify_manifest(folder).provenance)
     with pytest.raises(BundleFormatError, match="has keys of format 2, but the manifest says format 1"):
         read_bundle(folder, "orchard:v1")
+
+
+def test_store_folder_is_bentomls(model_store: Path) -> None:
+    """Without asking BentoML the folder is known in which it keeps models."""
+    assert str(store_folder()) == BentoMLContainer.model_store_dir.get()
+
+
+def test_bundle_is_found_by_its_fingerprint(model_store: Path) -> None:
+    """The newest bundle with the fingerprint is found; what has another one, no manifest or no name is passed over."""
+    assert find_folder("orchard", "a" * 64) is None
+    with bentoml.models.create("orchard:broken", module=BENTOML_MODULE) as stored:
+        (Path(stored.path) / MANIFEST_FILE).write_text("{", encoding="utf-8")
+    for version, fingerprint, year in (
+        ("one", "a", 2025),
+        ("two", "a", 2026),
+        ("three", "a", 2024),
+        ("four", "b", 2027),
+    ):
+        with bentoml.models.create(f"orchard:{version}", module=BENTOML_MODULE) as stored:
+            at = f"{year}-01-01T00:00:00Z"
+            write_bundle(Path(stored.path), fingerprint=fingerprint * 64, trained_at=at)
+    folder = find_folder("orchard", "a" * 64)
+    assert folder == store_folder() / "orchard" / "two"
+    assert read_bundle(folder, "orchard:two").tag == load_bundle("orchard:two").tag
+    assert find_folder("orchard", "c" * 64) is None
+    assert find_folder("pear", "a" * 64) is None
+
+
+def test_folder_that_bentoml_does_not_list_is_not_found(model_store: Path) -> None:
+    """A bundle's files alone, without BentoML's description, cannot be served and are passed over."""
+    write_bundle(store_folder() / "orchard" / "one", fingerprint="a" * 64)
+    assert find_folder("orchard", "a" * 64) is None

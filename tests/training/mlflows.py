@@ -14,7 +14,7 @@ import tenacity
 from bundle.contract import Contract
 from bundle.format import BENTOML_MODULE
 from bundle.store import load_bundle
-from tests.bundles import write_bundle
+from tests.bundles import ORCHARD_EXAMPLES, write_bundle
 from training.registry import Registry, Version
 from training.settings import TrainingSettings
 from training.tracking.connection import connect
@@ -46,7 +46,7 @@ def store_bundle(contract: Contract | None = None, examples: Sequence[dict[str, 
     """Put a small bundle into the model store and return its tag."""
     name = contract.name if contract is not None else "orchard"
     with bentoml.models.create(name, module=BENTOML_MODULE) as stored:
-        write_bundle(Path(stored.path), contract, **({} if examples is None else {"examples": examples}))
+        write_bundle(Path(stored.path), contract, examples=ORCHARD_EXAMPLES if examples is None else examples)
     return str(stored.tag)
 
 

@@ -16,10 +16,11 @@ from training.errors import GateError, SaveError
 from training.progress import Progress, silence
 from training.quick_workspace import UNFINISHED, quick_workspace
 from training.read_back import check_examples
-from training.run import ensure, run_steps, train
+from training.run import run_steps, train
 from training.settings import TrainingSettings
 from training.stages import fit, register
 from training.stages.steps import make_plan
+from training.stored import ensure
 
 
 @pytest.fixture(scope="module")

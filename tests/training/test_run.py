@@ -27,9 +27,10 @@ from training.errors import GateError, SaveError, TrainingError
 from training.frames import to_frame, to_rows
 from training.parity import ParityError
 from training.progress import Progress, silence
-from training.run import TrainResult, check_examples, ensure, prepare, train
+from training.run import TrainResult, check_examples, prepare, train
 from training.settings import TrainingSettings
 from training.stages import export, register
+from training.stored import ensure
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from training.errors import ConfigError as ConfigError
+
 Share = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 PositiveInt = Annotated[int, Field(gt=0)]
@@ -40,7 +42,3 @@ Kind = Literal[
     "stack",
 ]
 """The estimators that a config can ask for; ``training.estimators`` builds them."""
-
-
-class ConfigError(Exception):
-    """A config file is missing, is no YAML, has an unknown key or an impossible value."""

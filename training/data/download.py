@@ -17,7 +17,6 @@ import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
-from urllib.parse import urlsplit
 
 import httpx
 import tenacity
@@ -26,6 +25,7 @@ from tenacity.wait import wait_base
 from bundle.manifest import sha256_of
 from training.config import Source
 from training.data.errors import DownloadError
+from training.data.identity import PLAIN_SUFFIX, cached_suffix
 
 __all__ = ["DownloadError", "fetch", "fetch_unpinned"]
 
@@ -44,7 +44,6 @@ _CHUNK_BYTES = 1 << 20
 _UNFINISHED = ".part-"
 _TEMPORARY_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 _TEMPORARY_ERRORS = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError, httpx.ProxyError)
-_ARCHIVE_SUFFIXES = {".zip": ".zip", ".tgz": ".tgz", ".gz": ".tgz"}
 _ARCHIVE_ERRORS = (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError, zlib.error, RuntimeError)
 """What the archive readers raise on damaged, encrypted or truncated files."""
 
@@ -60,17 +59,18 @@ def fetch(
     wait: wait_base = WAIT,
     timeout: httpx.Timeout = TIMEOUT,
     limit_bytes: int = LIMIT_BYTES,
+    attempts: int = ATTEMPTS,
 ) -> Path:
     """Return the CSV file of a source, from the cache if it is there and its checksum is right, else downloaded.
 
     Raises:
-        DownloadError: the server can't be reached or answers with an error after three attempts, the checksum is not
+        DownloadError: the server can't be reached or answers with an error after all attempts, the checksum is not
             the one of the config, the file is too large, or an archive does not hold exactly one CSV file. Nothing of
             a failed download stays in the cache.
     """
-    cached = cache_folder / f"{source.sha256}{_suffix(source.url)}"
+    cached = cache_folder / f"{source.sha256}{cached_suffix(source.url)}"
     if not (cached.is_file() and sha256_of(cached) == source.sha256):
-        _download(source.url, cache_folder, source.sha256, wait, timeout, limit_bytes)
+        _download(source.url, cache_folder, source.sha256, wait, timeout, limit_bytes, attempts)
     return _unpacked(cached, source.url, limit_bytes)
 
 
@@ -90,17 +90,18 @@ def fetch_unpinned(
     return _unpacked(_download(url, cache_folder, None, wait, timeout, limit_bytes), url, limit_bytes)
 
 
-def _suffix(url: str) -> str:
-    """Return under which suffix the file of an address lies in the cache."""
-    return _ARCHIVE_SUFFIXES.get(PurePosixPath(urlsplit(url).path).suffix.lower(), ".csv")
-
-
 def _download(
-    url: str, cache_folder: Path, sha256: str | None, wait: wait_base, timeout: httpx.Timeout, limit_bytes: int
+    url: str,
+    cache_folder: Path,
+    sha256: str | None,
+    wait: wait_base,
+    timeout: httpx.Timeout,
+    limit_bytes: int,
+    attempts: int = ATTEMPTS,
 ) -> Path:
     """Download with retries, check, and move into place; return the file's path in the cache."""
     retrying = tenacity.Retrying(
-        stop=tenacity.stop_after_attempt(ATTEMPTS),
+        stop=tenacity.stop_after_attempt(attempts),
         wait=wait,
         retry=tenacity.retry_if_exception_type((*_TEMPORARY_ERRORS, _TemporaryError)),
         reraise=True,
@@ -117,10 +118,11 @@ def _download(
                     f"{url} is not the file that the config names: expected sha256 {sha256}, got {got}. The file at the"
                     " address was altered; find the original, or correct `source.sha256` after looking at the data."
                 )
-            return temporary.replace(cache_folder / f"{got}{_suffix(url)}")
+            return temporary.replace(cache_folder / f"{got}{cached_suffix(url)}")
     except (*_TEMPORARY_ERRORS, _TemporaryError) as error:
         reason = str(error) or type(error).__name__
-        raise DownloadError(f"could not download {url} in {ATTEMPTS} attempts; the last: {reason}. {remedy}") from error
+        tries = f"{attempts} attempts; the last" if attempts > 1 else "one attempt"
+        raise DownloadError(f"could not download {url} in {tries}: {reason}. {remedy}") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise DownloadError(f"could not download {url}: {error}. {remedy}") from error
     except OSError as error:
@@ -158,7 +160,7 @@ def _unpacked(raw: Path, url: str, limit_bytes: int) -> Path:
 
     Members are copied as streams under a name of our own, so no path inside an archive is ever used.
     """
-    if raw.suffix == ".csv":
+    if raw.suffix == PLAIN_SUFFIX:
         return raw
     try:
         with (

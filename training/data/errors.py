@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from training.errors import TrainingError
+
 EXAMPLES_LIMIT = 5
 """How many examples of a fault are kept; more would hide the next fault."""
 
@@ -46,7 +48,7 @@ class Fault:
         return text
 
 
-class DataError(Exception):
+class DataError(TrainingError):
     """Data cannot be read, or is not what the config says; ``faults`` holds each finding of a validation."""
 
     def __init__(self, message: str, faults: Sequence[Fault] = ()) -> None:

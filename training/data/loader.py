@@ -18,6 +18,7 @@ from training.config import ModelConfig
 from training.data.csv_table import csv_text, read_csv, read_stream
 from training.data.download import WAIT, fetch, fetch_unpinned
 from training.data.errors import DataError, DownloadError
+from training.data.identity import SYNTHETIC, is_address, no_such_file, synthetic_source, synthetic_warning
 from training.data.synthetic import generate
 
 __all__ = ["DataError", "Dataset", "csv_text", "load_dataset", "read_csv"]
@@ -62,9 +63,9 @@ def load_dataset(
         DataError: what was given cannot be read. There is no falling back on something else then.
         SyntheticError: the config's ``synthetic`` section is wrong.
     """
-    if given == "synthetic":
+    if given == SYNTHETIC:
         return _made_up(config, "as asked for", warn)
-    if given is not None and given.lower().startswith(("http://", "https://")):
+    if given is not None and is_address(given):
         pinned = config.source is not None and given == config.source.url
         path = fetch(config.source, cache_folder, wait=wait) if pinned and config.source else None
         return _read(path or fetch_unpinned(given, cache_folder, wait=wait), given, config)
@@ -92,11 +93,8 @@ def synthetic_csv(config: ModelConfig) -> bytes:
 def _made_up(config: ModelConfig, reason: str, warn: Callable[[str], None]) -> Dataset:
     """Generate rows and read them back as from a file, so that they pass through the same door as real ones."""
     content = synthetic_csv(config)
-    source = f"synthetic, seed {config.synthetic.seed}"
-    warn(
-        f"SYNTHETIC DATA: {config.name} is trained on {config.synthetic.rows:,} made-up rows ({source}), {reason.rstrip('.')}."
-        " The model is for trying things out, not for real answers."
-    )
+    source = synthetic_source(config)
+    warn(synthetic_warning(config, reason))
     frame, sha256 = _parsed(io.BytesIO(content), source, config)
     return Dataset(frame, "synthetic", source, sha256)
 
@@ -107,7 +105,7 @@ def _read(path: Path, source: str, config: ModelConfig) -> Dataset:
         with path.open("rb") as stream:
             frame, sha256 = _parsed(stream, source, config)
     except FileNotFoundError:
-        raise DataError(f"there is no file {path}: expected a CSV file. Correct DATA=<path>.") from None
+        raise no_such_file(path) from None
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}. Expected a CSV file at DATA=<path>.") from error
     return Dataset(frame, "real", source, sha256, path)

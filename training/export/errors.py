@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from training.errors import TrainingError
 
-class ExportError(Exception):
+
+class ExportError(TrainingError):
     """A step of the pipeline has no exact conversion.
 
     Attributes:

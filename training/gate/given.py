@@ -18,14 +18,20 @@ from training.parity import ParityReport
 
 
 @dataclass(frozen=True)
-class GateInput:
-    """Everything that the checks look at."""
+class RefitInput:
+    """What the checks need that fit the model anew: neither the fitted model nor the test part."""
 
     config: ModelConfig
     decisions: Decisions
     """What was fitted."""
     train: pd.DataFrame
     """The training part, as ``training.data.validation.validate`` types it. Whatever is fitted anew is fitted on it."""
+
+
+@dataclass(frozen=True)
+class GateInput(RefitInput):
+    """Everything that the checks look at."""
+
     test: pd.DataFrame
     """The test part; nothing is fitted on it."""
     pipeline: Any

@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 from bundle.contract import Feature
 from training.config import Leakage, Metric, ModelConfig
 from training.cross_validation import cross_validate, make_folds
-from training.gate.given import GateInput
+from training.gate.given import RefitInput
 from training.gate.report import Check, judged, switched_off
 from training.study.sampling import sample_rows
 
@@ -35,7 +35,7 @@ _LEAVES, _LEAF_SHARE = 64, 0.005
 _SHOWN = 3
 
 
-def check_leakage(given: GateInput) -> list[Check]:
+def check_leakage(given: RefitInput) -> list[Check]:
     """Make both probes, as far as the config asks for them."""
     rule = given.config.gate.leakage
     if rule is None:
@@ -43,7 +43,7 @@ def check_leakage(given: GateInput) -> list[Check]:
     return [_single_features(given, rule), _permuted_target(given, rule)]
 
 
-def _single_features(given: GateInput, rule: Leakage) -> Check:
+def _single_features(given: RefitInput, rule: Leakage) -> Check:
     name = "leakage.single_feature_max"
     if rule.single_feature_max is None:
         return switched_off(name, group=GROUP)
@@ -109,7 +109,7 @@ def _score_alone(column: NDArray[np.float64], truth: NDArray[np.float64], config
     return float(np.mean([roc_auc_score(truth == of, shares[:, of]) for of in asked]))
 
 
-def _permuted_target(given: GateInput, rule: Leakage) -> Check:
+def _permuted_target(given: RefitInput, rule: Leakage) -> Check:
     name = "leakage.permuted_target_max"
     if rule.permuted_target_max is None:
         return switched_off(name, group=GROUP)
@@ -127,7 +127,7 @@ def _permuted_target(given: GateInput, rule: Leakage) -> Check:
     )
 
 
-def permuted_score(given: GateInput) -> tuple[float, int]:
+def permuted_score(given: RefitInput) -> tuple[float, int]:
     """Return how far above chance the model scores on permuted targets, and on how many rows it was tried."""
     config = given.config
     rows = sample_rows(given.train, PERMUTED_ROWS, config.seed)

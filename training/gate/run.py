@@ -6,26 +6,25 @@ anybody asks for the verdict.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import get_args
 
 from training.gate.behaviour import check_behaviour
 from training.gate.calibration import check_calibration
 from training.gate.champion import check_champion
-from training.gate.given import GateInput
-from training.gate.leakage import check_leakage
+from training.gate.given import GateInput, RefitInput
 from training.gate.limits import BATCH_ROWS, TEN_ROWS, latency_checks, metric_checks, parity_checks, size_check
 from training.gate.limits import GROUP as LIMITS
 from training.gate.methods import check_methods
 from training.gate.pages import write_report
+from training.gate.refits import REFITS
 from training.gate.report import Check, GateReport, Verdict, shown
-from training.gate.seeds import check_seeds
 from training.gate.slices import check_slices
 from training.latency import BatchLatency
 from training.progress import Progress
 
 
-def run_gate(given: GateInput, progress: Progress) -> GateReport:
+def run_gate(given: GateInput, progress: Progress, refitted: Sequence[Sequence[Check]] | None = None) -> GateReport:
     """Make every check that the config asks for and write the report.
 
     A check that is switched off is listed as off. Nothing is fitted on the test part; what is fitted anew is fitted on
@@ -34,6 +33,7 @@ def run_gate(given: GateInput, progress: Progress) -> GateReport:
     Args:
         given: the model with its data.
         progress: who is told.
+        refitted: the checks of each of ``training.gate.refits.REFITS`` where they have been made already.
 
     Returns:
         The report; ``require`` raises where a check failed.
@@ -54,12 +54,11 @@ def run_gate(given: GateInput, progress: Progress) -> GateReport:
         calibrated, calibration = check_calibration(given)
         sliced, slices = check_slices(given)
         step.detail = f"{len(slices)} slices"
-    refitted = [
-        *_refitting("Probe for leakage", check_leakage, given, progress),
-        *_refitting("Fit with other seeds", check_seeds, given, progress),
-    ]
-    checks = (*limits, *against, *calibrated, *sliced, *methods, *refitted, *behaviour)
-    report = GateReport(checks=checks, champion=champion, slices=slices, calibration=calibration)
+    if refitted is None:
+        refitted = [_refitting(title, look, given, progress) for title, look in REFITS]
+    refits = [check for checks in refitted for check in checks]
+    every = (*limits, *against, *calibrated, *sliced, *methods, *refits, *behaviour)
+    report = GateReport(checks=every, champion=champion, slices=slices, calibration=calibration)
     if given.folder is not None:
         write_report(given.config, report, given.folder, given.latency)
     return report
@@ -96,7 +95,7 @@ def _shown_times(batch: BatchLatency, name: str) -> list[Check]:
 
 
 def _refitting(
-    title: str, look: Callable[[GateInput], list[Check]], given: GateInput, progress: Progress
+    title: str, look: Callable[[RefitInput], list[Check]], given: GateInput, progress: Progress
 ) -> list[Check]:
     with progress.step(title) as step:
         checks = look(given)

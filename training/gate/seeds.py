@@ -7,10 +7,11 @@ same rows, and scored on the rows that the fold holds out. The test part is left
 from __future__ import annotations
 
 import numpy as np
+from joblib import Parallel, cpu_count, delayed
 
 from training.config import Seeds
 from training.cross_validation import cross_validate, make_folds
-from training.gate.given import GateInput
+from training.gate.given import RefitInput
 from training.gate.report import Check, judged, shown, switched_off
 from training.metric_names import name_of
 from training.metrics import metric_of
@@ -20,9 +21,11 @@ GROUP = "Seeds"
 FOLDS = 5
 ROWS_MAX = 8_000
 """How many training rows are looked at: with fewer rows chance weighs more, so the check is rather too strict."""
+SIDE_BY_SIDE_ROWS = 2_000
+"""From so many rows on, fits take longer than starting processes for them."""
 
 
-def check_seeds(given: GateInput) -> list[Check]:
+def check_seeds(given: RefitInput) -> list[Check]:
     """Fit the model once with each seed and hold the spread of its figure against the limit."""
     rule = given.config.gate.seeds
     if rule is None:
@@ -39,13 +42,15 @@ def check_seeds(given: GateInput) -> list[Check]:
     return [judged("seeds.spread_max", spread, rule.spread_max, group=GROUP, detail=detail, remedy=remedy)]
 
 
-def seed_figures(given: GateInput, rule: Seeds) -> dict[int, float]:
-    """Return the deciding metric on the held-out training rows, by seed."""
+def seed_figures(given: RefitInput, rule: Seeds) -> dict[int, float]:
+    """Return the deciding metric on the held-out training rows, by seed; seeds are fitted side by side."""
     metric = metric_of(given.config)
     rows = sample_rows(given.train, ROWS_MAX, given.config.seed)
     fold = make_folds(given.config, rows, FOLDS, 1)[:1]
-    figures = {}
-    for seed in dict.fromkeys(rule.seeds):
-        config = given.config.model_copy(update={"seed": seed})
-        figures[seed] = cross_validate(config, rows, given.decisions, fold).mean(metric)
-    return figures
+    seeds = list(dict.fromkeys(rule.seeds))
+    jobs = min(cpu_count(), len(seeds)) if len(rows) >= SIDE_BY_SIDE_ROWS else 1
+    scores = Parallel(n_jobs=jobs)(
+        delayed(cross_validate)(given.config.model_copy(update={"seed": seed}), rows, given.decisions, fold, n_jobs=1)
+        for seed in seeds
+    )
+    return {seed: score.mean(metric) for seed, score in zip(seeds, scores, strict=True)}

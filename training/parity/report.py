@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from bundle.contract import Strict
+from training.errors import TrainingError
 
 Shown = str | bool | int | float
 """An answer in a report: a number, a class's label or a probability."""
@@ -167,7 +168,7 @@ class ParityReport(Strict):
         return found
 
 
-class ParityError(Exception):
+class ParityError(TrainingError):
     """The graph does not answer what the pipeline answers. ``report`` has the figures."""
 
     def __init__(self, report: ParityReport) -> None:

@@ -18,6 +18,7 @@ from sklearn.pipeline import Pipeline
 from bundle.contract import Contract
 from training.config import Decisions, ModelConfig, explain
 from training.errors import TrainingError
+from training.gate.ahead import RefitsAhead
 from training.latency import LatencyTable
 from training.parity import ParityReport
 from training.progress import Progress
@@ -45,6 +46,10 @@ class Context:
     """The id under which the run is tracked, where it is."""
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     """What the stages of this run have told so far."""
+    record_later: bool = False
+    """Whether the stages are kept in a journal instead of being recorded in MLflow while they run."""
+    refits: RefitsAhead = field(default_factory=RefitsAhead)
+    """The gate's refits, which may begin before the gate does."""
 
     def origin(self) -> Origin:
         """Return where the data came from."""

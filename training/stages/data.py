@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from training.config import ModelConfig
+from training.data.identity import SYNTHETIC, wanted
 from training.data.loader import DataError, Dataset, load_dataset, synthetic_csv
 from training.errors import TrainingError
 from training.progress import Progress
@@ -16,7 +17,6 @@ from training.stages.context import Context
 from training.stages.outcome import Outcome
 
 RAW_FILE, SOURCE_FILE = "raw.csv", "source.json"
-SYNTHETIC = "synthetic"
 _READ_ONLY = 0o444
 
 
@@ -68,14 +68,6 @@ def _of_source(context: Context) -> str | None:
     except (TrainingError, ValueError):
         return None
     return source.sha256 if source is not None and had.kind == "real" else None
-
-
-def wanted(config: ModelConfig, given_data: str | None, settings: TrainingSettings) -> str | None:
-    """Return the data that a run asks for: what was given, else the setting, else None for the config's source."""
-    given = given_data if given_data is not None else settings.data
-    if given is not None:
-        return given.replace("{name}", config.name)
-    return None if settings.download else SYNTHETIC
 
 
 def obtain(config: ModelConfig, given_data: str | None, settings: TrainingSettings, progress: Progress) -> Dataset:

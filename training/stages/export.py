@@ -34,6 +34,8 @@ def run(context: Context, folder: Path) -> Outcome:
             f"worst relative difference {parity.worst_relative:.2g} in {parity.rows:,} rows,"
             f" {parity.other_branches} on another branch of {parity.trees} trees"
         )
+    with progress.step("Wait for the refits of the gate, for a quiet machine"):
+        context.refits.wait()
     with progress.step("Measure latency") as step:
         latency = measure_latency(
             model,

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
+from joblib import cpu_count
+
 from bundle.store import load_bundle
 from training.gate import GateInput, run_gate
+from training.gate.ahead import ROWS_MIN
 from training.stages.context import Context
 from training.stages.outcome import Outcome
 
@@ -34,12 +38,23 @@ def run(context: Context, folder: Path) -> Outcome:
         data_sha256=context.origin().sha256,
         folder=folder,
     )
-    report = run_gate(given, context.progress)
+    report = run_gate(given, context.progress, context.refits.take())
     context.progress.table("Gate", report.rows())
     for check in report.undecided:
         context.progress.warn(check.in_words())
     report.require()
     return Outcome(f"{len(report.judged)} checks passed", params={"champion": given.champion_tag or "none"})
+
+
+def begin_refits(context: Context) -> None:
+    """Let another process make the refits while the model is fitted, if the data is large enough for that to save time.
+
+    The stage ``validate`` has written the training part; what is about to be fitted is decided.
+    """
+    train_file = context.workspace.path("validate/train.parquet")
+    if len(pd.read_parquet(train_file, columns=[])) >= ROWS_MIN:
+        decisions = context.decisions_before("fit")
+        context.refits.start(context.config, decisions, train_file, context.settings.jobs or cpu_count())
 
 
 def rival(context: Context) -> str | None:
@@ -78,6 +93,10 @@ def champion_tag(context: Context, *, fetch: bool = True) -> str | None:
         RegistryError: the registry cannot be reached.
     """
     if not context.settings.tracking:
+        return None
+    from training.tracking.place import is_absent, tracking_uri
+
+    if is_absent(tracking_uri(context.settings)):
         return None
     from training.registry import Registry  # only where it is asked: MLflow takes seconds to import
 

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 from training.errors import GateError
 from training.provenance import fingerprint
 from training.stages.context import Context
+from training.stages.journal import Entry, entry_of, read_journal, write_journal
 from training.stages.outcome import Outcome
 from training.stages.table import STAGES
 from training.stages.tables import read_table
 
 if TYPE_CHECKING:
-    from training.tracking import Tracker
+    from training.tracking import StageRun, Tracker
 
 _FIRST = "validate"
 """The first stage that is recorded."""
@@ -45,7 +46,12 @@ class Recorder:
 
     def open(self, stage: str) -> None:
         """Open the tracker, where runs are tracked and it is not open, before a stage that is recorded."""
-        if not self._context.settings.tracking or self._tracker is not None or not _is_recorded(stage):
+        if self._context.record_later or not _is_recorded(stage):
+            return
+        self._open()
+
+    def _open(self) -> None:
+        if not self._context.settings.tracking or self._tracker is not None:
             return
         from training.tracking import open_tracker  # only where it is wanted: MLflow takes seconds to import
 
@@ -61,7 +67,22 @@ class Recorder:
 
     @contextmanager
     def stage(self, name: str, folder: Path) -> Iterator[None]:
-        """Record what a stage tells and writes while the block runs."""
+        """Record what a stage tells and writes while the block runs.
+
+        A stage that is recorded later is entered into the journal. If it fails, there is no later, and the record is made
+        at once.
+        """
+        if self._context.record_later and self._context.settings.tracking and _is_recorded(name):
+            try:
+                yield
+            except Exception:
+                self._record_failure(name, folder)
+                raise
+            root = self._context.workspace.root
+            # A stage that runs again after an interruption is recorded once.
+            before = [entry for entry in read_journal(root) if entry.stage != name]
+            write_journal(root, [*before, entry_of(name, self._take() or Outcome(""))])
+            return
         if self._tracker is None:
             yield
             return
@@ -72,16 +93,18 @@ class Recorder:
                 # Why a model was refused is worth as much as why another was let through.
                 run.files(folder)
                 raise
-            if outcome := self._take():
-                run.params(outcome.params)
-                run.metrics(outcome.metrics)
-                if name == "fit":
-                    self._tracker.metrics(outcome.metrics)
-            if name == _FIRST:
-                # The rows themselves stay where they are.
-                self._tracker.data(self._context.origin(), read_table(folder / "train.parquet"))
-            else:
-                run.files(folder)
+            _enter(self._tracker, run, entry_of(name, self._take() or Outcome("")), folder, self._context)
+
+    def _record_failure(self, name: str, folder: Path) -> None:
+        """Record the stages in the journal and the one that failed."""
+        self._open()
+        if self._tracker is None:
+            return
+        root = self._context.workspace.root
+        for entry in read_journal(root):
+            enter_stage(self._tracker, entry, self._context.workspace.folder(entry.stage), self._context)
+        write_journal(root, [])
+        self._tracker.failed_stage(name, folder)
 
     def _take(self) -> Outcome | None:
         outcome, self._outcome = self._outcome, None
@@ -91,6 +114,24 @@ class Recorder:
         """End the record."""
         if self._tracker is not None:
             self._tracker.finish(failed=failed)
+
+
+def enter_stage(tracker: Tracker, entry: Entry, folder: Path, context: Context) -> None:
+    """Record a stage that has ended already."""
+    with tracker.stage(entry.stage) as run:
+        _enter(tracker, run, entry, folder, context)
+
+
+def _enter(tracker: Tracker, run: StageRun, entry: Entry, folder: Path, context: Context) -> None:
+    run.params(entry.params)
+    run.metrics(entry.metrics)
+    if entry.stage == "fit":
+        tracker.metrics(entry.metrics)
+    if entry.stage == _FIRST:
+        # The rows themselves stay where they are.
+        tracker.data(context.origin(), read_table(folder / "train.parquet"))
+    else:
+        run.files(folder)
 
 
 def _is_recorded(stage: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +116,7 @@ def run(context: Context, folder: Path) -> Outcome:
         limit = max(config.gate.parity_relative_max, findings.parity.limits.relative)
         bundle = save(tags, pipeline, contents, provenance, lambda stored: check_examples(stored, pipeline, limit))
         step.detail = bundle.tag
-        version = _register(context, bundle, tags, findings)
+        version = _register(context, bundle)
         registered = Registered(
             bundle=tags.bundle,
             pipeline=tags.pipeline,
@@ -173,23 +173,39 @@ def _studied(context: Context) -> dict[str, Any]:
     return said
 
 
-def _register(context: Context, bundle: Bundle, tags: Tags, findings: Findings) -> str | None:
-    """Make the bundle the challenger, and return its version in the registry; None where nothing is tracked."""
-    if not context.settings.tracking:
+def _register(context: Context, bundle: Bundle) -> str | None:
+    """Make the bundle the challenger, and return its version in the registry; None where nothing is tracked, or later."""
+    if not context.settings.tracking or context.record_later:
         return None
-    from training.registry import Registry  # only where it is wanted: MLflow takes seconds to import
+    return enter_version(context, bundle, context.run_id)
 
-    config, provenance = context.config, findings.provenance
-    decisions = context.fitted_decisions()
-    version = Registry(context.settings).register(
-        name=config.name,
-        bundle_tag=tags.bundle,
-        pipeline_tag=tags.pipeline,
-        run_id=context.run_id,
-        metrics=findings.metrics,
+
+def enter_version(context: Context, bundle: Bundle, run_id: str | None) -> str:
+    """Make a stored bundle the challenger, unless it is registered already, and return its version in the registry.
+
+    Raises:
+        RegistryError, TrackingError: it cannot be registered.
+    """
+    # Only where it is wanted: MLflow takes seconds to import.
+    from training.registry import Registry, RegistryError
+
+    registry = Registry(context.settings)
+    if context.record_later:
+        # A model of which no version is registered is not known at all.
+        with suppress(RegistryError):
+            for known in registry.versions(bundle.name):
+                if known.bundle_tag == bundle.tag:
+                    return str(known.number)
+    provenance, decisions = bundle.manifest.provenance, context.fitted_decisions()
+    version = registry.register(
+        name=bundle.name,
+        bundle_tag=bundle.tag,
+        pipeline_tag=provenance.pipeline_tag,
+        run_id=run_id,
+        metrics=context.metrics(),
         tags={
             "algorithm": decisions.estimator.kind,
-            "task": config.task,
+            "task": context.config.task,
             "n_features": str(len(decisions.columns)),
             "data_kind": provenance.data,
             "data_sha256": provenance.data_sha256,
@@ -197,7 +213,7 @@ def _register(context: Context, bundle: Bundle, tags: Tags, findings: Findings) 
             "git_commit": provenance.git_commit or "unknown",
             "decided_by": context.plan.source_of("fit") or "config",
         },
-        description_markdown=render_card(config, findings),
+        description_markdown=bundle.card,
         bundle_folder=bundle.path,
     )
     return str(version.number)

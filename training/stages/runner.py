@@ -12,6 +12,7 @@ from importlib import import_module
 from training.errors import SaveError
 from training.progress import Progress
 from training.stages.context import Context, decisions_file, missing_input
+from training.stages.gate import begin_refits
 from training.stages.outcome import Outcome
 from training.stages.recording import Recorder
 from training.stages.state import is_current, stage_key, write_state
@@ -60,6 +61,7 @@ def run_stages(context: Context, *, force: bool | Container[str] = False) -> lis
                 )
         failed = False
     finally:
+        context.refits.stop()
         recorder.finish(failed=failed)
     return done
 
@@ -83,6 +85,8 @@ def _run(context: Context, stage: Stage, head: str, recorder: Recorder, *, force
         return Done(stage.name, "", time.monotonic() - began, ran=False)
     context.progress.say(f"{head}: {stage.title}")
     recorder.open(stage.name)
+    if stage.name == "fit" and "gate" in context.plan.steps:
+        begin_refits(context)
     context = replace(context, run_id=recorder.run_id)
     with context.workspace.writing(stage.name) as folder, recorder.stage(stage.name, folder):
         outcome: Outcome = module.run(context, folder)

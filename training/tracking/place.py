@@ -64,6 +64,12 @@ def sqlite_path(uri: str) -> Path | None:
     return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
 
 
+def is_absent(uri: str) -> bool:
+    """Say whether an address leads to an SQLite database that is not there yet: it holds no run and no version."""
+    path = sqlite_path(uri)
+    return path is not None and not path.exists()
+
+
 def masked(uri: str) -> str:
     """Return an address, or a text with addresses, without passwords, for messages."""
     return re.sub(r"(?<=://)([^/@:]*):[^/@]*@", r"\1:***@", uri)

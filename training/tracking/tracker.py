@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -56,6 +56,10 @@ class _Parent(Strict):
     run_id: str
 
 
+class _StageFailedError(Exception):
+    """Ends the record of a stage that has failed."""
+
+
 class Tracker(StageRun):
     """The record of a whole pipeline run. It is its own context: leaving it ends the parent run."""
 
@@ -91,6 +95,12 @@ class Tracker(StageRun):
             status = "FINISHED"
         finally:
             _end(self._link, run.run_id, status)
+
+    def failed_stage(self, name: str, folder: Path) -> None:
+        """Record a stage that has failed, with what it has written."""
+        with suppress(_StageFailedError), self.stage(name) as run:
+            run.files(folder)
+            raise _StageFailedError
 
     def data(self, origin: Dataset | Origin, train: pd.DataFrame) -> None:
         """Record what the model learns from: source, checksum, columns and rows; checksum and kind as tags too.

@@ -11,7 +11,8 @@ import pytest
 from tests.training.orchards import orchard_config
 from training.config import ModelConfig
 from training.data.synthetic import generate
-from training.evaluation import EvaluationReport, evaluate
+from training.evaluation.evaluate import evaluate
+from training.evaluation.report import EvaluationReport
 from training.progress import silence
 
 ROWS = 120

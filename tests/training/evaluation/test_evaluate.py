@@ -15,8 +15,9 @@ from training.cross_validation import FoldError, make_folds
 from training.data.errors import DataError
 from training.data.synthetic import generate
 from training.data.validation import validate
-from training.evaluation import EvaluationReport, evaluate
+from training.evaluation.evaluate import evaluate
 from training.evaluation.out_of_fold import out_of_fold
+from training.evaluation.report import EvaluationReport
 from training.metrics import measure
 from training.progress import silence
 

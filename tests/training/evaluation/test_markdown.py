@@ -8,8 +8,8 @@ import pytest
 
 from tests.training.orchards import orchard_config
 from training.config import ModelConfig
-from training.evaluation import EvaluationReport
 from training.evaluation.markdown import metric_label, render, short
+from training.evaluation.report import EvaluationReport
 
 
 def test_page_tells_rows_folds_source_and_method(report: EvaluationReport, orchard: ModelConfig) -> None:

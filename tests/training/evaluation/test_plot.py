@@ -7,8 +7,8 @@ from pathlib import Path
 from matplotlib.image import imread
 
 from training.config import ModelConfig
-from training.evaluation import EvaluationReport
 from training.evaluation.plot import plot_folds
+from training.evaluation.report import EvaluationReport
 
 
 def test_picture_has_something_in_each_panel(report: EvaluationReport, orchard: ModelConfig, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from training.evaluation import EvaluationReport, Figure
+from training.evaluation.report import EvaluationReport, Figure
 
 
 def test_file_gives_the_report_back(report: EvaluationReport, folder: Path) -> None:

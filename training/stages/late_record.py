@@ -1,0 +1,83 @@
+"""The late record: what stages have found is entered into MLflow from their workspace, after the model is in service.
+
+It is the same record as that of a run that is recorded at once, with the times of the late record. Each stage is crossed
+off the journal when it is entered, so that an interrupted record goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from bundle.errors import BundleError
+from bundle.store import load_bundle
+from training.config import load_config
+from training.errors import SaveError, TrainingError
+from training.progress import Progress
+from training.provenance import fingerprint
+from training.settings import TrainingSettings
+from training.stages.context import Context
+from training.stages.journal import read_journal, write_journal
+from training.stages.recording import enter_stage
+from training.stages.register import enter_version, registered
+from training.stages.steps import Plan
+from training.stages.table import QUICK
+from training.stages.workspace import Workspace
+from training.unrecorded import PREFIX
+
+_AGAIN = "It is stored and can be served. `tabento record` tries the record again."
+
+
+def record_late(folder: Path, settings: TrainingSettings, progress: Progress) -> bool:
+    """Record the stored model whose workspace is ``folder``, make it the challenger, and remove the folder.
+
+    Returns:
+        Whether the record is whole or not wanted any more; the reason is told where it is not.
+    """
+    name, version = folder.parent.name, folder.name.removeprefix(PREFIX)
+    workspace = Workspace(folder)
+    try:
+        with workspace.locked(), progress.step(f"Record {name}:{version} in MLflow") as step:
+            config = load_config(workspace.path("config/config.yaml"))
+            context = Context(config, settings, progress, workspace, Plan(QUICK, ()), record_later=True)
+            step.detail = f"challenger, version {_record(context)}"
+    except BundleError as error:
+        progress.warn(f"{name}:{version} is not recorded, because it is not in the store any more: {error}")
+    except SaveError as error:
+        if not folder.is_dir():
+            return True
+        progress.warn(f"{name}:{version} is not recorded yet: {error}")
+        return False
+    except (TrainingError, OSError) as error:
+        progress.warn(f"{name}:{version} is not recorded yet: {error}\n{_AGAIN}")
+        return False
+    shutil.rmtree(folder, ignore_errors=True)
+    return True
+
+
+def _record(context: Context) -> str:
+    """Enter the stages that are in the journal, then the version; return its number.
+
+    Raises:
+        TrackingError, RegistryError: MLflow refuses.
+        BundleError: the bundle is gone or was changed.
+    """
+    from training.tracking import TrackingError, open_tracker
+
+    root, config, origin = context.workspace.root, context.config, context.origin()
+    bundle = load_bundle(registered(context).bundle)
+    tracker = open_tracker(
+        context.settings, config, context.progress, fingerprint=fingerprint(config, origin), workspace=root
+    )
+    journal = read_journal(root)
+    for entry in journal:
+        enter_stage(tracker, entry, context.workspace.folder(entry.stage), context)
+        if tracker.run_id is None:
+            break
+        write_journal(root, [later for later in journal if journal.index(later) > journal.index(entry)])
+    run_id = tracker.run_id
+    if run_id is None:
+        raise TrackingError("MLflow could not record the run; the warning above says why")
+    number = enter_version(context, bundle, run_id)
+    tracker.finish()
+    return number
