@@ -45,6 +45,8 @@ __all__ = ["Loaded", "TrainResult", "check_examples", "ensure", "prepare", "run_
 class TrainResult:
     """What a run has made."""
 
+    config: ModelConfig
+    """The config, with what it left to the data."""
     tags: Tags
     metrics: dict[str, float]
     """Figures on the test part, see ``training.metrics``."""
@@ -105,7 +107,8 @@ def ensure(config: ModelConfig, given_data: str | None, settings: TrainingSettin
     with _own_workspace(config, settings) as workspace:
         context = Context(config, settings, progress, workspace, Plan(LOOKING, ()), given_data)
         run_stages(context, force=True)
-        tag = find_by_fingerprint(config.name, fingerprint(config, context.origin(), config.decisions()))
+        resolved = context.resolved()
+        tag = find_by_fingerprint(config.name, fingerprint(resolved, context.origin(), config.decisions()))
         if tag is not None:
             try:
                 found = load_bundle(tag).tag
@@ -161,12 +164,13 @@ def prepare(config: ModelConfig, given_data: str | None, settings: TrainingSetti
     """
     dataset = obtain(config, given_data, settings, progress)
     parts = divide(config, dataset.frame, progress)
-    return Loaded(dataset, parts, fingerprint(config, dataset, config.decisions()))
+    return Loaded(dataset, parts, fingerprint(parts.config, dataset, config.decisions()))
 
 
 def _result(context: Context, began: float) -> TrainResult:
     found = registered(context)
     return TrainResult(
+        config=context.resolved(),
         tags=Tags(found.bundle, found.pipeline),
         metrics=context.metrics(),
         parity=context.parity(),

@@ -1,6 +1,7 @@
 """A model's config: one YAML file says all that is specific to one model, and an impossible one is refused at once."""
 
 from training.config.card import CardNotes
+from training.config.column import Column
 from training.config.data import Draw, Source, Split, Stratify, Synthetic
 from training.config.decisions import Decisions
 from training.config.estimator import Estimator, Member
@@ -29,6 +30,7 @@ __all__ = [
     "CardNotes",
     "ClassLabel",
     "Clusters",
+    "Column",
     "ConfigError",
     "Decision",
     "Decisions",

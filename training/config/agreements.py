@@ -18,9 +18,18 @@ if TYPE_CHECKING:
 
 
 def check_target(config: ModelConfig) -> None:
-    """The target has classes where the task is a classification."""
-    if (config.task == "classification") != (config.target.classes is not None):
-        raise ValueError(f"target.classes: goes with `task: classification` and only with it, got task {config.task!r}")
+    """The target has what belongs to classes only where the task is a classification."""
+    target = config.target
+    if config.task == "regression":
+        for key in ("classes", "positive"):
+            if getattr(target, key) is not None:
+                raise ValueError(
+                    f"target.{key}: goes with `task: classification` and only with it, got task 'regression'"
+                )
+        if target.ranking:
+            raise ValueError("target.ranking: goes with `task: classification` and only with it, got task 'regression'")
+    elif target.unit is not None or target.minimum is not None or target.maximum is not None:
+        raise ValueError("target: `unit`, `minimum` and `maximum` go with a regression, got task 'classification'")
 
 
 def check_columns(config: ModelConfig) -> None:
@@ -46,8 +55,8 @@ def check_columns(config: ModelConfig) -> None:
     names = [ratio.name for ratio in config.derived.ratios]
     if len(set(names)) != len(names) or set(names) & set(known):
         raise ValueError(f"derived.ratios: the names {names} must be new and distinct")
-    drawn = [column.name for column in config.synthetic.columns]
-    for name in (*known, config.target.name):
+    drawn = [column.name for column in config.synthetic.columns] if config.synthetic else []
+    for name in (*known, config.target.name) if config.synthetic else ():
         if drawn.count(name) != 1:
             raise ValueError(f"synthetic.columns: {name!r} must be drawn exactly once, is {drawn.count(name)} times")
 
@@ -71,9 +80,12 @@ def check_task(config: ModelConfig) -> None:
     """Estimators and metrics are those of the task."""
     if config.task == "classification" and config.estimator.target != "identity":
         raise ValueError("estimator.target: a scale goes with a regression")
+    if config.task == "regression" and config.decision.by != "most_probable":
+        raise ValueError("decision: a threshold goes with two classes")
     if config.task == "regression" and config.gate.calibration is not None:
         raise ValueError("gate.calibration: probabilities go with a classification")
-    if config.decision.by != "most_probable" and len(config.target.classes or ()) != 2:
+    # Classes that are taken from the data are counted when they are known.
+    if config.decision.by != "most_probable" and len(config.target.classes or (0, 1)) != 2:
         raise ValueError("decision: a threshold goes with two classes")
     if config.gate.directions and len(config.target.classes or (0, 1)) != 2:
         raise ValueError("gate.directions: an answer rises or falls where it is a number or one of two classes")

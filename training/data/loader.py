@@ -14,7 +14,7 @@ from typing import BinaryIO, Literal
 import pandas as pd
 from tenacity.wait import wait_base
 
-from training.config import ModelConfig
+from training.config import ModelConfig, Synthetic
 from training.data.csv_table import csv_text, read_csv, read_stream
 from training.data.download import WAIT, fetch, fetch_unpinned
 from training.data.errors import DataError, DownloadError
@@ -86,15 +86,25 @@ def synthetic_csv(config: ModelConfig) -> bytes:
     Raises:
         SyntheticError: the config's ``synthetic`` section is wrong.
     """
-    return generate(config.synthetic).to_csv(index=False, lineterminator="\n").encode()
+    return generate(_synthetic(config)).to_csv(index=False, lineterminator="\n").encode()
+
+
+def _synthetic(config: ModelConfig, reason: str = "as asked for") -> Synthetic:
+    if config.synthetic is None:
+        raise DataError(
+            f"expected data for {config.name}, got none: rows would have to be made up, {reason.rstrip('.')}, but the"
+            " config has no section `synthetic`. Give a file with DATA=<path>, or add the section (docs/configs.md)."
+        )
+    return config.synthetic
 
 
 def _made_up(config: ModelConfig, reason: str, warn: Callable[[str], None]) -> Dataset:
     """Generate rows and read them back as from a file, so that they pass through the same door as real ones."""
+    spec = _synthetic(config, reason)
     content = synthetic_csv(config)
-    source = f"synthetic, seed {config.synthetic.seed}"
+    source = f"synthetic, seed {spec.seed}"
     warn(
-        f"SYNTHETIC DATA: {config.name} is trained on {config.synthetic.rows:,} made-up rows ({source}), {reason.rstrip('.')}."
+        f"SYNTHETIC DATA: {config.name} is trained on {spec.rows:,} made-up rows ({source}), {reason.rstrip('.')}."
         " The model is for trying things out, not for real answers."
     )
     frame, sha256 = _parsed(io.BytesIO(content), source, config)

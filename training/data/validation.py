@@ -30,7 +30,11 @@ ROWS_MIN = 50
 _SHOWN_CHARACTERS = 40
 
 
-def validate(frame: pd.DataFrame, config: ModelConfig) -> pd.DataFrame:
+def unheard(message: str) -> None:
+    """Take a warning that nobody wants to read."""
+
+
+def validate(frame: pd.DataFrame, config: ModelConfig, warn: Callable[[str], None] = unheard) -> pd.DataFrame:
     """Check a data set against a config and return its features and target in their types.
 
     Checked are missing and unknown columns, types, fractions in integers, missing values, infinities, ranges,
@@ -39,7 +43,8 @@ def validate(frame: pd.DataFrame, config: ModelConfig) -> pd.DataFrame:
 
     Args:
         frame: Rows as read from a file, or typed. Cells of text are parsed; ``true``, ``false``, 0 and 1 are booleans.
-        config: What the data should be.
+        config: What the data should be; the classes of its target are known.
+        warn: Called with one message about rows that repeat an earlier one, unless the config refuses them.
 
     Returns:
         Features in the contract's order, then the target; index 0 … N-1. Numbers, integers and booleans (0.0, 1.0) are
@@ -72,7 +77,36 @@ def validate(frame: pd.DataFrame, config: ModelConfig) -> pd.DataFrame:
         order = {column.name: place for place, column in enumerate(columns)}
         faults.sort(key=lambda fault: -1 if fault.column is None else order.get(fault.column, len(order)))
         raise DataError(fault_message(faults), faults)
-    return values[[column.name for column in columns]]
+    values = values[[column.name for column in columns]]
+    return values if config.duplicates == "refuse" else _without_duplicates(values, raw, config, warn)
+
+
+def _without_duplicates(
+    values: pd.DataFrame, raw: pd.DataFrame, config: ModelConfig, warn: Callable[[str], None]
+) -> pd.DataFrame:
+    """Count the rows that repeat an earlier one, and drop them if the config says so."""
+    repeated = repeated_rows(raw)
+    count = int(repeated.sum())
+    if not count:
+        return values
+    rows = np.flatnonzero(repeated)[:EXAMPLES_LIMIT] + 1
+    which = ", ".join(f"{row:,}" for row in rows) + (f" and {count - len(rows):,} more" if count > len(rows) else "")
+    found = (
+        f"{config.name}: {count:,} of {len(raw):,} rows {'equals' if count == 1 else 'equal'} an earlier row in every"
+        f" column (row {which}, counted from 1 below the header)"
+    )
+    if config.duplicates == "drop":
+        left = values[~repeated].reset_index(drop=True)
+        if len(left) < ROWS_MIN:
+            fault = Fault(None, f"at least {ROWS_MIN} rows without duplicates", 1, f"there are {len(left):,}")
+            raise DataError(fault_message([fault]), [fault])
+        warn(f"{found}. They are left out, because the config says `duplicates: drop`.")
+        return left
+    warn(
+        f"{found}. They stay, and a row may be in the training part and in the test part at once. If they are mistakes,"
+        " add `duplicates: drop` to the config; if they must not be there, `duplicates: refuse`."
+    )
+    return values
 
 
 def check_cells(
@@ -124,13 +158,16 @@ def _table_schema(columns: list[Feature], config: ModelConfig) -> pa.DataFrameSc
         strict=True,
         checks=[
             pa.Check(lambda table: len(table) >= ROWS_MIN, error=f"at least {ROWS_MIN} rows"),
-            pa.Check(
-                lambda table: pd.Series(~repeated_rows(table), index=table.index),
-                error="no row twice, equal in every column",
-                ignore_na=False,
-            ),
+            *([_NO_ROW_TWICE] if config.duplicates == "refuse" else []),
         ],
     )
+
+
+_NO_ROW_TWICE = pa.Check(
+    lambda table: pd.Series(~repeated_rows(table), index=table.index),
+    error="no row twice, equal in every column",
+    ignore_na=False,
+)
 
 
 def _column(column: Feature, is_label: bool) -> pa.Column:
