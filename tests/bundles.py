@@ -249,5 +249,5 @@ def write_bundle(
         trained_at="2026-01-01T00:00:00Z",
         versions={"python": "3"},
     )
-    write_manifest(folder, contract.name, provenance)
+    write_manifest(folder, contract.name, provenance, contract.format_version)
     return folder
