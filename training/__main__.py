@@ -167,7 +167,6 @@ def _run(given: argparse.Namespace) -> int:
     try:
         if given.command not in ("import", "models"):
             _require_config(given.config)
-        from training.config import load_config
         from training.data.identity import require_data
         from training.settings import load_settings
         from training.unrecorded import finish_records
@@ -192,7 +191,7 @@ def _run(given: argparse.Namespace) -> int:
             finish_records(settings, Progress(out=sys.stderr))
             module = import_module(ELSEWHERE[given.command][0])
             return int(getattr(module, f"run_{given.command}")(given, settings, progress))
-        config = load_config(given.config)
+        config = _config(given, settings, progress)
         require_data(config, given.data, settings)
         if given.command == "data":
             _data(config, given.data, settings, progress)
@@ -221,6 +220,27 @@ def _require_config(path: Path) -> None:
 
     if not path.exists():
         raise ConfigError(f"there is no config {path}")
+
+
+def _config(given: argparse.Namespace, settings: TrainingSettings, progress: Progress) -> ModelConfig:
+    """Read the config; if it is wrong, look at the data as well, so that one run tells everything.
+
+    Raises:
+        ConfigError: with the faults of the config and of the data.
+    """
+    from training.config import ConfigError, load_config
+
+    try:
+        return load_config(given.config, progress.warn)
+    except ConfigError as error:
+        if error.usable is None:
+            raise
+        from training.run import data_faults
+
+        faults = data_faults(error.usable, given.data, settings)
+        if faults is None:
+            raise
+        raise ConfigError(f"{error}\n{faults}") from error
 
 
 def _ensure(

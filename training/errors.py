@@ -6,13 +6,18 @@ can tell all of them without importing what raises them.
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class TrainingError(Exception):
     """A run cannot go on; the message says why and what to do next."""
 
 
 class ConfigError(TrainingError):
-    """A config file is missing, is no YAML, has an unknown key or an impossible value."""
+    """A config file is missing, is not valid YAML, has an unknown key or an impossible value."""
+
+    usable: Any = None
+    """What can be said of the data all the same: a ``ModelConfig`` of the sections that describe it, or None."""
 
 
 class GateError(TrainingError):

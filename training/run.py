@@ -14,8 +14,11 @@ from pathlib import Path
 from bundle.errors import BundleError
 from bundle.manifest import Provenance
 from bundle.store import load_bundle
-from training.config import ModelConfig
-from training.data.loader import Dataset
+from training.config import ConfigError, ModelConfig
+from training.data.errors import DataError
+from training.data.identity import wanted
+from training.data.loader import Dataset, load_dataset
+from training.data.resolve import resolve_and_validate
 from training.data.split import Parts
 from training.errors import GateError
 from training.gate import GateReport
@@ -44,6 +47,8 @@ __all__ = ["Loaded", "TrainResult", "check_examples", "prepare", "run_steps", "t
 class TrainResult:
     """What a run has made."""
 
+    config: ModelConfig
+    """The config, with what it left to the data."""
     tags: Tags
     metrics: dict[str, float]
     """Figures on the test part, see ``training.metrics``."""
@@ -113,7 +118,7 @@ def train_unless_stored(
     with quick_workspace(config, settings, progress) as quick:
         context = Context(config, settings, progress, quick.workspace, Plan(LOOKING, ()), given_data, record_later=True)
         run_stages(context, force=quick.forced)
-        tag = find_by_fingerprint(config.name, fingerprint(config, context.origin(), config.decisions()))
+        tag = find_by_fingerprint(config.name, fingerprint(context.resolved(), context.origin(), config.decisions()))
         if tag is not None:
             try:
                 found = load_bundle(tag).tag
@@ -181,12 +186,35 @@ def prepare(config: ModelConfig, given_data: str | None, settings: TrainingSetti
     """
     dataset = obtain(config, given_data, settings, progress)
     parts = divide(config, dataset.frame, progress)
-    return Loaded(dataset, parts, fingerprint(config, dataset, config.decisions()))
+    return Loaded(dataset, parts, fingerprint(parts.config, dataset, config.decisions()))
+
+
+def data_faults(config: ModelConfig, given_data: str | None, settings: TrainingSettings) -> str | None:
+    """Say what is wrong with the data that a run would use, for a config that is wrong itself; None if nothing is known.
+
+    Only a file on this machine is looked at: nothing is downloaded or made up for a run that cannot begin.
+
+    Args:
+        config: as much of the config as describes the data.
+        given_data: As for ``train``.
+        settings: Folders and what is allowed.
+    """
+    given = wanted(config, given_data, settings)
+    if given is None or not Path(given).expanduser().is_file():
+        return None
+    warnings: list[str] = []
+    try:
+        dataset = load_dataset(config, given, settings.data_folder, warnings.append)
+        resolve_and_validate(dataset.frame, config, warnings.append)
+    except (DataError, ConfigError) as error:
+        return str(error)
+    return None
 
 
 def _result(context: Context, began: float) -> TrainResult:
     found = registered(context)
     return TrainResult(
+        config=context.resolved(),
         tags=Tags(found.bundle, found.pipeline),
         metrics=context.metrics(),
         parity=context.parity(),

@@ -10,7 +10,7 @@ from bundle.errors import BundleError
 from bundle.store import find_folder, read_bundle
 from training.config import ModelConfig
 from training.data.errors import DownloadError
-from training.data.identity import SYNTHETIC, DataIdentity, real_data, synthetic_warning, wanted
+from training.data.identity import SYNTHETIC, DataIdentity, real_data, synthetic_source, synthetic_warning, wanted
 from training.progress import Progress
 from training.provenance import fingerprint
 from training.settings import TrainingSettings
@@ -49,7 +49,9 @@ def ensure(
 def find_stored(
     config: ModelConfig, given_data: str | None, settings: TrainingSettings, progress: Progress
 ) -> str | None:
-    """Return the tag of the stored bundle that a run would make again; None where the run itself has to look.
+    """Return the tag of the stored bundle that a run would make again; None if the run itself has to look.
+
+    A config that leaves something to the data is known only when the data has been read.
 
     Where a config's source was out of reach and a model of made-up rows is stored, the source is tried once more, for a
     moment only: without a network the stored model is taken again, and said to be synthetic.
@@ -57,11 +59,13 @@ def find_stored(
     Raises:
         DataError: a file was given that is not there.
     """
+    if config.is_open:
+        return None
     given = wanted(config, given_data, settings)
     real = real_data(config, given, settings.data_folder)
     if real is not None and (tag := _verified(config, real)):
         return tag
-    if not settings.allow_synthetic or given not in (None, SYNTHETIC):
+    if not settings.allow_synthetic or given not in (None, SYNTHETIC) or config.synthetic is None:
         return None
     tag = _verified(config, DataIdentity("synthetic", None))
     if tag is None:
@@ -72,7 +76,8 @@ def find_stored(
         if found is None:
             return None
         reason = found
-    progress.warn(synthetic_warning(config, reason))
+    rows, source = config.synthetic.rows, synthetic_source(config.synthetic)
+    progress.warn(synthetic_warning(config, rows, source, reason))
     return tag
 
 

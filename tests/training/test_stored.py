@@ -119,6 +119,7 @@ def test_made_up_rows_are_known_by_the_config(
     err = io.StringIO()
     assert find_stored(config, "synthetic", settings, Progress(io.StringIO(), err)) == tag
     assert "SYNTHETIC DATA" in err.getvalue()
+    assert config.synthetic is not None
     synthetic = config.synthetic.model_copy(update={"seed": 99})
     other = config.model_copy(update={"synthetic": synthetic})
     assert find_stored(other, "synthetic", settings, silence()) is None

@@ -12,7 +12,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from bundle.manifest import sha256_of
-from training.config import ModelConfig, Source
+from training.config import ModelConfig, Source, Synthetic
 from training.data.errors import DataError
 from training.settings import TrainingSettings
 
@@ -36,7 +36,8 @@ def wanted(config: ModelConfig, given_data: str | None, settings: TrainingSettin
     given = given_data if given_data is not None else settings.data
     if given is not None:
         return given.replace("{name}", config.name)
-    return None if settings.download else SYNTHETIC
+    # Rows are imitated only for somebody who asks for them.
+    return SYNTHETIC if not settings.download and config.synthetic is not None else None
 
 
 def require_data(config: ModelConfig, given_data: str | None, settings: TrainingSettings) -> None:
@@ -104,14 +105,15 @@ def no_such_file(path: Path) -> DataError:
     return DataError(f"there is no file {path}: expected a CSV file. Correct DATA=<path>.")
 
 
-def synthetic_source(config: ModelConfig) -> str:
+def synthetic_source(synthetic: Synthetic) -> str:
     """Return by which words made-up rows are known: the generator and its seed."""
-    return f"synthetic, seed {config.synthetic.seed}"
+    return f"synthetic, seed {synthetic.seed}"
 
 
-def synthetic_warning(config: ModelConfig, reason: str) -> str:
+def synthetic_warning(config: ModelConfig, rows: int, source: str, reason: str) -> str:
     """Return what is told of a model of made-up rows, whoever wanted it."""
+    alone = "" if config.synthetic is not None else " Each column is made up by itself, so there is nothing to learn."
     return (
-        f"SYNTHETIC DATA: {config.name} is trained on {config.synthetic.rows:,} made-up rows ({synthetic_source(config)}),"
-        f" {reason.rstrip('.')}. The model is for trying things out, not for real answers."
+        f"SYNTHETIC DATA: {config.name} is trained on {rows:,} made-up rows ({source}), {reason.rstrip('.')}.{alone} The"
+        " model is for trying things out, not for real answers."
     )

@@ -26,7 +26,7 @@ from training.provenance import Origin
 from training.settings import TrainingSettings
 from training.stages.outcome import Outcome
 from training.stages.steps import Plan
-from training.stages.table import STAGES
+from training.stages.table import RESOLVED, STAGES
 from training.stages.tables import read_table
 from training.stages.workspace import Workspace
 
@@ -50,6 +50,17 @@ class Context:
     """Whether the stages are kept in a journal instead of being recorded in MLflow while they run."""
     refits: RefitsAhead = field(default_factory=RefitsAhead)
     """The gate's refits, which may begin before the gate does."""
+
+    def resolved(self) -> ModelConfig:
+        """Return the config with what it leaves to the data, as the stage ``validate`` found it.
+
+        Raises:
+            TrainingError: the data has not been looked at yet.
+        """
+        if not self.config.is_open:
+            return self.config
+        found = json.loads(self.read(RESOLVED))
+        return ModelConfig.model_validate({**self.config.model_dump(), **found}).with_text(self.config.text)
 
     def origin(self) -> Origin:
         """Return where the data came from."""

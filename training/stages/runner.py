@@ -16,7 +16,7 @@ from training.stages.gate import begin_refits
 from training.stages.outcome import Outcome
 from training.stages.recording import Recorder
 from training.stages.state import is_current, stage_key, write_state
-from training.stages.table import STAGES, Stage
+from training.stages.table import RESOLVED, STAGES, Stage
 
 UNCHANGED = "unchanged"
 _CORES = "LOKY_MAX_CPU_COUNT"
@@ -56,6 +56,8 @@ def run_stages(context: Context, *, force: bool | Container[str] = False) -> lis
             for position, name in enumerate(context.plan.steps, start=1):
                 is_forced = force if isinstance(force, bool) else name in force
                 head = f"[{position}/{len(context.plan.steps)}] {name}"
+                if RESOLVED in STAGES[name].needs:
+                    context = replace(context, config=context.resolved())
                 done.append(
                     _run(replace(context, run_id=recorder.run_id), STAGES[name], head, recorder, force=is_forced)
                 )
