@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bundle.contract import Label, truth_value
+from bundle.numbers import number_text
 from training.config import Target
 
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
@@ -66,7 +67,7 @@ def _is(cell: object, value: Label) -> bool:
 
 def _text_of(cell: object) -> str:
     number = None if isinstance(cell, str) else _number(cell)
-    return str(cell).strip().lower() if number is None else f"{number:g}"
+    return str(cell).strip().lower() if number is None else number_text(number)
 
 
 def _number(cell: object) -> float | None:
