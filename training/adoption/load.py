@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 from training.adoption.archive import SCHEMA_MEMBER, damaged, open_archive
 from training.adoption.errors import AdoptionError
+from training.adoption.harmless_types import HARMLESS_TYPES
 
 Kind = Literal["skops", "pickle"]
 
@@ -55,6 +56,8 @@ class Loaded:
     """The checksum of the file."""
     remarks: tuple[str, ...]
     """What a person should know: other versions, trusted types, warnings of the libraries. One sentence each."""
+    sklearn_versions: tuple[str, ...] = ()
+    """The versions of scikit-learn that saved its steps, as far as they are not the installed one."""
 
 
 def load_pipeline(path: Path, *, trust: Collection[str] = (), trust_pickle: bool = False) -> Loaded:
@@ -90,6 +93,7 @@ def load_pipeline(path: Path, *, trust: Collection[str] = (), trust_pickle: bool
         source=path.name,
         sha256=hashlib.sha256(content).hexdigest(),
         remarks=(*remarks, *_remarks(caught)),
+        sklearn_versions=_foreign_versions(caught),
     )
 
 
@@ -136,17 +140,19 @@ def _from_skops(content: bytes, path: Path, trust: Collection[str]) -> tuple[Any
     if malformed:
         raise AdoptionError(f"--trust {malformed[0]!r} is no type's name: expected one like mypackage.steps.MyStep.")
     remarks = _check_schema(open_archive(content, path.name), path.name)
-    untrusted = _guarded(path.name, lambda: set(skops.io.get_untrusted_types(data=content)) - set(OWN_TYPES))
+    untrusted = _guarded(
+        path.name, lambda: set(skops.io.get_untrusted_types(data=content)) - {*OWN_TYPES, *HARMLESS_TYPES}
+    )
     open_types = sorted(untrusted - set(trust))
     if open_types:
         raise AdoptionError(_untrusted_message(path.name, open_types, sorted(untrusted)))
-    trusted = [*OWN_TYPES, *sorted(untrusted)]
+    trusted = [*OWN_TYPES, *HARMLESS_TYPES, *sorted(untrusted)]
     pipeline = _guarded(path.name, lambda: skops.io.loads(content, trusted=trusted))
     if untrusted:
         remarks.append(f"trusted because you said so: {', '.join(sorted(untrusted))}")
     unused = sorted(set(trust) - untrusted)
     if unused:
-        remarks.append(f"--trust {' '.join(unused)} was not needed: the file creates no such type")
+        remarks.append(f"--trust {' '.join(unused)} was not needed: the file creates no such type, or it is harmless")
     return pipeline, remarks
 
 
@@ -221,6 +227,15 @@ def _guarded(source: str, read: Callable[[], Any]) -> Any:
         Exception
     ) as error:  # a damaged file makes its reader raise anything: zlib.error, KeyError, UnpicklingError …
         raise damaged(source, error) from error
+
+
+def _foreign_versions(caught: Sequence[warnings.WarningMessage]) -> tuple[str, ...]:
+    """Return the versions of scikit-learn that libraries warned of, each once."""
+    from sklearn.exceptions import InconsistentVersionWarning
+
+    messages = [warning.message for warning in caught]
+    versions = [one.original_sklearn_version for one in messages if isinstance(one, InconsistentVersionWarning)]
+    return tuple(dict.fromkeys(versions))
 
 
 def _remarks(caught: Sequence[warnings.WarningMessage]) -> list[str]:
