@@ -32,7 +32,7 @@ from training.adoption.config import (
 from training.adoption.errors import AdoptionError
 from training.adoption.figures import ROWS, sample_metrics
 from training.adoption.infer import infer_features, infer_output, input_names, model_name
-from training.adoption.load import Loaded, load_pipeline
+from training.adoption.load import Loaded, load_pipeline, telling_version
 from training.adoption.promises import adapted, broken_promises, compare_readings, quietly, relaxed, require_kept
 from training.adoption.reference import describe_sample
 from training.adoption.sample import Sample, agreed_columns, as_contracted, as_read, read_sample, true_answers
@@ -137,12 +137,25 @@ def adopt(request: Request, settings: TrainingSettings, progress: Progress) -> I
     began = time.monotonic()
     with progress.step("Load the pipeline") as step:
         loaded = load_pipeline(request.pipeline, trust=request.trust, trust_pickle=request.trust_pickle)
-        with _in_words("its steps cannot be read", loaded):
+        with telling_version(loaded.fitted_with, loaded.source), _in_words("its steps cannot be read", loaded):
             facts = column_facts(loaded.pipeline, input_names(loaded.pipeline))
         step.detail = f"{type(loaded.pipeline).__name__} with {len(facts)} columns, from {loaded.kind}"
     for remark in loaded.remarks:
         # At once: what fails later may fail because of it.
         progress.say(f"           {remark}")
+    with telling_version(loaded.fitted_with, loaded.source):
+        return _adopt_loaded(request, settings, progress, loaded, facts, began)
+
+
+def _adopt_loaded(
+    request: Request,
+    settings: TrainingSettings,
+    progress: Progress,
+    loaded: Loaded,
+    facts: Mapping[str, ColumnFacts],
+    began: float,
+) -> ImportResult:
+    """Import a pipeline that was loaded, see ``adopt``."""
     with progress.step("Read the sample") as step:
         sample = read_sample(request.sample)
         columns = agreed_columns(sample, facts, drops_by_name(loaded.pipeline), request.target)
@@ -232,7 +245,6 @@ def _in_words(what: str, loaded: Loaded) -> Iterator[None]:
         raise AdoptionError(
             f"the pipeline of {loaded.source} is a {type(loaded.pipeline).__name__}, but {what}:"
             f" {type(error).__name__}: {error}. "
-            + ("".join(f"The file was {remark}. " for remark in loaded.remarks if "scikit-learn" in remark))
             + "Fit and save it anew with the versions that are installed here; --verbose shows where it failed."
         ) from error
 
