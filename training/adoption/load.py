@@ -92,7 +92,7 @@ def load_pipeline(path: Path, *, trust: Collection[str] = (), trust_pickle: bool
 
             _guarded(path.name, fitted_with, lambda: upgrade(pipeline))
     if fitted_with.differs:
-        remarks = [_version_remark(fitted_with), *remarks]
+        remarks = [version_remark(fitted_with), *remarks]
     return Loaded(
         pipeline=pipeline,
         kind=kind,
@@ -119,7 +119,8 @@ def telling_version(fitted_with: FittedWith, source: str) -> Iterator[None]:
         raise AdoptionError(f"{sentence} {error}") from error
 
 
-def _version_remark(fitted_with: FittedWith) -> str:
+def version_remark(fitted_with: FittedWith) -> str:
+    """Return what to know of a pipeline that another version has fitted and nobody has compared with it."""
     return (
         f"fitted with scikit-learn {' and '.join(fitted_with.versions)}, read with {fitted_with.installed}: its answers"
         " may differ from those of where it was fitted. --sklearn auto compares them with those of that version"

@@ -32,10 +32,11 @@ from training.adoption.config import (
 from training.adoption.errors import AdoptionError
 from training.adoption.figures import ROWS, sample_metrics
 from training.adoption.infer import infer_features, infer_output, input_names, model_name
-from training.adoption.load import Loaded, load_pipeline, telling_version
+from training.adoption.load import Loaded, load_pipeline, telling_version, version_remark
 from training.adoption.promises import adapted, broken_promises, compare_readings, quietly, relaxed, require_kept
 from training.adoption.reference import describe_sample
 from training.adoption.sample import Sample, agreed_columns, as_contracted, as_read, read_sample, true_answers
+from training.adoption.versions.judge import Case, Verdict, environment_for, judge, wanted_version
 from training.data.loader import Dataset
 from training.errors import TrainingError
 from training.examples import pick_examples
@@ -74,6 +75,8 @@ class Request:
     """Types that a skops file may create beyond those that skops trusts."""
     trust_pickle: bool = False
     """Whether a pickle may be opened."""
+    sklearn: str | None = None
+    """``auto``, or the version of scikit-learn whose own answers the import is compared with; None compares with none."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,8 @@ class _Fitted:
     """The sample as the contract types it."""
     answers: NDArray[np.float64]
     """The pipeline's answers to it, shape (N,) or (N, W)."""
+    read: pd.DataFrame
+    """The sample as pandas reads it, the contract's columns."""
     remarks: tuple[str, ...] = ()
 
 
@@ -144,6 +149,7 @@ def adopt(request: Request, settings: TrainingSettings, progress: Progress) -> I
         # At once: what fails later may fail because of it.
         progress.say(f"           {remark}")
     with telling_version(loaded.fitted_with, loaded.source):
+        wanted_version(request.sklearn, loaded)
         return _adopt_loaded(request, settings, progress, loaded, facts, began)
 
 
@@ -185,6 +191,7 @@ def _adopt_loaded(
     with progress.step("Measure latency") as step:
         latency = measure_latency(model, rows, budget_s=settings.latency_budget_s)
         step.detail = f"one row p99 {latency.single_row_p99_us:.1f} µs"
+    verdict = _judged(request, progress, loaded, fitted, model, proven)
     batch_p99_us = next(batch.p99_us for batch in latency.batches if batch.rows == BATCH_ROWS)
     gate = check_gate(config.gate, metrics, parity, latency.single_row_p99_us, len(model), batch_p99_us=batch_p99_us)
     progress.table("Gate", gate.rows())
@@ -194,7 +201,7 @@ def _adopt_loaded(
     dataset = Dataset(fitted.frame, "real", sample.source, sample.sha256)
     recipe = _Recipe(config=config, pipeline_sha256=loaded.sha256)
     provenance = record(fingerprint(recipe, dataset), dataset, tags.pipeline)
-    remarks = (*loaded.remarks, *fitted.remarks)
+    remarks = (*_settled_remarks(loaded, verdict), *fitted.remarks)
     imported = Imported(tags.bundle, loaded, provenance, metrics, parity, latency, gate, remarks)
     contents = Contents(
         model=model,
@@ -228,6 +235,52 @@ def _adopt_loaded(
         bundle_folder=bundle.path,
         seconds=time.monotonic() - began,
     )
+
+
+def _judged(
+    request: Request,
+    progress: Progress,
+    loaded: Loaded,
+    fitted: _Fitted,
+    model: bytes,
+    proven: NDArray[np.float64],
+) -> Verdict | None:
+    """Compare pipeline and graph with the version that fitted the pipeline, if that was asked for.
+
+    Raises:
+        AdoptionError: it cannot be asked, or answers otherwise.
+    """
+    version = wanted_version(request.sklearn, loaded)
+    if version is None:
+        return None
+    contract = fitted.config.contract()
+    with progress.step(f"Open an environment of scikit-learn {version}") as step:
+        environment, paths = environment_for(version, loaded.pipeline)
+        step.detail = "made" if environment.is_new else "kept from an earlier run"
+    case = Case(
+        path=request.pipeline,
+        loaded=loaded,
+        pipeline=fitted.pipeline,
+        model=model,
+        contract=contract,
+        sample=fitted.read,
+        sample_answers=fitted.answers,
+        packed=proven,
+        limits=parity_limits(fitted.config.gate),
+        max_rows=fitted.config.gate.parity_rows,
+    )
+    with progress.step(f"Compare with scikit-learn {version}") as step, quietly():
+        verdict = judge(case, environment, paths)
+        step.detail = verdict.in_words()
+    return verdict
+
+
+def _settled_remarks(loaded: Loaded, verdict: Verdict | None) -> tuple[str, ...]:
+    """Return what to know of a loaded pipeline; a comparison with its own version answers the doubt about it."""
+    if verdict is None:
+        return loaded.remarks
+    doubt = version_remark(loaded.fitted_with) if loaded.fitted_with.differs else None
+    return (verdict.in_words(), *(remark for remark in loaded.remarks if remark != doubt))
 
 
 @contextmanager
@@ -269,7 +322,9 @@ def _fit(
         fitted = _tried(loaded.pipeline, config, False, facts, sample)
         contract = config.contract()
         require_kept(broken_promises(fitted.pipeline, to_rows(fitted.frame, contract), contract), str(request.config))
-        return _Fitted(config, False, fitted.pipeline, fitted.frame, fitted.answers, _unused_options(request, config))
+        return _Fitted(
+            config, False, fitted.pipeline, fitted.frame, fitted.answers, fitted.read, _unused_options(request, config)
+        )
     inferred = infer_features(sample, columns, facts)
     narrow = {one.feature.name: one.narrow for one in inferred}
     p99_ms = P99_MS if request.p99_ms is None else request.p99_ms
@@ -318,7 +373,7 @@ def _tried(
     adapter = adapted(pipeline, contract, facts)
     read = as_read(sample, contract.feature_names, facts)
     answers = compare_readings(pipeline, adapter, read, to_rows(frame, contract), contract)
-    return _Fitted(config, is_new, adapter, frame, answers)
+    return _Fitted(config, is_new, adapter, frame, answers, read)
 
 
 def _unused_options(request: Request, config: ImportConfig) -> tuple[str, ...]:

@@ -13,6 +13,8 @@ _STAND_INS = "training.adoption.versions.stand_ins"
 _LOSSES = "sklearn._loss._loss"
 _MOVED_MODULES = {"_loss": _LOSSES}
 """1.5 to 1.8 write the compiled losses under a module's short name."""
+_NUMPY_1_CORE = "numpy.core"
+"""numpy 2 renames it, and warns of the former name."""
 _CYTHON_LOSSES = (
     *("CyAbsoluteError", "CyExponentialLoss", "CyHalfBinomialLoss", "CyHalfGammaLoss", "CyHalfPoissonLoss"),
     *("CyHalfSquaredError", "CyHalfTweedieLoss", "CyHalfTweedieLossIdentity", "CyHuberLoss", "CyPinballLoss"),
@@ -45,4 +47,6 @@ STAND_IN_TYPES = tuple(f"{_STAND_INS}.{name}" for name in ("RemainderColumns", *
 def current_name(module: str, name: str) -> Name:
     """Return where a name of an older file is now; the same name if it has not moved."""
     moved = _MOVED_MODULES.get(module, module)
+    if moved == _NUMPY_1_CORE or moved.startswith(_NUMPY_1_CORE + "."):
+        moved = "numpy._core" + moved.removeprefix(_NUMPY_1_CORE)
     return RENAMES.get((moved, name), (moved, name))

@@ -37,6 +37,23 @@ def renamed_archive(content: bytes) -> bytes:
     return copy.getvalue()
 
 
+def type_names(content: bytes) -> list[str]:
+    """Return the full name of every type that a skops file names, as the file names it, sorted."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        pending: list[Any] = [json.loads(archive.read(SCHEMA_MEMBER))]
+    names = set()
+    while pending:
+        node = pending.pop()
+        if isinstance(node, list):
+            pending += node
+        elif isinstance(node, dict):
+            module, name = node.get("__module__"), node.get("__class__")
+            if isinstance(module, str) and isinstance(name, str):
+                names.add(f"{module}.{name}")
+            pending += node.values()
+    return sorted(names)
+
+
 def current_type(name: str) -> str:
     """Return the full name that a type's full name has today."""
     module, _, own = name.rpartition(".")

@@ -41,14 +41,14 @@ def upgrade(pipeline: Any) -> tuple[str, ...]:
         What was added or replaced, one short phrase for each kind, sorted.
     """
     changes: set[str] = set()
-    for item in _objects(pipeline):
+    for item in held_objects(pipeline):
         for kind, change in _CHANGES:
             if isinstance(item, kind):
                 changes.update(change(item))
     return tuple(sorted(changes))
 
 
-def _objects(root: Any) -> Iterator[Any]:
+def held_objects(root: Any) -> Iterator[Any]:
     """Yield every Python object that a pipeline holds, inner ones last, each once."""
     pending, seen = [root], set()
     while pending:
