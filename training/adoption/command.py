@@ -16,6 +16,7 @@ EXAMPLES = """examples:
   tabento import --pipeline model.skops --sample rows.csv --target price --config flats.yaml
   tabento import --pipeline model.skops --sample rows.csv --config flats.yaml --trust mysteps.Ratio
   tabento import --pipeline model.joblib --sample rows.csv --config flats.yaml --i-trust-this-file
+  tabento import --pipeline model.skops --sample rows.csv --config flats.yaml --sklearn auto
 
 The config is written the first time. Edit it and give the same command again: it is then
 read, and never written over. A joblib or pickle file can run any program while it is
@@ -68,6 +69,11 @@ def add_import(commands: Any, verbose: argparse.ArgumentParser) -> None:
         action="store_true",
         help="open a joblib or pickle file, which can run any program while it is read",
     )
+    add(
+        "--sklearn",
+        metavar="auto|VERSION",
+        help="compare with the own answers of the scikit-learn that fitted it, in an environment made by uv",
+    )
 
 
 def run_import(given: argparse.Namespace, settings: TrainingSettings, progress: Progress) -> None:
@@ -89,6 +95,7 @@ def run_import(given: argparse.Namespace, settings: TrainingSettings, progress: 
         trust_pickle=given.i_trust_this_file,
         expected=given.expected,
         columns_from_sample=given.columns_from_sample,
+        sklearn=given.sklearn,
     )
     tell(request.config, adopt(request, settings, progress), progress)
 

@@ -34,7 +34,7 @@ from training.adoption.errors import AdoptionError
 from training.adoption.expected import compare_expected, read_expected
 from training.adoption.figures import ROWS, sample_metrics
 from training.adoption.infer import infer_features, infer_output, input_names, model_name
-from training.adoption.load import Loaded, load_pipeline
+from training.adoption.load import Loaded, load_pipeline, telling_version, version_remark
 from training.adoption.promises import adapted, broken_promises, compare_readings, quietly, relaxed, require_kept
 from training.adoption.reference import describe_sample
 from training.adoption.sample import (
@@ -48,6 +48,7 @@ from training.adoption.sample import (
 )
 from training.adoption.served_answers import require_servable, row_as_sent
 from training.adoption.version_breaks import known_breaks, require_known, version_remedy
+from training.adoption.versions.judge import Case, Verdict, environment_for, judge, wanted_version
 from training.data.loader import Dataset
 from training.errors import TrainingError
 from training.examples import pick_examples
@@ -90,6 +91,8 @@ class Request:
     """The CSV file with the answers to the sample of the version of scikit-learn that fitted the pipeline."""
     columns_from_sample: bool = False
     """Whether the sample's header names the columns of a pipeline that has no names for them."""
+    sklearn: str | None = None
+    """``auto``, or the version of scikit-learn whose own answers the import is compared with; None compares with none."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,8 @@ class _Fitted:
     """The sample as the contract types it."""
     answers: NDArray[np.float64]
     """The pipeline's answers to it, shape (N,) or (N, W)."""
+    read: pd.DataFrame
+    """The sample as pandas reads it, the contract's columns."""
     remarks: tuple[str, ...] = ()
     comments: Mapping[str, str] = field(default_factory=dict)
     """For a config that is new: by feature, what the sample shows of it."""
@@ -155,14 +160,29 @@ def adopt(request: Request, settings: TrainingSettings, progress: Progress) -> I
     began = time.monotonic()
     with progress.step("Load the pipeline") as step:
         loaded = load_pipeline(request.pipeline, trust=request.trust, trust_pickle=request.trust_pickle)
-        with _in_words("its steps cannot be read", loaded):
-            breaks = known_breaks(loaded.pipeline, loaded.sklearn_versions)
-            require_known(breaks, loaded.sklearn_versions, expected=request.expected is not None)
+        with telling_version(loaded.fitted_with, loaded.source), _in_words("its steps cannot be read", loaded):
+            breaks = known_breaks(loaded.pipeline, loaded.fitted_with.foreign)
+            proven = request.expected is not None or wanted_version(request.sklearn, loaded) is not None
+            require_known(breaks, proven=proven)
             facts = column_facts(loaded.pipeline, input_names(loaded.pipeline, _header(request)))
         step.detail = f"{type(loaded.pipeline).__name__} with {len(facts)} columns, from {loaded.kind}"
     for remark in loaded.remarks:
         # At once: what fails later may fail because of it.
         progress.say(f"           {remark}")
+    with telling_version(loaded.fitted_with, loaded.source):
+        wanted_version(request.sklearn, loaded)
+        return _adopt_loaded(request, settings, progress, loaded, facts, began)
+
+
+def _adopt_loaded(
+    request: Request,
+    settings: TrainingSettings,
+    progress: Progress,
+    loaded: Loaded,
+    facts: Mapping[str, ColumnFacts],
+    began: float,
+) -> ImportResult:
+    """Import a pipeline that was loaded, see ``adopt``."""
     with progress.step("Read the sample") as step:
         sample = read_sample(request.sample)
         named = keeps_names(loaded.pipeline)
@@ -206,6 +226,7 @@ def adopt(request: Request, settings: TrainingSettings, progress: Progress) -> I
     with progress.step("Measure latency") as step:
         latency = measure_latency(model, rows, budget_s=settings.latency_budget_s)
         step.detail = f"one row p99 {latency.single_row_p99_us:.1f} µs"
+    verdict = _judged(request, progress, loaded, fitted, model, proven)
     batch_p99_us = next(batch.p99_us for batch in latency.batches if batch.rows == BATCH_ROWS)
     gate = check_gate(config.gate, metrics, parity, latency.single_row_p99_us, len(model), batch_p99_us=batch_p99_us)
     progress.table("Gate", gate.rows())
@@ -215,7 +236,7 @@ def adopt(request: Request, settings: TrainingSettings, progress: Progress) -> I
     dataset = Dataset(fitted.frame, "real", sample.source, sample.sha256)
     recipe = _Recipe(config=config, pipeline_sha256=loaded.sha256)
     provenance = record(fingerprint(recipe, dataset), dataset, tags.pipeline)
-    remarks = (*loaded.remarks, *read_remarks, *fitted.remarks)
+    remarks = (*_settled_remarks(request, loaded, verdict), *read_remarks, *fitted.remarks)
     imported = Imported(tags.bundle, loaded, provenance, metrics, parity, latency, gate, remarks)
     contents = Contents(
         model=model,
@@ -249,6 +270,52 @@ def adopt(request: Request, settings: TrainingSettings, progress: Progress) -> I
         bundle_folder=bundle.path,
         seconds=time.monotonic() - began,
     )
+
+
+def _judged(
+    request: Request,
+    progress: Progress,
+    loaded: Loaded,
+    fitted: _Fitted,
+    model: bytes,
+    proven: NDArray[np.float64],
+) -> Verdict | None:
+    """Compare pipeline and graph with the version that fitted the pipeline, if that was asked for.
+
+    Raises:
+        AdoptionError: it cannot be asked, or answers otherwise.
+    """
+    version = wanted_version(request.sklearn, loaded)
+    if version is None:
+        return None
+    contract = fitted.config.contract()
+    with progress.step(f"Open an environment of scikit-learn {version}") as step:
+        environment, paths = environment_for(version, loaded.pipeline)
+        step.detail = "made" if environment.is_new else "kept from an earlier run"
+    case = Case(
+        path=request.pipeline,
+        loaded=loaded,
+        pipeline=fitted.pipeline,
+        model=model,
+        contract=contract,
+        sample=fitted.read,
+        sample_answers=fitted.answers,
+        packed=proven,
+        limits=parity_limits(fitted.config.gate),
+        max_rows=fitted.config.gate.parity_rows,
+    )
+    with progress.step(f"Compare with scikit-learn {version}") as step, quietly():
+        verdict = judge(case, environment, paths)
+        step.detail = verdict.in_words()
+    return verdict
+
+
+def _settled_remarks(request: Request, loaded: Loaded, verdict: Verdict | None) -> tuple[str, ...]:
+    """Return what to know of a loaded pipeline; a comparison with its own version answers the doubt about it."""
+    proven = verdict is not None or request.expected is not None
+    doubt = version_remark(loaded.fitted_with) if proven and loaded.fitted_with.differs else None
+    remarks = tuple(remark for remark in loaded.remarks if remark != doubt)
+    return remarks if verdict is None else (verdict.in_words(), *remarks)
 
 
 @contextmanager
@@ -342,14 +409,14 @@ def _tried(
     frame = as_contracted(sample, contract, facts)
     adapter = adapted(pipeline, contract, facts)
     read = as_read(sample, contract.feature_names, facts)
-    answers = compare_readings(pipeline, adapter, read, to_rows(frame, contract), contract, loaded.sklearn_versions)
+    answers = compare_readings(pipeline, adapter, read, to_rows(frame, contract), contract, loaded.fitted_with.foreign)
     require_servable(
         answers,
         contract,
         lambda row: f"is row {row + 1} of {sample.source}",
         _remedy(loaded, "Change the pipeline so that each answer can be served.", perhaps_rows=False),
     )
-    return _Fitted(config, is_new, adapter, frame, answers)
+    return _Fitted(config, is_new, adapter, frame, answers, read)
 
 
 def _compared(request: Request, loaded: Loaded, fitted: _Fitted) -> tuple[str, ...]:
@@ -358,14 +425,14 @@ def _compared(request: Request, loaded: Loaded, fitted: _Fitted) -> tuple[str, .
         return ()
     contract = fitted.config.contract()
     expected = read_expected(request.expected, contract, len(fitted.frame))
-    versions = " and ".join(loaded.sklearn_versions)
+    versions = " and ".join(loaded.fitted_with.foreign)
     fitted_with = f"with scikit-learn {versions}" if versions else "where it was fitted"
     return (compare_expected(expected, fitted.answers, contract, fitted_with).in_words(),)
 
 
 def _remedy(loaded: Loaded, otherwise: str, *, perhaps_rows: bool) -> str:
     """Return what to do about an answer that cannot be served: of another version's pipeline, what concerns it."""
-    return version_remedy(loaded.sklearn_versions, perhaps_rows=perhaps_rows) or otherwise
+    return version_remedy(loaded.fitted_with.foreign, perhaps_rows=perhaps_rows) or otherwise
 
 
 def _header(request: Request) -> list[str] | None:
