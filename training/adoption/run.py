@@ -397,7 +397,7 @@ def _settled(
     smaller = relaxed(contract, broken, narrow)
     config = config.model_copy(update={"features": smaller.features})
     fitted = _tried(loaded, config, True, facts, sample)
-    require_kept(broken_promises(fitted.pipeline, to_rows(fitted.frame, smaller), smaller), "the sample")
+    require_kept(broken_promises(fitted.pipeline, to_rows(fitted.frame, smaller), smaller), None)
     return fitted
 
 
