@@ -50,6 +50,17 @@ def add_import(commands: Any, verbose: argparse.ArgumentParser) -> None:
     add("--sample", type=Path, required=True, metavar="CSV", help="rows with the columns on which it was fitted")
     add("--target", metavar="NAME", help="the sample's column with the true answers, if it has one")
     add("--config", type=Path, required=True, metavar="OUT.yaml", help="written if it is not there, read if it is")
+    add(
+        "--expected",
+        type=Path,
+        metavar="ANSWERS.csv",
+        help="what the scikit-learn that fitted the pipeline answers to the sample; it is compared row by row",
+    )
+    add(
+        "--columns-from-sample",
+        action="store_true",
+        help="for a pipeline that was fitted on an array: its columns are named as the sample's, by their order",
+    )
     add("--name", help="the model's name, for a new config (default: that of the file)")
     add("--p99-ms", type=float, metavar="MS", help="the latency promise, for a new config (default: 10)")
     add("--trust", action="append", default=[], metavar="TYPE", help="a type that a skops file may create; repeatable")
@@ -83,6 +94,8 @@ def run_import(given: argparse.Namespace, settings: TrainingSettings, progress: 
         trust=tuple(given.trust),
         trust_pickle=given.i_trust_this_file,
         sklearn=given.sklearn,
+        expected=given.expected,
+        columns_from_sample=given.columns_from_sample,
     )
     tell(request.config, adopt(request, settings, progress), progress)
 

@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 from training.adoption.archive import SCHEMA_MEMBER, damaged, open_archive
 from training.adoption.errors import AdoptionError
+from training.adoption.harmless_types import HARMLESS_TYPES
 from training.adoption.versions.fitted_with import UNKNOWN, FittedWith, versions_in_pickle, versions_in_skops
 from training.adoption.versions.renames import STAND_IN_TYPES
 from training.adoption.versions.schema import current_type, renamed_archive
@@ -61,6 +62,11 @@ class Loaded:
     """What a person should know: other versions, trusted types, warnings of the libraries. One sentence each."""
     fitted_with: FittedWith = UNKNOWN
     """The versions of scikit-learn that its steps were fitted with."""
+
+    @property
+    def sklearn_versions(self) -> tuple[str, ...]:
+        """The versions of scikit-learn that saved its steps, as far as they are not the installed one."""
+        return self.fitted_with.others
 
 
 def load_pipeline(path: Path, *, trust: Collection[str] = (), trust_pickle: bool = False) -> Loaded:
@@ -114,7 +120,8 @@ def telling_version(fitted_with: FittedWith, source: str) -> Iterator[None]:
         yield
     except AdoptionError as error:
         sentence = fitted_with.sentence(source)
-        if not sentence or str(error).startswith(sentence):
+        fitted = f"fitted with scikit-learn {' and '.join(fitted_with.others)}"
+        if not sentence or fitted in str(error).partition(". ")[0]:
             raise
         raise AdoptionError(f"{sentence} {error}") from error
 
@@ -172,19 +179,18 @@ def _from_skops(content: bytes, path: Path, trust: Collection[str], fitted_with:
     remarks = _check_schema(open_archive(content, path.name), path.name, fitted_with)
     content = _guarded(path.name, fitted_with, lambda: renamed_archive(content))
     trust = [current_type(name) for name in trust]
-    untrusted = _guarded(
-        path.name, fitted_with, lambda: set(skops.io.get_untrusted_types(data=content)) - set(OWN_TYPES)
-    )
+    harmless = {*OWN_TYPES, *HARMLESS_TYPES}
+    untrusted = _guarded(path.name, fitted_with, lambda: set(skops.io.get_untrusted_types(data=content)) - harmless)
     open_types = sorted(untrusted - set(trust))
     if open_types:
         raise AdoptionError(_untrusted_message(path.name, open_types, sorted(untrusted)))
-    trusted = [*OWN_TYPES, *sorted(untrusted)]
+    trusted = [*harmless, *sorted(untrusted)]
     pipeline = _guarded(path.name, fitted_with, lambda: skops.io.loads(content, trusted=trusted))
     if untrusted:
         remarks.append(f"trusted because you said so: {', '.join(sorted(untrusted))}")
     unused = sorted(set(trust) - untrusted)
     if unused:
-        remarks.append(f"--trust {' '.join(unused)} was not needed: the file creates no such type")
+        remarks.append(f"--trust {' '.join(unused)} was not needed: the file creates no such type, or it is harmless")
     return pipeline, remarks
 
 

@@ -50,14 +50,19 @@ class FittedWith:
     """The version of scikit-learn here."""
 
     @property
+    def others(self) -> tuple[str, ...]:
+        """Those versions that are not the installed one."""
+        return tuple(one for one in self.versions if one != self.installed)
+
+    @property
     def version(self) -> str | None:
         """The version that differs from the installed one, else the one that the file names, else None."""
-        return next((one for one in self.versions if one != self.installed), next(iter(self.versions), None))
+        return next(iter((*self.others, *self.versions)), None)
 
     @property
     def differs(self) -> bool:
         """Whether the file names another version than the installed one."""
-        return any(one != self.installed for one in self.versions)
+        return bool(self.others)
 
     def sentence(self, source: str) -> str:
         """Return the sentence with which every message about such a file begins; empty if the versions are the same."""
