@@ -119,11 +119,11 @@ def telling_version(fitted_with: FittedWith, source: str) -> Iterator[None]:
     try:
         yield
     except AdoptionError as error:
-        sentence = fitted_with.sentence(source)
+        words = fitted_with.words(source)
         fitted = f"fitted with scikit-learn {' and '.join(fitted_with.others)}"
-        if not sentence or fitted in str(error).partition(". ")[0]:
+        if not words or fitted in str(error).partition(". ")[0].partition(": ")[0]:
             raise
-        raise AdoptionError(f"{sentence} {error}") from error
+        raise AdoptionError(f"{words}: {error}") from error
 
 
 def version_remark(fitted_with: FittedWith) -> str:
@@ -248,6 +248,8 @@ def _guarded(source: str, fitted_with: FittedWith, read: Callable[[], Any]) -> A
     """Run a reader; whatever a damaged or foreign file provokes in it is told in words."""
     try:
         return read()
+    except AdoptionError:
+        raise
     except ModuleNotFoundError as error:
         if fitted_with.differs and _is_of_sklearn(error.name):
             raise _unknown_to_installed(source, fitted_with, f"the module {error.name}") from error

@@ -48,7 +48,7 @@ from training.adoption.sample import (
 )
 from training.adoption.served_answers import require_servable, row_as_sent
 from training.adoption.version_breaks import known_breaks, require_known, version_remedy
-from training.adoption.versions.judge import Case, Verdict, environment_for, judge, wanted_version
+from training.adoption.versions.judge import Case, Environments, Verdict, environment_for, judge, wanted_version
 from training.data.loader import Dataset
 from training.errors import TrainingError
 from training.examples import pick_examples
@@ -141,13 +141,19 @@ class _Recipe(Strict):
     pipeline_sha256: str
 
 
-def adopt(request: Request, settings: TrainingSettings, progress: Progress) -> ImportResult:
+def adopt(
+    request: Request,
+    settings: TrainingSettings,
+    progress: Progress,
+    environments: Environments = environment_for,
+) -> ImportResult:
     """Import a fitted pipeline: export, prove and store it.
 
     Args:
         request: files and switches.
         settings: how long latency is measured.
         progress: who is told.
+        environments: gives the environment of the version that ``request.sklearn`` asks for.
 
     Raises:
         AdoptionError: file, sample and config cannot be brought together; nothing is stored.
@@ -170,7 +176,7 @@ def adopt(request: Request, settings: TrainingSettings, progress: Progress) -> I
         # At once: what fails later may fail because of it.
         progress.say(f"           {remark}")
     with telling_version(loaded.fitted_with, loaded.source):
-        return _adopt_loaded(request, settings, progress, loaded, facts, began)
+        return _adopt_loaded(request, settings, progress, loaded, facts, began, environments)
 
 
 def _adopt_loaded(
@@ -180,6 +186,7 @@ def _adopt_loaded(
     loaded: Loaded,
     facts: Mapping[str, ColumnFacts],
     began: float,
+    environments: Environments,
 ) -> ImportResult:
     """Import a pipeline that was loaded, see ``adopt``."""
     with progress.step("Read the sample") as step:
@@ -225,7 +232,7 @@ def _adopt_loaded(
     with progress.step("Measure latency") as step:
         latency = measure_latency(model, rows, budget_s=settings.latency_budget_s)
         step.detail = f"one row p99 {latency.single_row_p99_us:.1f} µs"
-    verdict = _judged(request, progress, loaded, fitted, model, proven)
+    verdict = _judged(request, progress, loaded, fitted, model, proven, environments)
     batch_p99_us = next(batch.p99_us for batch in latency.batches if batch.rows == BATCH_ROWS)
     gate = check_gate(config.gate, metrics, parity, latency.single_row_p99_us, len(model), batch_p99_us=batch_p99_us)
     progress.table("Gate", gate.rows())
@@ -278,6 +285,7 @@ def _judged(
     fitted: _Fitted,
     model: bytes,
     proven: NDArray[np.float64],
+    environments: Environments,
 ) -> Verdict | None:
     """Compare pipeline and graph with the version that fitted the pipeline, if that was asked for.
 
@@ -289,7 +297,7 @@ def _judged(
         return None
     contract = fitted.config.contract()
     with progress.step(f"Open an environment of scikit-learn {version}") as step:
-        environment, paths = environment_for(version, loaded.pipeline)
+        environment, paths = environments(version, loaded.pipeline)
         step.detail = "made" if environment.is_new else "kept from an earlier run"
     case = Case(
         path=request.pipeline,

@@ -64,12 +64,12 @@ class FittedWith:
         """Whether the file names another version than the installed one."""
         return bool(self.others)
 
-    def sentence(self, source: str) -> str:
-        """Return the sentence with which every message about such a file begins; empty if the versions are the same."""
+    def words(self, source: str) -> str:
+        """Return the words with which every message about such a file begins; empty if the versions are the same."""
         if not self.differs:
             return ""
         fitted = " and ".join(self.versions)
-        return f"{source} was fitted with scikit-learn {fitted}; this environment has {self.installed}."
+        return f"{source} was fitted with scikit-learn {fitted}; this environment has {self.installed}"
 
 
 UNKNOWN = FittedWith((), "")
