@@ -89,10 +89,10 @@ def rows(count: int = 240, seed: int = 3) -> pd.DataFrame:
     generator = np.random.default_rng(seed)
     frame = pd.DataFrame(
         {
-            "area": np.round(generator.uniform(15, 180, count), 1),
+            "area": np.round(generator.uniform(15, 180, count), 5),
             "rooms": generator.integers(1, 7, count),
-            "distance": np.round(generator.gamma(2, 3, count) + 0.1, 2),
-            "age": np.round(generator.uniform(0, 120, count)),
+            "distance": np.round(generator.gamma(2, 3, count) + 0.1, 6),
+            "age": np.round(generator.uniform(0, 120, count), 4),
             "city": generator.choice(np.array(["bern", "basel", "chur", "Zürich"], dtype=object), count),
             "kind": generator.choice(np.array(["flat", "house", "loft"], dtype=object), count),
         }

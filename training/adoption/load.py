@@ -114,17 +114,19 @@ def telling_version(fitted_with: FittedWith, source: str) -> Iterator[None]:
     try:
         yield
     except AdoptionError as error:
-        sentence = fitted_with.sentence(source)
-        if not sentence or str(error).startswith(sentence):
+        words = fitted_with.words(source)
+        fitted = f"fitted with scikit-learn {' and '.join(fitted_with.others)}"
+        if not words or fitted in str(error).partition(". ")[0].partition(": ")[0]:
             raise
-        raise AdoptionError(f"{sentence} {error}") from error
+        raise AdoptionError(f"{words}: {error}") from error
 
 
 def version_remark(fitted_with: FittedWith) -> str:
     """Return what to know of a pipeline that another version has fitted and nobody has compared with it."""
     return (
         f"fitted with scikit-learn {' and '.join(fitted_with.versions)}, read with {fitted_with.installed}: its answers"
-        " may differ from those of where it was fitted. --sklearn auto compares them with those of that version, --expected with those in a file"
+        " may differ from those of where it was fitted. --sklearn auto compares them with those of that version,"
+        " --expected with those in a file"
     )
 
 
@@ -243,6 +245,8 @@ def _guarded(source: str, fitted_with: FittedWith, read: Callable[[], Any]) -> A
     """Run a reader; whatever a damaged or foreign file provokes in it is told in words."""
     try:
         return read()
+    except AdoptionError:
+        raise
     except ModuleNotFoundError as error:
         if fitted_with.differs and _is_of_sklearn(error.name):
             raise _unknown_to_installed(source, fitted_with, f"the module {error.name}") from error

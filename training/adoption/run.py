@@ -48,7 +48,7 @@ from training.adoption.sample import (
 )
 from training.adoption.served_answers import require_servable, row_as_sent
 from training.adoption.version_breaks import known_breaks, require_known, version_remedy
-from training.adoption.versions.judge import Case, Verdict, environment_for, judge, wanted_version
+from training.adoption.versions.judge import Case, Environments, Verdict, environment_for, judge, wanted_version
 from training.data.loader import Dataset
 from training.errors import TrainingError
 from training.examples import pick_examples
@@ -141,13 +141,19 @@ class _Recipe(Strict):
     pipeline_sha256: str
 
 
-def adopt(request: Request, settings: TrainingSettings, progress: Progress) -> ImportResult:
+def adopt(
+    request: Request,
+    settings: TrainingSettings,
+    progress: Progress,
+    environments: Environments = environment_for,
+) -> ImportResult:
     """Import a fitted pipeline: export, prove and store it.
 
     Args:
         request: files and switches.
         settings: how long latency is measured.
         progress: who is told.
+        environments: gives the environment of the version that ``request.sklearn`` asks for.
 
     Raises:
         AdoptionError: file, sample and config cannot be brought together; nothing is stored.
@@ -161,7 +167,7 @@ def adopt(request: Request, settings: TrainingSettings, progress: Progress) -> I
     with progress.step("Load the pipeline") as step:
         loaded = load_pipeline(request.pipeline, trust=request.trust, trust_pickle=request.trust_pickle)
         with telling_version(loaded.fitted_with, loaded.source), _in_words("its steps cannot be read", loaded):
-            breaks = known_breaks(loaded.pipeline, loaded.fitted_with.foreign)
+            breaks = known_breaks(loaded.pipeline, loaded.fitted_with.others)
             proven = request.expected is not None or wanted_version(request.sklearn, loaded) is not None
             require_known(breaks, proven=proven)
             facts = column_facts(loaded.pipeline, input_names(loaded.pipeline, _header(request)))
@@ -170,8 +176,7 @@ def adopt(request: Request, settings: TrainingSettings, progress: Progress) -> I
         # At once: what fails later may fail because of it.
         progress.say(f"           {remark}")
     with telling_version(loaded.fitted_with, loaded.source):
-        wanted_version(request.sklearn, loaded)
-        return _adopt_loaded(request, settings, progress, loaded, facts, began)
+        return _adopt_loaded(request, settings, progress, loaded, facts, began, environments)
 
 
 def _adopt_loaded(
@@ -181,6 +186,7 @@ def _adopt_loaded(
     loaded: Loaded,
     facts: Mapping[str, ColumnFacts],
     began: float,
+    environments: Environments,
 ) -> ImportResult:
     """Import a pipeline that was loaded, see ``adopt``."""
     with progress.step("Read the sample") as step:
@@ -226,7 +232,7 @@ def _adopt_loaded(
     with progress.step("Measure latency") as step:
         latency = measure_latency(model, rows, budget_s=settings.latency_budget_s)
         step.detail = f"one row p99 {latency.single_row_p99_us:.1f} µs"
-    verdict = _judged(request, progress, loaded, fitted, model, proven)
+    verdict = _judged(request, progress, loaded, fitted, model, proven, environments)
     batch_p99_us = next(batch.p99_us for batch in latency.batches if batch.rows == BATCH_ROWS)
     gate = check_gate(config.gate, metrics, parity, latency.single_row_p99_us, len(model), batch_p99_us=batch_p99_us)
     progress.table("Gate", gate.rows())
@@ -279,6 +285,7 @@ def _judged(
     fitted: _Fitted,
     model: bytes,
     proven: NDArray[np.float64],
+    environments: Environments,
 ) -> Verdict | None:
     """Compare pipeline and graph with the version that fitted the pipeline, if that was asked for.
 
@@ -290,7 +297,7 @@ def _judged(
         return None
     contract = fitted.config.contract()
     with progress.step(f"Open an environment of scikit-learn {version}") as step:
-        environment, paths = environment_for(version, loaded.pipeline)
+        environment, paths = environments(version, loaded.pipeline)
         step.detail = "made" if environment.is_new else "kept from an earlier run"
     case = Case(
         path=request.pipeline,
@@ -409,7 +416,7 @@ def _tried(
     frame = as_contracted(sample, contract, facts)
     adapter = adapted(pipeline, contract, facts)
     read = as_read(sample, contract.feature_names, facts)
-    answers = compare_readings(pipeline, adapter, read, to_rows(frame, contract), contract, loaded.fitted_with.foreign)
+    answers = compare_readings(pipeline, adapter, read, to_rows(frame, contract), contract, loaded.fitted_with.others)
     require_servable(
         answers,
         contract,
@@ -425,14 +432,14 @@ def _compared(request: Request, loaded: Loaded, fitted: _Fitted) -> tuple[str, .
         return ()
     contract = fitted.config.contract()
     expected = read_expected(request.expected, contract, len(fitted.frame))
-    versions = " and ".join(loaded.fitted_with.foreign)
+    versions = " and ".join(loaded.fitted_with.others)
     fitted_with = f"with scikit-learn {versions}" if versions else "where it was fitted"
     return (compare_expected(expected, fitted.answers, contract, fitted_with).in_words(),)
 
 
 def _remedy(loaded: Loaded, otherwise: str, *, perhaps_rows: bool) -> str:
     """Return what to do about an answer that cannot be served: of another version's pipeline, what concerns it."""
-    return version_remedy(loaded.fitted_with.foreign, perhaps_rows=perhaps_rows) or otherwise
+    return version_remedy(loaded.fitted_with.others, perhaps_rows=perhaps_rows) or otherwise
 
 
 def _header(request: Request) -> list[str] | None:

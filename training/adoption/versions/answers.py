@@ -104,14 +104,14 @@ def ask(pipeline: Any, frame: pd.DataFrame, probabilities: bool) -> tuple[Any, A
     return np.full((len(frame), 0), np.nan) if answers is None else answers, answered, error
 
 
-def main() -> int:
-    """Answer the questions."""
+def main(arguments: list[str] | None = None) -> int:
+    """Answer the questions of one file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pipeline", type=Path)
     parser.add_argument("questions", type=Path)
     parser.add_argument("answers", type=Path)
     parser.add_argument("--i-trust-this-file", action="store_true")
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     warnings.simplefilter("ignore")
     np.seterr(all="ignore")
     with np.load(given.questions, allow_pickle=False) as questions:

@@ -24,7 +24,10 @@ from training.adoption.errors import AdoptionError
 
 READY = "ready.json"
 """The file in an environment's folder that is written last, with what was installed."""
+SCRIPT = Path(__file__).with_name("answers.py")
+"""What runs in an environment."""
 INSTALL_TIMEOUT_S = 600.0
+ANSWER_TIMEOUT_S = 900.0
 _VERSION = re.compile(r"\d{1,4}\.\d{1,4}(\.\d{1,4})?((a|b|rc)\d{1,4})?")
 _NO_NEWER = ("joblib", "numpy", "scipy", "threadpoolctl")
 _PANDAS_3_SINCE = (1, 8)
@@ -48,6 +51,33 @@ class Environment:
     """The version of scikit-learn."""
     is_new: bool
     """Whether it was made just now."""
+
+    def answer(self, arguments: Sequence[str], paths: Sequence[str]) -> tuple[int, str]:
+        """Run ``answers`` in the environment.
+
+        Args:
+            arguments: its command line.
+            paths: folders from which steps are imported.
+
+        Returns:
+            Its exit code and what it wrote to stderr.
+
+        Raises:
+            subprocess.TimeoutExpired: it took longer than ``ANSWER_TIMEOUT_S``.
+        """
+        inherited = {name: value for name, value in os.environ.items() if name not in ("PYTHONHOME", "VIRTUAL_ENV")}
+        folders = os.pathsep.join([*paths, *filter(None, [os.environ.get("PYTHONPATH")])])
+        done = subprocess.run(  # noqa: S603
+            [str(self.python), str(SCRIPT), *arguments],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=ANSWER_TIMEOUT_S,
+            check=False,
+            env={**inherited, "PYTHONNOUSERSITE": "1", "PYTHONPATH": folders},
+            stdin=subprocess.DEVNULL,
+        )
+        return done.returncode, done.stderr
 
 
 def checked_version(text: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -16,10 +15,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from training.adoption.errors import AdoptionError
-from training.adoption.versions import answers as script
 from training.adoption.versions.environment import Environment
 
-ANSWER_TIMEOUT_S = 900.0
 _NAN, _NONE = -1, -2
 """The codes of missing text, counted from the end of a column's list of texts."""
 
@@ -73,25 +70,24 @@ def ask_there(question: Question, environment: Environment) -> ForeignAnswers:
     with tempfile.TemporaryDirectory(prefix="tabento-") as folder:
         questions, answers = Path(folder) / "questions.npz", Path(folder) / "answers.npz"
         np.savez(questions, allow_pickle=False, **_arrays(question))
-        command = [str(environment.python), str(Path(script.__file__)), str(question.pipeline.resolve())]
-        command += [str(questions), str(answers), *(["--i-trust-this-file"] if question.trust_pickle else [])]
-        inherited = {name: value for name, value in os.environ.items() if name not in ("PYTHONHOME", "VIRTUAL_ENV")}
-        paths = [*question.paths, *filter(None, [os.environ.get("PYTHONPATH")])]
-        settings = {**inherited, "PYTHONNOUSERSITE": "1", "PYTHONPATH": os.pathsep.join(paths)}
+        arguments = [str(question.pipeline.resolve()), str(questions), str(answers)]
+        arguments += ["--i-trust-this-file"] if question.trust_pickle else []
         try:
-            done = subprocess.run(  # noqa: S603
-                command, capture_output=True, text=True, errors="replace", timeout=ANSWER_TIMEOUT_S, check=False,
-                env=settings, stdin=subprocess.DEVNULL,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
+            code, said = environment.answer(arguments, question.paths)
+        except subprocess.TimeoutExpired as error:
             raise AdoptionError(
-                f"scikit-learn {environment.sklearn} had not answered after {ANSWER_TIMEOUT_S:.0f} s. Give a smaller sample."
+                f"scikit-learn {environment.sklearn} had not answered after {error.timeout:.0f} s. Give a smaller sample."
             ) from None
-        if done.returncode or not answers.exists():
-            said = " ".join(done.stderr.split())[-600:] or f"exit code {done.returncode}"
+        except OSError as error:
             raise AdoptionError(
-                f"the pipeline cannot be opened in an environment with scikit-learn {environment.sklearn}: {said}. If"
-                " another version has fitted it, say --sklearn VERSION."
+                f"the environment of scikit-learn {environment.sklearn} does not run: {error}. Remove"
+                f" {environment.python.parent.parent} and try again."
+            ) from error
+        if code or not answers.exists():
+            raise AdoptionError(
+                f"the pipeline cannot be opened in an environment with scikit-learn {environment.sklearn}:"
+                f" {' '.join(said.split())[-600:] or f'exit code {code}'}. If another version has fitted it, say"
+                " --sklearn VERSION."
             )
         return _read(answers, question, environment)
 

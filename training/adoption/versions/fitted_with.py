@@ -50,26 +50,26 @@ class FittedWith:
     """The version of scikit-learn here."""
 
     @property
-    def version(self) -> str | None:
-        """The version that differs from the installed one, else the one that the file names, else None."""
-        return next((one for one in self.versions if one != self.installed), next(iter(self.versions), None))
+    def others(self) -> tuple[str, ...]:
+        """Those versions that are not the installed one."""
+        return tuple(one for one in self.versions if one != self.installed)
 
     @property
-    def foreign(self) -> tuple[str, ...]:
-        """The versions that are not the installed one."""
-        return tuple(one for one in self.versions if one != self.installed)
+    def version(self) -> str | None:
+        """The version that differs from the installed one, else the one that the file names, else None."""
+        return next(iter((*self.others, *self.versions)), None)
 
     @property
     def differs(self) -> bool:
         """Whether the file names another version than the installed one."""
-        return bool(self.foreign)
+        return bool(self.others)
 
-    def sentence(self, source: str) -> str:
-        """Return the sentence with which every message about such a file begins; empty if the versions are the same."""
+    def words(self, source: str) -> str:
+        """Return the words with which every message about such a file begins; empty if the versions are the same."""
         if not self.differs:
             return ""
         fitted = " and ".join(self.versions)
-        return f"{source} was fitted with scikit-learn {fitted}; this environment has {self.installed}."
+        return f"{source} was fitted with scikit-learn {fitted}; this environment has {self.installed}"
 
 
 UNKNOWN = FittedWith((), "")

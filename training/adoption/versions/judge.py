@@ -8,7 +8,7 @@ another numpy takes the other side; such a row is let through only if the pipeli
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -44,6 +44,9 @@ SINGLE_LIMIT = 1e-5
 _BUNDLED = ("builtins", "functools", "numpy", "scipy", "sklearn", "joblib", "pandas", "collections", "skops")
 """Packages that an environment has anyway."""
 _SHOWN = 3
+
+Environments = Callable[[str, Any], tuple[Environment, list[str]]]
+"""Gives for a version and a pipeline what ``environment_for`` gives."""
 
 
 @dataclass(frozen=True)
@@ -109,14 +112,14 @@ def wanted_version(option: str | None, loaded: Loaded) -> str | None:
     return loaded.fitted_with.version if loaded.fitted_with.differs else None
 
 
-def environment_for(sklearn: str, pipeline: Any, folder: Path | None = None) -> tuple[Environment, list[str]]:
+def environment_for(sklearn: str, pipeline: Any) -> tuple[Environment, list[str]]:
     """Return an environment that can open a pipeline, and folders from which its own steps are imported there.
 
     Raises:
         AdoptionError: it cannot be made.
     """
     extra, paths = _needs(pipeline)
-    return open_environment(sklearn, extra, folder), paths
+    return open_environment(sklearn, extra), paths
 
 
 def judge(case: Case, environment: Environment, paths: Sequence[str]) -> Verdict:

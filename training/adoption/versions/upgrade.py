@@ -24,11 +24,16 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import RidgeClassifier, RidgeClassifierCV
 from sklearn.preprocessing import FunctionTransformer, TargetEncoder
 from sklearn.svm._base import BaseLibSVM
+from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import check_array
 
+from training.adoption.errors import AdoptionError
 from training.adoption.versions import stand_ins
 
 _LEAVES = (str, bytes, int, float, bool, complex, type(None), type, FunctionType, MethodType, ModuleType, np.generic)
+
+_SHARE_SLACK = 1e-6
+"""How far shares may be from a sum of 1: they are quotients of doubles."""
 
 
 def upgrade(pipeline: Any) -> tuple[str, ...]:
@@ -39,6 +44,9 @@ def upgrade(pipeline: Any) -> tuple[str, ...]:
 
     Returns:
         What was added or replaced, one short phrase for each kind, sorted.
+
+    Raises:
+        AdoptionError: an estimator cannot be brought up to the installed version.
     """
     changes: set[str] = set()
     for item in held_objects(pipeline):
@@ -122,11 +130,31 @@ def _function_transformer(transformer: Any) -> Iterator[str]:
 
 
 def _hist_boosting(boosting: Any) -> Iterator[str]:
-    """1.4 encodes categories in a step of its own; before, the codes were in the data."""
+    """1.4 encodes categories in a step of its own; before, the codes were in the data.
+
+    Raises:
+        AdoptionError: it was fitted on such codes.
+    """
     if hasattr(boosting, "_predictors") and not hasattr(boosting, "_preprocessor"):
+        if boosting.is_categorical_ is not None:
+            raise AdoptionError(
+                f"its {type(boosting).__name__} was fitted with categorical_features, which versions before 1.4 keep"
+                " otherwise than today's. Fit it again with the installed version."
+            )
         boosting._preprocessor = None
         boosting._is_categorical_remapped = boosting.is_categorical_
         yield "HistGradientBoosting._preprocessor"
+
+
+def _tree_classifier(tree: Any) -> Iterator[str]:
+    """1.4 holds shares of classes in the nodes of a tree; before, they were numbers of rows, divided when it answered."""
+    if not hasattr(tree, "tree_"):
+        return
+    values = tree.tree_.value
+    totals = values.sum(axis=-1, keepdims=True)
+    if (np.abs(totals - 1) > _SHARE_SLACK).any() and (totals > 0).all():
+        np.divide(values, totals, out=values)
+        yield f"{type(tree).__name__}.tree_"
 
 
 def _ridge_classifier(classifier: Any) -> Iterator[str]:
@@ -193,6 +221,7 @@ _CHANGES: tuple[tuple[type | tuple[type, ...], Callable[[Any], Iterator[str]]], 
     (ColumnTransformer, _column_transformer),
     (FunctionTransformer, _function_transformer),
     (BaseHistGradientBoosting, _hist_boosting),
+    (DecisionTreeClassifier, _tree_classifier),
     ((RidgeClassifier, RidgeClassifierCV), _ridge_classifier),
     (TargetEncoder, _target_encoder),
     (BaseLibSVM, _support_vectors),

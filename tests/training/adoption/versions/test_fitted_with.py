@@ -68,7 +68,7 @@ def test_two_versions_are_both_named() -> None:
     both = pickled() + pickled(version="1.6.1")
     found = versions_in_pickle(both)
     assert found.versions == (OTHER, "1.6.1")
-    assert "scikit-learn 1.7.2 and 1.6.1" in found.sentence("model.joblib")
+    assert "scikit-learn 1.7.2 and 1.6.1" in found.words("model.joblib")
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_two_versions_are_both_named() -> None:
 def test_file_without_a_version_names_none(content: bytes) -> None:
     """A text that is no version is not shown to anybody, and not asked of a package index."""
     found = versions_in_pickle(content)
-    assert (found.versions, found.version, found.differs, found.sentence("x")) == ((), None, False, "")
+    assert (found.versions, found.version, found.differs, found.words("x")) == ((), None, False, "")
 
 
 def test_version_is_read_from_a_skops_file() -> None:
@@ -114,7 +114,7 @@ def test_refusal_begins_with_the_version(tmp_path: Path) -> None:
     """Whatever is refused: the version comes first, before consent as well."""
     (tmp_path / "model.joblib").write_bytes(pickled())
     with pytest.raises(
-        AdoptionError, match=rf"^model\.joblib was fitted with scikit-learn 1\.7\.2; .* {INSTALLED}\. .*i-trust"
+        AdoptionError, match=rf"^model\.joblib was fitted with scikit-learn 1\.7\.2; .* {INSTALLED}: .*i-trust"
     ):
         load_pipeline(tmp_path / "model.joblib")
 
