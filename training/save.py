@@ -36,6 +36,7 @@ from bundle.manifest import Provenance, write_manifest
 from bundle.reference import Reference
 from bundle.store import Bundle, load_bundle
 from training.errors import SaveError
+from training.startup_check import require_startup
 
 FINGERPRINT_LABEL = "fingerprint"
 BUNDLE_LABEL = "bundle"
@@ -113,6 +114,8 @@ def save(
 ) -> Bundle:
     """Store pipeline and bundle, read the bundle back and check it; whatever fails, nothing of both remains.
 
+    The last check is the service's own, the one that it makes when it starts.
+
     Args:
         tags: From ``new_tags``.
         pipeline: The fitted pipeline or estimator.
@@ -122,7 +125,7 @@ def save(
         labels: More labels for both entries; they do not change those of every run.
 
     Raises:
-        SaveError: the store cannot be written.
+        SaveError: the store cannot be written, or the service would not start with the bundle.
         BundleError: what was written does not verify.
     """
     for tag in (tags.bundle, tags.pipeline):
@@ -154,6 +157,7 @@ def save(
             write_files(Path(model.path), contents, provenance)
         bundle = load_bundle(tags.bundle)
         check(bundle)
+        require_startup(tags.bundle)
     except BaseException as error:
         # Also when somebody presses Ctrl-C: half a pair is worse than none.
         for tag in (tags.bundle, tags.pipeline):

@@ -16,6 +16,7 @@ EXAMPLES = """examples:
   tabento import --pipeline model.skops --sample rows.csv --target price --config flats.yaml
   tabento import --pipeline model.skops --sample rows.csv --config flats.yaml --trust mysteps.Ratio
   tabento import --pipeline model.joblib --sample rows.csv --config flats.yaml --i-trust-this-file
+  tabento import --pipeline model.skops --sample rows.csv --config flats.yaml --sklearn auto
 
 The config is written the first time. Edit it and give the same command again: it is then
 read, and never written over. A joblib or pickle file can run any program while it is
@@ -49,6 +50,17 @@ def add_import(commands: Any, verbose: argparse.ArgumentParser) -> None:
     add("--sample", type=Path, required=True, metavar="CSV", help="rows with the columns on which it was fitted")
     add("--target", metavar="NAME", help="the sample's column with the true answers, if it has one")
     add("--config", type=Path, required=True, metavar="OUT.yaml", help="written if it is not there, read if it is")
+    add(
+        "--expected",
+        type=Path,
+        metavar="ANSWERS.csv",
+        help="what the scikit-learn that fitted the pipeline answers to the sample; it is compared row by row",
+    )
+    add(
+        "--columns-from-sample",
+        action="store_true",
+        help="for a pipeline that was fitted on an array: its columns are named as the sample's, by their order",
+    )
     add("--name", help="the model's name, for a new config (default: that of the file)")
     add("--p99-ms", type=float, metavar="MS", help="the latency promise, for a new config (default: 10)")
     add("--trust", action="append", default=[], metavar="TYPE", help="a type that a skops file may create; repeatable")
@@ -56,6 +68,11 @@ def add_import(commands: Any, verbose: argparse.ArgumentParser) -> None:
         "--i-trust-this-file",
         action="store_true",
         help="open a joblib or pickle file, which can run any program while it is read",
+    )
+    add(
+        "--sklearn",
+        metavar="auto|VERSION",
+        help="compare with the own answers of the scikit-learn that fitted it, in an environment made by uv",
     )
 
 
@@ -76,6 +93,9 @@ def run_import(given: argparse.Namespace, settings: TrainingSettings, progress: 
         p99_ms=given.p99_ms,
         trust=tuple(given.trust),
         trust_pickle=given.i_trust_this_file,
+        expected=given.expected,
+        columns_from_sample=given.columns_from_sample,
+        sklearn=given.sklearn,
     )
     tell(request.config, adopt(request, settings, progress), progress)
 

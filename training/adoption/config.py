@@ -135,9 +135,10 @@ def write_config(path: Path, config: ImportConfig, remarks: Mapping[str, str], s
     Raises:
         AdoptionError: the file is there already or cannot be written.
     """
+    text = rendered(config, remarks, source)
     try:
         with path.open("x", encoding="utf-8") as file:
-            file.write(rendered(config, remarks, source))
+            file.write(text)
     except OSError as error:
         raise AdoptionError(
             f"the config {path} cannot be written: {error.strerror}. Choose another --config."

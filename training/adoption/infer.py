@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from bundle.contract import LARGEST_EXACT_INTEGER, Feature, FeatureType, Output
 from bundle.numbers import number_text
+from training.adoption.column_names import column_names
 from training.adoption.columns import ColumnFacts
 from training.adoption.errors import AdoptionError
 from training.adoption.sample import Sample, present_texts
@@ -50,11 +51,15 @@ class Inferred:
     """What the sample shows of it, in words."""
 
 
-def input_names(pipeline: Any) -> tuple[str, ...]:
+def input_names(pipeline: Any, header: Sequence[str] | None = None) -> tuple[str, ...]:
     """Return the names of a fitted pipeline's input columns, in its order.
 
+    Args:
+        pipeline: what was loaded.
+        header: the sample's columns without the target, if they may name columns that the pipeline has no names for.
+
     Raises:
-        AdoptionError: it is no fitted scikit-learn classifier or regressor, or was not fitted on a DataFrame.
+        AdoptionError: it is no fitted scikit-learn classifier or regressor, or its columns have no names.
     """
     kind = type(pipeline).__name__
     if not (hasattr(pipeline, "get_params") and hasattr(pipeline, "fit")) or isinstance(pipeline, type):
@@ -74,13 +79,7 @@ def input_names(pipeline: Any) -> tuple[str, ...]:
             f"the {kind} in the file neither classifies nor gives numbers. Save the whole pipeline, its last step a"
             " classifier or a regressor."
         )
-    names = getattr(pipeline, "feature_names_in_", None)
-    if names is None:
-        raise AdoptionError(
-            f"the {kind} in the file does not know the names of its columns: it was fitted on an array. Fit it on a"
-            " DataFrame, pipeline.fit(frame, target), so that a request can name them too."
-        )
-    return tuple(str(name) for name in names)
+    return column_names(pipeline, header)
 
 
 def infer_output(pipeline: Any, target: str | None) -> Output:

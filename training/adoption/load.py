@@ -9,19 +9,23 @@ only by a user who says that he trusts it. The content is read once, so that wha
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import re
 import shlex
 import warnings
 import zipfile
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from training.adoption.archive import SCHEMA_MEMBER, damaged, open_archive
 from training.adoption.errors import AdoptionError
+from training.adoption.harmless_types import HARMLESS_TYPES
+from training.adoption.versions.fitted_with import UNKNOWN, FittedWith, versions_in_pickle, versions_in_skops
+from training.adoption.versions.renames import STAND_IN_TYPES
+from training.adoption.versions.schema import current_type, renamed_archive
 
 Kind = Literal["skops", "pickle"]
 
@@ -29,6 +33,7 @@ OWN_TYPES = (
     "training.pipeline.square_of_positive",
     "training.transformers.cluster_similarity.ClusterSimilarity",
     "training.transformers.ratios.Ratios",
+    *STAND_IN_TYPES,
 )
 """Tabento's own steps, which need no consent: they are installed here already."""
 
@@ -55,6 +60,8 @@ class Loaded:
     """The checksum of the file."""
     remarks: tuple[str, ...]
     """What a person should know: other versions, trusted types, warnings of the libraries. One sentence each."""
+    fitted_with: FittedWith = UNKNOWN
+    """The versions of scikit-learn that its steps were fitted with."""
 
 
 def load_pipeline(path: Path, *, trust: Collection[str] = (), trust_pickle: bool = False) -> Loaded:
@@ -71,25 +78,55 @@ def load_pipeline(path: Path, *, trust: Collection[str] = (), trust_pickle: bool
     """
     content = _content(path)
     kind = kind_of(content, path.name)
-    with warnings.catch_warnings(record=True) as caught:
+    if kind == "skops":
+        fitted_with = versions_in_skops(open_archive(content, path.name))
+    else:
+        fitted_with = versions_in_pickle(content)
+    with telling_version(fitted_with, path.name), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        try:
-            if kind == "skops":
-                pipeline, remarks = _from_skops(content, path, trust)
-            else:
-                pipeline, remarks = _from_pickle(content, path, trust_pickle)
-        except AdoptionError as error:
-            # What failed may have failed because of what was warned of, another version of scikit-learn most of all.
-            warned = _remarks(caught)
-            if not warned:
-                raise
-            raise AdoptionError(f"{error} Meanwhile: {'; '.join(warned)}.") from error
+        if kind == "skops":
+            pipeline, remarks = _from_skops(content, path, trust, fitted_with)
+        else:
+            pipeline, remarks = _from_pickle(content, path, trust_pickle, fitted_with)
+        if fitted_with.differs:
+            from training.adoption.versions.upgrade import upgrade
+
+            _guarded(path.name, fitted_with, lambda: upgrade(pipeline))
+    if fitted_with.differs:
+        remarks = [version_remark(fitted_with), *remarks]
     return Loaded(
         pipeline=pipeline,
         kind=kind,
         source=path.name,
         sha256=hashlib.sha256(content).hexdigest(),
-        remarks=(*remarks, *_remarks(caught)),
+        remarks=(*remarks, *_remarks(caught, fitted_with)),
+        fitted_with=fitted_with,
+    )
+
+
+@contextmanager
+def telling_version(fitted_with: FittedWith, source: str) -> Iterator[None]:
+    """Begin the message of each refusal with the version that the file was fitted with, if it is not the installed one.
+
+    Raises:
+        AdoptionError: in place of an ``AdoptionError``, with the same message behind the version.
+    """
+    try:
+        yield
+    except AdoptionError as error:
+        words = fitted_with.words(source)
+        fitted = f"fitted with scikit-learn {' and '.join(fitted_with.others)}"
+        if not words or fitted in str(error).partition(". ")[0].partition(": ")[0]:
+            raise
+        raise AdoptionError(f"{words}: {error}") from error
+
+
+def version_remark(fitted_with: FittedWith) -> str:
+    """Return what to know of a pipeline that another version has fitted and nobody has compared with it."""
+    return (
+        f"fitted with scikit-learn {' and '.join(fitted_with.versions)}, read with {fitted_with.installed}: its answers"
+        " may differ from those of where it was fitted. --sklearn auto compares them with those of that version,"
+        " --expected with those in a file"
     )
 
 
@@ -128,25 +165,29 @@ def _content(path: Path) -> bytes:
         raise AdoptionError(f"{path} cannot be read: {error.strerror}. Correct --pipeline.") from error
 
 
-def _from_skops(content: bytes, path: Path, trust: Collection[str]) -> tuple[Any, list[str]]:
+def _from_skops(content: bytes, path: Path, trust: Collection[str], fitted_with: FittedWith) -> tuple[Any, list[str]]:
     """Audit a skops file, then load it."""
     import skops.io  # it looks through all of scikit-learn when it is imported: only where it is needed
 
     malformed = [name for name in trust if not _TYPE_NAME.fullmatch(name)]
     if malformed:
         raise AdoptionError(f"--trust {malformed[0]!r} is no type's name: expected one like mypackage.steps.MyStep.")
-    remarks = _check_schema(open_archive(content, path.name), path.name)
-    untrusted = _guarded(path.name, lambda: set(skops.io.get_untrusted_types(data=content)) - set(OWN_TYPES))
+    remarks = _check_schema(open_archive(content, path.name), path.name, fitted_with)
+    content = _guarded(path.name, fitted_with, lambda: renamed_archive(content))
+    trust = [current_type(name) for name in trust]
+    untrusted = _guarded(
+        path.name, fitted_with, lambda: set(skops.io.get_untrusted_types(data=content)) - {*OWN_TYPES, *HARMLESS_TYPES}
+    )
     open_types = sorted(untrusted - set(trust))
     if open_types:
         raise AdoptionError(_untrusted_message(path.name, open_types, sorted(untrusted)))
-    trusted = [*OWN_TYPES, *sorted(untrusted)]
-    pipeline = _guarded(path.name, lambda: skops.io.loads(content, trusted=trusted))
+    trusted = [*OWN_TYPES, *HARMLESS_TYPES, *sorted(untrusted)]
+    pipeline = _guarded(path.name, fitted_with, lambda: skops.io.loads(content, trusted=trusted))
     if untrusted:
         remarks.append(f"trusted because you said so: {', '.join(sorted(untrusted))}")
     unused = sorted(set(trust) - untrusted)
     if unused:
-        remarks.append(f"--trust {' '.join(unused)} was not needed: the file creates no such type")
+        remarks.append(f"--trust {' '.join(unused)} was not needed: the file creates no such type, or it is harmless")
     return pipeline, remarks
 
 
@@ -172,11 +213,11 @@ def _what_is(name: str) -> str:
     return "no part of a library that is known here: read its code first"
 
 
-def _check_schema(archive: zipfile.ZipFile, source: str) -> list[str]:
+def _check_schema(archive: zipfile.ZipFile, source: str, fitted_with: FittedWith) -> list[str]:
     """Look at the description that a skops file carries: it must be JSON, and it tells who wrote it."""
     import skops
 
-    schema = _guarded(source, lambda: json.loads(archive.read(SCHEMA_MEMBER)))
+    schema = _guarded(source, fitted_with, lambda: json.loads(archive.read(SCHEMA_MEMBER)))
     if not isinstance(schema, dict) or "__loader__" not in schema or "protocol" not in schema:
         raise AdoptionError(f"{source} is no skops file: its {SCHEMA_MEMBER} does not describe an object.")
     written = schema.get("_skops_version")
@@ -185,7 +226,7 @@ def _check_schema(archive: zipfile.ZipFile, source: str) -> list[str]:
     )
 
 
-def _from_pickle(content: bytes, path: Path, trusted: bool) -> tuple[Any, list[str]]:
+def _from_pickle(content: bytes, path: Path, trusted: bool, fitted_with: FittedWith) -> tuple[Any, list[str]]:
     """Open a pickle, if its user wants that."""
     if not trusted:
         raise AdoptionError(
@@ -194,26 +235,38 @@ def _from_pickle(content: bytes, path: Path, trusted: bool) -> tuple[Any, list[s
             " it with skops.io.dump(pipeline, 'model.skops'). If you made the file yourself, or trust whoever did as you"
             " would trust a program of theirs, say --i-trust-this-file."
         )
-    import joblib
+    from training.adoption.versions.unpickler import load_renamed
 
-    pipeline = _guarded(path.name, lambda: joblib.load(io.BytesIO(content)))
+    pipeline = _guarded(path.name, fitted_with, lambda: load_renamed(content))
     return pipeline, [f"{path.name} was opened as a pickle, because you said that you trust it"]
 
 
-def _guarded(source: str, read: Callable[[], Any]) -> Any:
+def _guarded(source: str, fitted_with: FittedWith, read: Callable[[], Any]) -> Any:
     """Run a reader; whatever a damaged or foreign file provokes in it is told in words."""
     try:
         return read()
+    except AdoptionError:
+        raise
     except ModuleNotFoundError as error:
+        if fitted_with.differs and _is_of_sklearn(error.name):
+            raise _unknown_to_installed(source, fitted_with, f"the module {error.name}") from error
         raise AdoptionError(
             f"{source} needs the module {error.name!r}, which is not installed here. Install the package that it was"
             " fitted with, or put the folder with your own steps into PYTHONPATH."
         ) from error
     except AttributeError as error:
+        owner = getattr(error.obj, "__name__", None)
+        if fitted_with.differs and _is_of_sklearn(owner):
+            raise _unknown_to_installed(source, fitted_with, f"{owner}.{error.name}") from error
         raise AdoptionError(
             f"{source} names a class or function that is not there: {error}. Steps of your own must be importable here"
             " under the same name, not from a notebook or __main__: put them into a module, and its folder into"
-            " PYTHONPATH. Or the file is damaged, or comes from other versions of the libraries."
+            " PYTHONPATH."
+            + (
+                ""
+                if fitted_with.versions
+                else " Or the file is damaged, or comes from other versions of the libraries."
+            )
         ) from error
     except MemoryError:
         raise AdoptionError(f"{source} asks for more memory than there is: it is damaged, or too large.") from None
@@ -223,14 +276,28 @@ def _guarded(source: str, read: Callable[[], Any]) -> Any:
         raise damaged(source, error) from error
 
 
-def _remarks(caught: Sequence[warnings.WarningMessage]) -> list[str]:
-    """Say what the libraries warned of while loading; another version of scikit-learn once, not for every step."""
+def _is_of_sklearn(module: str | None) -> bool:
+    return module is not None and module.partition(".")[0] == "sklearn"
+
+
+def _unknown_to_installed(source: str, fitted_with: FittedWith, name: str) -> AdoptionError:
+    """Return the error for a name of scikit-learn that the installed version does not have and no stand-in replaces."""
+    return AdoptionError(
+        f"{source} needs {name}, which scikit-learn {fitted_with.installed} does not have and Tabento does not replace."
+        f" Fit the pipeline again with scikit-learn {fitted_with.installed} and save that."
+    )
+
+
+def _remarks(caught: Sequence[warnings.WarningMessage], fitted_with: FittedWith) -> list[str]:
+    """Say what the libraries warned of while loading; a version that the file itself names is not repeated."""
     from sklearn.exceptions import InconsistentVersionWarning
 
     remarks = []
     for warning in caught:
         message = warning.message
         if isinstance(message, InconsistentVersionWarning):
+            if message.original_sklearn_version in fitted_with.versions:
+                continue
             remark = (
                 f"fitted with scikit-learn {message.original_sklearn_version}, read with"
                 f" {message.current_sklearn_version}: its answers may differ from those of where it was fitted;"

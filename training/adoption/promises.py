@@ -9,7 +9,7 @@ ends of each range.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -22,6 +22,7 @@ from sklearn.pipeline import Pipeline
 from bundle.contract import UNKNOWN_CATEGORY, Contract, Feature
 from training.adoption.columns import ColumnFacts
 from training.adoption.errors import AdoptionError
+from training.adoption.version_breaks import version_remedy
 from training.frames import to_frame
 from training.parity.answers import pipeline_answers
 from training.parity.figures import differences
@@ -83,7 +84,12 @@ def asked(pipeline: Any, frame: pd.DataFrame, contract: Contract) -> NDArray[np.
 
 
 def compare_readings(
-    original: Any, pipeline: Any, read: pd.DataFrame, rows: NDArray[np.float64], contract: Contract
+    original: Any,
+    pipeline: Any,
+    read: pd.DataFrame,
+    rows: NDArray[np.float64],
+    contract: Contract,
+    versions: Sequence[str] = (),
 ) -> NDArray[np.float64]:
     """Compare the answers to the sample as it was read with those to the frames of the service.
 
@@ -93,6 +99,7 @@ def compare_readings(
         read: the sample as pandas reads it, the contract's columns.
         rows: the same sample, packed, float64 of shape (N, F).
         contract: what the columns mean.
+        versions: the versions of scikit-learn that fitted it, as far as they are not the installed one.
 
     Returns:
         The answers, of shape (N,) or (N, W).
@@ -104,9 +111,11 @@ def compare_readings(
     try:
         expected = asked(original, read, contract)
     except ValueError as error:
+        # A ValueError may come from the rows; an error of another kind comes from what the steps hold.
+        remedy = version_remedy(versions, perhaps_rows=isinstance(error.__cause__, ValueError | None))
         raise AdoptionError(
-            f"the pipeline cannot answer the sample as pandas reads it: {error}. Give rows as it was fitted on, or fit it"
-            " on what pandas.read_csv gives."
+            f"the pipeline cannot answer the sample as pandas reads it: {error}. "
+            + (remedy or "Give rows as it was fitted on, or fit it on what pandas.read_csv gives.")
         ) from error
     if expected.ndim == 2 and contract.output.classes is None:
         raise AdoptionError(
@@ -155,14 +164,25 @@ def broken_promises(pipeline: Any, rows: NDArray[np.float64], contract: Contract
     return broken
 
 
-def require_kept(broken: list[Broken], path: str) -> None:
+def require_kept(broken: list[Broken], path: str | None) -> None:
     """Let a contract through whose promises are kept.
+
+    Args:
+        broken: the promises that are not.
+        path: the config that was read; None for one that is about to be written, and is as narrow as the sample.
 
     Raises:
         AdoptionError: with each broken promise and what to write instead.
     """
     if not broken:
         return
+    if path is None:
+        values = [f"  {one.feature}: {one.promise} ({one.reason})" for one in broken]
+        raise AdoptionError(
+            "the pipeline cannot answer rows of the sample in which one value is replaced by one that the sample has in"
+            " the same column, so there is no config that it keeps:\n" + "\n".join(values) + "\nChange the pipeline so"
+            " that it answers each of these values in any row."
+        )
     remedies = {
         "nullable": "null cannot be answered; set it to false",
         "unknown": "an unlisted value cannot be answered; set it to refuse",

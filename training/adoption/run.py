@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from bundle.contract import Feature, Strict
 from training.adoption.card import Imported, render_import_card
+from training.adoption.column_names import keeps_names
 from training.adoption.columns import ColumnFacts, column_facts, drops_by_name
 from training.adoption.config import (
     P99_MS,
@@ -30,12 +31,24 @@ from training.adoption.config import (
     write_config,
 )
 from training.adoption.errors import AdoptionError
+from training.adoption.expected import compare_expected, read_expected
 from training.adoption.figures import ROWS, sample_metrics
 from training.adoption.infer import infer_features, infer_output, input_names, model_name
-from training.adoption.load import Loaded, load_pipeline
+from training.adoption.load import Loaded, load_pipeline, telling_version, version_remark
 from training.adoption.promises import adapted, broken_promises, compare_readings, quietly, relaxed, require_kept
 from training.adoption.reference import describe_sample
-from training.adoption.sample import Sample, agreed_columns, as_contracted, as_read, read_sample, true_answers
+from training.adoption.sample import (
+    Sample,
+    agreed_columns,
+    as_contracted,
+    as_read,
+    left_out_remarks,
+    read_sample,
+    true_answers,
+)
+from training.adoption.served_answers import require_servable, row_as_sent
+from training.adoption.version_breaks import known_breaks, require_known, version_remedy
+from training.adoption.versions.judge import Case, Environments, Verdict, environment_for, judge, wanted_version
 from training.data.loader import Dataset
 from training.errors import TrainingError
 from training.examples import pick_examples
@@ -74,6 +87,12 @@ class Request:
     """Types that a skops file may create beyond those that skops trusts."""
     trust_pickle: bool = False
     """Whether a pickle may be opened."""
+    expected: Path | None = None
+    """The CSV file with the answers to the sample of the version of scikit-learn that fitted the pipeline."""
+    columns_from_sample: bool = False
+    """Whether the sample's header names the columns of a pipeline that has no names for them."""
+    sklearn: str | None = None
+    """``auto``, or the version of scikit-learn whose own answers the import is compared with; None compares with none."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +127,11 @@ class _Fitted:
     """The sample as the contract types it."""
     answers: NDArray[np.float64]
     """The pipeline's answers to it, shape (N,) or (N, W)."""
+    read: pd.DataFrame
+    """The sample as pandas reads it, the contract's columns."""
     remarks: tuple[str, ...] = ()
+    comments: Mapping[str, str] = field(default_factory=dict)
+    """For a config that is new: by feature, what the sample shows of it."""
 
 
 class _Recipe(Strict):
@@ -118,13 +141,19 @@ class _Recipe(Strict):
     pipeline_sha256: str
 
 
-def adopt(request: Request, settings: TrainingSettings, progress: Progress) -> ImportResult:
+def adopt(
+    request: Request,
+    settings: TrainingSettings,
+    progress: Progress,
+    environments: Environments = environment_for,
+) -> ImportResult:
     """Import a fitted pipeline: export, prove and store it.
 
     Args:
         request: files and switches.
         settings: how long latency is measured.
         progress: who is told.
+        environments: gives the environment of the version that ``request.sklearn`` asks for.
 
     Raises:
         AdoptionError: file, sample and config cannot be brought together; nothing is stored.
@@ -137,23 +166,46 @@ def adopt(request: Request, settings: TrainingSettings, progress: Progress) -> I
     began = time.monotonic()
     with progress.step("Load the pipeline") as step:
         loaded = load_pipeline(request.pipeline, trust=request.trust, trust_pickle=request.trust_pickle)
-        with _in_words("its steps cannot be read", loaded):
-            facts = column_facts(loaded.pipeline, input_names(loaded.pipeline))
+        with telling_version(loaded.fitted_with, loaded.source), _in_words("its steps cannot be read", loaded):
+            breaks = known_breaks(loaded.pipeline, loaded.fitted_with.others)
+            proven = request.expected is not None or wanted_version(request.sklearn, loaded) is not None
+            require_known(breaks, proven=proven)
+            facts = column_facts(loaded.pipeline, input_names(loaded.pipeline, _header(request)))
         step.detail = f"{type(loaded.pipeline).__name__} with {len(facts)} columns, from {loaded.kind}"
     for remark in loaded.remarks:
         # At once: what fails later may fail because of it.
         progress.say(f"           {remark}")
+    with telling_version(loaded.fitted_with, loaded.source):
+        return _adopt_loaded(request, settings, progress, loaded, facts, began, environments)
+
+
+def _adopt_loaded(
+    request: Request,
+    settings: TrainingSettings,
+    progress: Progress,
+    loaded: Loaded,
+    facts: Mapping[str, ColumnFacts],
+    began: float,
+    environments: Environments,
+) -> ImportResult:
+    """Import a pipeline that was loaded, see ``adopt``."""
     with progress.step("Read the sample") as step:
         sample = read_sample(request.sample)
-        columns = agreed_columns(sample, facts, drops_by_name(loaded.pipeline), request.target)
+        named = keeps_names(loaded.pipeline)
+        columns = agreed_columns(sample, facts, named and drops_by_name(loaded.pipeline), request.target)
+        read_remarks = _remarks_of_reading(request, sample, facts, named)
         step.detail = f"{len(sample):,} rows, {len(columns)} features"
     with progress.step("Agree on a contract") as step:
         fitted = _fit(request, loaded, facts, sample, columns)
+        config, contract = fitted.config, fitted.config.contract()
+        truth = None if request.target is None else true_answers(sample, contract, request.target)
+        metrics = {} if truth is None else sample_metrics(contract, truth, fitted.answers)
+        _require_measured(config, metrics)
+        if fitted.is_new:
+            # Last, so that nothing is written for a sample that has to be given again.
+            source = f"{loaded.source} (sha256 {loaded.sha256[:12]}…), inferred from {sample.source}"
+            write_config(request.config, config, fitted.comments, f"{source} ({len(sample):,} rows)")
         step.detail = f"{request.config} {'written' if fitted.is_new else 'read'}"
-    config, contract = fitted.config, fitted.config.contract()
-    truth = None if request.target is None else true_answers(sample, contract, request.target)
-    metrics = {} if truth is None else sample_metrics(contract, truth, fitted.answers)
-    _require_measured(config, metrics)
     rows = to_rows(fitted.frame, contract)
     proven = rows[np.unique(np.linspace(0, len(rows) - 1, PROOF_ROWS).astype(np.intp))]
     with progress.step("Export to ONNX") as step, _in_words("it cannot be exported", loaded):
@@ -167,6 +219,14 @@ def adopt(request: Request, settings: TrainingSettings, progress: Progress) -> I
             to_frame(proven, contract),
             limits=parity_limits(config.gate),
             max_rows=config.gate.parity_rows,
+            check_answers=lambda packed, answers: require_servable(
+                answers,
+                contract,
+                lambda row: (
+                    f"is the one to the row {row_as_sent(packed[row], contract)}, which {request.config} allows"
+                ),
+                _remedy(loaded, f"Narrow the ranges in {request.config}, or change the pipeline.", perhaps_rows=True),
+            ),
         )
         step.detail = proof_in_words(parity)
     with progress.step("Measure latency") as step:
@@ -177,6 +237,7 @@ def adopt(request: Request, settings: TrainingSettings, progress: Progress) -> I
             is_undecided=lambda table: is_latency_undecided(config.gate, table),
         )
         step.detail = f"one row p99 {latency.single_row_p99_us:.1f} µs"
+    verdict = _judged(request, progress, loaded, fitted, model, proven, environments)
     gate = check_gate(config.gate, metrics, parity, latency, len(model))
     progress.table("Gate", gate.rows())
     for check in gate.undecided:
@@ -187,7 +248,7 @@ def adopt(request: Request, settings: TrainingSettings, progress: Progress) -> I
     dataset = Dataset(fitted.frame, "real", sample.source, sample.sha256)
     recipe = _Recipe(config=config, pipeline_sha256=loaded.sha256)
     provenance = record(fingerprint(recipe, dataset), dataset, tags.pipeline)
-    remarks = (*loaded.remarks, *fitted.remarks)
+    remarks = (*_settled_remarks(request, loaded, verdict), *read_remarks, *fitted.remarks)
     imported = Imported(tags.bundle, loaded, provenance, metrics, parity, latency, gate, remarks)
     contents = Contents(
         model=model,
@@ -223,6 +284,53 @@ def adopt(request: Request, settings: TrainingSettings, progress: Progress) -> I
     )
 
 
+def _judged(
+    request: Request,
+    progress: Progress,
+    loaded: Loaded,
+    fitted: _Fitted,
+    model: bytes,
+    proven: NDArray[np.float64],
+    environments: Environments,
+) -> Verdict | None:
+    """Compare pipeline and graph with the version that fitted the pipeline, if that was asked for.
+
+    Raises:
+        AdoptionError: it cannot be asked, or answers otherwise.
+    """
+    version = wanted_version(request.sklearn, loaded)
+    if version is None:
+        return None
+    contract = fitted.config.contract()
+    with progress.step(f"Open an environment of scikit-learn {version}") as step:
+        environment, paths = environments(version, loaded.pipeline)
+        step.detail = "made" if environment.is_new else "kept from an earlier run"
+    case = Case(
+        path=request.pipeline,
+        loaded=loaded,
+        pipeline=fitted.pipeline,
+        model=model,
+        contract=contract,
+        sample=fitted.read,
+        sample_answers=fitted.answers,
+        packed=proven,
+        limits=parity_limits(fitted.config.gate),
+        max_rows=fitted.config.gate.parity_rows,
+    )
+    with progress.step(f"Compare with scikit-learn {version}") as step, quietly():
+        verdict = judge(case, environment, paths)
+        step.detail = verdict.in_words()
+    return verdict
+
+
+def _settled_remarks(request: Request, loaded: Loaded, verdict: Verdict | None) -> tuple[str, ...]:
+    """Return what to know of a loaded pipeline; a comparison with its own version answers the doubt about it."""
+    proven = verdict is not None or request.expected is not None
+    doubt = version_remark(loaded.fitted_with) if proven and loaded.fitted_with.differs else None
+    remarks = tuple(remark for remark in loaded.remarks if remark != doubt)
+    return remarks if verdict is None else (verdict.in_words(), *remarks)
+
+
 @contextmanager
 def _in_words(what: str, loaded: Loaded) -> Iterator[None]:
     """Tell in words what a pipeline provokes whose inside is not as its class would have it.
@@ -237,9 +345,12 @@ def _in_words(what: str, loaded: Loaded) -> Iterator[None]:
     except Exception as error:  # fitted by another version, or put together by hand: anything may be missing
         raise AdoptionError(
             f"the pipeline of {loaded.source} is a {type(loaded.pipeline).__name__}, but {what}:"
-            f" {type(error).__name__}: {error}. "
-            + ("".join(f"The file was {remark}. " for remark in loaded.remarks if "scikit-learn" in remark))
-            + "Fit and save it anew with the versions that are installed here; --verbose shows where it failed."
+            f" {type(error).__name__}: {' '.join(str(error).split()).rstrip('.')}. "
+            + _remedy(
+                loaded,
+                "Fit and save it again; if that does not help, report it: --verbose shows where it failed.",
+                perhaps_rows=isinstance(error, ValueError),
+            )
         ) from error
 
 
@@ -260,10 +371,11 @@ def _fit(
     output = infer_output(loaded.pipeline, request.target)
     if request.config.exists():
         config = fitted_to(load_import_config(request.config), columns, output, request.config)
-        fitted = _tried(loaded.pipeline, config, False, facts, sample)
+        fitted = _tried(loaded, config, False, facts, sample)
         contract = config.contract()
         require_kept(broken_promises(fitted.pipeline, to_rows(fitted.frame, contract), contract), str(request.config))
-        return _Fitted(config, False, fitted.pipeline, fitted.frame, fitted.answers, _unused_options(request, config))
+        remarks = (*_unused_options(request, config), *_compared(request, loaded, fitted))
+        return replace(fitted, remarks=remarks)
     inferred = infer_features(sample, columns, facts)
     narrow = {one.feature.name: one.narrow for one in inferred}
     p99_ms = P99_MS if request.p99_ms is None else request.p99_ms
@@ -277,42 +389,83 @@ def _fit(
         features=tuple(one.feature for one in inferred),
         gate=default_gate(p99_ms),
     )
-    fitted = _settled(loaded.pipeline, config, facts, sample, narrow)
-    source = f"{loaded.source} (sha256 {loaded.sha256[:12]}…), inferred from {sample.source} ({len(sample):,} rows)"
-    write_config(request.config, fitted.config, {one.feature.name: one.remark for one in inferred}, source)
-    return fitted
+    fitted = _settled(loaded, config, facts, sample, narrow)
+    comments = {one.feature.name: one.remark for one in inferred}
+    return replace(fitted, remarks=_compared(request, loaded, fitted), comments=comments)
 
 
 def _settled(
-    pipeline: Any,
+    loaded: Loaded,
     config: ImportConfig,
     facts: Mapping[str, ColumnFacts],
     sample: Sample,
     narrow: Mapping[str, Feature],
 ) -> _Fitted:
     """Take promises back, one after the other, until the pipeline keeps what is left."""
-    fitted = _tried(pipeline, config, True, facts, sample)
+    fitted = _tried(loaded, config, True, facts, sample)
     contract = config.contract()
     broken = broken_promises(fitted.pipeline, to_rows(fitted.frame, contract), contract)
     if not broken:
         return fitted
     smaller = relaxed(contract, broken, narrow)
     config = config.model_copy(update={"features": smaller.features})
-    fitted = _tried(pipeline, config, True, facts, sample)
-    require_kept(broken_promises(fitted.pipeline, to_rows(fitted.frame, smaller), smaller), "the sample")
+    fitted = _tried(loaded, config, True, facts, sample)
+    require_kept(broken_promises(fitted.pipeline, to_rows(fitted.frame, smaller), smaller), None)
     return fitted
 
 
 def _tried(
-    pipeline: Any, config: ImportConfig, is_new: bool, facts: Mapping[str, ColumnFacts], sample: Sample
+    loaded: Loaded, config: ImportConfig, is_new: bool, facts: Mapping[str, ColumnFacts], sample: Sample
 ) -> _Fitted:
     """Let the pipeline answer the sample, as it was read and as requests would bring it."""
-    contract = config.contract()
+    pipeline, contract = loaded.pipeline, config.contract()
     frame = as_contracted(sample, contract, facts)
     adapter = adapted(pipeline, contract, facts)
     read = as_read(sample, contract.feature_names, facts)
-    answers = compare_readings(pipeline, adapter, read, to_rows(frame, contract), contract)
-    return _Fitted(config, is_new, adapter, frame, answers)
+    answers = compare_readings(pipeline, adapter, read, to_rows(frame, contract), contract, loaded.fitted_with.others)
+    require_servable(
+        answers,
+        contract,
+        lambda row: f"is row {row + 1} of {sample.source}",
+        _remedy(loaded, "Change the pipeline so that each answer can be served.", perhaps_rows=False),
+    )
+    return _Fitted(config, is_new, adapter, frame, answers, read)
+
+
+def _compared(request: Request, loaded: Loaded, fitted: _Fitted) -> tuple[str, ...]:
+    """Compare the answers to the sample with the expected ones, if there are any, and say what was compared."""
+    if request.expected is None:
+        return ()
+    contract = fitted.config.contract()
+    expected = read_expected(request.expected, contract, len(fitted.frame))
+    versions = " and ".join(loaded.fitted_with.others)
+    fitted_with = f"with scikit-learn {versions}" if versions else "where it was fitted"
+    return (compare_expected(expected, fitted.answers, contract, fitted_with).in_words(),)
+
+
+def _remedy(loaded: Loaded, otherwise: str, *, perhaps_rows: bool) -> str:
+    """Return what to do about an answer that cannot be served: of another version's pipeline, what concerns it."""
+    return version_remedy(loaded.fitted_with.others, perhaps_rows=perhaps_rows) or otherwise
+
+
+def _header(request: Request) -> list[str] | None:
+    """Return the sample's columns without the target, if they are to name those of the pipeline."""
+    if not request.columns_from_sample:
+        return None
+    return [name for name in map(str, read_sample(request.sample).cells.columns) if name != request.target]
+
+
+def _remarks_of_reading(
+    request: Request, sample: Sample, facts: Mapping[str, ColumnFacts], named: bool
+) -> tuple[str, ...]:
+    """Say which columns were left out, and where the names come from."""
+    remarks = left_out_remarks(sample, facts, request.target)
+    if request.columns_from_sample and named:
+        remarks += ("--columns-from-sample was not needed: the pipeline has names for its columns",)
+    elif request.columns_from_sample:
+        names = ", ".join(map(repr, facts))
+        remarks += (f"the columns are named as in {sample.source}, by their order: {names}",)
+    return remarks
 
 
 def _unused_options(request: Request, config: ImportConfig) -> tuple[str, ...]:

@@ -84,7 +84,7 @@ def agreed_columns(
         The columns that the service will ask for, in the pipeline's order.
 
     Raises:
-        AdoptionError: columns are missing or unknown, each named; the target is not there or among the features.
+        AdoptionError: columns are missing, each named; the target is not there or among the features.
     """
     given = [str(name) for name in sample.cells.columns]
     if target is not None and target in facts:
@@ -95,19 +95,34 @@ def agreed_columns(
         raise AdoptionError(f"--target {target!r} is no column of {sample.source}; it has {_listed(given)}.")
     wanted = tuple(name for name, fact in facts.items() if fact.read or not droppable)
     missing = [name for name in wanted if name not in given]
-    extra = [name for name in given if name not in facts and name != target]
-    if not missing and not extra:
+    if not missing:
         return wanted
+    extra = left_out_columns(sample, facts, target)
     lines = [f"  {name}: the pipeline takes it, the sample lacks it{_near(name, extra)}" for name in missing]
     lines += [f"  {name}: the sample has it, the pipeline does not take it{_near(name, missing)}" for name in extra]
-    remedy = "Rename, add or remove columns of the sample."
-    if target is None and len(extra) == 1 and not missing:
-        remedy = f"If it holds the true answers, say --target {extra[0]!r}; else remove it from the sample."
     raise AdoptionError(
         f"the columns of {sample.source} are not those of the pipeline ({_listed(list(facts))}):\n"
         + "\n".join(lines)
-        + f"\n{remedy}"
+        + "\nRename or add columns of the sample."
     )
+
+
+def left_out_columns(sample: Sample, facts: Mapping[str, ColumnFacts], target: str | None) -> list[str]:
+    """Return the sample's columns that the pipeline does not take, in the file's order."""
+    return [str(name) for name in sample.cells.columns if name not in facts and name != target]
+
+
+def left_out_remarks(sample: Sample, facts: Mapping[str, ColumnFacts], target: str | None) -> tuple[str, ...]:
+    """Say which columns of the sample were left out; nothing if it has none but the pipeline's and the target."""
+    names = left_out_columns(sample, facts, target)
+    if not names:
+        return ()
+    several = len(names) > 1
+    remark = f"left out of {sample.source}, because the pipeline does not take {'them' if several else 'it'}: "
+    remark += _listed(names)
+    if target is None:
+        remark += f". If {'one of them' if several else 'it'} holds the true answers, say --target NAME"
+    return (remark,)
 
 
 def present_texts(sample: Sample, name: str, fact: ColumnFacts) -> list[str]:

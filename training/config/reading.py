@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from training.config.copied import copied_texts
 from training.config.faults import ConfigFault, faults_of
+from training.config.imported import as_training_text
 from training.config.mending import find_faults, usable_part
 from training.config.model import ModelConfig
 from training.config.text import ConfigText, read_text
@@ -52,7 +53,7 @@ def load_as(path: Path, kind: type[Content], fault: str) -> Content:
 
 
 def load_config(path: Path, warn: Callable[[str], None] | None = None) -> ModelConfig:
-    """Read a model's config.
+    """Read a model's config; that of an import serves as well.
 
     Args:
         path: the file.
@@ -61,7 +62,7 @@ def load_config(path: Path, warn: Callable[[str], None] | None = None) -> ModelC
     Raises:
         ConfigError: with every fault of the file: its line, the key, the value and what is allowed.
     """
-    text = _mapping(path)
+    text = as_training_text(_mapping(path))
     config, faults = find_faults(text, ModelConfig)
     faults = [*_repeated(text), *faults]
     if config is None or faults:

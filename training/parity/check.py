@@ -8,6 +8,7 @@ branches can cancel in a sum, leaves can't.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,7 @@ def check_parity(
     limit: float = LIMIT,
     limits: Limits | None = None,
     max_rows: int = MAX_ROWS,
+    check_answers: Callable[[NDArray[np.float64], NDArray[np.float64]], None] | None = None,
 ) -> ParityReport:
     """Compare the pipeline with its exported graph.
 
@@ -64,6 +66,8 @@ def check_parity(
         limits: all limits one by one, instead of ``limit``. They are widened to ``SINGLE_LIMIT`` where an operator of
             the graph computes in float32.
         max_rows: about how many rows are compared at most.
+        check_answers: called with each kind of rows, packed, shape (N, F), and the graph's answers to them, shape
+            (N, W), before anything is compared; what it raises ends the proof.
 
     Returns:
         The figures.
@@ -79,7 +83,7 @@ def check_parity(
     packed = packed[draw(len(packed), max_rows // 2, np.random.default_rng(SEED))]
     with one_thread():
         proof = _Proof(pipeline, model, contract, limits or Limits(relative=limit, probability=limit))
-        report = proof.run(packed, max_rows)
+        report = proof.run(packed, max_rows, check_answers)
         if not report.excesses():
             return report
         raise ParityError(proof.with_steps(report))
@@ -108,7 +112,12 @@ class _Proof:
         self._labels = 0 if contract.output.classes is None else 1
         self._worst_packed: list[NDArray[np.float64]] = []
 
-    def run(self, packed: NDArray[np.float64], max_rows: int) -> ParityReport:
+    def run(
+        self,
+        packed: NDArray[np.float64],
+        max_rows: int,
+        check_answers: Callable[[NDArray[np.float64], NDArray[np.float64]], None] | None = None,
+    ) -> ParityReport:
         """Return the figures; nothing is raised for what they say."""
         contract = self._contract
         kinds = [Rows("test", packed, to_frame(packed, contract))]
@@ -121,6 +130,9 @@ class _Proof:
             refused_by_pipeline += len(kept.packed) - len(answered.packed)
             kinds.append(answered)
         compared = [self._compare(rows) for rows in kinds]
+        if check_answers is not None:
+            for one in compared:
+                check_answers(one.rows.packed, one.got)
         scale = Scale.of(compared[0].expected, self._labels, self._limits)
         everything = np.concatenate([one.rows.packed for one in compared])
         steadiness = Steadiness(self._pipeline, contract, self._probe, everything)

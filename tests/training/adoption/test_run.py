@@ -201,7 +201,7 @@ def test_unsupported_step_is_refused_by_name(tmp_path: Path) -> None:
         (lambda frame: make_pipeline(StandardScaler(), Ridge()), "was never fitted"),
         (lambda frame: StandardScaler().fit(frame), "neither classifies nor gives numbers"),
         (lambda frame: KMeans(2, n_init=1).fit(frame), "neither classifies nor gives numbers"),
-        (lambda frame: Ridge().fit(frame.to_numpy(), frame["kind"]), "fitted on an array. Fit it on a DataFrame"),
+        (lambda frame: Ridge().fit(frame.to_numpy(), frame["kind"]), "fitted on an array, or .* --columns-from-sample"),
         (
             lambda frame: LinearRegression().fit(frame.drop(columns="kind"), frame[["kind", "mass"]]),
             "answers 2 numbers a row",

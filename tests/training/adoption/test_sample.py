@@ -17,6 +17,8 @@ from training.adoption.sample import (
     as_contracted,
     as_read,
     class_places,
+    left_out_columns,
+    left_out_remarks,
     missing_texts,
     present_texts,
     read_sample,
@@ -105,11 +107,16 @@ def test_disagreement_is_told_column_by_column(tmp_path: Path) -> None:
     assert "  id: the sample has it, the pipeline does not take it" in lines
 
 
-def test_one_column_too_many_may_be_the_target(tmp_path: Path) -> None:
-    """The remedy names the option."""
-    sample = sample_of("a,price\n1,2\n", tmp_path)
-    with pytest.raises(AdoptionError, match="--target 'price'"):
-        agreed_columns(sample, facts_of(a={}), droppable=False, target=None)
+def test_columns_that_the_pipeline_does_not_take_are_left_out(tmp_path: Path) -> None:
+    """They are told, and that one of them may hold the true answers."""
+    sample, facts = sample_of("id,a,price\n7,1,2\n", tmp_path), facts_of(a={})
+    assert agreed_columns(sample, facts, droppable=False, target=None) == ("a",)
+    assert left_out_columns(sample, facts, "price") == ["id"]
+    (remark,) = left_out_remarks(sample, facts, None)
+    assert "does not take them: 'id', 'price'. If one of them holds the true answers, say --target NAME" in remark
+    (remark,) = left_out_remarks(sample, facts, "price")
+    assert remark.endswith("does not take it: 'id'")
+    assert left_out_remarks(sample_of("a\n1\n", tmp_path), facts, None) == ()
 
 
 @pytest.mark.parametrize(("target", "message"), [("a", "cannot be its answer"), ("z", "is no column of")])

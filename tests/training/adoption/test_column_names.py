@@ -1,0 +1,67 @@
+"""Where the names of a pipeline's columns come from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from tests.training.adoption.makers import stones
+from training.adoption.column_names import column_names, keeps_names
+from training.adoption.errors import AdoptionError
+
+FRAME = stones(30)
+ROWS, KINDS = FRAME[["mass", "density"]], FRAME["kind"]
+
+
+class Nameless(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
+    """A step of somebody's own that keeps nothing of the columns' names."""
+
+    def fit(self, X: Any, y: Any = None) -> Nameless:
+        """Learn nothing."""
+        self.fitted_ = True
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """Leave all as it is."""
+        return X
+
+
+def test_names_of_the_training_data_win() -> None:
+    """Whatever the sample's header says."""
+    pipeline = make_pipeline(StandardScaler(), Ridge()).fit(ROWS, KINDS)
+    assert keeps_names(pipeline)
+    assert column_names(pipeline, None) == column_names(pipeline, ["a", "b", "c"]) == ("mass", "density")
+
+
+def test_array_is_told() -> None:
+    """A step of scikit-learn without names was fitted on an array, or on names that are no text."""
+    for rows in (ROWS.to_numpy(), ROWS.set_axis([0, 1], axis=1)):
+        pipeline = make_pipeline(StandardScaler(), Ridge()).fit(rows, KINDS)
+        assert not keeps_names(pipeline)
+        with pytest.raises(AdoptionError, match=r"an array, or on a DataFrame whose.*--columns-from-sample"):
+            column_names(pipeline, None)
+        assert column_names(pipeline, ["a", "b"]) == ("a", "b")
+
+
+def test_own_step_without_names_is_named() -> None:
+    """It was fitted on a DataFrame and did not keep the names: that is said, and how to keep them."""
+    pipeline = make_pipeline(Nameless(), Ridge()).fit(ROWS, KINDS)
+    with pytest.raises(AdoptionError) as refused:
+        column_names(pipeline, None)
+    message = str(refused.value)
+    assert "its first step 'nameless', a tests.training.adoption.test_column_names.Nameless" in message
+    assert "self.feature_names_in_ = frame.columns.to_numpy()" in message
+    assert "array on" not in message
+    assert column_names(pipeline, ["mass", "density"]) == ("mass", "density")
+
+
+def test_header_has_as_many_columns_as_the_array() -> None:
+    """Else nobody can tell which column is which."""
+    pipeline = make_pipeline(StandardScaler(), Ridge()).fit(ROWS.to_numpy(), KINDS)
+    with pytest.raises(AdoptionError, match=r"takes 2 columns, and the sample has 3.*'a', 'b', 'c'"):
+        column_names(pipeline, ["a", "b", "c"])

@@ -1,0 +1,143 @@
+"""The answers of the version that fitted a pipeline, read from a file and compared row by row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bundle.contract import Contract, Feature, Output
+from training.adoption.errors import AdoptionError
+from training.adoption.expected import ExpectedAnswers, compare_expected, read_expected
+from training.data.errors import DataError
+
+NUMBER = Contract(
+    name="m",
+    title="M",
+    description="d",
+    task="regression",
+    features=(Feature(name="a", type="number"),),
+    output=Output(name="price"),
+    p99_ms=10,
+)
+
+
+def of_classes(*classes: str | int | bool, probabilities: bool = True) -> Contract:
+    """A contract of a classification."""
+    output = Output(name="kind", classes=classes, probabilities=probabilities)
+    return NUMBER.model_copy(update={"task": "classification", "output": output})
+
+
+LABELS = of_classes("no", "yes")
+
+
+def written(text: str, folder: Path) -> Path:
+    """Write a file of answers."""
+    path = folder / "answers.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("header", ["prediction", "price", "anything"])
+def test_numbers_are_read(header: str, tmp_path: Path) -> None:
+    """The column is called prediction, or as the target, or it is the only one."""
+    expected = read_expected(written(f"{header}\n1.5\n-2e3\n", tmp_path), NUMBER, 2)
+    assert expected.answers.tolist() == [1.5, -2000.0]
+
+
+def test_labels_and_probabilities_are_read(tmp_path: Path) -> None:
+    """Columns stand in any order; others beside them are left alone."""
+    path = written("yes,row,prediction,no\n0.75,1,yes,0.25\n0.1,2,no,0.9\n", tmp_path)
+    assert read_expected(path, LABELS, 2).answers.tolist() == [[1, 0.25, 0.75], [0, 0.9, 0.1]]
+
+
+@pytest.mark.parametrize(
+    ("classes", "text"),
+    [
+        ((1, 2), "prediction,1,2\n2,0.25,0.75\n"),
+        ((1, 2), "prediction,1.0,2.0\n2.0,0.25,0.75\n"),
+        ((False, True), "prediction,False,True\nTrue,0.25,0.75\n"),
+        ((False, True), "prediction,false,true\ntrue,0.25,0.75\n"),
+    ],
+)
+def test_labels_may_be_written_as_pandas_writes_them(
+    classes: tuple[int | bool, ...], text: str, tmp_path: Path
+) -> None:
+    """Integers with a point, truth values with a capital."""
+    assert read_expected(written(text, tmp_path), of_classes(*classes), 1).answers.tolist() == [[1, 0.25, 0.75]]
+
+
+def test_label_alone_is_enough_where_no_probabilities_are_answered(tmp_path: Path) -> None:
+    """A classifier without predict_proba, or a config that leaves them out."""
+    contract = of_classes("no", "yes", probabilities=False)
+    assert read_expected(written("kind\nyes\n", tmp_path), contract, 1).answers.tolist() == [[1.0]]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("prediction,no,yes\nyes,0.25,0.75\n", r"has 1 rows, the sample has 2"),
+        ("prediction\nyes\nno\n", r"no column 'no'[\s\S]*no column 'yes'[\s\S]*Expected: prediction, no, yes"),
+        ("a,b,no,yes\nyes,yes,0.25,0.75\nyes,yes,0.25,0.75\n", "no column 'prediction', for the label"),
+        ("prediction,no,yes\nyes,0.25,0.75\nmaybe,0.25,0.75\n", r"row 2: expected one of .*'maybe'"),
+        ("prediction,no,yes\nyes,0.25,0.75\nyes,,0.75\n", r"column 'no', row 2: expected a finite number, got ''"),
+        ("prediction,no,yes\nyes,0.25,inf\nyes,0.2,0.75\n", "column 'yes', row 1"),
+    ],
+)
+def test_faults_of_the_file_are_told(text: str, message: str, tmp_path: Path) -> None:
+    """With column, row, what was expected and what came."""
+    with pytest.raises(AdoptionError, match=message):
+        read_expected(written(text, tmp_path), LABELS, 2)
+
+
+def test_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    """Missing, a folder, empty."""
+    with pytest.raises(AdoptionError, match=r"no file .*--expected"):
+        read_expected(tmp_path / "none.csv", NUMBER, 1)
+    with pytest.raises(AdoptionError, match="is a folder"):
+        read_expected(tmp_path, NUMBER, 1)
+    with pytest.raises(DataError):
+        read_expected(written("", tmp_path), NUMBER, 1)
+
+
+def test_equal_answers_are_a_proof() -> None:
+    """The last bits may differ; what was compared is said in words."""
+    expected = ExpectedAnswers("old.csv", np.array([1.0, 2.0]))
+    compared = compare_expected(expected, np.array([1.0 + 1e-12, 2.0]), NUMBER, "with scikit-learn 1.3.2")
+    assert (compared.rows, compared.worst < 1e-11) == (2, True)
+    assert "all 2 rows" in compared.in_words()
+    assert "old.csv" in compared.in_words()
+
+
+def test_worst_numbers_are_shown_first() -> None:
+    """Five rows at most, each with both numbers."""
+    there = np.arange(1.0, 9.0)
+    here = there.copy()
+    here[1:] += np.arange(1.0, 8.0)
+    with pytest.raises(AdoptionError) as refused:
+        compare_expected(ExpectedAnswers("old.csv", there), here, NUMBER, "with scikit-learn 1.3.2")
+    lines = str(refused.value).splitlines()
+    assert "with scikit-learn 1.3.2: 7 of 8 rows differ" in lines[0]
+    assert lines[1].startswith("  row 8: expected 8, got 15")
+    assert len([line for line in lines if line.startswith("  row")]) == 5
+
+
+def test_other_label_and_other_probability_are_refused() -> None:
+    """A label that two equal probabilities leave open is none of them."""
+    there = np.array([[0, 0.5, 0.5], [1, 0.2, 0.8], [0, 0.9, 0.1]])
+    tie = there.copy()
+    tie[0, 0] = 1
+    assert compare_expected(ExpectedAnswers("old.csv", there), tie, LABELS, "there").worst == 0.0
+    flipped, moved = there.copy(), there.copy()
+    flipped[1, 0] = 0
+    moved[2, 1:] = [0.8, 0.2]
+    for here, shown in ((flipped, "row 2: expected 'yes'"), (moved, r"row 3: expected 'no' \(no: 0.9, yes: 0.1\)")):
+        with pytest.raises(AdoptionError, match=shown):
+            compare_expected(ExpectedAnswers("old.csv", there), here, LABELS, "there")
+
+
+def test_answers_that_are_no_numbers_differ() -> None:
+    """NaN here is no equal of a number there."""
+    with pytest.raises(AdoptionError, match="1 of 1 rows"):
+        compare_expected(ExpectedAnswers("old.csv", np.array([1.0])), np.array([np.nan]), NUMBER, "there")

@@ -1,0 +1,1 @@
+"""Tests of pipelines that another version of scikit-learn has fitted."""

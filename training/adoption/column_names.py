@@ -1,0 +1,72 @@
+"""The names of a pipeline's columns: those that it was fitted on, or those of the sample's header, if that is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sklearn.pipeline import FeatureUnion, Pipeline
+
+from training.adoption.errors import AdoptionError
+
+
+def column_names(pipeline: Any, header: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the names of a fitted pipeline's input columns, in its order.
+
+    Args:
+        pipeline: fitted.
+        header: the sample's columns without the target, if they may name columns that the pipeline has no names for.
+
+    Raises:
+        AdoptionError: the pipeline has no names and no header was given, or the header has another number of columns.
+    """
+    names = getattr(pipeline, "feature_names_in_", None)
+    if names is not None:
+        return tuple(str(name) for name in names)
+    if header is None:
+        raise AdoptionError(_nameless(pipeline))
+    count = getattr(pipeline, "n_features_in_", None)
+    if count is not None and count != len(header):
+        raise AdoptionError(
+            f"--columns-from-sample: the pipeline takes {count} columns, and the sample has {len(header)} besides the"
+            f" --target: {', '.join(map(repr, header))}. Give a sample whose columns are those of the array on which the"
+            " pipeline was fitted, in its order."
+        )
+    return tuple(header)
+
+
+def keeps_names(pipeline: Any) -> bool:
+    """Return whether a fitted pipeline has names for its columns."""
+    return getattr(pipeline, "feature_names_in_", None) is not None
+
+
+def _nameless(pipeline: Any) -> str:
+    """Return why a pipeline has no names for its columns, and what to do."""
+    name, first = _first_step(pipeline)
+    kind = f"{type(first).__module__}.{type(first).__qualname__}"
+    what = f"the {type(pipeline).__name__} in the file does not know the names of its columns: "
+    instead = (
+        "Or say --columns-from-sample: the sample's columns, without --target, are then taken for those of the training"
+        " data, in that order."
+    )
+    if kind.startswith("sklearn."):
+        return (
+            f"{what}it was fitted on an array, or on a DataFrame whose column names are not all text. Fit it on a"
+            f" DataFrame with names that are text, pipeline.fit(frame, target). {instead}"
+        )
+    return (
+        f"{what}its first step{f' {name!r}' if name else ''}, a {kind}, has no feature_names_in_. Let its fit keep them,"
+        " self.feature_names_in_ = frame.columns.to_numpy(), or call sklearn.utils.validation.validate_data(self, frame)"
+        f" there, and fit the pipeline again. {instead}"
+    )
+
+
+def _first_step(pipeline: Any) -> tuple[str, Any]:
+    """Return the step that sees the columns first, with its name; the pipeline itself if it has no steps."""
+    name, step = "", pipeline
+    while True:
+        inner = step.steps if isinstance(step, Pipeline) else []
+        inner = step.transformer_list if isinstance(step, FeatureUnion) else inner
+        if not inner or isinstance(inner[0][1], str) or inner[0][1] is None:
+            return name, step
+        name, step = inner[0][0], inner[0][1]

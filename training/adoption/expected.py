@@ -1,0 +1,208 @@
+"""The expected answers: what the version of scikit-learn that fitted a pipeline answered to the sample, row by row.
+
+They are a CSV file: one row for each row of the sample, in its order. One column has the label or the number; a
+classifier with probabilities has one more for each class, named as the class. They prove that the pipeline answers here
+what it answered there.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bundle.contract import Contract, label_key
+from training.adoption.errors import AdoptionError
+from training.adoption.sample import class_places
+from training.data.loader import csv_text, read_csv
+from training.parity import differences
+
+PREDICTION_COLUMNS = ("prediction", "predicted", "label", "answer")
+"""Names of the column with the label or number, besides the target's."""
+DIFFERENCE_MAX = 1e-6
+"""The largest relative difference of a number, and the largest difference of a probability. Another build of NumPy adds
+up in another order, and a file may have been written with some digits less; a break between versions is larger."""
+_SHOWN = 5
+"""How many of the worst rows a refusal shows."""
+
+
+@dataclass(frozen=True)
+class ExpectedAnswers:
+    """The content of the file."""
+
+    source: str
+    """The file's name without its folder."""
+    answers: NDArray[np.float64]
+    """Shape (N,) for numbers; of a classification (N, W): a label's index and, behind it, the probabilities."""
+
+
+@dataclass(frozen=True)
+class AnswerComparison:
+    """How far the pipeline's answers here are from the expected ones."""
+
+    source: str
+    rows: int
+    worst: float
+    """The largest relative difference of a number, or the largest difference of a probability."""
+
+    def in_words(self) -> str:
+        """Return what was compared, as a remark."""
+        return (
+            f"its answers to all {self.rows:,} rows of the sample are those of {self.source}, which the version gave that"
+            f" fitted it (largest difference {self.worst:.2g})"
+        )
+
+
+def read_expected(path: Path, contract: Contract, rows: int) -> ExpectedAnswers:
+    """Read the expected answers.
+
+    Args:
+        path: the CSV file.
+        contract: the answer's name, and its classes.
+        rows: how many rows the sample has.
+
+    Raises:
+        AdoptionError: it cannot be read, has other columns or another number of rows, or a cell that is no answer.
+        DataError: it is no CSV file with a header and rows.
+    """
+    if path.is_dir():
+        raise AdoptionError(f"{path} is a folder: expected a CSV file of answers. Correct --expected.")
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise AdoptionError(f"there is no file {path}. Correct --expected.") from None
+    except OSError as error:
+        raise AdoptionError(f"{path} cannot be read: {error.strerror}. Correct --expected.") from error
+    text = csv_text(content, path.name)
+    header = next(csv.reader(io.StringIO(text)))
+    cells = read_csv(text, path.name, header, ())
+    if len(cells) != rows:
+        raise AdoptionError(
+            f"{path.name} has {len(cells):,} rows, the sample has {rows:,}: expected one answer for each row of the"
+            " sample, in its order. Write the answers to this very sample."
+        )
+    answer_column, probability_columns = _columns(path.name, [str(name) for name in cells.columns], contract)
+    parts = [_labels(cells, answer_column, contract, path.name)]
+    parts += [_numbers(cells, column, path.name) for column in probability_columns]
+    answers = parts[0] if contract.output.classes is None else np.stack(parts, axis=1)
+    return ExpectedAnswers(path.name, answers)
+
+
+def compare_expected(
+    expected: ExpectedAnswers, answers: NDArray[np.float64], contract: Contract, fitted_with: str
+) -> AnswerComparison:
+    """Compare the pipeline's answers here with the expected ones.
+
+    Args:
+        expected: from ``read_expected``.
+        answers: the pipeline's answers to the sample, of the same shape.
+        contract: what they mean.
+        fitted_with: the version that fitted the pipeline, in words.
+
+    Raises:
+        AdoptionError: they differ; the worst rows are shown.
+    """
+    there, here = expected.answers, answers.reshape(expected.answers.shape)
+    if contract.output.classes is None:
+        _, distance = differences(there, here, float(np.abs(there).mean()))
+    else:
+        distance = np.abs(there[:, 1:] - here[:, 1:]).max(axis=1, initial=0.0)
+        # Where two classes are equally probable, the last bit decides which label is answered.
+        distance = np.where((there[:, 0] != here[:, 0]) & ~_tied(there[:, 1:]), np.inf, distance)
+    wrong = ~(distance <= DIFFERENCE_MAX)
+    if not wrong.any():
+        return AnswerComparison(expected.source, len(here), float(distance.max(initial=0.0)))
+    order = np.argsort(-np.nan_to_num(distance, nan=np.inf), kind="stable")[:_SHOWN]
+    lines = [
+        f"  row {row + 1}: expected {_shown(there[row], contract)}, got {_shown(here[row], contract)}"
+        for row in order
+        if wrong[row]
+    ]
+    raise AdoptionError(
+        f"the pipeline does not answer here what {expected.source} says that it answered {fitted_with}:"
+        f" {int(wrong.sum()):,} of {len(here):,} rows differ by more than {DIFFERENCE_MAX:g}. The worst:\n"
+        + "\n".join(lines)
+        + "\nFit it again with the scikit-learn that is installed here. If the file has the answers to other rows, or of"
+        " another pipeline, correct --expected."
+    )
+
+
+def _columns(source: str, header: Sequence[str], contract: Contract) -> tuple[str, list[str]]:
+    """Return the column with the label or number, and those with the probabilities, in the classes' order."""
+    classes = contract.output.classes or ()
+    keys = [label_key(label) for label in classes] if contract.output.probabilities else []
+    by_class = {key: _column_of(key, label, header) for key, label in zip(keys, classes, strict=False)}
+    missing = [key for key, column in by_class.items() if column is None]
+    found = [column for column in by_class.values() if column is not None]
+    names = [name for name in (contract.output.name, *PREDICTION_COLUMNS) if name in header and name not in found]
+    rest = [name for name in header if name not in found]
+    answer = names[0] if names else (rest[0] if len(rest) == 1 else None)
+    if missing or answer is None:
+        lines = [f"  no column {key!r}, for the probability of this class" for key in missing]
+        lines += [] if answer else [f"  no column 'prediction', for the {'label' if classes else 'number'}"]
+        raise AdoptionError(
+            f"{source} does not have the answers of this pipeline; its columns are {', '.join(map(repr, header))}:\n"
+            + "\n".join(lines)
+            + "\nExpected: prediction"
+            + "".join(f", {key}" for key in keys)
+            + ". docs/import.md shows the lines that write it."
+        )
+    return answer, found
+
+
+def _column_of(key: str, label: Any, header: Sequence[str]) -> str | None:
+    """Return the column of a class's probabilities, however its label is written."""
+    ways = dict.fromkeys([key, str(label), *class_places([label])])
+    return next((name for way in ways for name in header if name == way), None)
+
+
+def _labels(cells: pd.DataFrame, column: str, contract: Contract, source: str) -> NDArray[np.float64]:
+    if contract.output.classes is None:
+        return _numbers(cells, column, source)
+    places = class_places(contract.output.classes)
+    texts = cells[column].tolist()
+    indices = [places.get(text.strip(), places.get(text.strip().lower(), -1)) for text in texts]
+    if -1 in indices:
+        row = indices.index(-1)
+        raise AdoptionError(
+            f"{source}: column {column!r}, row {row + 1}: expected one of the pipeline's classes"
+            f" {list(contract.output.classes)}, got {texts[row]!r}. Correct the file."
+        )
+    return np.array(indices, dtype=np.float64)
+
+
+def _numbers(cells: pd.DataFrame, column: str, source: str) -> NDArray[np.float64]:
+    values = pd.to_numeric(cells[column], errors="coerce").to_numpy(dtype=np.float64)
+    wrong = ~np.isfinite(values)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise AdoptionError(
+            f"{source}: column {column!r}, row {row + 1}: expected a finite number, got"
+            f" {cells[column].iloc[row]!r}. Correct the file."
+        )
+    return values
+
+
+def _tied(probabilities: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return in which rows the two largest probabilities are equal up to rounding, bool of shape (N,)."""
+    if probabilities.shape[1] < 2:
+        return np.zeros(len(probabilities), dtype=bool)
+    two = np.sort(probabilities, axis=1)[:, -2:]
+    tied: NDArray[np.bool_] = two[:, 1] - two[:, 0] <= DIFFERENCE_MAX
+    return tied
+
+
+def _shown(answer: Any, contract: Contract) -> str:
+    classes = contract.output.classes
+    if classes is None:
+        return f"{float(answer):.12g}"
+    label = repr(classes[int(answer[0])])
+    shares = ", ".join(f"{label_key(key)}: {value:.6g}" for key, value in zip(classes, answer[1:], strict=False))
+    return f"{label} ({shares})" if shares else label

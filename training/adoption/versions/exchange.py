@@ -1,0 +1,144 @@
+"""Asking a pipeline in another environment: rows go there as arrays, answers come back as arrays, and nothing is unpickled."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from training.adoption.errors import AdoptionError
+from training.adoption.versions.environment import Environment
+
+_NAN, _NONE = -1, -2
+"""The codes of missing text, counted from the end of a column's list of texts."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked, and under which consent."""
+
+    pipeline: Path
+    """The pipeline's file."""
+    tables: Mapping[str, pd.DataFrame]
+    """By name, the rows as the pipeline is given them."""
+    probabilities: bool
+    """Whether a classifier's probabilities are asked for."""
+    allowed: Sequence[str] = ()
+    """The types that a skops file may create."""
+    trust_pickle: bool = False
+    """Whether a pickle may be opened."""
+    paths: Sequence[str] = ()
+    """Folders from which its own steps are imported."""
+
+
+@dataclass(frozen=True)
+class TableAnswers:
+    """The answers to one table."""
+
+    answers: NDArray[np.float64]
+    """(N, W): numbers, or the index of the label and the probabilities behind it; NaN in rows without an answer."""
+    answered: NDArray[np.bool_]
+    """(N,) which rows have one."""
+    error: str
+    """Why the first row without an answer has none."""
+
+
+@dataclass(frozen=True)
+class ForeignAnswers:
+    """What the pipeline answers in the other environment."""
+
+    tables: Mapping[str, TableAnswers]
+    classes: list[bool | int | float | str] | None
+    versions: Mapping[str, str]
+    """Of Python, scikit-learn, numpy and pandas there."""
+
+
+def ask_there(question: Question, environment: Environment) -> ForeignAnswers:
+    """Open a pipeline in an environment and let it answer there.
+
+    Raises:
+        AdoptionError: it cannot be opened there, or its answers cannot be read.
+    """
+    with tempfile.TemporaryDirectory(prefix="tabento-") as folder:
+        questions, answers = Path(folder) / "questions.npz", Path(folder) / "answers.npz"
+        np.savez(questions, allow_pickle=False, **_arrays(question))
+        arguments = [str(question.pipeline.resolve()), str(questions), str(answers)]
+        arguments += ["--i-trust-this-file"] if question.trust_pickle else []
+        try:
+            code, said = environment.answer(arguments, question.paths)
+        except subprocess.TimeoutExpired as error:
+            raise AdoptionError(
+                f"scikit-learn {environment.sklearn} had not answered after {error.timeout:.0f} s. Give a smaller sample."
+            ) from None
+        except OSError as error:
+            raise AdoptionError(
+                f"the environment of scikit-learn {environment.sklearn} does not run: {error}. Remove"
+                f" {environment.python.parent.parent} and try again."
+            ) from error
+        if code or not answers.exists():
+            raise AdoptionError(
+                f"the pipeline cannot be opened in an environment with scikit-learn {environment.sklearn}:"
+                f" {' '.join(said.split())[-600:] or f'exit code {code}'}. If another version has fitted it, say"
+                " --sklearn VERSION."
+            )
+        return _read(answers, question, environment)
+
+
+def _arrays(question: Question) -> dict[str, NDArray[Any]]:
+    arrays: dict[str, NDArray[Any]] = {}
+    tables: dict[str, list[dict[str, Any]]] = {}
+    for table, frame in question.tables.items():
+        tables[table] = []
+        for at, name in enumerate(frame.columns):
+            arrays[f"{table}/{at}"], description = _column(frame[name])
+            tables[table].append({"name": str(name), **description})
+    asked = {"tables": tables, "probabilities": question.probabilities, "allowed": list(question.allowed)}
+    # The texts may hold half of a pair of surrogates, which JSON escapes.
+    arrays["asked"] = np.frombuffer(json.dumps(asked, ensure_ascii=True).encode(), dtype=np.uint8)
+    return arrays
+
+
+def _column(values: pd.Series[Any]) -> tuple[NDArray[Any], dict[str, Any]]:
+    """Return a column as an array without objects, and what its codes mean."""
+    if values.dtype.kind in "fiub" and isinstance(values.dtype, np.dtype):
+        return values.to_numpy(), {"kind": "number"}
+    texts: dict[str, int] = {}
+    codes = np.empty(len(values), dtype=np.int64)
+    for row, value in enumerate(values.to_numpy(dtype=object)):
+        if value is None:
+            codes[row] = _NONE
+        elif isinstance(value, float) or value is pd.NA:
+            codes[row] = _NAN
+        else:
+            codes[row] = texts.setdefault(str(value), len(texts))
+    return codes, {"kind": "text", "texts": list(texts)}
+
+
+def _read(path: Path, question: Question, environment: Environment) -> ForeignAnswers:
+    try:
+        with np.load(path, allow_pickle=False) as found:
+            told = json.loads(found["told"].tobytes())
+            tables = {
+                table: TableAnswers(
+                    np.asarray(found[f"{table}/answers"], dtype=np.float64),
+                    np.asarray(found[f"{table}/answered"], dtype=np.bool_),
+                    str(told["errors"][table]),
+                )
+                for table in question.tables
+            }
+        wrong = [table for table, frame in question.tables.items() if len(tables[table].answers) != len(frame)]
+        if wrong:
+            raise ValueError(f"another number of rows than was asked in {wrong[0]}")
+        return ForeignAnswers(tables, told["classes"], dict(told["versions"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise AdoptionError(
+            f"the answers of scikit-learn {environment.sklearn} cannot be read: {error}. Try again."
+        ) from error
