@@ -18,6 +18,7 @@ from training.config.gate import (
     Seeds,
     Slices,
 )
+from training.config.grid import Grid
 from training.config.model import ModelConfig, Slo
 from training.config.reading import faults_in_words, load_as, load_config, load_yaml
 from training.config.study import Candidate, Evaluation, Metric, Range, Selection, Studies, Sweep
@@ -43,6 +44,7 @@ __all__ = [
     "Estimator",
     "Evaluation",
     "Gate",
+    "Grid",
     "Imputer",
     "Invariance",
     "Kind",
