@@ -2,11 +2,12 @@
 
 from training.config.card import CardNotes
 from training.config.column import Column
+from training.config.custom_code import load_class, module_folder
 from training.config.data import Draw, Source, Split, Stratify, Synthetic
 from training.config.decisions import Decisions
 from training.config.estimator import Estimator, Member
 from training.config.faults import explain
-from training.config.features import Clusters, Derived, Ratio
+from training.config.features import Clusters, CustomTransformer, Derived, Ratio
 from training.config.gate import (
     AgainstChampion,
     Calibration,
@@ -36,6 +37,7 @@ __all__ = [
     "Column",
     "ConfigError",
     "ConfigText",
+    "CustomTransformer",
     "Decision",
     "Decisions",
     "Derived",
@@ -71,6 +73,8 @@ __all__ = [
     "explain",
     "faults_in_words",
     "load_as",
+    "load_class",
     "load_config",
     "load_yaml",
+    "module_folder",
 ]

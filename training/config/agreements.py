@@ -100,6 +100,9 @@ def _numeric_columns(config: ModelConfig) -> Iterator[tuple[Path_, str]]:
     if config.derived.clusters:
         for place, name in enumerate(config.derived.clusters.columns):
             yield ("derived", "clusters", "columns", place), name
+    for place, custom in enumerate(config.derived.custom):
+        for position, name in enumerate(custom.columns):
+            yield ("derived", "custom", place, "columns", position), name
     if config.split.stratify:
         yield ("split", "stratify", "column"), config.split.stratify.column
     for place, item in enumerate(config.gate.directions):

@@ -26,6 +26,7 @@ from sklearn.preprocessing import OneHotEncoder
 from threadpoolctl import threadpool_limits
 
 from bundle.contract import Contract
+from training.export.registry import WRITE_GRAPH
 from training.frames import to_frame, to_rows
 from training.study.sampling import sample_rows
 from training.transformers.cluster_similarity import ClusterSimilarity
@@ -121,6 +122,8 @@ def _through(step: Any, inputs: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
         pairs = zip(step.numerators_, step.denominators_, strict=True)
         return [_union([inputs[top], inputs[bottom]]) for top, bottom in pairs]
     if isinstance(step, ClusterSimilarity):
+        return [_union(inputs)] * len(step.get_feature_names_out())
+    if hasattr(step, WRITE_GRAPH):
         return [_union(inputs)] * len(step.get_feature_names_out())
     if isinstance(step, OneHotEncoder):
         return [source for source, values in zip(inputs, step.categories_, strict=True) for _ in values]
