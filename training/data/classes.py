@@ -14,11 +14,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bundle.contract import Label
+from bundle.contract import Label, truth_value
 from training.config import Target
 
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
-_BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
+_POSITIVE_WORDS = frozenset(("1", "1.0", "true", "t", "yes", "y", "on", "positive"))
+_NEGATIVE_WORDS = frozenset(("0", "0.0", "false", "f", "no", "n", "off", "negative"))
 
 
 def class_indices(cells: pd.Series[Any], target: Target) -> NDArray[np.float64]:
@@ -51,7 +52,7 @@ def allowed_in_words(target: Target) -> str:
 def _is(cell: object, value: Label) -> bool:
     """Say whether a cell that is not missing is of the class that the config writes so."""
     if isinstance(value, bool):
-        known = cell if isinstance(cell, bool | np.bool_) else _BOOLEANS.get(_text_of(cell))
+        known = cell if isinstance(cell, bool | np.bool_) else truth_value(_text_of(cell))
         return known is not None and bool(known) == value
     if isinstance(cell, bool | np.bool_):
         return False
@@ -72,3 +73,12 @@ def _number(cell: object) -> float | None:
     if isinstance(cell, str):
         return float(cell) if _NUMBER.fullmatch(cell) else None
     return float(cell) if isinstance(cell, int | float | np.integer | np.floating) else None
+
+
+def positive_of(labels: list[Label], counts: list[int]) -> tuple[Label, str]:
+    """Return which of two labels is the positive one, and why: a word such as yes says it, else the rarer one is meant."""
+    words = [str(label).strip().lower() for label in labels]
+    for place in (0, 1):
+        if words[place] in _POSITIVE_WORDS or words[1 - place] in _NEGATIVE_WORDS:
+            return labels[place], f"{labels[place]!r} stands beside {labels[1 - place]!r}"
+    return labels[0 if counts[0] < counts[1] else 1], "it is the rarer one"
