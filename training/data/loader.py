@@ -19,6 +19,7 @@ from training.data.csv_table import csv_text, read_csv, read_stream
 from training.data.download import WAIT, fetch, fetch_unpinned
 from training.data.errors import DataError, DownloadError
 from training.data.imitation import imitated_rows
+from training.data.kaggle import SCHEME
 from training.data.synthetic import generate
 
 __all__ = ["DataError", "Dataset", "csv_text", "load_dataset", "read_csv"]
@@ -54,7 +55,7 @@ def load_dataset(
 
     Args:
         config: The model's config.
-        given: The path of a CSV file, an http(s) address, the word ``synthetic``, or None.
+        given: The path of a CSV file, an http(s) or kaggle address, the word ``synthetic``, or None.
         cache_folder: Where downloaded files are kept.
         warn: Called with one message whenever the rows are synthetic, whoever wanted it.
         wait: How long to wait between attempts to download.
@@ -65,7 +66,7 @@ def load_dataset(
     """
     if given == "synthetic":
         return _made_up(config, "as asked for", warn)
-    if given is not None and given.lower().startswith(("http://", "https://")):
+    if given is not None and given.lower().startswith(("http://", "https://", SCHEME)):
         pinned = config.source is not None and given == config.source.url
         path = fetch(config.source, cache_folder, wait=wait) if pinned and config.source else None
         return _read(path or fetch_unpinned(given, cache_folder, wait=wait), given, config)
