@@ -29,7 +29,7 @@ CONFIG = Path(__file__).parents[3] / "configs" / "churn.yaml"
 )
 def test_a_value_of_the_command_line_counts(override: str, path: str, value: object) -> None:
     """Keys, positions and names lead to it; the value is read as in the file."""
-    here = load_config(
+    here: Any = load_config(
         CONFIG, overrides=[override] if "label" not in override else [override, "target.classes.0.label=No"]
     ).model_dump(mode="json")
     for part in path.split("."):
