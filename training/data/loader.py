@@ -55,7 +55,7 @@ def load_dataset(
 
     Args:
         config: The model's config.
-        given: The path of a CSV file, an http(s) address, the word ``synthetic``, or None.
+        given: The path of a CSV file, an http(s) or kaggle address, the word ``synthetic``, or None.
         cache_folder: Where downloaded files are kept.
         warn: Called with one message whenever the rows are synthetic, whoever wanted it.
         wait: How long to wait between attempts to download.
