@@ -142,6 +142,8 @@ zoo: $(VENV)/.training ## export a zoo of pipelines exactly and naively, and com
 footprint: $(VENV)/.training ## measure start-up, memory and size of what is served
 	@$(BIN)/python -m benchmarks.footprint --model $(MODEL)
 
-clean: ## remove what can be made anew: .venv, caches, reports (the model store is BentoML's, and stays)
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov build dist *.egg-info runs artifacts
+# What people decided, waited for or downloaded stays: registry, artifacts (decisions of studies and sweeps), runs, data.
+clean: ## remove what installing and testing made: .venv, caches (registry, artifacts, runs, data and the model store stay)
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov build dist *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	@for folder in registry artifacts runs data; do if [[ -d $$folder ]]; then du -sh $$folder | awk '{print "kept: " $$2 " (" $$1 ")"}'; fi; done

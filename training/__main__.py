@@ -85,7 +85,10 @@ def build_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
         "--runs-folder", type=Path, metavar="DIR", help="gets each run's report, plot and card (default: runs)"
     )
     tracked.add_argument(
-        "--tracking-uri", metavar="URI", help="the MLflow server or database (default: in the runs folder)"
+        "--tracking-uri", metavar="URI", help="the MLflow server or database (default: in the registry folder)"
+    )
+    tracked.add_argument(
+        "--registry-folder", type=Path, metavar="DIR", help="keeps the registry; back it up (default: registry)"
     )
     saving = argparse.ArgumentParser(add_help=False, parents=[tracked])
     saving.add_argument(
@@ -167,6 +170,7 @@ def _run(given: argparse.Namespace) -> int:
         settings = load_settings(
             data_folder=getattr(given, "data_folder", None),
             runs_folder=getattr(given, "runs_folder", None),
+            registry_folder=getattr(given, "registry_folder", None),
             artifacts_folder=getattr(given, "artifacts_folder", None),
             jobs=getattr(given, "jobs", None),
             tracking=getattr(given, "tracking", None),
