@@ -3,7 +3,7 @@
 ``train`` makes a model, quickly or by stages; ``ensure`` makes it only where the store does not have it, and prints
 nothing but its tag on stdout; ``data`` looks at the data only; ``evaluate`` cross-validates over all rows; ``retrain``
 looks for drift and trains a challenger; ``models`` shows and promotes what is registered; ``import`` adopts a pipeline
-that was fitted elsewhere. Exit codes: 0, 1 for an error that is told in words, 2 for wrong usage; ``retrain`` and
+that was fitted elsewhere; ``serve`` serves a model, ``bento`` packs one. Exit codes: 0, 1 for an error that is told in words, 2 for wrong usage; ``retrain`` and
 ``models`` have more, see there.
 """
 
@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from training.adoption.command import add_import, run_import
+from training.commands.version import ShowVersion
+from training.installing import install_command
 from training.stages.command import add_steps, run_train
 
 if TYPE_CHECKING:
-    from training.config import ModelConfig
-    from training.progress import Progress
     from training.settings import TrainingSettings
 
 EXAMPLES = """examples:
@@ -39,11 +39,15 @@ TABENTO_TRAINING_RUNS_FOLDER=runs; the command line wins.
 INTERRUPTED = 130
 SCRIPT = "tabento"
 """The name under which the command is installed."""
+FORMER_DATABASE = "mlflow.db"
+"""Where the registry was in the runs folder, see ``training.tracking.former_place``."""
 OWN_PACKAGES = ("bundle", "training")
 ELSEWHERE = {
     "evaluate": ("training.evaluation.command", "repeated cross-validation over all rows, with intervals"),
     "retrain": ("training.retraining.command", "look for drift, train on new data, and make a challenger"),
     "models": ("training.registry.command", "list, compare, promote and roll back registered models"),
+    "serve": ("training.commands.serve", "serve a stored model, or that of a config"),
+    "bento": ("training.commands.bento", "build a Bento that holds a stored model"),
 }
 """Commands whose module is imported only where they are called: what it takes, and what help says of it."""
 
@@ -60,26 +64,28 @@ def build_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action=ShowVersion)
     verbose = argparse.ArgumentParser(add_help=False)
     verbose.add_argument("--verbose", action="store_true", default=None, help="show the traceback of an error")
-    common = argparse.ArgumentParser(add_help=False, parents=[verbose])
-    common.add_argument("--config", type=Path, required=True, metavar="YAML", help="the model's config")
-    common.add_argument(
+    sourced = argparse.ArgumentParser(add_help=False, parents=[verbose])
+    sourced.add_argument(
         "--data",
         metavar="CSV",
         help="a CSV file, an http(s) address, or the word synthetic (default: the config's source, else synthetic)",
     )
-    common.add_argument("--data-folder", type=Path, metavar="DIR", help="keeps downloaded data (default: data)")
-    common.add_argument(
+    sourced.add_argument("--data-folder", type=Path, metavar="DIR", help="keeps downloaded data (default: data)")
+    sourced.add_argument(
         "--download",
         action=argparse.BooleanOptionalAction,
         help="whether the real data may be downloaded; if not, synthetic data is used at once (default: yes)",
     )
-    common.add_argument(
+    sourced.add_argument(
         "--allow-synthetic",
         action=argparse.BooleanOptionalAction,
         help="whether synthetic data may be used at all; if not, the run fails without real data (default: yes)",
     )
+    common = argparse.ArgumentParser(add_help=False, parents=[sourced])
+    common.add_argument("--config", type=Path, required=True, metavar="YAML", help="the model's config")
     tracked = argparse.ArgumentParser(add_help=False)
     tracked.add_argument(
         "--runs-folder", type=Path, metavar="DIR", help="gets each run's report, plot and card (default: runs)"
@@ -123,6 +129,8 @@ def build_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
         ("evaluate", [common, saving]),
         ("retrain", [common, saving]),
         ("models", [verbose, tracked]),
+        ("serve", [sourced, saving]),
+        ("bento", [verbose]),
     ):
         module, help_text = ELSEWHERE[name]
         if name == called:
@@ -145,8 +153,7 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         print(  # noqa: T201 - what prints otherwise may be what is missing
             f"error: the module {error.name!r} is not installed, so {given.command} cannot run here. Training and"
-            " importing need the dependency group `training`: in a checkout run `make setup`, or"
-            " `pip install --group training`. What serves a model needs none of it.",
+            f" importing need more packages than serving does. Install them: {install_command()}",
             file=sys.stderr,
         )
         return 1
@@ -155,12 +162,16 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(given: argparse.Namespace) -> int:
     # Imported here: help and wrong usage answer at once, without scikit-learn and BentoML.
     from bundle.errors import BundleError
+    from training.commands.data import run_data
+    from training.commands.ensure import ensured_tag
     from training.config import ConfigError, load_config
     from training.data.errors import DataError, SplitError
     from training.errors import TrainingError
     from training.export import ExportError
     from training.parity import ParityError
     from training.pipeline import FitError
+    from training.preflight import before_reading, require_home, require_none
+    from training.preflight.packages import package_problems
     from training.progress import Progress
     from training.settings import load_settings
 
@@ -181,18 +192,24 @@ def _run(given: argparse.Namespace) -> int:
         )
         verbose = settings.verbose
         progress = Progress(out=sys.stderr if given.command == "ensure" else sys.stdout)
+        if given.command in ("models", "retrain", "train", "ensure", "serve"):
+            _move_registry(settings)
+        if given.command in ("models", "import", "evaluate", "retrain"):
+            require_home()
         if given.command == "import":
             run_import(given, settings, progress)
             return 0
-        if given.command in ("models", "retrain"):
+        if given.command in ("models", "retrain", "serve", "bento"):
             module = import_module(ELSEWHERE[given.command][0])
             return int(getattr(module, f"run_{given.command}")(given, settings, progress))
         config = load_config(given.config)
         if given.command == "data":
-            _data(config, given.data, settings, progress)
+            require_none(before_reading(config, settings, given.data))
+            run_data(config, given.data, settings, progress)
         elif given.command == "ensure":
-            _ensure(config, given.data, settings, progress)
+            Progress().say(ensured_tag(config, given.data, settings, progress))
         elif given.command == "evaluate":
+            require_none([*before_reading(config, settings, given.data), *package_problems(config, ())])
             import_module(ELSEWHERE["evaluate"][0]).run_evaluate(given, config, settings, progress)
         else:
             run_train(given, config, settings, progress)
@@ -207,38 +224,13 @@ def _run(given: argparse.Namespace) -> int:
     return 0
 
 
-def _ensure(config: ModelConfig, data: str | None, settings: TrainingSettings, progress: Progress) -> None:
-    from training.progress import Progress
-    from training.run import ensure
+def _move_registry(settings: TrainingSettings) -> None:
+    """Move a registry from where it was in former versions, and say so on stderr."""
+    if settings.tracking_uri is None and (settings.runs_folder / FORMER_DATABASE).is_file():
+        from training.tracking.former_place import move_former_registry
 
-    tag = ensure(config, data, settings, progress)
-    Progress().say(tag)
-
-
-def _data(config: ModelConfig, data: str | None, settings: TrainingSettings, progress: Progress) -> None:
-    from training.run import prepare
-
-    loaded = prepare(config, data, settings, progress)
-    dataset, parts = loaded.dataset, loaded.parts
-    progress.listing(
-        f"{config.title}: the data is fit for training",
-        [
-            ("kind", dataset.kind),
-            ("source", dataset.source),
-            ("sha256", dataset.sha256),
-            ("rows", f"{len(parts.train):,} to train, {len(parts.test):,} to test"),
-        ],
-    )
-    missing = parts.train.isna().mean()
-    progress.table(
-        "Share of missing values, in the training part and in the test part",
-        [
-            (str(column), f"{missing[column]:.2%}", f"{parts.test[column].isna().mean():.2%}")
-            for column in parts.train.columns
-            if missing[column] > 0 or parts.test[column].isna().any()
-        ]
-        or [("none", "", "")],
-    )
+        if (move := move_former_registry(settings)) is not None:
+            print(move.in_words, file=sys.stderr)  # noqa: T201 - stdout is for what is asked for
 
 
 if __name__ == "__main__":

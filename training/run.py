@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -96,10 +96,17 @@ def train(config: ModelConfig, given_data: str | None, settings: TrainingSetting
         return _result(context, began)
 
 
-def ensure(config: ModelConfig, given_data: str | None, settings: TrainingSettings, progress: Progress) -> str:
+def ensure(
+    config: ModelConfig,
+    given_data: str | None,
+    settings: TrainingSettings,
+    progress: Progress,
+    *,
+    before_training: Callable[[], None] = lambda: None,
+) -> str:
     """Return the tag of a stored bundle of this config, data and code; train where there is none that verifies.
 
-    Arguments and errors are those of ``train``.
+    Arguments and errors are those of ``train``. ``before_training`` is called if training is needed, before it begins.
     """
     began = time.monotonic()
     with _own_workspace(config, settings) as workspace:
@@ -113,6 +120,7 @@ def ensure(config: ModelConfig, given_data: str | None, settings: TrainingSettin
                 return found
             except BundleError as error:
                 progress.warn(f"{tag} is in the store but cannot be trusted, so it is trained anew: {error}")
+        before_training()
         rest = tuple(name for name in QUICK if name not in LOOKING)
         context = replace(context, plan=Plan(rest, ()))
         tell(run_stages(context, force=True), progress)

@@ -57,14 +57,24 @@ def run_retrain(given: argparse.Namespace, settings: TrainingSettings, progress:
         Exception: as ``training.retraining.run.retrain``.
     """
     from training.config import load_config
+    from training.preflight import before_reading, before_training, require_none
     from training.retraining.decide import Conditions
     from training.retraining.report import HEADLINES
-    from training.retraining.run import retrain
     from training.stages.steps import make_plan
+    from training.stages.table import QUICK
 
     plan = None if given.steps is None else make_plan(given.steps)
     conditions = Conditions(if_drift=given.if_drift, if_changed=given.if_changed)
     config = load_config(given.config)
+    steps = QUICK if plan is None else plan.steps
+    require_none(
+        [
+            *before_reading(config, settings, given.data),
+            *before_training(config, settings, given.data, steps=steps),
+        ]
+    )
+    from training.retraining.run import retrain
+
     result, folder = retrain(config, given.data, settings, progress, conditions=conditions, plan=plan)
     challenger = result.challenger
     progress.listing(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training.stages.steps import OWN
-from training.stages.table import DECIDING, QUICK, STAGES
+from training.stages.table import DECIDING, LOOKING, QUICK, STAGES
 
 if TYPE_CHECKING:
     from training.config import ModelConfig
@@ -43,26 +44,40 @@ def run_train(given: argparse.Namespace, config: ModelConfig, settings: Training
         TrainingError: the options do not go together, or see ``training.run``.
     """
     from training.errors import TrainingError
-    from training.run import run_steps, train
-    from training.save import to_json
+    from training.preflight import before_reading, before_training, require_none
     from training.stages.steps import StepsError, make_plan
 
     json_file: Path | None = given.json
     if json_file is not None and not (json_file.parent.is_dir() and os.access(json_file.parent, os.W_OK)):
         raise TrainingError(f"--json {json_file}: its folder is not there or cannot be written. Make it first.")
+    early = before_reading(config, settings, given.data)
     if given.steps is None:
         if given.decisions is not None or given.force:
             raise StepsError("--decisions and --force go with --steps: say which stages run, such as --steps all")
+        require_none([*early, *before_training(config, settings, given.data)])
+        from training.run import train
+
         result: TrainResult | None = train(config, given.data, settings, progress)
     else:
         plan = make_plan(given.steps, given.decisions)
         if json_file is not None and "register" not in plan.steps:
             raise StepsError("--json writes what the stage register has stored, and that is not among the steps")
+        late = before_training(config, settings, given.data, steps=plan.steps) if _fits(plan.steps) else []
+        require_none([*early, *late])
+        from training.run import run_steps
+
         _, result = run_steps(config, plan, given.data, settings, progress, force=given.force)
     if result is not None:
         show(config, result, progress)
         if json_file is not None:
+            from training.save import to_json
+
             json_file.write_text(to_json(summary(result)), encoding="utf-8")
+
+
+def _fits(steps: Sequence[str]) -> bool:
+    """Say whether a model is fitted, proven or stored by one of these stages."""
+    return any(name not in LOOKING and name != "study" for name in steps)
 
 
 def show(config: ModelConfig, result: TrainResult, progress: Progress) -> None:
