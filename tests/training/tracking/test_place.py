@@ -19,7 +19,7 @@ from training.tracking.place import artifact_location, masked, require_reachable
 
 
 def test_default_is_sqlite_in_the_registry_folder(tmp_path: Path) -> None:
-    """Without an address, database and files lie in the runs folder, by absolute paths."""
+    """Without an address, database and files lie in the registry folder, by absolute paths."""
     uri = tracking_uri(TrainingSettings(registry_folder=tmp_path / "my registry"))
     assert uri == f"sqlite:///{tmp_path}/my registry/mlflow.db"
     assert sqlite_path(uri) == tmp_path / "my registry" / "mlflow.db"
