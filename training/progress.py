@@ -21,8 +21,8 @@ from rich.markup import escape
 from rich.progress import Progress as Spinner
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
-HEARTBEAT_S = 5.0
-"""How often a running step says that it is alive where no spinner can turn."""
+HEARTBEAT_S = 30.0
+"""How often a running step says that it is alive where no spinner can turn: a log of a long run stays readable."""
 BOX_WIDTH = 88
 """The width of an announcement in characters."""
 

@@ -45,6 +45,10 @@ def ensured_tag(
     found = [*problems, *before_reading(config, settings, data)]
     stored = is_any_stored(config.name)
     require_none(found if stored else [*found, *missing()])
+    from training.reports import indexed
     from training.run import ensure
 
-    return ensure(config, data, settings, progress, before_training=lambda: require_none(missing() if stored else []))
+    with indexed(settings, config):
+        return ensure(
+            config, data, settings, progress, before_training=lambda: require_none(missing() if stored else [])
+        )

@@ -58,6 +58,7 @@ def run_retrain(given: argparse.Namespace, settings: TrainingSettings, progress:
     """
     from training.config import load_config
     from training.preflight import before_reading, before_training, require_none
+    from training.reports import indexed
     from training.retraining.decide import Conditions
     from training.retraining.report import HEADLINES
     from training.stages.steps import make_plan
@@ -75,7 +76,8 @@ def run_retrain(given: argparse.Namespace, settings: TrainingSettings, progress:
     )
     from training.retraining.run import retrain
 
-    result, folder = retrain(config, given.data, settings, progress, conditions=conditions, plan=plan)
+    with indexed(settings, config):
+        result, folder = retrain(config, given.data, settings, progress, conditions=conditions, plan=plan)
     challenger = result.challenger
     progress.listing(
         HEADLINES[result.outcome],

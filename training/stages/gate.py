@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bundle.store import load_bundle
 from training.gate import GateInput, run_gate
+from training.gate.summary import summary_line
 from training.stages.context import Context
 from training.stages.outcome import Outcome
 
@@ -35,7 +36,7 @@ def run(context: Context, folder: Path) -> Outcome:
         folder=folder,
     )
     report = run_gate(given, context.progress)
-    context.progress.table("Gate", report.rows())
+    context.progress.say(summary_line(report))
     report.require()
     return Outcome(f"{len(report.judged)} checks passed", params={"champion": given.champion_tag or "none"})
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
 
+from training.durations import Durations
 from training.errors import SaveError
 from training.progress import Progress
 from training.stages.context import Context, decisions_file, missing_input
@@ -49,15 +50,22 @@ def run_stages(context: Context, *, force: bool = False) -> list[Done]:
     """
     done: list[Done] = []
     recorder = Recorder(context)
+    durations = Durations(context.settings.runs_folder, context.config)
+    if expected := durations.expect_all(context.plan.steps):
+        context.progress.say(expected)
     failed = True
     try:
         with context.workspace.locked(), _cores(context.settings.jobs):
             for position, name in enumerate(context.plan.steps, start=1):
                 head = f"[{position}/{len(context.plan.steps)}] {name}"
-                done.append(_run(replace(context, run_id=recorder.run_id), STAGES[name], head, recorder, force=force))
+                expected = durations.expect(name)
+                done.append(
+                    _run(replace(context, run_id=recorder.run_id), STAGES[name], head, recorder, expected, force=force)
+                )
         failed = False
     finally:
         recorder.finish(failed=failed)
+        durations.record({item.name: item.seconds for item in done if item.ran})
     return done
 
 
@@ -70,7 +78,7 @@ def tell(done: list[Done], progress: Progress) -> None:
     progress.listing("Stages", [(f"{name:<{width}}  {took:>9}", detail) for name, took, detail in rows])
 
 
-def _run(context: Context, stage: Stage, head: str, recorder: Recorder, *, force: bool) -> Done:
+def _run(context: Context, stage: Stage, head: str, recorder: Recorder, expected: str, *, force: bool) -> Done:
     _require_inputs(context, stage)
     module = import_module(f"training.stages.{stage.name}")
     began = time.monotonic()
@@ -78,7 +86,7 @@ def _run(context: Context, stage: Stage, head: str, recorder: Recorder, *, force
     if not force and outside is not None and is_current(stage, context, stage_key(stage, context, outside)):
         context.progress.say(f"{head}: unchanged since it last ran, skipped")
         return Done(stage.name, "", time.monotonic() - began, ran=False)
-    context.progress.say(f"{head}: {stage.title}")
+    context.progress.say(f"{head}: {stage.title}{expected}")
     recorder.open(stage.name)
     context = replace(context, run_id=recorder.run_id)
     with context.workspace.writing(stage.name) as folder, recorder.stage(stage.name, folder):
