@@ -10,7 +10,7 @@ from pathlib import Path
 
 MIB = 2**20
 ROOM_MIB = 200
-"""What has to be free in every place: a model of California takes some 25 MiB in the store, its record and the stages as
+"""What has to be free in every place: a shipped model takes up to 25 MiB in the store, its record and the stages as
 much each, and the libraries' temporary files the rest."""
 DATA_COPIES = 3
 """How often a file of data is kept at most: as it came, and its training and test part typed."""
