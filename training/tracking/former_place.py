@@ -23,6 +23,7 @@ from training.tracking.place import ARTIFACTS_FOLDER, DATABASE_FILE, TIMEOUT_S
 MOVED_FILE = f"{DATABASE_FILE}.moved"
 """What the former database is called after the move."""
 _LOCK, _PART = ".move.lock", f".{DATABASE_FILE}.part"
+_IDENTITIES = (("runs", "run_uuid"), ("registered_models", "name"), ("model_versions", "name, version"))
 _COUNTED = ("runs", "registered_models", "model_versions")
 
 
@@ -93,8 +94,11 @@ def _move(source: Path, target: Path) -> Move | None:
         former.execute("BEGIN IMMEDIATE")
         runs, models, versions = (_count(former, table) for table in _COUNTED)
         if target.exists():
-            found = Move(source, target, runs, models, versions, moved=False)
-            return found if runs or models else None
+            if _holds_all(former, target):
+                # A move that ended between its last two steps, or whose former file could not be renamed.
+                _rename_former(source)
+                return None
+            return Move(source, target, runs, models, versions, moved=False)
         _link_files(source.parent / ARTIFACTS_FOLDER, target.parent / ARTIFACTS_FOLDER)
         part = target.with_name(_PART)
         part.unlink(missing_ok=True)
@@ -110,8 +114,27 @@ def _move(source: Path, target: Path) -> Move | None:
             copy.commit()
             _require_equal(former, copy)
         part.replace(target)
-        source.rename(source.with_name(MOVED_FILE))
+        _rename_former(source)
     return Move(source, target, runs, models, versions, moved=True)
+
+
+def _rename_former(source: Path) -> None:
+    """Give the former database another name; where that is not allowed it stays, and no command uses it."""
+    with contextlib.suppress(OSError):
+        source.rename(source.with_name(MOVED_FILE))
+
+
+def _holds_all(former: sqlite3.Connection, target: Path) -> bool:
+    """Say whether a database has every run and every version of another."""
+    with contextlib.closing(sqlite3.connect(target, timeout=TIMEOUT_S)) as today:
+        return all(_keys(former, *key) <= _keys(today, *key) for key in _IDENTITIES)
+
+
+def _keys(database: sqlite3.Connection, table: str, columns: str) -> set[tuple[object, ...]]:
+    """Return what identifies the rows of a table; nothing if there is no such table."""
+    if table not in _tables(database):
+        return set()
+    return set(database.execute(f'SELECT {columns} FROM "{table}"').fetchall())  # noqa: S608 - names of its own tables
 
 
 def _tables(database: sqlite3.Connection) -> list[str]:

@@ -97,6 +97,19 @@ def test_move_that_was_killed_goes_on(decided: tuple[TrainingSettings, str]) -> 
     assert not (settings.registry_folder / ".mlflow.db.part").exists()
 
 
+def test_move_that_ended_before_its_last_step_is_finished(decided: tuple[TrainingSettings, str]) -> None:
+    """A former database of which today's has everything is put aside without a word, also if it cannot be renamed."""
+    settings, _ = decided
+    move_former_registry(settings)
+    (settings.runs_folder / MOVED_FILE).rename(settings.runs_folder / "mlflow.db")
+    (settings.runs_folder / MOVED_FILE).mkdir()
+    assert move_former_registry(settings) is None
+    assert (settings.runs_folder / "mlflow.db").is_file()
+    (settings.runs_folder / MOVED_FILE).rmdir()
+    assert move_former_registry(settings) is None
+    assert (settings.runs_folder / MOVED_FILE).is_file()
+
+
 def test_two_registries_are_told_and_left_alone(decided: tuple[TrainingSettings, str], tmp_path: Path) -> None:
     """If both folders have a database, neither changes, and the message says how to choose."""
     settings, _ = decided
