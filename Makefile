@@ -15,6 +15,10 @@ DATA ?=
 STEPS ?= all
 PORT ?= 3000
 HOST ?= 127.0.0.1
+# Optional packages that `make setup` installs as well: EXTRAS=lightgbm or EXTRAS=lightgbm,xgboost.
+EXTRAS ?=
+KNOWN_EXTRAS := lightgbm xgboost dvc tracing
+COMMA := ,
 # How long a siege takes.
 MINUTES ?= 30
 
@@ -45,7 +49,7 @@ $(BIN)/python: $(UV)
 	@touch $@
 
 $(VENV)/.training: $(BIN)/python requirements/training.txt
-	@echo "Installing what training and serving need (requirements/training.txt) ..."
+	@echo "Installing what training and serving need (requirements/training.txt); about 20 s and 1 GB ..."
 	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --require-hashes -r requirements/training.txt
 	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --editable .
 	@touch $@
@@ -56,7 +60,14 @@ $(VENV)/.dev: $(BIN)/python requirements/dev.txt
 	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --editable .
 	@touch $@ $(VENV)/.training
 
-setup: $(VENV)/.training ## install what training and serving need into .venv
+# The versions and checksums are those of development's lock.
+$(VENV)/.extra-%: $(VENV)/.training requirements/dev.txt
+	@[[ " $(KNOWN_EXTRAS) " == *" $* "* ]] || { echo "EXTRAS=$*: there is no such group. Expected one of: $(KNOWN_EXTRAS)." >&2; exit 1; }
+	@echo "Installing $* ..."
+	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --group $* --constraint requirements/dev.txt
+	@touch $@
+
+setup: $(VENV)/.training $(patsubst %,$(VENV)/.extra-%,$(subst $(COMMA), ,$(EXTRAS))) ## install what training and serving need into .venv [EXTRAS=lightgbm,xgboost]
 setup-dev: $(VENV)/.dev ## install what development needs as well
 
 lock: $(UV) ## resolve all dependency groups anew and lock them with hashes
@@ -96,10 +107,7 @@ import: $(VENV)/.training ## export, prove and store a fitted pipeline: PIPELINE
 	@$(BIN)/python -m training import --pipeline "$(PIPELINE)" --sample "$(SAMPLE)" --config "$(CONFIG)" $(ARGS)
 
 serve: $(VENV)/.training ## serve MODEL at PORT; trains it first where that has not been done
-	@tag=$$($(BIN)/python -m training ensure --record-later --config $(CONFIG) $(if $(DATA),--data "$(DATA)")); \
-	  echo "Serving $$tag at http://$(HOST):$(PORT) (stop with Ctrl-C)"; \
-  nice -n 19 $(BIN)/python -m training record --config $(CONFIG) >&2 & \
-	  exec $(BIN)/bentoml serve service:Tabento --arg model=$$tag --host $(HOST) --port $(PORT)
+	@exec $(BIN)/python -m training serve --config $(CONFIG) $(if $(DATA),--data "$(DATA)") --host $(HOST) --port $(PORT)
 
 test: $(VENV)/.dev ## run the tests with coverage
 	@$(BIN)/python -m pytest --cov --cov-report=term
@@ -117,11 +125,11 @@ format: $(VENV)/.dev ## rewrite the code in the house style
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
-bento: $(VENV)/.training ## build a Bento that holds the latest bundle of MODEL
-	@tag=$$($(BIN)/python -m bundle $(MODEL)); $(BIN)/bentoml build --arg model=$$tag
+bento: $(VENV)/.training ## build a Bento, tabento-MODEL, that holds the latest bundle of MODEL
+	@$(BIN)/python -m training bento $(MODEL)
 
 image: bento ## build an OCI image of the latest Bento [ENGINE=buildah] [BASE=debootstrap] [PROVE=1]
-	@$(BIN)/python -m deploy.image $(if $(ENGINE),--engine $(ENGINE)) $(if $(BASE),--base $(BASE)) $(if $(PROVE),--prove)
+	@$(BIN)/python -m deploy.image --bento tabento-$(MODEL) $(if $(ENGINE),--engine $(ENGINE)) $(if $(BASE),--base $(BASE)) $(if $(PROVE),--prove)
 
 bench: $(VENV)/.training ## measure, in minutes, which rate is held within the promise; limits and a hand-written peer beside it
 	@$(BIN)/python -m benchmarks.peers.install tabento fastapi
@@ -146,6 +154,8 @@ zoo: $(VENV)/.training ## export a zoo of pipelines exactly and naively, and com
 footprint: $(VENV)/.training ## measure start-up, memory and size of what is served
 	@$(BIN)/python -m benchmarks.footprint --model $(MODEL)
 
-clean: ## remove what can be made anew: .venv, caches, reports (the model store is BentoML's, and stays)
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov build dist *.egg-info runs artifacts
+# What people decided, waited for or downloaded stays: registry, artifacts (decisions of studies and sweeps), runs, data.
+clean: ## remove what installing and testing made: .venv, caches (registry, artifacts, runs, data and the model store stay)
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov build dist *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	@for folder in registry artifacts runs data; do if [[ -d $$folder ]]; then du -sh $$folder | awk '{print "kept: " $$2 " (" $$1 ")"}'; fi; done

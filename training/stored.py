@@ -6,6 +6,8 @@ same data: a file's checksum is computed every time, and a pinned source can onl
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from bundle.errors import BundleError
 from bundle.store import find_folder, read_bundle
 from training.config import ModelConfig
@@ -26,20 +28,24 @@ def ensure(
     settings: TrainingSettings,
     progress: Progress,
     *,
+    before_training: Callable[[], None] = lambda: None,
     record_later: bool = False,
 ) -> str:
     """Return the tag of a stored bundle of this config, data and code; train where there is none that verifies.
 
     A model that was stored by an earlier run and is not recorded yet is recorded first, unless that is left for later.
 
-    Arguments and errors are those of ``training.run.train``; ``record_later`` leaves what MLflow gets to ``tabento record``.
+    Arguments and errors are those of ``training.run.train``; ``before_training`` is called if training is needed, before it
+    begins; ``record_later`` leaves what MLflow gets to ``tabento record``.
     """
     tag = find_stored(config, given_data, settings, progress)
     if tag is None:
         # Imported where something is trained: it takes seconds.
         from training.run import train_unless_stored
 
-        return train_unless_stored(config, given_data, settings, progress, record_later=record_later)
+        return train_unless_stored(
+            config, given_data, settings, progress, before_training=before_training, record_later=record_later
+        )
     progress.say(f"{tag} is stored already")
     if not record_later:
         finish_records(settings, progress, config.name)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
 
+from training.durations import Durations
 from training.errors import SaveError
 from training.progress import Progress
 from training.stages.context import Context, decisions_file, missing_input
@@ -50,21 +51,25 @@ def run_stages(context: Context, *, force: bool | Container[str] = False) -> lis
     """
     done: list[Done] = []
     recorder = Recorder(context)
+    durations = Durations(context.settings.runs_folder, context.config)
+    if expected := durations.expect_all(context.plan.steps):
+        context.progress.say(expected)
     failed = True
     try:
         with context.workspace.locked(), _cores(context.settings.jobs):
             for position, name in enumerate(context.plan.steps, start=1):
                 is_forced = force if isinstance(force, bool) else name in force
                 head = f"[{position}/{len(context.plan.steps)}] {name}"
+                expected = durations.expect(name)
                 if RESOLVED in STAGES[name].needs:
                     context = replace(context, config=context.resolved())
-                done.append(
-                    _run(replace(context, run_id=recorder.run_id), STAGES[name], head, recorder, force=is_forced)
-                )
+                here = replace(context, run_id=recorder.run_id)
+                done.append(_run(here, STAGES[name], head, recorder, expected, force=is_forced))
         failed = False
     finally:
         context.refits.stop()
         recorder.finish(failed=failed)
+        durations.record({item.name: item.seconds for item in done if item.ran})
     return done
 
 
@@ -77,7 +82,7 @@ def tell(done: list[Done], progress: Progress) -> None:
     progress.listing("Stages", [(f"{name:<{width}}  {took:>9}", detail) for name, took, detail in rows])
 
 
-def _run(context: Context, stage: Stage, head: str, recorder: Recorder, *, force: bool) -> Done:
+def _run(context: Context, stage: Stage, head: str, recorder: Recorder, expected: str, *, force: bool) -> Done:
     _require_inputs(context, stage)
     module = import_module(f"training.stages.{stage.name}")
     began = time.monotonic()
@@ -85,7 +90,7 @@ def _run(context: Context, stage: Stage, head: str, recorder: Recorder, *, force
     if not force and outside is not None and is_current(stage, context, stage_key(stage, context, outside)):
         context.progress.say(f"{head}: unchanged since it last ran, skipped")
         return Done(stage.name, "", time.monotonic() - began, ran=False)
-    context.progress.say(f"{head}: {stage.title}")
+    context.progress.say(f"{head}: {stage.title}{expected}")
     recorder.open(stage.name)
     if stage.name == "fit" and "gate" in context.plan.steps:
         begin_refits(context)
