@@ -8,17 +8,35 @@ LARGEST_EXACT_INTEGER = 2**53
 """Up to here every integer is a float64. A number without a range of its own is taken up to this magnitude."""
 
 
-def number_text(value: SupportsFloat) -> str:
+def number_text(value: SupportsFloat, *, grouped: bool = False) -> str:
     """Return the shortest text that reads back as the same number, as it stands in messages: 5, 0.3, 1e+30, nan.
+
+    It is for what a person wrote or has to compare: bounds, limits, settings, wrong values. Measured figures are rounded
+    where they are written.
 
     Args:
         value: a number of Python or a scalar of NumPy. An integer is written with all its digits; a scalar of a smaller
             float type such as float32 is written with as many digits as its own type needs.
+        grouped: whether thousands are marked: 1,250,000.5.
     """
     if isinstance(value, int):
-        return str(int(value))  # a truth value as 0 or 1
+        return f"{int(value):,}" if grouped else str(int(value))  # a truth value as 0 or 1
     number = float(value)
     if number.is_integer() and abs(number) <= 2 * LARGEST_EXACT_INTEGER:
-        return str(int(number))
+        return f"{int(number):,}" if grouped else str(int(number))
+    if grouped and isinstance(value, float):
+        return f"{number:,}"
     # A float64 of NumPy is a float too. What is not one is a smaller or an integer type, whose own text is the shortest.
     return repr(number) if isinstance(value, float) else str(value)
+
+
+def value_text(value: object) -> str:
+    """Return a value of a file or a frame as it stands in messages: a number as ``number_text``, all else as Python's repr.
+
+    A scalar of NumPy is shown as what it holds, without the name of its type.
+    """
+    kept = value.item() if hasattr(value, "item") and getattr(value, "ndim", 1) == 0 else value
+    if isinstance(kept, float):
+        assert isinstance(value, SupportsFloat)
+        return number_text(value)
+    return repr(kept)

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPStatus
 from typing import Any
 
+from bundle.numbers import number_text
 from serving.errors import ClientGoneError, RequestTimeoutError, TooLargeError
 from serving.head import JSON, Head
 
@@ -64,7 +65,7 @@ async def read_body(head: Head, receive: Receive, limit: int, timeout_s: float) 
                 size += len(chunk)
                 chunks.append(chunk)
     except TimeoutError:
-        error = RequestTimeoutError(f"The body did not arrive within {timeout_s:g} seconds.")
+        error = RequestTimeoutError(f"The body did not arrive within {number_text(timeout_s)} seconds.")
         error.headers = (CLOSE_HEADER,)
         raise error from None
     return b"".join(chunks)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from bundle.contract import Label, label_key
+from bundle.numbers import number_text
 from serving.encode import answer_tail
 from serving.errors import InternalError
 
@@ -57,7 +58,7 @@ class LabelEncoder:
             texts = [labels[row[0]] for row in values]
         except KeyError as error:
             raise InternalError(
-                f"The model answered the class number {error.args[0]!r} for a row; there are 0 to {len(labels) - 1}."
+                f"The model answered the class number {number_text(error.args[0])} for a row; there are 0 to {len(labels) - 1}."
             ) from None
         if self._row is None:
             if single:
@@ -130,6 +131,6 @@ def _within_rounding(probabilities: list[float]) -> list[float]:
     wrong = [value for value in probabilities if not -ROUNDING <= value <= 1.0 + ROUNDING]
     if wrong:
         raise InternalError(
-            f"The model answered {wrong[0]!r} as a probability; the values may lie far from all training data."
+            f"The model answered {number_text(wrong[0])} as a probability; the values may lie far from all training data."
         )
     return [min(max(value, 0.0), 1.0) for value in probabilities]

@@ -8,6 +8,7 @@ from collections.abc import MutableMapping
 from time import perf_counter
 from typing import Any
 
+from bundle.numbers import number_text
 from runners.errors import DrainingError, ExpiredError, GoneError, InferenceError, QueueFullError
 from runners.runner import Runner
 from runners.work import Values, Work
@@ -252,7 +253,7 @@ class Predictions:
     ) -> ServingError | ClientGoneError:
         """Return what the client is told where the runner gave no predictions; what is our fault is in the log."""
         if isinstance(error, ExpiredError) and deadline_ms is not None:
-            return DeadlineError(f"The deadline of {deadline_ms:g} ms passed before the model ran.")
+            return DeadlineError(f"The deadline of {number_text(deadline_ms)} ms passed before the model ran.")
         if isinstance(error, ExpiredError | QueueFullError):
             self._count_shed("expired" if isinstance(error, ExpiredError) else "queue_full")
             return shed()

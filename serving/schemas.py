@@ -17,6 +17,7 @@ from bundle.contract import (
     letter_spellings,
 )
 from bundle.identifier import IDENTIFIER_CHARACTERS_LIMIT, LARGEST_IDENTIFIER
+from bundle.numbers import number_text
 
 _TEXT = {"type": "string"}
 _JSON_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
@@ -164,7 +165,7 @@ def _threshold_in_words(output: Output) -> str:
         return ""
     other, label = (json.dumps(value, ensure_ascii=False) for value in output.classes)
     return (
-        f"It is {label} where the probability of {label} is at least {output.threshold!r}, else {other};"
+        f"It is {label} where the probability of {label} is at least {number_text(output.threshold)}, else {other};"
         " this need not be the more probable of the two."
     )
 

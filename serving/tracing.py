@@ -17,6 +17,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 
+from bundle.numbers import number_text
 from serving.http import App, Message, Receive, Scope, Send
 from serving.settings import ServingSettings, SettingsError
 
@@ -37,14 +38,14 @@ def check_tracing(settings: ServingSettings) -> None:
         return
     if settings.tracing_endpoint is None and not any(os.environ.get(name) for name in ENDPOINT_VARIABLES):
         raise SettingsError(
-            f"tracing_sample_rate is {settings.tracing_sample_rate:g}, but there is nowhere to send traces: set"
+            f"tracing_sample_rate is {number_text(settings.tracing_sample_rate)}, but there is nowhere to send traces: set"
             " tracing_endpoint to the address of a collector, such as http://localhost:4318/v1/traces, or set the rate to 0."
         )
     try:
         version(EXPORTER_PACKAGE)
     except PackageNotFoundError as error:
         raise SettingsError(
-            f"tracing_sample_rate is {settings.tracing_sample_rate:g}, but {EXPORTER_PACKAGE} is not installed: install"
+            f"tracing_sample_rate is {number_text(settings.tracing_sample_rate)}, but {EXPORTER_PACKAGE} is not installed: install"
             " requirements/tracing.txt (in a Bento: name it as requirements_txt in bentofile.yaml), or set the rate to 0."
         ) from error
 

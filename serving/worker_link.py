@@ -12,6 +12,7 @@ import socket
 
 import msgspec
 
+from bundle.numbers import number_text
 from serving.snapshots import Snapshot
 
 ADDRESS_VARIABLE = "_TABENTO_SUPERVISOR"
@@ -97,7 +98,7 @@ class WorkerLink:
                         if everyone.question == self._question:
                             return everyone.snapshot
             except TimeoutError as error:
-                raise LinkError(f"the supervisor did not answer within {ANSWER_S:g} s") from error
+                raise LinkError(f"the supervisor did not answer within {number_text(ANSWER_S)} s") from error
             except OSError as error:
                 raise LinkError(f"the supervisor cannot be reached: {error}") from error
 

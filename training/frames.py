@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bundle.contract import UNKNOWN_CATEGORY, Contract, Feature
 from bundle.errors import ContractError
+from bundle.numbers import number_text, value_text
 
 
 def unknown_value(feature: Feature) -> str:
@@ -69,7 +70,7 @@ def _codes(column: pd.Series[str], feature: Feature) -> NDArray[np.float64]:
     if feature.unknown == "refuse" and unknown.any():
         row = int(np.flatnonzero(unknown)[0])
         raise ContractError(
-            f"column {feature.name!r}: expected {feature.expected()}, got {values[row]!r} in row {row} and"
+            f"column {feature.name!r}: expected {feature.expected()}, got {value_text(values[row])} in row {row} and"
             f" {int(unknown.sum()) - 1} more: add the value to `categories`, or say `unknown: ignore`"
         )
     return codes
@@ -112,7 +113,7 @@ def _texts(codes: NDArray[np.float64], feature: Feature) -> pd.Series[str]:
     if not valid.all():
         row = int(np.flatnonzero(~valid)[0])
         raise ContractError(
-            f"feature {feature.name!r}: expected a code from 0 to {len(categories) - 1}, {UNKNOWN_CATEGORY:g} or NaN,"
+            f"feature {feature.name!r}: expected a code from 0 to {len(categories) - 1}, {number_text(UNKNOWN_CATEGORY)} or NaN,"
             f" got {codes[row]!r} in row {row}: encode rows with `to_rows`"
         )
     # Said outright: pandas 3 would make its own string dtype of it, whose missing value is NaN.

@@ -23,6 +23,7 @@ from sklearn.preprocessing import OneHotEncoder
 from threadpoolctl import threadpool_limits
 
 from bundle.contract import Feature
+from bundle.numbers import value_text
 from training.config import ConfigError, Decisions, Estimator, ModelConfig
 from training.errors import TrainingError
 from training.estimators import build_estimator, takes_missing
@@ -274,7 +275,7 @@ def _refuse(
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         raise FitError(
-            f"target {config.target.name!r}: expected {expected} in every row, got {values[row]!r} in row {row} and"
+            f"target {config.target.name!r}: expected {expected} in every row, got {value_text(values[row])} in row {row} and"
             f" {int(wrong.sum()) - 1} more: {remedy}"
         )
 

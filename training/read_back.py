@@ -9,6 +9,7 @@ import onnxruntime
 
 from bundle.contract import encode_value
 from bundle.format import INPUT_NAME, PREDICTION_NAME
+from bundle.numbers import number_text
 from bundle.store import Bundle
 from training.errors import SaveError
 from training.frames import to_frame
@@ -43,7 +44,14 @@ def check_examples(bundle: Bundle, pipeline: Any, relative_max: float) -> None:
     worst = int(np.argmax(difference))
     if not difference[worst] <= relative_max:
         raise SaveError(
-            f"{bundle.tag}: the stored bundle answers {got[worst]!r} to its example {worst}, the pipeline"
-            f" {expected[worst]!r} (relative difference {difference[worst]:.3g}, allowed {relative_max:g})."
+            f"{bundle.tag}: the stored bundle answers {_answer_text(got[worst])} to its example {worst}, the pipeline"
+            f" {_answer_text(expected[worst])} (relative difference {difference[worst]:.3g}, allowed {number_text(relative_max)})."
             " Nothing was saved; report it with the config."
         )
+
+
+def _answer_text(answer: Any) -> str:
+    """Return an answer for a message: a number, or the numbers of a classification."""
+    numbers = np.atleast_1d(answer)
+    shown = ", ".join(number_text(number) for number in numbers)
+    return shown if np.ndim(answer) == 0 else f"[{shown}]"

@@ -22,6 +22,7 @@ import select
 import socket
 from typing import Any
 
+from bundle.numbers import number_text
 from serving.errors import (
     InternalError,
     OverloadedError,
@@ -220,10 +221,10 @@ class HttpConnection(asyncio.Protocol):
                 self._transport.close()
         elif not self._arrival.in_body:
             if waited_s > site.head_timeout_s:
-                text = f"The head of the request did not arrive within {site.head_timeout_s:g} seconds."
+                text = f"The head of the request did not arrive within {number_text(site.head_timeout_s)} seconds."
                 self._fail(ProtocolError("timeout", RequestTimeoutError(text)))
         elif waited_s > site.body_timeout_s:
-            text = f"The body did not arrive within {site.body_timeout_s:g} seconds."
+            text = f"The body did not arrive within {number_text(site.body_timeout_s)} seconds."
             self._fail(ProtocolError("timeout", RequestTimeoutError(text)))
 
     def _note_unsent(self) -> None:
@@ -459,7 +460,9 @@ class HttpConnection(asyncio.Protocol):
         """Answer for whoever should have answered long ago. That this happens is a defect, so it is counted and logged."""
         answering, task = self._answering, self._task
         site = self._site
-        text = f"The service did not answer within {site.answer_timeout_s:g} seconds; its log has the reason."
+        text = (
+            f"The service did not answer within {number_text(site.answer_timeout_s)} seconds; its log has the reason."
+        )
         error = InternalError(text)
         site.application.count_watchdog()
         logger.error("a request was not answered within %g s: this is a defect", site.answer_timeout_s)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundle.numbers import number_text
+from bundle.numbers import number_text, value_text
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,42 @@ def test_every_number_reads_back(number: float) -> None:
     text = number_text(number)
     assert (int(text) if isinstance(number, int) else float(text)) == number
     assert number_text(np.float64(number)) == number_text(float(number))
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (1250000.5, "1,250,000.5"),
+        (1234567, "1,234,567"),
+        (1234567.0, "1,234,567"),
+        (0.1 + 0.2, "0.30000000000000004"),
+        (np.float64(12345.678), "12,345.678"),
+        (1e22, "1e+22"),
+        (math.inf, "inf"),
+    ],
+)
+def test_thousands_are_marked_without_losing_a_digit(number: SupportsFloat, text: str) -> None:
+    """A limit of some millions is readable, and still the limit."""
+    assert number_text(number, grouped=True) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (np.float64(0.3), "0.3"),
+        (np.float32(0.1), "0.1"),
+        (np.int64(7), "7"),
+        (np.bool_(True), "True"),
+        (np.str_("a"), "'a'"),
+        (2.0, "2"),
+        (2**60 + 1, "1152921504606846977"),
+        (True, "True"),
+        ("x", "'x'"),
+        (None, "None"),
+        (math.nan, "nan"),
+        ([1.5], "[1.5]"),
+    ],
+)
+def test_a_value_is_shown_without_its_type(value: object, text: str) -> None:
+    """No ``np.float64(…)`` in a message: a number as short as it reads back, all else as Python writes it."""
+    assert value_text(value) == text

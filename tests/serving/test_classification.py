@@ -276,5 +276,5 @@ def test_a_graph_that_answers_other_classes_is_not_served(tmp_path: Path) -> Non
     contract = classifier_contract(("a", "b"), probabilities=False)
     more = classifier_model(classifier_contract(("a", "b", "c"), probabilities=False))
     folder = write_bundle(tmp_path / "b", contract, more, examples=[{**TREE, "age": 1, "height": 9.0}])
-    with pytest.raises(RunnerError, match=r"harvest:v1 cannot answer its own .* class number 2\.0 .* are 0 to 1"):
+    with pytest.raises(RunnerError, match=r"harvest:v1 cannot answer its own .* class number 2 .* are 0 to 1"):
         ServedModel(read_bundle(folder, "harvest:v1"), SETTINGS)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bundle.contract import Label, label_key
+from bundle.numbers import number_text
 from serving.errors import InternalError
 from serving.labels import ROUNDING, LabelEncoder
 from tests.bundles import LABELS
@@ -83,7 +84,7 @@ def test_what_is_no_probability_is_an_error(value: float, single: bool) -> None:
 @pytest.mark.parametrize("index", [-1.0, 0.5, float(len(CLASSES)), math.nan, math.inf])
 def test_what_is_no_class_is_an_error(encoder: LabelEncoder, index: float) -> None:
     """An index that is none of a class never becomes a label."""
-    with pytest.raises(InternalError, match=f"the class number {index!r} for a row; there are 0 to 8"):
+    with pytest.raises(InternalError, match=f"the class number {number_text(index)} for a row; there are 0 to 8"):
         encoder.encode([_row(0), _row(index)], False, b"id-1")
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from bundle.contract import Output
 from bundle.manifest import Provenance
+from bundle.numbers import number_text
 from training.adoption.config import ImportConfig
 from training.adoption.load import Loaded
 from training.card import feature_row, latency_section, markdown_table, parity_section
@@ -93,7 +94,7 @@ def _summary(config: ImportConfig, imported: Imported) -> str:
             ("file", f"{loaded.source} ({loaded.kind}), sha256 `{loaded.sha256}`"),
             ("sample", f"{provenance.data_source}, {provenance.rows:,} rows, sha256 `{provenance.data_sha256}`"),
             ("imported", provenance.trained_at),
-            ("latency promise", f"p99 {config.p99_ms:g} ms"),
+            ("latency promise", f"p99 {number_text(config.p99_ms)} ms"),
         ],
     )
 

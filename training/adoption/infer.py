@@ -18,6 +18,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from bundle.contract import LARGEST_EXACT_INTEGER, Feature, FeatureType, Output
+from bundle.numbers import number_text
 from training.adoption.columns import ColumnFacts
 from training.adoption.errors import AdoptionError
 from training.adoption.sample import Sample, present_texts
@@ -148,7 +149,7 @@ def _feature(sample: Sample, name: str, fact: ColumnFacts) -> Inferred:
         low, high = (min(finite), max(finite)) if finite else (0.0, 0.0)
         given["minimum"], given["maximum"] = _ends(name, fact, low, high, whole=kind == "integer")
         narrow |= {"minimum": low, "maximum": high}
-        shown = f"{low:g} to {high:g}"
+        shown = f"{number_text(low)} to {number_text(high)}"
     remark = f"the sample has {shown}" + (f"; {missing / len(sample):.1%} missing" if missing else "; none missing")
     feature: Feature = _validated(Feature, f"column {name!r}", given)
     return Inferred(feature, feature.model_copy(update=narrow), remark)
@@ -210,7 +211,7 @@ def _rounded(steps: float, step: float, outwards: Any) -> float:
     if math.isinf(steps):
         return steps
     # 0.30000000000000004 is written 0.3: a person reads it.
-    return float(f"{outwards(steps) * step:.12g}")
+    return float(f"{outwards(steps) * step:.12g}")  # rounded: on purpose
 
 
 def _ends(name: str, fact: ColumnFacts, low: float, high: float, *, whole: bool) -> tuple[float, float]:
@@ -221,7 +222,7 @@ def _ends(name: str, fact: ColumnFacts, low: float, high: float, *, whole: bool)
     ends = min(known), max(known)
     if not whole or len(set(known)) != ends[1] - ends[0] + 1:
         raise AdoptionError(
-            f"column {name!r}: an encoder knows {len(known)} single numbers from {ends[0]:g} to {ends[1]:g} and raises an"
+            f"column {name!r}: an encoder knows {len(known)} single numbers from {number_text(ends[0])} to {number_text(ends[1])} and raises an"
             " error on any other; a contract cannot say that of a number. Fit the encoder with handle_unknown='ignore',"
             " or on text."
         )

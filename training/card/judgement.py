@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bundle.contract import label_key
+from bundle.numbers import number_text
 from training.card.findings import Findings
 from training.card.markdown import bullets, figure, markdown_table
 from training.config import ModelConfig
@@ -27,7 +28,7 @@ def decision_section(config: ModelConfig, findings: Findings) -> str:
     elif decision.by == "cost":
         lines.append(
             "The threshold is the one with the lowest cost per row in cross-validation inside the training part: a wrong"
-            f" `{label}` costs {decision.false_positive_cost:g}, a missed one {decision.false_negative_cost:g}."
+            f" `{label}` costs {number_text(decision.false_positive_cost or 0)}, a missed one {number_text(decision.false_negative_cost or 0)}."
         )
         lines += _cost(config, findings)
     else:
@@ -61,7 +62,7 @@ def calibration_section(found: CalibrationFigures | None) -> str:
     if found is None:
         return ""
     rows = [
-        (f"{item.low:g} to {item.high:g}", f"{item.rows:,}", f"{item.probability:.3f}", f"{item.frequency:.3f}")
+        (f"{item.low:.3g} to {item.high:.3g}", f"{item.rows:,}", f"{item.probability:.3f}", f"{item.frequency:.3f}")
         for item in found.bins
         if item.probability is not None and item.frequency is not None
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bundle.contract import label_key
 from bundle.manifest import Provenance
+from bundle.numbers import number_text
 from training.card.findings import Findings
 from training.card.judgement import calibration_section, champion_section, decision_section, slices_section
 from training.card.markdown import bullets, join_parts, lowered, markdown_table
@@ -90,7 +91,7 @@ def _summary(config: ModelConfig, findings: Findings, decisions: Decisions) -> s
     rows += [
         ("trained", provenance.trained_at),
         ("data", provenance.data),
-        ("latency promise", f"p99 {config.slo.p99_ms:g} ms"),
+        ("latency promise", f"p99 {number_text(config.slo.p99_ms)} ms"),
     ]
     return markdown_table(("", ""), rows)
 
@@ -131,7 +132,9 @@ def _derived(config: ModelConfig, decisions: Decisions) -> str:
     if clusters is not None and used >= set(clusters.columns):
         columns = ", ".join(f"`{column}`" for column in clusters.columns)
         count = decisions.n_clusters or clusters.n_clusters
-        lines.append(f"- similarity of ({columns}) to {count} k-means centres, exp(-{clusters.gamma:g} · distance²)")
+        lines.append(
+            f"- similarity of ({columns}) to {count} k-means centres, exp(-{number_text(clusters.gamma)} · distance²)"
+        )
     return "Computed inside the model from what is sent:\n\n" + "\n".join(lines) if lines else ""
 
 
@@ -165,8 +168,8 @@ def _limits(config: ModelConfig, provenance: Provenance, decisions: Decisions) -
         low, high = config.target.minimum, config.target.maximum
         lines.append(
             "Training took targets"
-            + (f" from {low:,.10g}" if low is not None else "")
-            + (f" up to {high:,.10g}" if high is not None else "")
+            + (f" from {number_text(low, grouped=True)}" if low is not None else "")
+            + (f" up to {number_text(high, grouped=True)}" if high is not None else "")
             + (f" {config.target.unit}" if config.target.unit else "")
             + " only."
         )

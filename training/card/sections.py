@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from bundle.contract import Feature
 from bundle.manifest import Provenance
+from bundle.numbers import number_text
 from training.card.findings import Findings
 from training.card.markdown import figure, markdown_table
 from training.config import ModelConfig
@@ -65,11 +66,11 @@ def data_section(config: ModelConfig, findings: Findings) -> str:
     ]
     stratify = config.split.stratify
     by = (
-        f"stratified by `{stratify.column}` at {', '.join(f'{edge:g}' for edge in stratify.edges)}, "
+        f"stratified by `{stratify.column}` at {', '.join(f'{number_text(edge)}' for edge in stratify.edges)}, "
         if stratify
         else ""
     )
-    lines.append(f"- Split: shuffled, {by}test share {config.split.test_size:g}, seed {config.split.seed}")
+    lines.append(f"- Split: shuffled, {by}test share {number_text(config.split.test_size)}, seed {config.split.seed}")
     if config.source is not None and provenance.data == "real":
         # A file that was given by hand may come from elsewhere; only the checksum knows.
         lines += [f"- Licence: {config.source.licence}"] if config.source.licence else []
@@ -80,7 +81,15 @@ def data_section(config: ModelConfig, findings: Findings) -> str:
 def parity_section(parity: ParityReport, unit: str | None) -> str:
     """Return the figures of the proof; ``unit`` is that of a predicted number."""
     difference = f"worst difference{f' in {unit}' if unit else ''}"
-    head = ["rows", "number", difference, "worst relative", f"beyond {parity.limit:g}", "other branch", "undecided"]
+    head = [
+        "rows",
+        "number",
+        difference,
+        "worst relative",
+        f"beyond {number_text(parity.limit)}",
+        "other branch",
+        "undecided",
+    ]
     rows = [
         [
             part.name.replace("_", " "),
@@ -117,7 +126,9 @@ def _parity_sentences(parity: ParityReport) -> list[str]:
             " way in other company; they are in no other figure."
         )
     if parity.single_precision:
-        lines.append(f"{', '.join(parity.single_precision)} computes in float32, so the limit is {parity.limit:g}.")
+        lines.append(
+            f"{', '.join(parity.single_precision)} computes in float32, so the limit is {number_text(parity.limit)}."
+        )
     if parity.refused:
         lines.append(f"Not compared, because it never gets to the graph: {'; '.join(parity.refused)}.")
     equal = [str(batch.size) for batch in parity.batches if batch.bit_equal]

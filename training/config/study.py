@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import Field, model_validator
 
 from bundle.contract import Number, Strict
+from bundle.numbers import number_text
 from training.config.estimator import Estimator
 from training.config.types import Imputer, Kind, Param, Positive, PositiveInt, Share, Task
 
@@ -97,9 +98,11 @@ class Range(Strict):
             raise ValueError("a range needs `low` and `high`, or else `choices`")
         if self.low is not None and self.high is not None:
             if not self.low < self.high:
-                raise ValueError(f"`low` must be below `high`, got {self.low:g} and {self.high:g}")
+                raise ValueError(
+                    f"`low` must be below `high`, got {number_text(self.low)} and {number_text(self.high)}"
+                )
             if self.log and self.low <= 0:
-                raise ValueError(f"with `log: true` a range begins above 0, got low {self.low:g}")
+                raise ValueError(f"with `log: true` a range begins above 0, got low {number_text(self.low)}")
         return self
 
 

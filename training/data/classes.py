@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bundle.contract import Label, truth_value
+from bundle.numbers import number_text
 from training.config import Target
 
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
@@ -66,13 +67,16 @@ def _is(cell: object, value: Label) -> bool:
 
 def _text_of(cell: object) -> str:
     number = None if isinstance(cell, str) else _number(cell)
-    return str(cell).strip().lower() if number is None else f"{number:g}"
+    return str(cell).strip().lower() if number is None else number_text(number)
 
 
 def _number(cell: object) -> float | None:
     if isinstance(cell, str):
         return float(cell) if _NUMBER.fullmatch(cell) else None
-    return float(cell) if isinstance(cell, int | float | np.integer | np.floating) else None
+    try:
+        return float(cell) if isinstance(cell, int | float | np.integer | np.floating) else None
+    except OverflowError:
+        return math.inf
 
 
 def positive_of(labels: list[Label], counts: list[int]) -> tuple[Label, str]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.stats import fisher_exact
 from sklearn.model_selection import train_test_split
 
+from bundle.numbers import number_text
 from training.config import ModelConfig, Stratify
 from training.data.errors import SplitError
 from training.data.resolve import with_categories
@@ -85,8 +86,8 @@ def _bin_in_words(place: int, stratify: Stratify) -> str:
     edges = stratify.edges
     if place > len(edges):
         return "a missing value"
-    low = f"{edges[place - 1]:g} < " if place > 0 else ""
-    high = f" <= {edges[place]:g}" if place < len(edges) else ""
+    low = f"{number_text(edges[place - 1])} < " if place > 0 else ""
+    high = f" <= {number_text(edges[place])}" if place < len(edges) else ""
     return f"{low}{stratify.column}{high}"
 
 
@@ -108,7 +109,7 @@ def _check_null_rates(train: pd.DataFrame, test: pd.DataFrame, config: ModelConf
         if p_value < limit:
             faults.append(
                 f"  {column}: missing in {missing[0] / len(train):.3%} of {len(train):,} training rows and in"
-                f" {missing[1] / len(test):.3%} of {len(test):,} test rows (p = {p_value:.2g}, limit {limit:.2g})"
+                f" {missing[1] / len(test):.3%} of {len(test):,} test rows (p = {p_value:.2g}, limit {number_text(limit)})"
             )
     if faults:
         raise SplitError(

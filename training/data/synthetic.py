@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bundle.numbers import number_text
 from training.config import Draw, Synthetic
 from training.data.errors import SyntheticError
 
@@ -136,7 +137,7 @@ def _numbers(frame: pd.DataFrame, column: Draw, key: str, given: float | str) ->
     if wrong.size:
         raise SyntheticError(
             f"synthetic column {column.name!r}: {key}: expected finite numbers from the expression {given!r}, got"
-            f" {numbers[wrong[0]]} in {wrong.size:,} of {len(frame):,} rows. Correct it in the config."
+            f" {number_text(numbers[wrong[0]])} in {wrong.size:,} of {len(frame):,} rows. Correct it in the config."
         )
     return numbers
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pandera.errors import SchemaErrorReason, SchemaErrors
 
 from bundle.contract import Feature, Identifier
+from bundle.numbers import value_text
 from training.config import ModelConfig, Target
 from training.data.cells import parse_column, repeated_rows
 from training.data.classes import allowed_in_words, class_indices
@@ -266,7 +267,7 @@ def _cell_fault(raw: pd.DataFrame, column: str, expected: str, rows: NDArray[np.
 def _shown(value: object) -> str:
     if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
         return "missing"
-    text = repr(value.item() if isinstance(value, np.generic) else value)
+    text = value_text(value)
     return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
 
 

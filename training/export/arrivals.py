@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable
 import numpy as np
 
 from bundle.contract import UNKNOWN_CATEGORY, Feature
+from bundle.numbers import number_text
 from training.export.graph import Graph
 from training.export.packing import Origin, is_gather, is_imputation
 from training.export.pen import Pen
@@ -94,7 +95,7 @@ def _surprise(feature: Feature, origin: Origin, known: Collection[float]) -> str
     if feature.nullable:
         stand_in = math.nan if origin.statistic is None else origin.statistic
         if not _is_known(stand_in, known):
-            return "a missing value" if origin.statistic is None else f"the imputed {stand_in:g}"
+            return "a missing value" if origin.statistic is None else f"the imputed {number_text(stand_in)}"
     if feature.type == "category":
         for code, category in enumerate(feature.categories or ()):
             if float(code) not in known:
@@ -104,10 +105,10 @@ def _surprise(feature: Feature, origin: Origin, known: Collection[float]) -> str
         return next((word for number, word in ((0.0, "false"), (1.0, "true")) if number not in known), None)
     low, high = feature.lower, feature.upper
     if low != high and (feature.type == "number" or high - low > LISTED):
-        return f"a number that it has not learned, such as {_between(low, high, known):g}"
+        return f"a number that it has not learned, such as {number_text(_between(low, high, known))}"
     for number in np.arange(math.ceil(low), math.floor(high) + 1.0):
         if float(number) not in known:
-            return f"{number:g}"
+            return number_text(number)
     return None
 
 

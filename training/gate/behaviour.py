@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from onnxruntime import InferenceSession
 
 from bundle.contract import Contract, Feature, encode_value
+from bundle.numbers import number_text
 from training.config import Direction, Invariance
 from training.frames import to_rows
 from training.gate.given import GateInput
@@ -52,7 +53,7 @@ def _invariance(rule: Invariance, contract: Contract, rows: NDArray[np.float64],
     share = float(moved.mean()) if len(rows) else 0.0
     how = "relative to the answer" if contract.output.classes is None else "of a probability"
     detail = (
-        f"share of {len(rows):,} rows whose answer moves by more than {rule.relative_max:g} ({how}) when"
+        f"share of {len(rows):,} rows whose answer moves by more than {number_text(rule.relative_max)} ({how}) when"
         f" {rule.feature!r} becomes {' or '.join(repr(value) for value in rule.changes)}; the furthest moves by {furthest:.3g}"
     )
     return judged(name, share, rule.share_max, group=GROUP, detail=detail, remedy=_REMEDY_INVARIANCE)
@@ -70,11 +71,17 @@ def _distance(before: NDArray[np.float64], after: NDArray[np.float64]) -> NDArra
     return np.asarray(np.abs(after[:, 1:] - before[:, 1:]).max(axis=1), dtype=np.float64)
 
 
+def _change_in_words(rule: Direction) -> str:
+    if rule.add is None:
+        return f"times {number_text(rule.factor or 1.0)}"
+    return f"{'+' if rule.add >= 0 else ''}{number_text(rule.add)}"
+
+
 def _direction(
     rule: Direction, contract: Contract, rows: NDArray[np.float64], session: InferenceSession
 ) -> list[Check]:
     """Change the field where it has a value and the changed one is in range, and see where the answers go."""
-    change = f"{rule.add:+g}" if rule.add is not None else f"times {rule.factor:g}"
+    change = _change_in_words(rule)
     name = f"directions.{rule.feature} {change}"
     place, feature = _feature(contract, rule.feature)
     changed = rows.copy()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bundle.contract import Contract, Feature
+from bundle.numbers import number_text
 
 
 def incomparable(old: Contract, new: Contract) -> list[str]:
@@ -38,6 +39,7 @@ def breaking_changes(old: Contract, new: Contract) -> list[str]:
     for name in before:
         if name in after:
             changes += _narrowed(before[name], after[name])
+    changes += _narrowed_identifiers(old, new)
     if old.output.ranking and not new.output.ranking:
         changes.append("the answer has no ranking any more")
     return changes
@@ -58,16 +60,16 @@ def compatible_changes(old: Contract, new: Contract) -> list[str]:
     if old.output.threshold != new.output.threshold:
         changes.append(f"the decision threshold is {_threshold(new)}, before {_threshold(old)}")
     if old.p99_ms != new.p99_ms:
-        changes.append(f"the latency promise is {new.p99_ms:g} ms, before {old.p99_ms:g} ms")
+        changes.append(f"the latency promise is {number_text(new.p99_ms)} ms, before {number_text(old.p99_ms)} ms")
     return changes
 
 
 def _threshold(contract: Contract) -> str:
-    return "none" if contract.output.threshold is None else f"{contract.output.threshold:.4g}"
+    return "none" if contract.output.threshold is None else number_text(contract.output.threshold)
 
 
 def _changed(before: Feature, after: Feature) -> bool:
-    keys = {"type", "nullable", "required", "minimum", "maximum", "categories", "unknown", "case"}
+    keys = {"type", "nullable", "required", "minimum", "maximum", "categories", "unknown", "case", *Feature.later_keys}
     return before.model_dump(include=keys) != after.model_dump(include=keys)
 
 
@@ -85,7 +87,9 @@ def _narrowed(before: Feature, after: Feature) -> Iterator[str]:
     if not before.required and after.required:
         yield f"{name} must be sent now"
     if before.type in ("number", "integer") and (after.lower > before.lower or after.upper < before.upper):
-        yield f"{name} takes {after.lower:.10g} to {after.upper:.10g}, before {before.lower:.10g} to {before.upper:.10g}"
+        yield f"{name} takes {after.expected()}, before {before.expected()}"
+    if lost_texts := [text for text in before.missing if text not in after.missing]:
+        yield f"{name} no longer takes {', '.join(map(repr, lost_texts))} as null"
     if before.type == "category":
         if before.unknown == "ignore" and after.unknown == "refuse":
             yield f"{name} refuses unknown values now"
@@ -97,6 +101,19 @@ def _narrowed(before: Feature, after: Feature) -> Iterator[str]:
                 yield f"{name} no longer takes {', '.join(map(repr, lost))}"
         if before.case != after.case and after.case == "exact":
             yield f"{name} no longer takes other letters' case"
+
+
+def _narrowed_identifiers(old: Contract, new: Contract) -> Iterator[str]:
+    """Give which identifiers are gone, must be sent, or are no longer taken as they were."""
+    before = {identifier.name: identifier for identifier in old.identifiers}
+    after = {identifier.name: identifier for identifier in new.identifiers}
+    yield from (f"{name!r} is no identifier any more" for name in before if name not in after)
+    for name, identifier in after.items():
+        known = before.get(name)
+        if identifier.required and (known is None or not known.required):
+            yield f"the identifier {name!r} must be sent now"
+        if known is not None and identifier.pattern is not None and identifier.pattern != known.pattern:
+            yield f"the identifier {name!r} is {identifier.expected()} now"
 
 
 def _article(kind: str) -> str:

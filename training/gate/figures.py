@@ -7,6 +7,7 @@ import math
 from pydantic import ConfigDict
 
 from bundle.contract import Strict
+from bundle.numbers import number_text
 
 
 class _Figures(Strict):
@@ -87,6 +88,11 @@ class ChampionFigures(_Figures):
     """What a client of the champion has to change, in words."""
     compatible: tuple[str, ...] = ()
     """What else changes, in words."""
+
+
+def limit_in_words(value: float, unit: str = "") -> str:
+    """Write a limit for people with all its digits, as a figure just beyond it must not look like it."""
+    return f"{number_text(value, grouped=True)} {unit}".strip()
 
 
 def number_in_words(value: float, unit: str = "") -> str:

@@ -11,7 +11,7 @@ from pydantic import ConfigDict
 
 from bundle.contract import Strict
 from training.errors import GateError
-from training.gate.figures import CalibrationFigures, ChampionFigures, SliceFigures, number_in_words
+from training.gate.figures import CalibrationFigures, ChampionFigures, SliceFigures, limit_in_words, number_in_words
 
 Verdict = Literal["passed", "failed", "shown", "off"]
 """``shown``: a figure without a limit. ``off``: the config switches the check off."""
@@ -52,7 +52,7 @@ class Check(Strict):
     @property
     def limit_in_words(self) -> str:
         """The bound with its unit; empty where there is none."""
-        return "" if self.limit is None else f"{self.bound} {number_in_words(self.limit, self.unit)}"
+        return "" if self.limit is None else f"{self.bound} {limit_in_words(self.limit, self.unit)}"
 
 
 def judged(

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from bundle.contract import Contract
 from bundle.format import INPUT_NAME
+from bundle.numbers import number_text
 from training.export.convert import finish, plain_graph, serialise, write_graph
 from training.export.graph import Graph, Step, copied
 from training.export.values import Columns, Scores
@@ -156,7 +157,7 @@ def _strayed_steps(pipeline: Any, contract: Contract, rows: NDArray[np.float64],
             if not relative[at].any() or partings[at] is not None:
                 continue
             if relative[at, column] > limit:
-                cause = f"column {column} is {own[at, column]:.17g}, in the graph {graph_side[at, column]:.17g}"
+                cause = f"column {column} is {number_text(own[at, column])}, in the graph {number_text(graph_side[at, column])}"
                 if since[at] not in (None, step.path):
                     cause += f"; the last bits differ since step {since[at]!r}"
                 partings[at] = Parting(step.path, cause)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from bundle.contract import Strict
+from bundle.numbers import number_text, value_text
 
 Shown = str | bool | int | float
 """An answer in a report: a number, a class's label or a probability."""
@@ -142,7 +143,7 @@ class ParityReport(Strict):
         """Return the worst rows as lines of text, one row each."""
         lines = [f"{'part':<20}{'answer':<16}{'pipeline':>24}{'onnx':>24}{'relative':>12}  step; row"]
         for worst in self.worst_rows:
-            values = ", ".join(f"{name}={value!r}" for name, value in worst.row.items())
+            values = ", ".join(f"{name}={value_text(value)}" for name, value in worst.row.items())
             where = f"{worst.step} ({worst.cause})" if worst.cause else worst.step or "?"
             lines.append(
                 f"{worst.part:<20}{worst.answer:<16}{_figure(worst.pipeline):>24}{_figure(worst.onnx):>24}"
@@ -155,7 +156,7 @@ class ParityReport(Strict):
         found = []
         if not self.worst_relative <= self.limits.relative:
             found.append(
-                f"differences within {self.limits.relative:g} relative, got {self.worst_relative:g} at worst and"
+                f"differences within {number_text(self.limits.relative)} relative, got {number_text(self.worst_relative)} at worst and"
                 f" {self.beyond_share:.3%} of {self.rows} rows beyond"
             )
         if self.limits.other_branches is not None and self.other_branches > self.limits.other_branches:
@@ -163,7 +164,9 @@ class ParityReport(Strict):
         if self.limits.label_flips is not None and self.label_flips > self.limits.label_flips:
             found.append(f"at most {self.limits.label_flips} other labels, got {self.label_flips}")
         if self.worst_probability is not None and not self.worst_probability <= self.limits.probability:
-            found.append(f"probabilities within {self.limits.probability:g}, got {self.worst_probability:g} at worst")
+            found.append(
+                f"probabilities within {number_text(self.limits.probability)}, got {number_text(self.worst_probability)} at worst"
+            )
         return found
 
 
@@ -185,4 +188,4 @@ class ParityError(Exception):
 
 
 def _figure(value: Shown) -> str:
-    return f"{value:.17g}" if isinstance(value, float) else repr(value)
+    return value_text(value)

@@ -158,7 +158,7 @@ class Registry(Catalogue):
         own_run = run_id
         place = upload(connection, own_run, bundle)
         known = {
-            **{metric: f"{metrics[metric]:.6g}" for metric in HEADLINES if metric in metrics},
+            **{metric: f"{metrics[metric]:.6g}" for metric in HEADLINES if metric in metrics},  # rounded: measured
             **{key(name): text(value) for name, value in tags.items()},
             BUNDLE_TAG: bundle.tag,
             METRICS_TAG: json.dumps({metric: value for metric, value in metrics.items() if math.isfinite(value)}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bundle.numbers import number_text
 from training.retraining.drift import PSI_RETRAIN, DriftReport
 from training.retraining.schema import SchemaReport
 
@@ -39,7 +40,7 @@ def decide(conditions: Conditions, schema: SchemaReport, drift: DriftReport | No
     if conditions.if_drift:
         met += schema.in_words()
         met += [
-            f"{column.name!r} drifted: PSI {column.psi:.3f}, at least {PSI_RETRAIN:g}"
+            f"{column.name!r} drifted: PSI {column.psi:.3f}, at least {number_text(PSI_RETRAIN)}"
             for column in (drift.drifted if drift is not None else ())
         ]
     if conditions.if_changed and not same_data:

@@ -12,6 +12,7 @@ import time
 import pandas as pd
 
 from bundle.contract import Strict
+from bundle.numbers import number_text
 from training.config import Decisions, ModelConfig, Selection
 from training.export import export_pipeline, serialise
 from training.frames import to_rows
@@ -76,8 +77,8 @@ def excess(cost: Cost, budget: Selection) -> dict[str, float]:
 def explain_excess(cost: Cost, budget: Selection) -> str:
     """Say in words which limits are exceeded; empty within the budget."""
     values = {
-        "single_row_us_max": f"one row takes {cost.single_row_us:,.0f} µs, allowed {budget.single_row_us_max or 0:,g}",
-        "batch_us_max": f"{BATCH_ROWS} rows take {cost.batch_us:,.0f} µs, allowed {budget.batch_us_max or 0:,g}",
-        "model_mib_max": f"the graph has {cost.model_mib:,.1f} MiB, allowed {budget.model_mib_max or 0:,g}",
+        "single_row_us_max": f"one row takes {cost.single_row_us:,.0f} µs, allowed {number_text(budget.single_row_us_max or 0, grouped=True)}",
+        "batch_us_max": f"{BATCH_ROWS} rows take {cost.batch_us:,.0f} µs, allowed {number_text(budget.batch_us_max or 0, grouped=True)}",
+        "model_mib_max": f"the graph has {cost.model_mib:,.1f} MiB, allowed {number_text(budget.model_mib_max or 0, grouped=True)}",
     }
     return "; ".join(values[key] for key in excess(cost, budget))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from bundle.numbers import number_text
 from training.config import ModelConfig
 from training.metrics import HIGHER_IS_BETTER, LABEL_METRICS
 from training.selection.candidates import BASELINE
@@ -89,9 +90,13 @@ def limits(config: ModelConfig) -> str:
     """Return the budget in words."""
     budget = config.selection
     parts = [
-        f"one row ≤ {budget.single_row_us_max:,g} µs" if budget.single_row_us_max is not None else "",
-        f"{BATCH_ROWS} rows ≤ {budget.batch_us_max:,g} µs" if budget.batch_us_max is not None else "",
-        f"graph ≤ {budget.model_mib_max:,g} MiB" if budget.model_mib_max is not None else "",
+        f"one row ≤ {number_text(budget.single_row_us_max, grouped=True)} µs"
+        if budget.single_row_us_max is not None
+        else "",
+        f"{BATCH_ROWS} rows ≤ {number_text(budget.batch_us_max, grouped=True)} µs"
+        if budget.batch_us_max is not None
+        else "",
+        f"graph ≤ {number_text(budget.model_mib_max, grouped=True)} MiB" if budget.model_mib_max is not None else "",
     ]
     return ", ".join(part for part in parts if part) or "no limit"
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from bundle.numbers import number_text
 from training.config import Candidate, Decisions, ModelConfig
 from training.cross_validation import Fold, make_folds
 from training.metrics import better, metric_of
@@ -87,7 +88,7 @@ def compare_all(
     compared: list[Compared] = []
     for candidate in candidates:
         if candidate.name not in (OWN, BASELINE) and time.monotonic() >= deadline:
-            reason = f"`selection.minutes` ({config.selection.minutes:g}) were over before it began"
+            reason = f"`selection.minutes` ({number_text(config.selection.minutes)}) were over before it began"
             compared.append(Compared(candidate, "not begun", reason))
             continue
         with progress.step(f"Compare {candidate.name}") as step:

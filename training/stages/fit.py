@@ -12,6 +12,7 @@ import joblib
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from bundle.numbers import number_text
 from training.frames import to_frame, to_rows
 from training.metrics import measure, metric_of
 from training.parity import pipeline_answers
@@ -59,7 +60,7 @@ def run(context: Context, folder: Path) -> Outcome:
     plot_results(config, test, answers, metrics, folder / REPORT_FILE)
     params = {"estimator": decisions.estimator.kind, "decided_by": source}
     if chosen.threshold is not None:
-        params["threshold"] = f"{chosen.threshold:.17g}"
+        params["threshold"] = number_text(chosen.threshold)
     return Outcome(headline, params=params, metrics=metrics)
 
 

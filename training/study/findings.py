@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from bundle.numbers import number_text
 from training.config import ModelConfig
 from training.study.comparison import PSI_NOTABLE, ColumnComparison
 from training.study.drawing import percent, short
@@ -89,11 +90,13 @@ def _of_target(config: ModelConfig, studied: Studied) -> Iterator[Notice]:
         rows = f"{spike.rows:,} rows ({percent(spike.share)})"
         if spike.end:
             yield _warning(
-                f"The target {name} has its {spike.end} value, {spike.value:,.6g}, in {rows}: it looks capped. The true"
+                f"The target {name} has its {spike.end} value, {number_text(spike.value, grouped=True)}, in {rows}: it looks capped. The true"
                 " values lie beyond, and no model can learn them."
             )
         else:
-            yield _note(f"The target {name} is {spike.value:,.6g} in {rows}, far more often than near values: rounded?")
+            yield _note(
+                f"The target {name} is {number_text(spike.value, grouped=True)} in {rows}, far more often than near values: rounded?"
+            )
     if isinstance(target, NumberProfile):
         if abs(target.skewness) > SKEWED:
             yield _note(

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from bundle.contract import Feature
+from bundle.numbers import number_text
 
 QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 TUKEY_FENCE = 1.5
@@ -166,4 +167,4 @@ def robust_z(values: ArrayLike) -> NDArray[np.float64]:
 
 
 def _level(level: float) -> str:
-    return f"{level:g}"
+    return number_text(level)

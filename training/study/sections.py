@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bundle.contract import Feature
+from bundle.numbers import number_text
 from training.config import ModelConfig
 from training.study import plots
 from training.study.drawing import percent, short
@@ -123,7 +124,8 @@ def _target(config: ModelConfig, studied: Studied, train: pd.DataFrame) -> Secti
         blocks.append(_quantiles([studied.target]))
         if studied.spikes:
             rows = tuple(
-                (f"{spike.value:,.6g}", f"{spike.rows:,}", percent(spike.share), spike.end) for spike in studied.spikes
+                (f"{number_text(spike.value, grouped=True)}", f"{spike.rows:,}", percent(spike.share), spike.end)
+                for spike in studied.spikes
             )
             blocks.append(
                 Table(
@@ -300,7 +302,7 @@ def _unusual(scores: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float64]]
     for row in rows.tolist():
         column = names[int(np.argmax(table[row]))]
         value = float(train[column].iloc[row])
-        cells.append((f"{train.index[row]}", column, f"{value:,.6g}", f"{farthest[row]:.1f}"))
+        cells.append((f"{train.index[row]}", column, f"{number_text(value, grouped=True)}", f"{farthest[row]:.1f}"))
     return Table(
         ("Row", "Column", "Value", "|robust z|"),
         tuple(cells),

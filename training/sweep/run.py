@@ -9,6 +9,7 @@ from pathlib import Path
 import optuna
 import pandas as pd
 
+from bundle.numbers import number_text
 from training.config import Decisions, ModelConfig, Range
 from training.cross_validation import SMALL, SMALL_REPEATS, make_folds
 from training.metrics import metric_of
@@ -121,7 +122,7 @@ def _ending(config: ModelConfig, decisions: Decisions, space: dict[str, Range], 
     if not config.sweep.trials:
         return "`sweep.trials` is 0, so nothing was tried."
     if len(tried) < config.sweep.trials:
-        return f"{len(tried)} of {config.sweep.trials} trials ran before `sweep.minutes` ({config.sweep.minutes:g}) were over."
+        return f"{len(tried)} of {config.sweep.trials} trials ran before `sweep.minutes` ({number_text(config.sweep.minutes)}) were over."
     return f"All {len(tried)} trials ran."
 
 

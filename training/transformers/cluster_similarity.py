@@ -11,6 +11,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.cluster import KMeans
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from bundle.numbers import value_text
+
 RESTARTS = 10
 """How often k-means starts anew; the best of ten is stable enough for features, and ten is scikit-learn's old default."""
 
@@ -53,7 +55,7 @@ class ClusterSimilarity(TransformerMixin, BaseEstimator):
         """
         values: NDArray[np.float64] = validate_data(self, X, dtype=np.float64)
         if not self.gamma > 0:
-            raise ValueError(f"gamma: expected a positive number, got {self.gamma!r}")
+            raise ValueError(f"gamma: expected a positive number, got {value_text(self.gamma)}")
         kmeans = KMeans(self.n_clusters, n_init=RESTARTS, random_state=self.random_state)
         kmeans.fit(values, sample_weight=sample_weight)
         self.centres_: NDArray[np.float64] = np.ascontiguousarray(kmeans.cluster_centers_, dtype=np.float64)

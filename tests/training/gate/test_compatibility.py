@@ -36,7 +36,7 @@ def test_same_contract_changes_nothing() -> None:
     ("new", "told"),
     [
         (without("height"), "'height' is no field any more"),
-        (changed("age", maximum=40), "'age' takes 1 to 40, before 1 to 90"),
+        (changed("age", maximum=40), "'age' takes an integer between 1 and 40, before an integer between 1 and 90"),
         (changed("age", unit="months"), "'age' is now in months, before in years"),
         (changed("height", type="integer"), "'height' is now an integer, before a number"),
         (changed("slope", nullable=False, required=True), "'slope' must not be null any more"),

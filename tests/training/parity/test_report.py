@@ -54,7 +54,7 @@ def test_error_names_step_batches_and_rows() -> None:
     message = str(ParityError(REPORT))
     assert "They first part ways at step 'model/forest'." in message
     assert "Rows differ between alone and in batches of 50." in message
-    assert "model/forest (column 1 is 2, in the graph 3); age=3.0, soil=None" in message
+    assert "model/forest (column 1 is 2, in the graph 3); age=3, soil=None" in message
 
 
 def test_report_survives_its_file() -> None:
