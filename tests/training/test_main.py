@@ -153,6 +153,23 @@ def test_error_is_one_message(arguments: list[str], message: str, capsys: pytest
     assert "Traceback" not in err
 
 
+def test_config_and_data_that_are_both_wrong_are_told_in_one_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The faults of the config with their lines, and behind them those of the file."""
+    config = tmp_path / "one.yaml"
+    config.write_text(
+        "name: one\ntarget: {name: y, unit: kg}\nfeatures:\n  - {name: x, type: numbr}\n", encoding="utf-8"
+    )
+    rows = tmp_path / "one.csv"
+    rows.write_text("x,y\n" + "".join(f"{row},{row}\n" for row in range(60)) + " ,7\n", encoding="utf-8")
+    assert main(["data", "--config", str(config), "--data", str(rows)]) == 1
+    told = capsys.readouterr().err
+    assert "one.yaml:4: features.0.type: got 'numbr'" in told
+    assert "x: expected a number; 1 value is not: ' ' in row 61" in told
+    assert "- {name: x, type: number, nullable: true, missing: [' ']}" in told
+
+
 def test_wrong_setting_is_one_message(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """A variable that is no setting is told like any other error."""
     monkeypatch.setenv("TABENTO_TRAINING_LATENCY_BUDGET_S", "soon")
