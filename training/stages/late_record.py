@@ -7,6 +7,7 @@ off the journal when it is entered, so that an interrupted record goes on where 
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from bundle.errors import BundleError
@@ -52,6 +53,9 @@ def record_late(folder: Path, settings: TrainingSettings, progress: Progress) ->
         progress.warn(f"{name}:{version} is not recorded yet: {error}\n{_AGAIN}")
         return False
     shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):
+        folder.parent.rmdir()
+        settings.artifacts_folder.rmdir()
     return True
 
 

@@ -90,6 +90,7 @@ def test_late_record_is_whole(stored: Stored) -> None:
     assert parent.data.metrics["rmse"] == challenger.metrics["rmse"]
     assert parent.data.tags["data_kind"] == "synthetic"
     assert unrecorded(stored.settings) == []
+    assert not stored.settings.artifacts_folder.exists()
     assert finish_records(stored.settings, silence())
 
 
