@@ -27,7 +27,7 @@ def test_rows_in_both_parts_are_counted() -> None:
 def test_few_of_them_are_told_only_after_duplicates_were_dropped(duplicates: str, count: int, told: bool) -> None:
     """Nobody expects any then; else a few people may well agree in everything that a table has."""
     together = np.r_[np.arange(count), np.arange(80, 100)]
-    message = told_of_rows_in_both(TRAIN, FRAME.iloc[together], seedling_config(duplicates=duplicates))
+    message = told_of_rows_in_both(TRAIN, FRAME.loc[together], seedling_config(duplicates=duplicates))
     assert (message is not None) is told
     if message is not None:
         assert f"seedling: {count} of {count + 20} test rows equal a training row" in message
