@@ -2,7 +2,7 @@
 
 ``train`` makes a model, quickly or by stages; ``ensure`` makes it only where the store does not have it, and prints
 nothing but its tag on stdout; ``data`` looks at the data only; ``evaluate`` cross-validates over all rows; ``retrain``
-looks for drift and trains a challenger; ``models`` shows and promotes what is registered; ``import`` adopts a pipeline
+looks for drift and trains a challenger; ``init`` writes a config for a table; ``models`` shows and promotes what is registered; ``import`` adopts a pipeline
 that was fitted elsewhere. Exit codes: 0, 1 for an error that is told in words, 2 for wrong usage; ``retrain`` and
 ``models`` have more, see there.
 """
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from training.settings import TrainingSettings
 
 EXAMPLES = """examples:
+  python -m training init rows.csv --target COLUMN
   python -m training train --config configs/NAME.yaml
   python -m training train --config configs/NAME.yaml --data rows.csv --json result.json
   python -m training train --config configs/NAME.yaml --steps all
@@ -43,6 +44,7 @@ OWN_PACKAGES = ("bundle", "training")
 ELSEWHERE = {
     "evaluate": ("training.evaluation.command", "repeated cross-validation over all rows, with intervals"),
     "retrain": ("training.retraining.command", "look for drift, train on new data, and make a challenger"),
+    "init": ("training.init.command", "write a config for a table of your own"),
     "models": ("training.registry.command", "list, compare, promote and roll back registered models"),
 }
 """Commands whose module is imported only where they are called: what it takes, and what help says of it."""
@@ -120,6 +122,7 @@ def build_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
         ("evaluate", [common, saving]),
         ("retrain", [common, saving]),
         ("models", [verbose, tracked]),
+        ("init", [verbose]),
     ):
         module, help_text = ELSEWHERE[name]
         if name == called:
@@ -176,11 +179,11 @@ def _run(given: argparse.Namespace) -> int:
             verbose=given.verbose,
         )
         verbose = settings.verbose
-        progress = Progress(out=sys.stderr if given.command == "ensure" else sys.stdout)
+        progress = Progress(out=sys.stderr if _prints_for_a_shell(given) else sys.stdout)
         if given.command == "import":
             run_import(given, settings, progress)
             return 0
-        if given.command in ("models", "retrain"):
+        if given.command in ("init", "models", "retrain"):
             module = import_module(ELSEWHERE[given.command][0])
             return int(getattr(module, f"run_{given.command}")(given, settings, progress))
         config = load_config(given.config)
@@ -201,6 +204,11 @@ def _run(given: argparse.Namespace) -> int:
         Progress().fail("stopped; a model that was not finished is not saved")
         return INTERRUPTED
     return 0
+
+
+def _prints_for_a_shell(given: argparse.Namespace) -> bool:
+    """Whether stdout is read by a program, so that people have to be told on stderr."""
+    return given.command == "ensure" or getattr(given, "print_paths", False)
 
 
 def _ensure(config: ModelConfig, data: str | None, settings: TrainingSettings, progress: Progress) -> None:

@@ -1,0 +1,251 @@
+"""A run of ``tabento init``: the file is read, its columns and target are decided, and the config is written and checked."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from training.config import ConfigError, ModelConfig, load_config
+from training.data.cells import repeated_rows
+from training.data.errors import DataError, SplitError
+from training.data.loader import load_dataset
+from training.data.split import Parts, split
+from training.data.validation import validate
+from training.init.columns import Decision, can_be_field, decide_column
+from training.init.conversion import write_copy
+from training.init.errors import InitError
+from training.init.file_format import FileFormat, detect_format
+from training.init.leakage import dropped_suspect, leakage_suspects
+from training.init.profile import profile_column
+from training.init.target import Task, decide_target, find_target
+from training.init.text_table import PREFIX_BYTES, TextTable, read_text_table
+from training.init.writing import Draft, render
+from training.progress import Progress
+
+_NAME = re.compile(r"[a-z]([a-z0-9_]{0,52}[a-z0-9])?")
+
+
+@dataclass(frozen=True)
+class InitRequest:
+    """What somebody asks for."""
+
+    data: Path
+    target: str
+    name: str
+    out: Path
+    """Where the config is written."""
+    data_folder: Path
+    """Where a converted copy of the data is kept."""
+    task: Task | None = None
+    positive: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    force: bool = False
+    """Whether a config that is there already is written over."""
+    prefix_bytes: int = PREFIX_BYTES
+    """How much of the file is looked at."""
+
+
+@dataclass(frozen=True)
+class InitResult:
+    """What was written."""
+
+    draft: Draft
+    config: ModelConfig
+    out: Path
+    data: Path
+    """The file to train on: the given one, or its converted copy."""
+    changes: tuple[str, ...]
+    """What the copy changes; empty if there is none."""
+    rows_without_target: int
+    """How many rows the copy leaves out because their target is missing."""
+    parts: Parts
+    """The rows that were looked at, validated and split."""
+
+
+def init(request: InitRequest, progress: Progress) -> InitResult:
+    """Write a config for a table.
+
+    Raises:
+        InitError: the file cannot be read or has no such target, or the config exists already or cannot be written.
+        DataError: the file is no well-formed table.
+        ConfigError, SplitError: the data cannot be trained on, although the config says what it is.
+    """
+    _check_name(request.name)
+    if request.out.exists() and not request.force:
+        raise InitError(
+            f"the config {request.out} exists already and is not written over. Give another --out or --name, or --force to"
+            " replace it."
+        )
+    with progress.step(f"Read {request.data.name}") as step:
+        source = open_source(request)
+        step.detail = f"{source.table.rows_in_file:,} rows, {source.table.frame.shape[1]} columns"
+    with progress.step("Decide each column") as step:
+        draft = _decide(request, source)
+        step.detail = f"{len(draft.features)} features, {len(draft.dropped)} dropped, {draft.target.task}"
+    return _checked(request, source, draft, progress)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A table that training can read."""
+
+    path: Path
+    file_format: FileFormat
+    table: TextTable
+    rows_without_target: int
+
+
+def open_source(request: InitRequest) -> Source:
+    """Read a file, converting it first if training could not read it as it is.
+
+    Raises:
+        InitError, DataError: see ``init``.
+    """
+    file_format = detect_format(request.data, request.target, encoding=request.encoding, delimiter=request.delimiter)
+    if file_format.kind == "text" and file_format.header and len(file_format.header) > 1:
+        # Before anything is copied.
+        find_target(file_format.header, request.target, request.data.name)
+    path, left_out = request.data, 0
+    copy = request.data_folder / f"{request.name}.converted.csv"
+    if not file_format.is_plain:
+        left_out = write_copy(request.data, file_format, copy, target=request.target)
+        path = copy
+    table = read_text_table(path, prefix_bytes=request.prefix_bytes)
+    target = find_target(map(str, table.frame.columns), request.target, request.data.name)
+    if path is request.data and profile_column(table.frame[target]).missing:
+        left_out = write_copy(request.data, file_format, copy, target=target)
+        path = copy
+        table = read_text_table(path, prefix_bytes=request.prefix_bytes)
+    return Source(path, file_format, table, left_out)
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise InitError(
+            "--name: expected lower-case letters, digits and underscores, beginning with a letter, at most 54; got"
+            f" {name!r}."
+        )
+
+
+def _decide(request: InitRequest, source: Source) -> Draft:
+    table, frame = source.table, source.table.frame
+    target = decide_target(
+        profile_column(frame[request.target]), request.data.name, task=request.task, positive=request.positive
+    )
+    if not can_be_field(request.target):
+        raise InitError(
+            f"{request.data.name}: the target {request.target!r} cannot be the name of a field: quotes, backslashes and"
+            " line ends are not allowed. Rename the column."
+        )
+    names = [str(name) for name in frame.columns if str(name) != request.target]
+    columns = [decide_column(profile_column(frame[name], is_complete=table.is_whole)) for name in names]
+    columns = _without_copies(columns, frame)
+    if not any(column.feature for column in columns):
+        reasons = "\n".join(f"  {column.name}: {column.reason}" for column in columns)
+        raise InitError(f"{request.data.name}: expected at least one column to learn from; all are dropped:\n{reasons}")
+    duplicates = int(repeated_rows(frame).sum())
+    doubts = [*_doubts_of_file(request, source), *target.doubts, *(column.doubt for column in columns if column.doubt)]
+    if duplicates:
+        doubts.append(
+            f"{duplicates:,} of {len(frame):,} rows equal an earlier one. If they are mistakes, set `duplicates: drop`."
+        )
+    return Draft(request.name, request.data.name, table.rows_in_file, duplicates, target, tuple(columns), tuple(doubts))
+
+
+def _without_copies(columns: list[Decision], frame: pd.DataFrame) -> list[Decision]:
+    """Drop a feature that equals an earlier one in every row."""
+    seen: dict[int, str] = {}
+    decided = []
+    for column in columns:
+        if column.feature is not None:
+            key = int(pd.util.hash_pandas_object(frame[column.name], index=False).sum())
+            first = seen.setdefault(key, column.name)
+            if first != column.name and frame[first].equals(frame[column.name].rename(first)):
+                column = Decision(column.name, None, f"Equals {first} in every row.")
+        decided.append(column)
+    return decided
+
+
+def _doubts_of_file(request: InitRequest, source: Source) -> list[str]:
+    doubts = []
+    encoding = source.file_format.encoding
+    if encoding.is_guess and request.encoding is None:
+        doubts.append(
+            f"The file is not UTF-8 and was read as {encoding.title}. If letters such as é or ü look wrong in {source.path},"
+            " name the encoding with --encoding."
+        )
+    if source.rows_without_target:
+        doubts.append(f"{source.rows_without_target:,} rows have no value of {request.target} and are left out.")
+    if not source.table.is_whole:
+        doubts.append(
+            f"Only the first {len(source.table.frame):,} of about {source.table.rows_in_file:,} rows were looked at. `tabento"
+            " data` checks all; widen a range or add a category if a later row needs it."
+        )
+    return doubts
+
+
+def _checked(request: InitRequest, source: Source, draft: Draft, progress: Progress) -> InitResult:
+    """Check the data against the config, drop the suspects of leakage, and write the config."""
+    with tempfile.TemporaryDirectory() as folder:
+        data = source.path
+        if not source.table.is_whole:
+            data = Path(folder) / source.path.name
+            source.table.frame.to_csv(data, index=False, lineterminator="\n")
+        with progress.step("Check the data against the config") as step:
+            try:
+                config, parts = _check(draft, data, Path(folder), progress.warn)
+                suspects = leakage_suspects(parts.config, parts.train)
+                if suspects:
+                    draft = _without_suspects(draft, suspects)
+                    config, parts = _check(draft, data, Path(folder), progress.warn)
+            except (ConfigError, DataError, SplitError) as error:
+                _write(request, draft)
+                raise InitError(
+                    f"the config is written to {request.out}, but it cannot be trained on {source.path} yet:\n{error}"
+                ) from error
+            step.detail = f"{len(parts.train):,} rows to train, {len(parts.test):,} to test"
+    _write(request, draft)
+    changes = tuple(source.file_format.changes()) if source.path is not request.data else ()
+    return InitResult(draft, config, request.out, source.path, changes, source.rows_without_target, parts)
+
+
+def _check(draft: Draft, data: Path, folder: Path, warn: Callable[[str], None]) -> tuple[ModelConfig, Parts]:
+    path = folder / f"{draft.name}.yaml"
+    path.write_text(render(draft), encoding="utf-8")
+    config = load_config(path)
+    return config, split(validate(load_dataset(config, str(data), folder, warn).frame, config), config)
+
+
+def _without_suspects(draft: Draft, suspects: Mapping[str, float]) -> Draft:
+    target = draft.target
+    is_number = target.task == "regression"
+    dropped = {
+        name: dropped_suspect(name, score, target.entry["name"], is_number=is_number)
+        for name, score in suspects.items()
+    }
+    columns = tuple(dropped.get(column.name, column) for column in draft.columns)
+    doubts = (*(str(decision.doubt) for decision in dropped.values()), *draft.doubts)
+    smaller = replace(draft, columns=columns, doubts=doubts)
+    if not smaller.features:
+        raise InitError(
+            f"{draft.source}: expected at least one column to learn from; each of {', '.join(map(repr, dropped))} nearly"
+            f" says the answer, {target.entry['name']}. Give a table with what is known before it."
+        )
+    return smaller
+
+
+def _write(request: InitRequest, draft: Draft) -> None:
+    try:
+        request.out.parent.mkdir(parents=True, exist_ok=True)
+        with request.out.open("w" if request.force else "x", encoding="utf-8") as file:
+            file.write(render(draft))
+    except OSError as error:
+        raise InitError(
+            f"the config {request.out} cannot be written: {error.strerror or error}. Choose another --out."
+        ) from error
