@@ -64,9 +64,10 @@ lock: $(UV) ## resolve all dependency groups anew and lock them with hashes
 	@echo uv | $(UV) pip compile - --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -o requirements/uv.txt
 	@rm requirements/all.txt
 
-# The target column of a table of one's own, for init and serve, and the name of the model made of it.
-TARGET ?=
-NAME ?=
+# The target column of a table of your own, for init and serve, and the name of the model made of it. Never from the
+# environment, where other programs have variables of these names.
+TARGET :=
+NAME :=
 INIT = $(BIN)/python -m training init "$(DATA)" --target "$(TARGET)" $(if $(NAME),--name "$(NAME)") $(ARGS)
 
 init: $(VENV)/.training ## write a config for a table of your own: DATA=mine.csv TARGET=column [NAME=model] [ARGS=--force]

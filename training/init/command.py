@@ -64,7 +64,8 @@ def run_init(given: argparse.Namespace, settings: TrainingSettings, progress: Pr
         InitError and the errors of ``training.init.run.init``: there is no config, or it needs a person.
     """
     from training.adoption.infer import model_name
-    from training.init.run import InitRequest, init
+    from training.init.run import init
+    from training.init.source import InitRequest
     from training.progress import Progress
 
     name = model_name(given.name, given.data.name.partition(".")[0])

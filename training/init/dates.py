@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
+from training.init.decision import Decision, shown
 from training.init.names import names_date
 from training.init.profile import ColumnProfile
 
@@ -43,3 +44,16 @@ def _exists(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def decide_date(column: ColumnProfile) -> Decision:
+    """Return what becomes of a column of dates: it is dropped, and said, because no feature takes one as it is."""
+    example = shown(next(iter(column.texts)))
+    known = "" if is_iso(column) else ", not in ISO 8601"
+    return Decision(
+        column.name,
+        None,
+        f"A date or time such as {example}{known}; no feature takes one as it is.",
+        f"{column.name} is dropped: it holds dates such as {example}. If the weekday, the hour or the time between two"
+        " dates matters, add it to the file as a column of numbers.",
+    )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from training.config import load_config
 from training.init.errors import InitError
-from training.init.run import InitRequest, open_source
+from training.init.source import InitRequest, open_source
 from training.progress import Progress
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from training.config import Leakage, ModelConfig
 from training.gate.leakage import single_feature_scores
-from training.init.columns import Decision
+from training.init.decision import Decision
 
 
 def limit() -> float:

@@ -5,23 +5,8 @@ from __future__ import annotations
 import re
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_IDENTIFIERS = {
-    "id",
-    "ids",
-    "uuid",
-    "guid",
-    "key",
-    "number",
-    "no",
-    "nr",
-    "num",
-    "index",
-    "rownumber",
-    "row",
-    "pid",
-    "sku",
-    "hash",
-}
+_OWNED = {"id", "ids", "uuid", "guid", "pid", "sku", "hash"}
+_COUNTED = {"key", "number", "no", "nr", "num", "index", "rownumber", "row"}
 _IDENTIFIER_ENDS = ("id", "uuid", "guid")
 _CODES = {
     "id",
@@ -52,7 +37,16 @@ def words_of(name: str) -> list[str]:
 def names_identifier(name: str) -> bool:
     """Say whether a name is one of identifiers: if its first or last word says so."""
     words = words_of(name)
-    return bool(words) and (words[-1] in _IDENTIFIERS or words[0] in {"id", "uuid", "guid"} or _runs_into_id(name))
+    return names_owner(name) or (bool(words) and words[-1] in _COUNTED)
+
+
+def names_owner(name: str) -> bool:
+    """Say whether a name is one of identifiers beyond doubt, ``user_id``, even if their values repeat.
+
+    Numbers may be called so too, as in ``education-num``; they are identifiers only if no two rows have the same.
+    """
+    words = words_of(name)
+    return bool(words) and (words[-1] in _OWNED or words[0] in {"id", "uuid", "guid"} or _runs_into_id(name))
 
 
 def names_code(name: str) -> bool:

@@ -22,7 +22,7 @@ CLASS_ROWS_MIN = 2
 CLASS_ROWS_FEW = 20
 """With fewer rows, nothing that is said of a class is reliable."""
 _POSITIVE = {
-    "yes", "y", "true", "t", "on", "1", "positive", "pos", "churn", "churned", "left", "exited", "fraud", "default", "spam",
+    "yes", "y", "true", "t", "on", "positive", "pos", "churn", "churned", "left", "exited", "fraud", "default", "spam",
     "bad", "died", "dead", "clicked", "bought", "won", "success", "disease", "malignant", "abnormal", "anomaly",
 }  # fmt: skip
 
@@ -176,7 +176,10 @@ def _positive_class(
         if not found:
             raise InitError(f"{where}: --positive expects one of {', '.join(map(repr, counts))}, got {wanted!r}.")
         return found[0], None
-    named = [label for label in counts if str(label).strip().lower() in _POSITIVE]
+    words = {label: str(label).strip().lower() for label in counts}
+    # One is positive against nought, and a number as any other against two.
+    against_nought = bool({"0", "-1"} & set(words.values()))
+    named = [label for label, word in words.items() if word in _POSITIVE or (word == "1" and against_nought)]
     if len(named) == 1:
         return named[0], None
     rarer = min(counts, key=lambda label: (counts[label], str(label)))

@@ -10,9 +10,11 @@ from typing import Any
 
 import yaml
 
-from training.init.columns import Decision
+from training.init.decision import Decision
 from training.init.target import TargetDecision
 
+_KEY_CHARACTERS = 100
+_LINE_ENDS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 WIDTH = 118
 """How long a line of comment is at most."""
 
@@ -67,7 +69,7 @@ def render(draft: Draft) -> str:
         + "".join(f"{_comment(column.reason + '.', '  ')}  - {_flow(column.feature)}\n" for column in draft.features)
     )
     if draft.dropped:
-        entries = "".join(f"  {_scalar(column.name)}: {_scalar(column.reason)}\n" for column in draft.dropped)
+        entries = "".join(_entry(column.name, column.reason) for column in draft.dropped)
         parts.append(_comment("Columns that no model sees, each with the reason.") + "drop:\n" + entries)
     parts.append(_comment(_duplicates_in_words(draft.duplicates)) + "duplicates: keep\n")
     parts.append(
@@ -135,6 +137,13 @@ def _target(entry: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _entry(name: str, reason: str) -> str:
+    # YAML takes a key of more than 1,024 characters behind a question mark only.
+    if len(name) > _KEY_CHARACTERS:
+        return f"  ? {_scalar(name)}\n  : {_scalar(reason)}\n"
+    return f"  {_scalar(name)}: {_scalar(reason)}\n"
+
+
 def _flow(data: Any) -> str:
     text: str = yaml.dump(
         _readable(data), Dumper=_Dumper, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**9
@@ -161,11 +170,18 @@ def _readable(data: Any) -> Any:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes a float so that YAML reads it back as one: 1.0e+30, not 1e+30."""
+    """Writes every value out, and text with line ends or control characters in quotes with escapes, on one line."""
 
     def ignore_aliases(self, data: Any) -> bool:
         """Write every value out."""
         return True
+
+
+def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if _LINE_ENDS.search(text) else None)
+
+
+_Dumper.add_representer(str, _represent_text)
 
 
 def _bullet(text: str) -> str:
