@@ -43,9 +43,10 @@ def check_columns(config: ModelConfig) -> None:
     for where, name in _features(config):
         if name not in known:
             raise ValueError(f"{where}: {name!r} is no feature; there are {sorted(known)}")
+    others = {*known, config.target.name, *(identifier.name for identifier in config.identifiers)}
     for column in config.drop:
-        if column in known or column == config.target.name:
-            raise ValueError(f"drop: {column!r} is also a feature or the target; it cannot be both")
+        if column in others:
+            raise ValueError(f"drop: {column!r} is also a feature, an identifier or the target; it cannot be both")
     for column in config.evaluation.also_with:
         if column not in config.drop:
             raise ValueError(

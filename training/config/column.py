@@ -12,8 +12,8 @@ from training.config.types import PositiveInt
 
 FROM_DATA: Literal["from_data"] = "from_data"
 """What a config writes in the place of ``categories`` that the training part of the data shall give."""
-_STAND_IN = ("?",)
-"""Categories that stand in while the others are checked."""
+_STAND_IN = ("\x00",)
+"""Categories that stand in while the others are checked; no text of a file equals it."""
 
 
 class Column(Feature):
@@ -39,6 +39,10 @@ class Column(Feature):
             ValidationError: its categories are not known yet.
         """
         return Feature.model_validate({name: getattr(self, name) for name in Feature.model_fields})
+
+    def so_far(self) -> Column:
+        """Return the column with something in the place of categories that are not known yet."""
+        return self.model_copy(update={"categories": _STAND_IN}) if self.is_open else self
 
     def with_categories(self, categories: tuple[str, ...]) -> Column:
         """Return the column with categories that were found in the data."""
@@ -73,8 +77,7 @@ class Column(Feature):
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
-        known = self.model_copy(update={"categories": _STAND_IN}) if self.is_open else self
-        Feature._agrees_with_itself(known)  # type: ignore[operator]
+        Feature._agrees_with_itself(self.so_far())  # type: ignore[operator]
         return self
 
     @model_serializer(mode="wrap")

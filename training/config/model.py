@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from bundle.contract import Contract, Feature, Output, Strict
+from bundle.contract import Contract, Feature, Identifier, Output, Strict
 from training.config.agreements import check_columns, check_invariances, check_target, check_task
 from training.config.card import CardNotes
 from training.config.column import Column
@@ -45,6 +45,8 @@ class ModelConfig(Strict):
     """How to make up data of the same schema; without it there is no synthetic data until a model was trained."""
     target: Target
     features: Annotated[tuple[Column, ...], Field(min_length=1)]
+    identifiers: tuple[Identifier, ...] = ()
+    """Columns that say whose row it is: checked where the data has them, echoed in answers, and never given to the model."""
     drop: dict[str, str] = {}
     """Columns of the data that no model may see, with the reason: identifiers, and what would leak the answer."""
     duplicates: Literal["keep", "drop", "refuse"] = "keep"
@@ -102,11 +104,10 @@ class ModelConfig(Strict):
 
     def _contract_so_far(self) -> Contract:
         """Return a contract with something put in for what the data decides, to check all the rest."""
-        features = [column.with_categories(("?",)) if column.is_open else column for column in self.features]
         output = self.target.output()
         if self.task == "classification" and self.target.classes is None:
             output = Output(name=self.target.name, classes=(0, 1))
-        return self._contract_of(tuple(column.feature() for column in features), output)
+        return self._contract_of(tuple(column.so_far().feature() for column in self.features), output)
 
     def _contract_of(self, features: tuple[Feature, ...], output: Output) -> Contract:
         return Contract(
@@ -115,6 +116,7 @@ class ModelConfig(Strict):
             description=self.description,
             task=self.task,
             features=features,
+            identifiers=self.identifiers,
             output=output,
             p99_ms=self.slo.p99_ms,
         )

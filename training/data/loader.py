@@ -124,6 +124,16 @@ def _read(path: Path, source: str, config: ModelConfig) -> Dataset:
 
 
 def _parsed(stream: BinaryIO, source: str, config: ModelConfig) -> tuple[pd.DataFrame, str]:
-    """Parse a CSV file with a config's categories as text, and return its checksum beside the rows."""
+    """Parse a CSV file with a config's categories and identifiers as text, and return its checksum beside the rows."""
     text_columns = [feature.name for feature in config.features if feature.type == "category"]
-    return read_stream(stream, source, text_columns, MISSING)
+    text_columns += [identifier.name for identifier in config.identifiers]
+    return read_stream(stream, source, text_columns, _missing_texts(config))
+
+
+def _missing_texts(config: ModelConfig) -> tuple[str, ...] | dict[str, tuple[str, ...]]:
+    """Return what stands for a missing value: in every column, or by column where the config has texts for one."""
+    if not any(feature.missing for feature in config.features):
+        return MISSING
+    others = [config.target.name, *config.drop, *(identifier.name for identifier in config.identifiers)]
+    texts = {feature.name: (*MISSING, *feature.missing) for feature in config.features}
+    return {**dict.fromkeys(others, MISSING), **texts}

@@ -16,7 +16,7 @@ import pandera.pandas as pa
 from numpy.typing import NDArray
 from pandera.errors import SchemaErrorReason, SchemaErrors
 
-from bundle.contract import Feature
+from bundle.contract import Feature, Identifier
 from training.config import ModelConfig, Target
 from training.data.cells import parse_column, repeated_rows
 from training.data.classes import allowed_in_words, class_indices
@@ -72,6 +72,7 @@ def validate(frame: pd.DataFrame, config: ModelConfig, warn: Callable[[str], Non
         if label in present:
             values[label.name], label_faults = _checked_classes(raw, config.target)
             cell_faults += label_faults
+    cell_faults += [fault for item in config.identifiers for fault in _identifier_faults(raw, item)]
     faults = _faults(_table_schema(columns, config), raw, raw, {}) + cell_faults
     if faults:
         order = {column.name: place for place, column in enumerate(columns)}
@@ -148,12 +149,32 @@ def _checked_classes(raw: pd.DataFrame, target: Target) -> tuple[NDArray[np.floa
     return indices, faults
 
 
+def _identifier_faults(raw: pd.DataFrame, identifier: Identifier) -> list[Fault]:
+    """Say which cells an identifier does not take; a file without the column is as good as one with it."""
+    if identifier.name not in raw.columns:
+        return []
+    takes = identifier.check()
+    codes, distinct = pd.factorize(raw[identifier.name].astype(object))
+    good = [takes(_without_fraction(cell)) for cell in distinct]
+    # Missing cells have the code -1, which finds the last.
+    rows = np.flatnonzero(~np.array([*good, not identifier.required], dtype=bool)[codes])
+    return [_cell_fault(raw, identifier.name, identifier.expected(), rows)] if rows.size else []
+
+
+def _without_fraction(cell: object) -> object:
+    """Return a cell as JSON would carry it: a column of integers with missing ones among them is read as floats."""
+    if isinstance(cell, np.generic):
+        cell = cell.item()
+    return int(cell) if isinstance(cell, float) and cell.is_integer() else cell
+
+
 def _table_schema(columns: list[Feature], config: ModelConfig) -> pa.DataFrameSchema:
     """What the table as a whole must be: its columns, enough rows, no row twice."""
     return pa.DataFrameSchema(
         {
             **{column.name: pa.Column(nullable=True) for column in columns},
             **{name: pa.Column(nullable=True, required=False) for name in config.drop},
+            **{item.name: pa.Column(nullable=True, required=False) for item in config.identifiers},
         },
         strict=True,
         checks=[
@@ -226,7 +247,7 @@ def _translated(error: Any, raw: pd.DataFrame, wrong: dict[str, NDArray[np.bool_
         yield Fault(name, "a column of this name", 1, got)
         return
     if reason is SchemaErrorReason.COLUMN_NOT_IN_SCHEMA:
-        expected = "a feature, the target or a column under `drop` in the config"
+        expected = "a feature, an identifier, the target or a column under `drop` in the config"
         yield Fault(_only(error.failure_cases), expected, 1, "the config does not know this column")
         return
     whole_table = isinstance(error.schema, pa.DataFrameSchema)

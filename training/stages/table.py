@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-CONTRACT = ("name", "title", "description", "task", "target", "features", "slo")
+CONTRACT = ("name", "title", "description", "task", "target", "features", "identifiers", "slo")
 """The sections that a model's contract is made of."""
 FITTING = (*CONTRACT, "derived", "impute", "estimator", "decision", "split", "seed")
 """The sections that every fit reads."""
@@ -94,7 +94,7 @@ STAGES: dict[str, Stage] = {
         Stage(
             name="data",
             title="Get the data",
-            sections=("name", "features", "source", "synthetic"),
+            sections=("name", "target", "features", "identifiers", "source", "synthetic"),
             code=COMMON_CODE,
             makes=("raw.csv", "source.json"),
             looks_outside=True,
@@ -102,7 +102,7 @@ STAGES: dict[str, Stage] = {
         Stage(
             name="validate",
             title="Validate the data and set the test part aside",
-            sections=("name", "task", "target", "features", "drop", "duplicates", "split", "synthetic"),
+            sections=("name", "task", "target", "features", "identifiers", "drop", "duplicates", "split", "synthetic"),
             code=COMMON_CODE,
             needs=("data/raw.csv", "data/source.json"),
             makes=("train.parquet", "test.parquet", "test_truth.npy", "quality.json", "resolved.json"),
