@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Literal, cast
 
-from training.init.delimiter import COMMAS, Delimiter, detect_delimiter, read_rows
+from training.init.delimiter import COMMAS, DELIMITERS, Delimiter, detect_delimiter, read_rows
 from training.init.encoding import UTF_8, Encoding, detect_encoding
 from training.init.errors import InitError
 from training.init.numbers import NumberStyle, number_style
@@ -60,7 +60,8 @@ class FileFormat:
         if self.encoding != UTF_8:
             changes.append(self.encoding.title)
         if self.delimiter.character != ",":
-            changes.append({";": "semicolons", "\t": "tabs", "|": "bars"}[self.delimiter.character])
+            character = self.delimiter.character
+            changes.append(DELIMITERS.get(character, f"the delimiter {character!r}"))
         if self.delimiter.hint_line:
             changes.append("a first line `sep=`")
         if self.delimiter.blanks_follow:
