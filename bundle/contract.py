@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
@@ -157,6 +158,20 @@ class Contract(Growing):
     def feature_names(self) -> tuple[str, ...]:
         """The names of the features, in order."""
         return tuple(feature.name for feature in self.features)
+
+    @property
+    def field_names(self) -> tuple[str, ...]:
+        """The names of all fields of a request's row: the features, and behind them the identifiers."""
+        return self.feature_names + tuple(identifier.name for identifier in self.identifiers)
+
+    def with_identifiers(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a row with made-up values of the identifiers that must be there and are not, as in examples."""
+        made_up = {
+            identifier.name: identifier.example()
+            for identifier in self.identifiers
+            if identifier.required and identifier.name not in row
+        }
+        return {**row, **made_up}
 
     @property
     def format_version(self) -> int:

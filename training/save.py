@@ -177,7 +177,8 @@ def write_files(folder: Path, contents: Contents, provenance: Provenance) -> Non
     }
     for name, model in models.items():
         (folder / name).write_text(model.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    for name, value in {EXAMPLES_FILE: contents.examples, METRICS_FILE: contents.metrics}.items():
+    examples = [contents.contract.with_identifiers(example) for example in contents.examples]
+    for name, value in {EXAMPLES_FILE: examples, METRICS_FILE: contents.metrics}.items():
         (folder / name).write_text(to_json(value), encoding="utf-8")
     write_manifest(folder, contents.contract.name, provenance, contents.contract.format_version)
 

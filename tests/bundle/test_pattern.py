@@ -15,14 +15,15 @@ from bundle.pattern import PATTERN_CHARACTERS_LIMIT, Pattern, PatternError
     ("pattern", "right", "wrong"),
     [
         (r"USR[0-9]+", ["USR1", "USR0042"], ["", "USR", "usr1", "xUSR1", "USR1x", "USR1\n", "USR١"]),
-        (r"USR.*", ["USR", "USR 1", "USRé"], ["US", "AUSR"]),
+        (r"USR.*", ["USR", "USR 1", "USRé"], ["US", "AUSR", "USR\u2028"]),
         (r"\d{4}-[A-HVZ]{5}", ["7590-VHVEG"], ["7590-VHVE", "7590-vhveg", "٧590-VHVEG"]),
         (r"a|bc", ["a", "bc"], ["abc", "ac", ""]),
         (r"(?:ab){2,}c?", ["abab", "abababc"], ["ab", "ababcc"]),
         (r"\w+\.\w{2,3}", ["a_1.de"], ["a.b", "ab"]),
-        (r"[^a-c]", ["d", "é", "^"], ["a", "b"]),
+        (r"[^a-c]", ["d", "é", "^"], ["a", "b", "\n", "\x7f"]),
         (r"[a\-\]\\&&~~[]", ["a", "-", "]", "\\", "&", "~", "["], ["b"]),
         (r"[\d-]+", ["1-2"], ["a"]),
+        (r"[%&-'&&-*]+", ["%&'*"], ["+"]),
         (r"]}/:~@é", ["]}/:~@é"], ["]"]),
         (r"", [""], ["a"]),
     ],
@@ -60,8 +61,10 @@ def test_a_pattern_matches_the_whole_text(pattern: str, right: list[str], wrong:
         (r"a{3,2}", "ends before it begins"),
         (r"a**", "a repetition follows a repetition"),
         (r"a+?", "a repetition follows a repetition"),
-        ("a\tb", "printable"),
-        ("[a\n]", "printable"),
+        ("a\tb", "no control characters"),
+        ("[a\n]", "no control characters"),
+        ("[ -é]", "write two ranges"),
+        ("\\\ud800", "no control characters"),
         (r"(((a{99}){99}){99}){99}", "repeats too much"),
         (r"a{1001}", "repeats too much"),
         (r"(a{0,999}|b{999})c", "repeats too much"),
@@ -89,3 +92,35 @@ def test_what_is_taken_means_the_same_in_rust_and_python(pattern: str, text: str
 def test_a_pattern_that_is_exponential_elsewhere_is_matched_at_once(pattern: str) -> None:
     """Patterns on which backtracking would not end are answered; without an answer this test would never end."""
     assert not Pattern(pattern).matches("a" * 200 + "!")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "example"),
+    [
+        (r"USR[0-9]+", "USR0"),
+        (r"\d{4}-[A-HVZ]{5}", "0000-AAAAA"),
+        (r"a*", "a"),
+        (r"a*b?", "ab"),
+        (r"(|x|y){0,3}", "x"),
+        (r"a{0,0}b", "b"),
+        (r"[^ -~]", "\xa0"),
+        (r".", "x"),
+        (r"", ""),
+        (r"a{0,0}", ""),
+    ],
+)
+def test_a_pattern_has_an_example_that_fits(pattern: str, example: str) -> None:
+    """The example is short, and not empty unless nothing else was found."""
+    compiled = Pattern(pattern)
+    assert compiled.example == example
+    assert compiled.matches(example)
+
+
+@given(st.text("ab0-.[](){}|?*+^\\dw,", max_size=12))
+def test_every_example_fits(pattern: str) -> None:
+    """Whatever pattern is taken, its example is a text that it matches."""
+    try:
+        compiled = Pattern(pattern)
+    except PatternError:
+        return
+    assert compiled.matches(compiled.example)
