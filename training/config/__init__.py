@@ -5,6 +5,7 @@ from training.config.column import Column
 from training.config.data import Draw, Source, Split, Stratify, Synthetic
 from training.config.decisions import Decisions
 from training.config.estimator import Estimator, Member
+from training.config.faults import explain
 from training.config.features import Clusters, Derived, Ratio
 from training.config.gate import (
     AgainstChampion,
@@ -18,7 +19,7 @@ from training.config.gate import (
     Slices,
 )
 from training.config.model import ModelConfig, Slo
-from training.config.reading import explain, load_as, load_config, load_yaml
+from training.config.reading import load_as, load_config, load_yaml
 from training.config.study import Candidate, Evaluation, Metric, Range, Selection, Studies, Sweep
 from training.config.target import ClassLabel, Decision, Target
 from training.config.types import ConfigError, Imputer, Kind, Param, Task

@@ -40,6 +40,10 @@ class Column(Feature):
         """
         return Feature.model_validate({name: getattr(self, name) for name in Feature.model_fields})
 
+    def expected(self) -> str:
+        """Say in words what the field takes, for error messages."""
+        return Feature.expected(self.so_far())
+
     def so_far(self) -> Column:
         """Return the column with something in the place of categories that are not known yet."""
         return self.model_copy(update={"categories": _STAND_IN}) if self.is_open else self

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from bundle.contract import Contract, Feature, Identifier, Output, Strict
-from training.config.agreements import check_columns, check_invariances, check_target, check_task
+from training.config.agreements import disagreements
 from training.config.card import CardNotes
 from training.config.column import Column
 from training.config.data import Source, Split, Synthetic
 from training.config.decisions import Decisions
 from training.config.estimator import Estimator
+from training.config.faults import raise_all
 from training.config.features import Derived
 from training.config.gate import Gate
 from training.config.study import Evaluation, Selection, Studies, Sweep
 from training.config.target import Decision, Target
+from training.config.text import ConfigText
 from training.config.types import ConfigError, Imputer, Positive, Task
 
 DEFAULT_ESTIMATOR = Estimator(kind="hist_gradient_boosting")
@@ -70,6 +72,19 @@ class ModelConfig(Strict):
     seed: int = 42
     """The seed of everything in training that is random but the split."""
 
+    _text: ConfigText = PrivateAttr(default_factory=ConfigText)
+
+    @property
+    def text(self) -> ConfigText:
+        """The file from which the config was read, for messages."""
+        return self._text
+
+    def with_text(self, text: ConfigText) -> Self:
+        """Return the config with the file from which it was read."""
+        config = self.model_copy()
+        config._text = text
+        return config
+
     @model_validator(mode="before")
     @classmethod
     def _fill_in(cls, data: Any) -> Any:
@@ -78,11 +93,8 @@ class ModelConfig(Strict):
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
-        check_target(self)
+        raise_all(disagreements(self))
         self._contract_so_far()
-        check_columns(self)
-        check_task(self)
-        check_invariances(self)
         return self
 
     def contract(self, *, threshold: float | None = None) -> Contract:
@@ -148,10 +160,10 @@ def with_defaults(data: dict[str, Any]) -> dict[str, Any]:
     filled = dict(data)
     name, target = data.get("name"), data.get("target")
     target = target if isinstance(target, dict) else {}
-    if isinstance(name, str) and data.get("title") is None:
-        filled["title"] = name.replace("_", " ").capitalize()
-    if target.get("name") is not None and data.get("description") is None:
-        filled["description"] = f"Predicts {target['name']}."
+    if data.get("title") is None:
+        filled["title"] = str(name or "").replace("_", " ").capitalize()
+    if data.get("description") is None:
+        filled["description"] = f"Predicts {target.get('name')}."
     if data.get("task") is None:
         if any(target.get(key) is not None for key in ("classes", "positive")):
             filled["task"] = "classification"
