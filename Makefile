@@ -24,7 +24,7 @@ export MLFLOW_DISABLE_TELEMETRY ?= true
 export ORT_DISABLE_TELEMETRY ?= 1
 export PYTHONHASHSEED ?= 0
 
-.PHONY: help setup setup-dev init data train import serve test test-real lint format lock bento image bench bench-full siege zoo footprint clean
+.PHONY: help setup setup-dev init data train import serve test test-real lint format lock bento image bench bench-full siege zoo footprint first-steps clean
 
 help: ## print the targets
 	@echo "make TARGET [MODEL=$(MODEL)] [DATA=file.csv] [PORT=$(PORT)]"
@@ -147,6 +147,9 @@ bench-full: $(VENV)/.training ## the whole comparison: all peers, three models, 
 
 siege: $(VENV)/.training ## attack one real service with hostile clients of every kind, beside good ones, for MINUTES [ARGS="--kinds a,b --json file.json"]
 	@$(BIN)/python -m benchmarks.siege --minutes $(MINUTES) $(ARGS)
+
+first-steps: $(VENV)/.training ## measure commands, edits and seconds from a table to its first prediction, for six tables
+	@$(BIN)/python -m benchmarks.first_steps --document docs/first-steps.md
 
 zoo: $(VENV)/.training ## export a zoo of pipelines exactly and naively, and compare both with scikit-learn
 	@$(BIN)/python -m benchmarks.zoo $(if $(DATA),--data "$(DATA)")

@@ -19,9 +19,10 @@ from training.config.gate import (
     Slices,
 )
 from training.config.model import ModelConfig, Slo
-from training.config.reading import load_as, load_config, load_yaml
+from training.config.reading import faults_in_words, load_as, load_config, load_yaml
 from training.config.study import Candidate, Evaluation, Metric, Range, Selection, Studies, Sweep
 from training.config.target import ClassLabel, Decision, Target
+from training.config.text import ConfigText
 from training.config.types import ConfigError, Imputer, Kind, Param, Task
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Clusters",
     "Column",
     "ConfigError",
+    "ConfigText",
     "Decision",
     "Decisions",
     "Derived",
@@ -65,6 +67,7 @@ __all__ = [
     "Target",
     "Task",
     "explain",
+    "faults_in_words",
     "load_as",
     "load_config",
     "load_yaml",

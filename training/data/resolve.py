@@ -14,8 +14,9 @@ import pandas as pd
 from pydantic import ValidationError
 
 from bundle.contract import Label
-from training.config import Column, ConfigError, ModelConfig, explain
+from training.config import Column, ConfigError, ModelConfig, faults_in_words
 from training.data.errors import DataError, Fault
+from training.data.validation import validate
 
 CLASSES_MAX = 50
 """A target with more distinct values than this is hardly a classification; its classes have to be listed then."""
@@ -23,6 +24,34 @@ CATEGORIES_MAX = 2_000
 """Each category is a column of the pipeline and an entry of the contract; with more of them, `min_frequency` is too low."""
 _POSITIVE_WORDS = frozenset(("1", "1.0", "true", "t", "yes", "y", "on", "positive"))
 _NEGATIVE_WORDS = frozenset(("0", "0.0", "false", "f", "no", "n", "off", "negative"))
+
+
+def resolve_and_validate(
+    frame: pd.DataFrame, config: ModelConfig, warn: Callable[[str], None]
+) -> tuple[ModelConfig, pd.DataFrame]:
+    """Find the classes of the target, if the config leaves them to the data, and validate the rows.
+
+    Args:
+        frame: rows as they were read.
+        config: what they should be.
+        warn: see ``with_classes`` and ``training.data.validation.validate``.
+
+    Returns:
+        The config with the classes, and the rows as ``validate`` returns them.
+
+    Raises:
+        DataError: with everything that is wrong with the target and with the other columns.
+        ConfigError: see ``with_classes``.
+    """
+    try:
+        known = with_classes(config, frame, warn)
+    except DataError as error:
+        try:
+            validate(frame, config)
+        except DataError as others:
+            raise DataError(f"{error}\n{others}", [*error.faults, *others.faults]) from error
+        raise
+    return known, validate(frame, known, warn)
 
 
 def with_classes(config: ModelConfig, frame: pd.DataFrame, warn: Callable[[str], None]) -> ModelConfig:
@@ -125,6 +154,7 @@ def _label(cell: Any) -> Label:
 def _checked(config: ModelConfig, changes: dict[str, Any]) -> ModelConfig:
     """Return a config with other sections, checked as a whole again."""
     try:
-        return ModelConfig.model_validate({**config.model_dump(), **changes})
+        return ModelConfig.model_validate({**config.model_dump(), **changes}).with_text(config.text)
     except ValidationError as error:
-        raise ConfigError(f"{config.name}: the config does not go with the data:\n{explain(error)}") from error
+        faults = faults_in_words(error, config.text, ModelConfig)
+        raise ConfigError(f"{config.name}: the config does not go with the data:\n{faults}") from error

@@ -20,12 +20,11 @@ from bundle.contract import Feature, Identifier
 from training.config import ModelConfig, Target
 from training.data.cells import parse_column, repeated_rows
 from training.data.classes import allowed_in_words, class_indices
+from training.data.duplicates import ROWS_MIN, without_duplicates
 from training.data.errors import EXAMPLES_LIMIT, DataError, Example, Fault
+from training.data.remedies import remedies_for
 
 __all__ = ["DataError", "Example", "Fault", "check_cells", "fault_message", "validate"]
-
-ROWS_MIN = 50
-"""Fewer rows than this leave a test part on which no metric means anything."""
 
 _SHOWN_CHARACTERS = 40
 
@@ -43,7 +42,7 @@ def validate(frame: pd.DataFrame, config: ModelConfig, warn: Callable[[str], Non
 
     Args:
         frame: Rows as read from a file, or typed. Cells of text are parsed; ``true``, ``false``, 0 and 1 are booleans.
-        config: What the data should be; the classes of its target are known.
+        config: What the data should be. If the classes of its target are not known, the target is not checked and left out.
         warn: Called with one message about rows that repeat an earlier one, unless the config refuses them.
 
     Returns:
@@ -65,11 +64,11 @@ def validate(frame: pd.DataFrame, config: ModelConfig, warn: Callable[[str], Non
         raise DataError(fault_message(faults), faults)
 
     present = [column for column in columns if column.name in raw.columns]
-    if config.target.classes is None:
+    if config.task == "regression":
         values, cell_faults = check_cells(raw, present, label)
     else:
         values, cell_faults = check_cells(raw, [column for column in present if column is not label])
-        if label in present:
+        if label in present and config.target.classes is not None:
             values[label.name], label_faults = _checked_classes(raw, config.target)
             cell_faults += label_faults
     cell_faults += [fault for item in config.identifiers for fault in _identifier_faults(raw, item)]
@@ -77,37 +76,9 @@ def validate(frame: pd.DataFrame, config: ModelConfig, warn: Callable[[str], Non
     if faults:
         order = {column.name: place for place, column in enumerate(columns)}
         faults.sort(key=lambda fault: -1 if fault.column is None else order.get(fault.column, len(order)))
-        raise DataError(fault_message(faults), faults)
-    values = values[[column.name for column in columns]]
-    return values if config.duplicates == "refuse" else _without_duplicates(values, raw, config, warn)
-
-
-def _without_duplicates(
-    values: pd.DataFrame, raw: pd.DataFrame, config: ModelConfig, warn: Callable[[str], None]
-) -> pd.DataFrame:
-    """Count the rows that repeat an earlier one, and drop them if the config says so."""
-    repeated = repeated_rows(raw)
-    count = int(repeated.sum())
-    if not count:
-        return values
-    rows = np.flatnonzero(repeated)[:EXAMPLES_LIMIT] + 1
-    which = ", ".join(f"{row:,}" for row in rows) + (f" and {count - len(rows):,} more" if count > len(rows) else "")
-    found = (
-        f"{config.name}: {count:,} of {len(raw):,} rows {'equals' if count == 1 else 'equal'} an earlier row in every"
-        f" column (row {which}, counted from 1 below the header)"
-    )
-    if config.duplicates == "drop":
-        left = values[~repeated].reset_index(drop=True)
-        if len(left) < ROWS_MIN:
-            fault = Fault(None, f"at least {ROWS_MIN} rows without duplicates", 1, f"there are {len(left):,}")
-            raise DataError(fault_message([fault]), [fault])
-        warn(f"{found}. They are left out, because the config says `duplicates: drop`.")
-        return left
-    warn(
-        f"{found}. They stay, and a row may be in the training part and in the test part at once. If they are mistakes,"
-        " add `duplicates: drop` to the config; if they must not be there, `duplicates: refuse`."
-    )
-    return values
+        raise DataError(fault_message(faults, remedies_for(faults, raw, config)), faults)
+    values = values[[column.name for column in columns if column.name in values.columns]]
+    return values if config.duplicates == "refuse" else without_duplicates(values, raw, config, warn)
 
 
 def check_cells(
@@ -299,10 +270,17 @@ def _shown(value: object) -> str:
     return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
 
 
-def fault_message(faults: list[Fault]) -> str:
-    """Say all faults, one to a line, for a terminal."""
+def fault_message(faults: Sequence[Fault], remedies: Sequence[str] = ()) -> str:
+    """Say all faults, one to a line, for a terminal.
+
+    Args:
+        faults: what was found.
+        remedies: what to write into the config if the data is right.
+    """
     number = f"{len(faults)} fault{'' if len(faults) == 1 else 's'}"
     lines = "\n".join(f"  {fault}" for fault in faults)
-    return (
-        f"the data has {number} (rows are counted from 1 below the header):\n{lines}\nCorrect the data or the config."
-    )
+    message = f"the data has {number} (rows are counted from 1 below the header):\n{lines}\n"
+    if remedies:
+        pasted = "\n".join(f"  {remedy}" for remedy in remedies)
+        message += f"If the data is right, write into the config:\n{pasted}\n"
+    return message + "Correct the data or the config."

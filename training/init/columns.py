@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 from pydantic import ValidationError
@@ -15,6 +14,8 @@ from training.init.identifiers import identifier_column
 from training.init.profile import ColumnProfile
 from training.ranges import value_range
 
+LARGEST_NUMBER = 3.4e38
+"""scikit-learn's trees compare numbers in single precision, which ends here."""
 _COMMON = {"", "?", "-", "--", "na", "n/a", "#n/a", "nan", "null", "none", "<na>", "\\n"}
 """Missing markers that need no second look."""
 
@@ -78,9 +79,15 @@ def _date(column: ColumnProfile) -> Decision | None:
 def _number(column: ColumnProfile) -> Decision | None:
     if not column.is_numeric():
         return None
-    values = [value for value in map(float, column.texts) if math.isfinite(value)]
-    if not values:
-        return Decision(column.name, None, "No row has a number that a computer can hold.")
+    values = list(map(float, column.texts))
+    if max(map(abs, values)) > LARGEST_NUMBER:
+        return Decision(
+            column.name,
+            None,
+            f"Numbers beyond {LARGEST_NUMBER:g}, with which trees cannot be grown.",
+            f"{column.name} is dropped: it has numbers beyond {LARGEST_NUMBER:g}. Write their logarithms into the file, or"
+            " leave rows out that are mistakes.",
+        )
     whole = column.is_whole() and (column.missing > 0 or not any("." in text for text in column.texts))
     low, high = min(values), max(values)
     lower, upper = value_range(low, high, whole=whole)

@@ -88,7 +88,7 @@ def profile_column(cells: pd.Series[Any], *, is_complete: bool = True) -> Column
         rest = {text: count for text, count in texts.items() if text not in numbers}
         known = all(map(is_missing_number, rest))
         few = len(rest) <= STRAGGLERS_MAX and sum(rest.values()) <= STRAGGLERS_SHARE * sum(texts.values())
-        if (known and len(numbers) > len(rest)) or (few and len(numbers) > 10 * len(rest)):
+        if (known and sum(numbers.values()) >= sum(rest.values())) or (few and len(numbers) > 10 * len(rest)):
             texts = numbers
     markers = {text: count for text, count in counts.items() if text not in texts}
     return ColumnProfile(str(cells.name), len(cells), texts, markers, is_complete)

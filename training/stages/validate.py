@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from training.config import ModelConfig
+from training.data.duplicates import told_of_rows_in_both
 from training.data.loader import load_dataset
-from training.data.resolve import with_classes
+from training.data.resolve import resolve_and_validate
 from training.data.split import Parts, split
-from training.data.validation import validate
 from training.progress import Progress
 from training.stages.context import Context
 from training.stages.files import write_json
@@ -62,8 +62,10 @@ def divide(config: ModelConfig, frame: pd.DataFrame, progress: Progress) -> Part
     """
     warnings: list[str] = []
     with progress.step("Validate and split") as step:
-        known = with_classes(config, frame, warnings.append)
-        parts = split(validate(frame, known, warnings.append), known)
+        known, valid = resolve_and_validate(frame, config, warnings.append)
+        parts = split(valid, known)
+        if (seen := told_of_rows_in_both(parts.train, parts.test, known)) is not None:
+            warnings.append(seen)
         step.detail = f"{len(parts.train):,} rows to train, {len(parts.test):,} to test"
     # After the step: a spinner and a box on the same terminal would write over each other.
     for warning in warnings:

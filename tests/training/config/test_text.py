@@ -79,7 +79,7 @@ def test_byte_order_mark_is_no_key(tmp_path: Path) -> None:
         ("a:\n\tb: 1\n", r"config\.yaml:2 is not valid YAML.*indented with a tab: YAML takes spaces only"),
         ("a: one: two\n", r"config\.yaml:1 .*A text with a colon and a blank in it needs quotes"),
         ("a: 1\nb: %x\n", r"config\.yaml:2 .*A text that begins with this character needs quotes"),
-        ("a: [-, x]\n", r"config\.yaml:1 .*A `-` or `\?` that stands alone needs quotes"),
+        ("a: [?, x]\n", r"config\.yaml:1 .*A `-` or `\?` that stands alone needs quotes"),
         ("a: [1\nb: 2\n", r"config\.yaml:2 .*the brackets"),
         ("a: &x [*x]\n", r"config\.yaml:1: a reference .* leads to itself"),
         ("a: *x\n", "undefined alias"),

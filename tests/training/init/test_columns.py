@@ -85,6 +85,8 @@ def test_part_of_a_file_ignores_what_may_come() -> None:
         ("c", [str(uuid.UUID(int=RANDOM.getrandbits(128))) for _ in range(9)], "An identifier"),
         ("c", [str(2**60 + number) for number in range(9)], "Numbers beyond 2^53"),
         ("c", ["9" * 400, "1"], "Numbers beyond 2^53"),
+        ("c", ["1e400", "1.5"], "Numbers beyond 3.4e+38"),
+        ("c", ["1.5e300", "1.5"], "Numbers beyond 3.4e+38"),
         ("c", [f"Mr. Person {number}" for number in range(99)], "Free text or names"),
         ("c", [f"code{number // 2}" for number in range(400)], "Text such as"),
         ("zip", [f"{number:05d}" for number in range(0, 9_900, 100)], "Codes with zeros in front"),

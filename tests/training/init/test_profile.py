@@ -22,6 +22,7 @@ def test_none_is_a_value_of_text_and_missing_among_numbers() -> None:
     """The masonry veneer `None` is a kind; among numbers it is no number."""
     assert column(["None", "Brick", "None"]).missing == 0
     assert column(["None", "1", "2", "3"]).markers == {"None": 1}
+    assert column(["inf", "-inf", "1.5", "2.5"]).markers == {"inf": 1, "-inf": 1}
 
 
 def test_few_texts_among_many_numbers_are_markers() -> None:
