@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from training.init.decision import LISTED_MAX, Decision, feature_decision, most_frequent, ratio, shown
@@ -15,6 +16,10 @@ MIN_FREQUENCY = 20
 """How many training rows a value needs to be known, if values are taken from the data."""
 MIN_FREQUENCY_SMALL = 5
 """The same in a table in which hardly any value has that many rows."""
+KNOWN_MAX = 300
+"""So many values are known, at most, if they are taken from the data: each becomes a column of the model."""
+KNOWN_SHARE = 0.2
+"""The share of the rows that known values must have, or the column is dropped."""
 _TRAINING_SHARE = 0.8
 """The share of the rows that the split leaves for training."""
 FREE_TEXT = 0.5
@@ -50,8 +55,7 @@ def code_column(column: ColumnProfile) -> Decision | None:
 def text_column(column: ColumnProfile) -> Decision:
     """Take text as a category, or drop it if hardly any value repeats."""
     is_varied = column.distinct > LISTED_MAX and column.distinct > FREE_TEXT * column.present
-    frequent = [_knows_two(column, rows) for rows in (MIN_FREQUENCY, MIN_FREQUENCY_SMALL)]
-    if is_varied or (column.distinct > LISTED_MAX and not any(frequent)):
+    if is_varied or (column.distinct > LISTED_MAX and not _has_known_values(column)):
         example = shown(next(iter(column.texts)))
         nearly = column.distinct >= NEAR_UNIQUE * column.present
         what = "Free text or names" if any(" " in text.strip() for text in column.texts) else "Text"
@@ -75,7 +79,7 @@ def _category(column: ColumnProfile, prefix: str) -> Decision:
     said = f"{prefix}{column.distinct:,} different value{'' if column.distinct == 1 else 's'}, most often {often}"
     entry: dict[str, Any] = {"type": "category"}
     if column.distinct > LISTED_MAX:
-        rows = next((rows for rows in (MIN_FREQUENCY, MIN_FREQUENCY_SMALL) if _knows_two(column, rows)), 1)
+        rows = _min_frequency(column) or 1
         entry |= {"categories": "from_data", "min_frequency": rows, "unknown": "ignore"}
         said += f"; those with {rows} training rows or more are learned, all others count as unknown"
     else:
@@ -94,9 +98,36 @@ def _category(column: ColumnProfile, prefix: str) -> Decision:
     return feature_decision(column, entry, said, doubt)
 
 
-def _knows_two(column: ColumnProfile, rows: int) -> bool:
-    """Whether at least two values will be known with this ``min_frequency``, with room for an uneven split."""
-    return sum(count * _TRAINING_SHARE >= 1.25 * rows for count in column.texts.values()) >= 2
+def _min_frequency(column: ColumnProfile) -> int | None:
+    """Return how many training rows a value needs, so that two values are known at least and not too many at most.
+
+    None if hardly any value has enough of them.
+    """
+    counts = sorted(_training_rows(column), reverse=True)
+    for rows in (MIN_FREQUENCY, MIN_FREQUENCY_SMALL):
+        # With room for an uneven split.
+        if counts[1] >= 1.25 * rows:
+            if len(counts) <= KNOWN_MAX or counts[KNOWN_MAX] < rows:
+                return rows
+            return _rounded_up(1.05 * counts[KNOWN_MAX])
+    return None
+
+
+def _has_known_values(column: ColumnProfile) -> bool:
+    rows = _min_frequency(column)
+    counts = _training_rows(column)
+    return rows is not None and sum(count for count in counts if count >= rows) >= KNOWN_SHARE * sum(counts)
+
+
+def _training_rows(column: ColumnProfile) -> list[float]:
+    """Return about how many training rows each value has."""
+    return [count * _TRAINING_SHARE * column.scale for count in column.texts.values()]
+
+
+def _rounded_up(number: float) -> int:
+    """Return a number rounded up to two digits."""
+    step = 10 ** max(0, len(str(int(number))) - 2)
+    return math.ceil(number / step) * step
 
 
 def _zero_example(column: ColumnProfile) -> str:

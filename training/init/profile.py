@@ -32,8 +32,13 @@ class ColumnProfile:
     """How often each distinct text that is not missing occurs."""
     markers: dict[str, int]
     """How often each missing marker occurs, as it stands in the file."""
-    is_complete: bool = True
-    """Whether all rows of the file were counted; if not, other values may come."""
+    scale: float = 1.0
+    """How many times more rows the file has than were counted."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all rows of the file were counted; if not, other values may come."""
+        return self.scale == 1.0
 
     @property
     def present(self) -> int:
@@ -72,14 +77,14 @@ class ColumnProfile:
         return next((pair for pair in TRUTH_WORDS if found == {*pair}), None)
 
 
-def profile_column(cells: pd.Series[Any], *, is_complete: bool = True) -> ColumnProfile:
+def profile_column(cells: pd.Series[Any], *, scale: float = 1.0) -> ColumnProfile:
     """Count a column's texts.
 
     A column is one of numbers if all but its missing markers are; a few texts among many numbers are taken as markers.
 
     Args:
         cells: every cell as text.
-        is_complete: whether these are all rows of the file.
+        scale: how many times more rows the file has.
     """
     counts = {str(text): int(count) for text, count in cells.value_counts(sort=False).items()}
     texts = {text: count for text, count in counts.items() if not is_missing(text)}
@@ -91,4 +96,4 @@ def profile_column(cells: pd.Series[Any], *, is_complete: bool = True) -> Column
         if (known and sum(numbers.values()) >= sum(rest.values())) or (few and len(numbers) > 10 * len(rest)):
             texts = numbers
     markers = {text: count for text, count in counts.items() if text not in texts}
-    return ColumnProfile(str(cells.name), len(cells), texts, markers, is_complete)
+    return ColumnProfile(str(cells.name), len(cells), texts, markers, scale)

@@ -88,7 +88,7 @@ def _decide(request: InitRequest, source: Source) -> Draft:
             " line ends are not allowed. Rename the column."
         )
     names = [str(name) for name in frame.columns if str(name) != request.target]
-    columns = [decide_column(profile_column(frame[name], is_complete=table.is_whole)) for name in names]
+    columns = [decide_column(profile_column(frame[name], scale=table.scale)) for name in names]
     columns = _without_copies(columns, frame)
     if not any(column.feature for column in columns):
         reasons = "\n".join(f"  {column.name}: {column.reason}" for column in columns)

@@ -27,6 +27,11 @@ class TextTable:
     rows_in_file: int
     """How many rows the file has; estimated by its size if not all were read."""
 
+    @property
+    def scale(self) -> float:
+        """How many times more rows the file has than were read."""
+        return 1.0 if self.is_whole else max(1.001, self.rows_in_file / len(self.frame))
+
 
 def read_text_table(path: Path, *, prefix_bytes: int = PREFIX_BYTES) -> TextTable:
     """Read a CSV file in UTF-8 with commas as text.

@@ -14,9 +14,9 @@ from training.progress import silence
 QUIET = silence()
 
 
-def column(cells: Sequence[str], name: str = "c", *, is_complete: bool = True) -> ColumnProfile:
+def column(cells: Sequence[str], name: str = "c", *, scale: float = 1.0) -> ColumnProfile:
     """The profile of some cells."""
-    return profile_column(pd.Series(list(cells), name=name, dtype="str"), is_complete=is_complete)
+    return profile_column(pd.Series(list(cells), name=name, dtype="str"), scale=scale)
 
 
 def request_for(data: Path, target: str = "y", *, name: str = "model", force: bool = False) -> InitRequest:

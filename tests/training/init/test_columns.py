@@ -16,14 +16,14 @@ from training.init.decision import Decision
 RANDOM = random.Random(5)
 
 
-def decided(cells: list[str], name: str = "c", *, is_complete: bool = True) -> Decision:
+def decided(cells: list[str], name: str = "c", *, scale: float = 1.0) -> Decision:
     """The decision on some cells."""
-    return decide_column(column(cells, name, is_complete=is_complete))
+    return decide_column(column(cells, name, scale=scale))
 
 
-def feature(cells: list[str], name: str = "c", *, is_complete: bool = True) -> dict[str, Any]:
+def feature(cells: list[str], name: str = "c", *, scale: float = 1.0) -> dict[str, Any]:
     """The feature that some cells become."""
-    entry = decided(cells, name, is_complete=is_complete).feature
+    entry = decided(cells, name, scale=scale).feature
     assert entry is not None
     return entry
 
@@ -66,9 +66,25 @@ def test_many_values_are_taken_from_the_data() -> None:
     assert feature(cells[:400])["min_frequency"] == 5
 
 
+def test_very_many_values_need_more_rows() -> None:
+    """So few are known that the model stays quick: of a thousand, those with the most rows."""
+    cells = [f"town {number}" for number in range(1_000) for _ in range(40 + number)]
+    entry = feature(cells)
+    known = sum((40 + number) * 0.8 >= entry["min_frequency"] for number in range(1_000))
+    assert 200 <= known <= 300
+    assert entry["min_frequency"] == 630
+    assert feature(cells, scale=10.0)["min_frequency"] == 6_200
+
+
+def test_values_of_which_hardly_any_is_known_are_dropped() -> None:
+    """A column in which nearly every row would be unknown teaches nothing."""
+    cells = ["frequent", "often"] * 50 + [f"rare {number // 3}" for number in range(3_000)]
+    assert "Text such as" in dropped(cells).reason or "Free text" in dropped(cells).reason
+
+
 def test_part_of_a_file_ignores_what_may_come() -> None:
     """If only the first rows were looked at, other values may come later."""
-    assert feature(["red", "blue"] * 9, is_complete=False)["unknown"] == "ignore"
+    assert feature(["red", "blue"] * 9, scale=9.0)["unknown"] == "ignore"
 
 
 @pytest.mark.parametrize(
