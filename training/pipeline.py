@@ -147,7 +147,7 @@ def _derived(config: ModelConfig, decisions: Decisions, numeric: Sequence[str]) 
         groups.append(("ratios", step, columns))
     clusters = config.derived.clusters
     if clusters and decisions.n_clusters and {*clusters.columns} <= {*numeric}:
-        places = ClusterSimilarity(decisions.n_clusters, clusters.gamma, random_state=config.seed)
+        places = ClusterSimilarity(decisions.n_clusters, clusters.gamma, random_state=config.seed, label=clusters.label)
         groups.append(("clusters", places, list(clusters.columns)))
     return groups
 

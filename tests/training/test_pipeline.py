@@ -10,7 +10,7 @@ import pytest
 from tests.training.orchards import orchard_config, orchard_frame
 from tests.training.seedlings import seedling_config, seedling_frame
 from training.config import ConfigError
-from training.export import export_pipeline, serialise
+from training.export import ExportError, export_pipeline, serialise
 from training.frames import to_frame, to_rows
 from training.parity import check_parity, pipeline_answers
 from training.pipeline import (
@@ -302,3 +302,34 @@ def test_target_that_is_no_class_is_refused() -> None:
     frame.loc[4, "fate"] = 2.0
     with pytest.raises(FitError, match=r"the index of one of 2 classes in every row, got .*2.0.* in row 4"):
         fit_pipeline(seedling_config(), frame)
+
+
+LABELLED = {"clusters": {"columns": ["crown width", "height"], "n_clusters": 3, "gamma": 0.5, "label": True}}
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        {"kind": "hist_gradient_boosting", "target": "log", "params": {"max_iter": 10, "max_leaf_nodes": 7}},
+        {"kind": "random_forest", "params": {"n_estimators": 3, "max_depth": 5}},
+        {"kind": "ridge"},
+    ],
+    ids=lambda estimator: estimator["kind"],
+)
+def test_the_label_of_the_nearest_cluster_is_a_feature(estimator: dict[str, object]) -> None:
+    """With ``label: true`` it stands behind the similarities, and the graph answers what the pipeline does."""
+    config = orchard_config(derived=LABELLED, estimator=estimator)
+    pipeline = fit_pipeline(config, orchard_frame(200))
+    names = [name.rpartition("__")[2] for name in pipeline[:-1].get_feature_names_out()]
+    assert names[5:9] == ["cluster_0", "cluster_1", "cluster_2", "cluster_label"]
+    assert {*pipeline[:-1].transform(orchard_frame(200))[:, 8].tolist()} == {0.0, 1.0, 2.0}
+    model = serialise(export_pipeline(pipeline, config.contract()))
+    check_parity(pipeline, model, config.contract(), orchard_frame(60, seed=8), max_rows=300)
+
+
+def test_the_label_behind_means_of_neighbours_is_refused() -> None:
+    """Between two centres the last bit decides, which such a mean leaves to the machine."""
+    config = orchard_config(derived=LABELLED, estimator={"kind": "ridge"}, impute="knn")
+    pipeline = fit_pipeline(config, orchard_frame(60))
+    with pytest.raises(ExportError, match=r"the number of the nearest centre would hang on .* label=False"):
+        export_pipeline(pipeline, config.contract())

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from bundle.contract import Strict
+from bundle.contract import Growing, Strict
 from training.config.types import PositiveInt
 
 
@@ -18,8 +18,10 @@ class Ratio(Strict):
     denominator: str
 
 
-class Clusters(Strict):
+class Clusters(Growing):
     """Derived features: similarity of a place to the centres of clusters, see ``ClusterSimilarity``."""
+
+    later_keys = ("label",)
 
     columns: Annotated[tuple[str, ...], Field(min_length=1)]
     """The numeric columns that span the space, such as latitude and longitude."""
@@ -27,6 +29,8 @@ class Clusters(Strict):
     """How many centres."""
     gamma: Annotated[float, Field(gt=0)] = 1.0
     """The width of the Gaussian: exp(-gamma · distance²)."""
+    label: bool = False
+    """Whether the number of the nearest centre, 0 to n_clusters - 1, is one more feature, ``cluster_label``."""
 
 
 class Derived(Strict):

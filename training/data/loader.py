@@ -14,10 +14,11 @@ from typing import BinaryIO, Literal
 import pandas as pd
 from tenacity.wait import wait_base
 
-from training.config import ModelConfig, Synthetic
+from training.config import ModelConfig
 from training.data.csv_table import csv_text, read_csv, read_stream
 from training.data.download import WAIT, fetch, fetch_unpinned
 from training.data.errors import DataError, DownloadError
+from training.data.imitation import imitated_rows
 from training.data.synthetic import generate
 
 __all__ = ["DataError", "Dataset", "csv_text", "load_dataset", "read_csv"]
@@ -72,43 +73,56 @@ def load_dataset(
         path = Path(given).expanduser()
         return _read(path, path.name, config)
     if config.source is None:
-        return _made_up(config, "because the config names no source and no data was given with DATA=<path>", warn)
+        reason = "because the config names no source and no data was given with DATA=<path>"
+        if config.synthetic is None:
+            raise no_data(config, reason)
+        return _made_up(config, reason, warn)
     try:
         path = fetch(config.source, cache_folder, wait=wait)
     except DownloadError as error:
-        return _made_up(config, f"because the real data could not be had: {error}", warn)
+        reason = f"because the real data could not be had: {error}"
+        if config.synthetic is None:
+            raise no_data(config, reason) from error
+        return _made_up(config, reason, warn)
     return _read(path, config.source.url, config)
 
 
-def synthetic_csv(config: ModelConfig) -> bytes:
-    """Return a config's synthetic rows as the CSV file that is read in their place; the same config gives the same bytes.
+def synthetic_csv(config: ModelConfig) -> tuple[bytes, str]:
+    """Return the CSV file of a config's synthetic rows, which is read in the place of a real one, and where it comes from.
+
+    The same config, or the same stored model that is imitated, gives the same bytes.
 
     Raises:
         SyntheticError: the config's ``synthetic`` section is wrong.
+        DataError: it has none, and no model is stored whose columns could be imitated.
     """
-    return generate(_synthetic(config)).to_csv(index=False, lineterminator="\n").encode()
-
-
-def _synthetic(config: ModelConfig, reason: str = "as asked for") -> Synthetic:
-    if config.synthetic is None:
-        raise DataError(
-            f"expected data for {config.name}, got none: rows would have to be made up, {reason.rstrip('.')}, but the"
-            " config has no section `synthetic`. Give a file with DATA=<path>, or add the section (docs/configs.md)."
-        )
-    return config.synthetic
+    if config.synthetic is not None:
+        frame, source = generate(config.synthetic), f"synthetic, seed {config.synthetic.seed}"
+    else:
+        frame, tag = imitated_rows(config)
+        source = f"synthetic, columns like those of {tag}"
+    return frame.to_csv(index=False, lineterminator="\n").encode(), source
 
 
 def _made_up(config: ModelConfig, reason: str, warn: Callable[[str], None]) -> Dataset:
     """Generate rows and read them back as from a file, so that they pass through the same door as real ones."""
-    spec = _synthetic(config, reason)
-    content = synthetic_csv(config)
-    source = f"synthetic, seed {spec.seed}"
-    warn(
-        f"SYNTHETIC DATA: {config.name} is trained on {spec.rows:,} made-up rows ({source}), {reason.rstrip('.')}."
-        " The model is for trying things out, not for real answers."
-    )
+    content, source = synthetic_csv(config)
     frame, sha256 = _parsed(io.BytesIO(content), source, config)
+    alone = "" if config.synthetic is not None else " Each column is made up by itself, so there is nothing to learn."
+    warn(
+        f"SYNTHETIC DATA: {config.name} is trained on {len(frame):,} made-up rows ({source}), {reason.rstrip('.')}."
+        f"{alone} The model is for trying things out, not for real answers."
+    )
     return Dataset(frame, "synthetic", source, sha256)
+
+
+def no_data(config: ModelConfig, reason: str) -> DataError:
+    """Return the error for rows that would have to be made up although nobody asked for it."""
+    return DataError(
+        f"expected data for {config.name}, got none, {reason.rstrip('.')}; and the config has no section `synthetic` that"
+        " says how to make it up. Give a file with DATA=<path>. (After a model was trained on it, DATA=synthetic makes up"
+        " rows like those of the file.)"
+    )
 
 
 def _read(path: Path, source: str, config: ModelConfig) -> Dataset:

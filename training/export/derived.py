@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
+from onnx import TensorProto
 
 from training.export.pen import Pen
 from training.export.registry import transformer
@@ -31,7 +32,8 @@ def ratios(pen: Pen, model: Ratios, columns: Columns) -> Columns:
 def cluster_similarity(pen: Pen, model: ClusterSimilarity, columns: Columns) -> Columns:
     """exp(-gamma · Σ (x - c)²): squared distances to K centres over a (N, D, K) tensor.
 
-    ONNX Runtime's ReduceSum over a middle axis adds in order, as the transformer does.
+    ONNX Runtime's ReduceSum over a middle axis adds in order, as the transformer does. So the label, the first of the
+    smallest distances, is the same even between two centres.
     """
     pen.require_numbers(columns)
     centres = np.asarray(model.centres_, dtype=np.float64)
@@ -46,4 +48,11 @@ def cluster_similarity(pen: Pen, model: ClusterSimilarity, columns: Columns) -> 
     exponent = pen.node("Mul", [squared, pen.constant(np.full((1, 1), -gamma), "gamma")], "exponent")
     result = pen.node("Exp", [exponent], "similarity")
     pen.monotone(result, squared, [partial(similarity, gamma=gamma)] * count, increasing=False, domain=(0.0, np.inf))
-    return numbers(result, count)
+    if not model.label:
+        return numbers(result, count)
+    pen.require_settled(
+        columns, "the number of the nearest centre would hang on", "SimpleImputer in front of it, or label=False"
+    )
+    nearest = pen.node("ArgMin", [squared], "nearest", axis=1, keepdims=1)
+    label = pen.node("Cast", [nearest], "cluster_label", to=TensorProto.DOUBLE)
+    return numbers(pen.node("Concat", [result, label], "clusters", axis=1), count + 1)

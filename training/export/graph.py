@@ -193,6 +193,8 @@ class Graph:
             return self.width(node.input[1]) if self.constants[node.input[0]].ndim == 1 else None
         if node.op_type.startswith("Reduce"):
             return 1 if attribute(node, "keepdims", 1) else self.width(node.input[0])
+        if node.op_type == "ArgMin":
+            return 1 if attribute(node, "axis", 0) == 1 and attribute(node, "keepdims", 1) else None
         if node.op_type in ("Cast", "Clip"):
             return self.width(node.input[0])
         if node.op_type in _ELEMENTWISE:

@@ -123,6 +123,20 @@ class Pen:
                 "OneHotEncoder, OrdinalEncoder or TargetEncoder in front of each category",
             )
 
+    def require_settled(self, columns: Columns, what: str, remedy: str) -> None:
+        """Refuse where a step that jumps would see numbers whose last bits scikit-learn itself leaves to the machine.
+
+        Args:
+            columns: what the step sees.
+            what: what it would do with such a number, as the beginning of a sentence.
+            remedy: the nearest pipeline that can be exported.
+
+        Raises:
+            ExportError: there is such a number.
+        """
+        for value in sorted(self.graph.made_of(columns.name) & set(self.graph.unsettled)):
+            raise self.refusal(f"{what} {self.graph.unsettled[value]}", remedy)
+
     def monotone(
         self,
         value: str,
@@ -159,11 +173,11 @@ class Pen:
             ExportError: they would see strings, or numbers whose last bits scikit-learn itself leaves to the machine.
         """
         self.require_numbers(columns)
-        for value in sorted(self.graph.made_of(columns.name) & set(self.graph.unsettled)):
-            raise self.refusal(
-                f"its trees would split on {self.graph.unsettled[value]}",
-                "SimpleImputer in front of the trees, or trees that take missing values themselves",
-            )
+        self.require_settled(
+            columns,
+            "its trees would split on",
+            "SimpleImputer in front of the trees, or trees that take missing values themselves",
+        )
         output = self.node("TreeEnsemble", [columns.name], "trees", domain=TREE_DOMAIN, **trees.attributes())
         self.graph.ensembles.append(Ensemble(output, self.step, estimator))
         return output

@@ -119,7 +119,7 @@ def _through(step: Any, inputs: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
         pairs = zip(step.numerators_, step.denominators_, strict=True)
         return [_union([inputs[top], inputs[bottom]]) for top, bottom in pairs]
     if isinstance(step, ClusterSimilarity):
-        return [_union(inputs)] * len(step.centres_)
+        return [_union(inputs)] * len(step.get_feature_names_out())
     if isinstance(step, OneHotEncoder):
         return [source for source, values in zip(inputs, step.categories_, strict=True) for _ in values]
     return inputs

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from training.config import ModelConfig
-from training.data.loader import DataError, Dataset, load_dataset, synthetic_csv
+from training.data.loader import DataError, Dataset, load_dataset, no_data, synthetic_csv
 from training.errors import TrainingError
 from training.progress import Progress
 from training.provenance import origin_of
@@ -30,7 +30,7 @@ def run(context: Context, folder: Path) -> Outcome:
     dataset = obtain(context.config, context.given_data, context.settings, context.progress)
     raw = folder / RAW_FILE
     if dataset.file is None:
-        raw.write_bytes(synthetic_csv(context.config))
+        raw.write_bytes(synthetic_csv(context.config)[0])
     else:
         shutil.copyfile(dataset.file, raw)
     raw.chmod(_READ_ONLY)
@@ -53,7 +53,8 @@ def identity(context: Context) -> str | None:
     """Return what decides which rows come in; None where only a try can tell, because a server may answer or not."""
     given = wanted(context.config, context.given_data, context.settings)
     if given == SYNTHETIC or (given is None and context.config.source is None):
-        return SYNTHETIC
+        # Which stored model is imitated is not known before.
+        return SYNTHETIC if context.config.synthetic is not None else None
     if given is None:
         return _of_source(context)
     path = Path(given).expanduser()
@@ -75,7 +76,8 @@ def wanted(config: ModelConfig, given_data: str | None, settings: TrainingSettin
     given = given_data if given_data is not None else settings.data
     if given is not None:
         return given.replace("{name}", config.name)
-    return None if settings.download else SYNTHETIC
+    # Rows are imitated only for somebody who asks for them.
+    return SYNTHETIC if not settings.download and config.synthetic is not None else None
 
 
 def obtain(config: ModelConfig, given_data: str | None, settings: TrainingSettings, progress: Progress) -> Dataset:
@@ -88,6 +90,8 @@ def obtain(config: ModelConfig, given_data: str | None, settings: TrainingSettin
     warnings: list[str] = []
     with progress.step("Load the data") as step:
         given = wanted(config, given_data, settings)
+        if given is None and config.source is not None and not settings.download:
+            raise no_data(config, "because nothing may be downloaded")
         dataset = load_dataset(config, given, settings.data_folder, warnings.append)
         step.detail = f"{len(dataset.frame):,} rows from {dataset.source}"
     if dataset.kind == SYNTHETIC and not settings.allow_synthetic:

@@ -26,12 +26,19 @@ class ClusterSimilarity(TransformerMixin, BaseEstimator):
         n_clusters: how many centres.
         gamma: the width, in one over the squared unit of the columns; larger is narrower.
         random_state: seed of k-means.
+        label: whether the number of the nearest centre, 0 to K-1, comes as one more column behind the similarities. Of
+            equally near centres it is the first, by the distances as they are computed here.
     """
 
-    def __init__(self, n_clusters: int = 10, gamma: float = 1.0, random_state: int | None = None) -> None:
+    label = False  # a transformer that was stored before the parameter came has none of its own
+
+    def __init__(
+        self, n_clusters: int = 10, gamma: float = 1.0, random_state: int | None = None, label: bool = False
+    ) -> None:
         self.n_clusters = n_clusters
         self.gamma = gamma
         self.random_state = random_state
+        self.label = label
 
     def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
         """Find the centres.
@@ -53,7 +60,7 @@ class ClusterSimilarity(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return the similarities, float64 of shape (N, n_clusters), between 0 and 1."""
+        """Return the similarities, float64 of shape (N, n_clusters), between 0 and 1, and behind them the label if asked."""
         check_is_fitted(self)
         values: NDArray[np.float64] = validate_data(self, X, dtype=np.float64, reset=False)
         squared = np.zeros((values.shape[0], len(self.centres_)), dtype=np.float64)
@@ -62,12 +69,18 @@ class ClusterSimilarity(TransformerMixin, BaseEstimator):
             for dimension in range(values.shape[1]):
                 difference = values[:, dimension, np.newaxis] - self.centres_[:, dimension]
                 squared += difference * difference
-        return similarity(squared, self.gamma)
+        similarities = similarity(squared, self.gamma)
+        if not self.label:
+            return similarities
+        # Of the distances, as far similarities are all 0.
+        return np.column_stack([similarities, squared.argmin(axis=1).astype(np.float64)])
 
     def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> NDArray[np.object_]:
-        """Return ``cluster_0``, ``cluster_1``, …; object of shape (n_clusters,)."""
+        """Return ``cluster_0``, ``cluster_1``, … and, if asked for, ``cluster_label``; object of shape (n_clusters,) or one
+        more."""
         check_is_fitted(self)
-        return np.array([f"cluster_{centre}" for centre in range(len(self.centres_))], dtype=object)
+        names = [f"cluster_{centre}" for centre in range(len(self.centres_))]
+        return np.array([*names, "cluster_label"] if self.label else names, dtype=object)
 
 
 def similarity(squared: NDArray[np.float64], gamma: float) -> NDArray[np.float64]:

@@ -48,20 +48,34 @@ def test_similarities() -> None:
     assert_same(imputed, CONTRACT, rows, relative=1e-15)
 
 
+def test_labels_of_clusters() -> None:
+    """The nearest centre bit for bit: on centres, halfway between two of them, and where nothing is left of distances."""
+    imputed = make_pipeline(SimpleImputer(), ClusterSimilarity(4, gamma=0.7, random_state=0, label=True)).fit(FRAME)
+    centres = imputed[-1].centres_ = np.round(imputed[-1].centres_, 2)
+    between = np.array([(one + other) / 2 for one in centres for other in centres])
+    rows = np.concatenate([ROWS, between, np.full((1, 3), 1e10), np.full((1, 3), 1e200)])
+    assert_same(imputed, CONTRACT, rows, relative=1e-15)
+    only_label = ColumnTransformer([("label", "passthrough", [4])])
+    assert_same(make_pipeline(imputed, only_label).fit(FRAME), CONTRACT, ROWS, relative=0)
+
+
+@pytest.mark.parametrize("label", [False, True])
 @pytest.mark.parametrize("scaled", [False, True])
-def test_similarities_in_front_of_trees_are_distances(scaled: bool) -> None:
+def test_similarities_in_front_of_trees_are_distances(scaled: bool, label: bool) -> None:
     """The exponential is folded into the thresholds, behind a scaler and beside ratios."""
     steps = [SimpleImputer(), StandardScaler()] if scaled else [SimpleImputer()]
     columns = ColumnTransformer(
         [
-            ("places", make_pipeline(*steps, ClusterSimilarity(5, gamma=0.4, random_state=0)), ["b", "c"]),
+            ("places", make_pipeline(*steps, ClusterSimilarity(5, gamma=0.4, random_state=0, label=label)), ["b", "c"]),
             ("ratios", Ratios([(0, 1), (1, 0)]), ["a", "b"]),
         ]
     )
     target = np.sin(ROWS[:, 1]) + ROWS[:, 2]
     model = HistGradientBoostingRegressor(max_iter=15, max_bins=16, min_samples_leaf=5)
     graph = assert_same_branches(make_pipeline(columns, model).fit(FRAME, target), CONTRACT, ROWS)
-    assert "Exp" not in [node.op_type for node in graph.nodes]
+    operators = [node.op_type for node in graph.nodes]
+    assert "Exp" not in operators
+    assert ("ArgMin" in operators) == label
 
 
 def test_strings_are_refused() -> None:

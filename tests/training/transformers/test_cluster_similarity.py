@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.cluster import KMeans
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from training.transformers.cluster_similarity import ClusterSimilarity
+from training.transformers.cluster_similarity import RESTARTS, ClusterSimilarity
 
 PLACES = np.random.default_rng(1).normal(size=(60, 2))
 
 
-@parametrize_with_checks([ClusterSimilarity(n_clusters=2, random_state=0)])  # type: ignore[untyped-decorator]
+@parametrize_with_checks(
+    [ClusterSimilarity(n_clusters=2, random_state=0), ClusterSimilarity(n_clusters=2, random_state=0, label=True)]
+)  # type: ignore[untyped-decorator]
 def test_cluster_similarity_is_a_scikit_learn_transformer(estimator: Any, check: Any) -> None:
     """Scikit-learn's own checks of a transformer pass."""
     check(estimator)
@@ -64,3 +68,31 @@ def test_unfitted_is_refused() -> None:
     """Transforming before fitting is an error."""
     with pytest.raises(NotFittedError):
         ClusterSimilarity().transform(PLACES)
+
+
+def test_the_label_is_the_nearest_centre() -> None:
+    """It says what scikit-learn's k-means says, behind unchanged similarities, and has a name."""
+    plain = ClusterSimilarity(6, random_state=3).fit(PLACES)
+    fitted = ClusterSimilarity(6, random_state=3, label=True).fit(PLACES)
+    answer = fitted.transform(PLACES)
+    assert answer[:, :-1].tobytes() == plain.transform(PLACES).tobytes()
+    kmeans = KMeans(6, n_init=RESTARTS, random_state=3).fit(PLACES)
+    assert answer[:, -1].tolist() == kmeans.predict(PLACES).tolist()
+    assert fitted.get_feature_names_out().tolist() == [*plain.get_feature_names_out(), "cluster_label"]
+
+
+def test_the_first_of_equally_near_centres_is_the_label() -> None:
+    """Between two centres, on one place with two centres, and where every distance is beyond a double."""
+    fitted = ClusterSimilarity(3, random_state=0, label=True).fit(PLACES)
+    fitted.centres_ = np.array([[0.0, 1.0], [0.0, -1.0], [0.0, -1.0]])
+    places = np.array([[5.0, 0.0], [0.0, -1.0], [1e200, 0.0], [0.0, 0.5]])
+    assert fitted.transform(places)[:, -1].tolist() == [0.0, 1.0, 0.0, 0.0]
+
+
+def test_a_transformer_that_was_stored_before_labels_has_none() -> None:
+    """A pipeline in the model store is read as it always was."""
+    fitted = ClusterSimilarity(2, random_state=0).fit(PLACES)
+    del fitted.__dict__["label"]
+    stored = pickle.loads(pickle.dumps(fitted))
+    assert stored.transform(PLACES).shape == (60, 2)
+    assert stored.get_params()["label"] is False
