@@ -86,7 +86,8 @@ def profile_column(cells: pd.Series[Any], *, scale: float = 1.0) -> ColumnProfil
         cells: every cell as text.
         scale: how many times more rows the file has.
     """
-    counts = {str(text): int(count) for text, count in cells.value_counts(sort=False).items()}
+    distinct = cells.value_counts(sort=False)
+    counts = dict(zip(map(str, distinct.index.tolist()), map(int, distinct.tolist()), strict=True))
     texts = {text: count for text, count in counts.items() if not is_missing(text)}
     numbers = {text: count for text, count in texts.items() if PLAIN.fullmatch(text)}
     if numbers and len(numbers) < len(texts):

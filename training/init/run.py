@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from training.init.columns import can_be_field, decide_column
 from training.init.decision import Decision
 from training.init.errors import InitError
 from training.init.leakage import dropped_suspect, leakage_suspects
-from training.init.profile import profile_column
+from training.init.profile import ColumnProfile, profile_column
 from training.init.source import InitRequest, Source, open_source
 from training.init.target import decide_target
 from training.init.writing import Draft, render
@@ -88,8 +88,8 @@ def _decide(request: InitRequest, source: Source) -> Draft:
             " line ends are not allowed. Rename the column."
         )
     names = [str(name) for name in frame.columns if str(name) != request.target]
-    columns = [decide_column(profile_column(frame[name], scale=table.scale)) for name in names]
-    columns = _without_copies(columns, frame)
+    profiles = [profile_column(frame[name], scale=table.scale) for name in names]
+    columns = _without_copies([decide_column(profile) for profile in profiles], profiles, frame)
     if not any(column.feature for column in columns):
         reasons = "\n".join(f"  {column.name}: {column.reason}" for column in columns)
         raise InitError(f"{request.data.name}: expected at least one column to learn from; all are dropped:\n{reasons}")
@@ -102,15 +102,20 @@ def _decide(request: InitRequest, source: Source) -> Draft:
     return Draft(request.name, request.data.name, table.rows_in_file, duplicates, target, tuple(columns), tuple(doubts))
 
 
-def _without_copies(columns: list[Decision], frame: pd.DataFrame) -> list[Decision]:
+def _without_copies(
+    columns: Sequence[Decision], profiles: Sequence[ColumnProfile], frame: pd.DataFrame
+) -> list[Decision]:
     """Drop a feature that equals an earlier one in every row."""
-    seen: dict[int, str] = {}
+    alike: dict[tuple[int, int, str], list[str]] = {}
     decided = []
-    for column in columns:
+    for column, profile in zip(columns, profiles, strict=True):
         if column.feature is not None:
-            key = int(pd.util.hash_pandas_object(frame[column.name], index=False).sum())
-            first = seen.setdefault(key, column.name)
-            if first != column.name and frame[first].equals(frame[column.name].rename(first)):
+            # Only columns that look alike are compared cell by cell.
+            earlier = alike.setdefault((profile.distinct, profile.present, next(iter(profile.texts))), [])
+            first = next((name for name in earlier if frame[name].eq(frame[column.name]).all()), None)
+            if first is None:
+                earlier.append(column.name)
+            else:
                 column = Decision(column.name, None, f"Equals {first} in every row.")
         decided.append(column)
     return decided

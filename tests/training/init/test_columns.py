@@ -73,7 +73,7 @@ def test_very_many_values_need_more_rows() -> None:
     known = sum((40 + number) * 0.8 >= entry["min_frequency"] for number in range(1_000))
     assert 200 <= known <= 300
     assert entry["min_frequency"] == 630
-    assert feature(cells, scale=10.0)["min_frequency"] == 6_200
+    assert feature(cells, scale=10.0)["min_frequency"] == 6_300
 
 
 def test_values_of_which_hardly_any_is_known_are_dropped() -> None:
