@@ -10,9 +10,9 @@ from typing import Any, Literal, get_args, get_origin
 import pytest
 from pydantic import BaseModel
 
-from bundle.contract import Feature, Output
+from bundle.contract import Output
 from serving.settings import ServingSettings
-from training.config import ClassLabel, Decisions, Draw, Limit, Member, ModelConfig, Range, Stratify
+from training.config import ClassLabel, Column, Decisions, Draw, Limit, Member, ModelConfig, Range, Stratify
 from training.settings import ENV_PREFIX, TrainingSettings
 
 ROOT = Path(__file__).parents[1]
@@ -60,7 +60,7 @@ def test_every_key_is_documented(model: type[BaseModel]) -> None:
 
 def test_the_models_of_a_config_are_all_found() -> None:
     """The walk through a config's types reaches what stands in lists, in keys and behind defaults."""
-    assert {Feature, Member, ClassLabel, Limit, Range, Draw, Stratify} <= {*CONFIG_MODELS}
+    assert {Column, Member, ClassLabel, Limit, Range, Draw, Stratify} <= {*CONFIG_MODELS}
     assert len(CONFIG_MODELS) > 30
 
 

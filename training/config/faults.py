@@ -166,6 +166,7 @@ def _in_file(path: Path_, text: ConfigText | None) -> Path_:
 
 def _fault(item: Any, path: Path_, model: type[BaseModel] | None, text: ConfigText | None) -> ConfigFault:
     key = ".".join(str(part) for part in path) or "the file"
+    item = {**item, "msg": item["msg"].replace("Input should be", "expected", 1)}
     kind, given = item["type"], _shown(item["input"], path, text)
     if kind == AGREEMENT:
         return ConfigFault(path, item["ctx"]["said"], item["ctx"]["paste"])
@@ -186,7 +187,11 @@ def _fault(item: Any, path: Path_, model: type[BaseModel] | None, text: ConfigTe
         example = _EXAMPLES.get(str(path[-1])) if path else None
         return ConfigFault(path, f"{key}: missing; add it" + (f", as in `{example}`" if example else ""), kind=kind)
     if kind == "value_error":
-        return ConfigFault(path, f"{key}: {item['msg'].removeprefix('Value error, ')}", kind=kind)
+        said = item["msg"].removeprefix("Value error, ")
+        # A part may have said itself which of its keys it is about.
+        return ConfigFault(
+            path, said if path and said.startswith((f"{key}:", f"{key}.")) else f"{key}: {said}", kind=kind
+        )
     if item["input"] is None and text is not None and path in text.places:
         said = text.places[path].text
         message = f"{key}: got nothing (`{said}` stands for no value): {item['msg']}" + (

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from training.config.column import Column
 from training.config.faults import AGREEMENT, ConfigFault, faults_of, near
 from training.config.model import ModelConfig
 from training.config.text import ConfigText, Items, Path_
@@ -97,9 +98,16 @@ def _take_words_as_text(error: ValidationError, data: Any, text: ConfigText) -> 
 
 def _empty_all(data: Any, faults: list[ConfigFault]) -> bool:
     """Take out what is broken, the last first, so that positions stay right; say if all of it could be."""
-    places = {_whole(fault.path): fault for fault in faults}
-    ordered = sorted(places, key=_order, reverse=True)
-    done = [_empty(data, path, places[path].kind) for path in ordered]
+    places: dict[Path_, list[ConfigFault]] = {}
+    for fault in faults:
+        places.setdefault(_whole(fault.path), []).append(fault)
+    done = []
+    for path in sorted(places, key=_order, reverse=True):
+        if path[:1] == ("features",):
+            keys = {fault.path[2] for fault in places[path] if len(fault.path) > 2}
+            done.append(_empty_feature(data.get("features"), path, keys))
+        else:
+            done.append(_empty(data, path, places[path][0].kind))
     return all(done)
 
 
@@ -130,8 +138,6 @@ def _empty(data: Any, path: Path_, kind: str) -> bool:
         changed = mended is not None and mended != target
         data["target"] = mended
         return changed
-    if path[0] == "features":
-        return _empty_feature(data.get("features"), path)
     if path[0] == "drop" and len(path) == 2 and isinstance(data["drop"], dict):
         if kind == AGREEMENT:
             del data["drop"][path[1]]
@@ -144,25 +150,39 @@ def _empty(data: Any, path: Path_, kind: str) -> bool:
     return _take_out(data, path[:-1] if kind == "missing" else path)
 
 
-def _empty_feature(features: Any, path: Path_) -> bool:
-    """Put a feature of the same name and type in the place of a broken one."""
-    if len(path) < 2 or not isinstance(features, list) or not isinstance(path[1], int) or path[1] >= len(features):
+def _empty_feature(features: Any, path: Path_, keys: set[str | int]) -> bool:
+    """Put a feature of the same name and type in the place of a broken one.
+
+    What else is said of it stays, but for the broken keys; if that does not go together, nothing else stays.
+    """
+    if len(path) < 2 or not isinstance(features, Items) or not isinstance(path[1], int) or path[1] >= len(features):
         return False
     broken = features[path[1]]
     name = broken.get("name") if isinstance(broken, dict) else None
-    if not isinstance(name, str) or not name or (len(features) == 1 and not name):
-        if len(features) == 1:
-            return False
-        features.take_out(path[1]) if isinstance(features, Items) else features.pop(path[1])
-        return True
+    if not isinstance(name, str) or not name:
+        features.take_out(path[1])
+        return bool(features)
     kind = broken.get("type") if broken.get("type") in _TYPES else near(str(broken.get("type")), _TYPES) or "number"
-    mended = {"name": name, "type": kind, "nullable": broken.get("nullable") is True}
+    rest = {key: value for key, value in broken.items() if key not in keys}
+    if kind == "category" and "categories" in keys:
+        rest["categories"] = "from_data"
+    least: dict[str, Any] = {"name": name, "type": kind, "nullable": True}
     if kind == "category":
-        mended["categories"] = "from_data"
-    if mended == broken:
-        # It is the name that cannot be, such as one that is listed twice.
-        return False
-    features[path[1]] = mended
+        least["categories"] = "from_data"
+    for mended in ({**rest, "name": name, "type": kind}, {**rest, "name": name, "type": kind, "nullable": True}, least):
+        if mended != broken and _is_feature(mended):
+            features[path[1]] = mended
+            return True
+    # It is the name that cannot be, such as one that is listed twice.
+    return False
+
+
+def _is_feature(data: dict[str, Any]) -> bool:
+    try:
+        Column.model_validate(data)
+    except ValidationError as error:
+        # Words that YAML reads as something else are put right later.
+        return all(item["type"] == "string_type" for item in error.errors(include_url=False))
     return True
 
 

@@ -18,6 +18,8 @@ from bundle.contract import Label, truth_value
 from training.config import Target
 
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+_POSITIVE_WORDS = frozenset(("1", "1.0", "true", "t", "yes", "y", "on", "positive"))
+_NEGATIVE_WORDS = frozenset(("0", "0.0", "false", "f", "no", "n", "off", "negative"))
 
 
 def class_indices(cells: pd.Series[Any], target: Target) -> NDArray[np.float64]:
@@ -71,3 +73,12 @@ def _number(cell: object) -> float | None:
     if isinstance(cell, str):
         return float(cell) if _NUMBER.fullmatch(cell) else None
     return float(cell) if isinstance(cell, int | float | np.integer | np.floating) else None
+
+
+def positive_of(labels: list[Label], counts: list[int]) -> tuple[Label, str]:
+    """Return which of two labels is the positive one, and why: a word such as yes says it, else the rarer one is meant."""
+    words = [str(label).strip().lower() for label in labels]
+    for place in (0, 1):
+        if words[place] in _POSITIVE_WORDS or words[1 - place] in _NEGATIVE_WORDS:
+            return labels[place], f"{labels[place]!r} stands beside {labels[1 - place]!r}"
+    return labels[0 if counts[0] < counts[1] else 1], "it is the rarer one"

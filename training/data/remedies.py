@@ -19,7 +19,7 @@ from training.config import Column, ConfigText, ModelConfig
 from training.config.faults import near
 from training.config.text import Path_
 from training.data.cells import parse_column
-from training.data.classes import class_indices
+from training.data.classes import class_indices, positive_of
 from training.data.errors import Fault
 
 MISSING_MARKERS = frozenset(
@@ -208,10 +208,17 @@ def _target_remedies(config: ModelConfig, cells: pd.Series[Any]) -> Iterator[tup
     if cells.isna().any():
         yield ("target",), f"{target.name}: remove the rows without a label from the data; a label is never imputed"
     if target.classes is not None:
-        unknown = _distinct(cells[np.isnan(class_indices(cells, target))])
+        indices = class_indices(cells, target)
+        unknown = sorted(_distinct(cells[np.isnan(indices)]))
         if 0 < len(unknown) <= TEXTS_MAX:
             classes = [{"value": item.value, "label": item.label} for item in target.classes]
-            classes += [{"value": value, "label": value} for value in unknown]
+            if np.isnan(indices).all() and len(unknown) == len(classes) == 2:
+                # The data has other words for the same two classes.
+                positive, _ = positive_of([*unknown], [int((cells.astype(str) == value).sum()) for value in unknown])
+                values = sorted(unknown, key=lambda value: value == positive)
+                classes = [{**item, "value": value} for item, value in zip(classes, values, strict=True)]
+            else:
+                classes += [{"value": value, "label": value} for value in unknown]
             yield ("target", "classes"), f"classes: {_flow(classes)}"
     elif config.task == "regression":
         label = Column(name=target.name, type="number", minimum=target.minimum, maximum=target.maximum)

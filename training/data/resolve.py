@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from bundle.contract import Label
 from training.config import Column, ConfigError, ModelConfig, faults_in_words
+from training.data.classes import positive_of
 from training.data.errors import DataError, Fault
 from training.data.validation import validate
 
@@ -22,8 +23,6 @@ CLASSES_MAX = 50
 """A target with more distinct values than this is hardly a classification; its classes have to be listed then."""
 CATEGORIES_MAX = 2_000
 """Each category is a column of the pipeline and an entry of the contract; with more of them, `min_frequency` is too low."""
-_POSITIVE_WORDS = frozenset(("1", "1.0", "true", "t", "yes", "y", "on", "positive"))
-_NEGATIVE_WORDS = frozenset(("0", "0.0", "false", "f", "no", "n", "off", "negative"))
 
 
 def resolve_and_validate(
@@ -45,11 +44,12 @@ def resolve_and_validate(
     """
     try:
         known = with_classes(config, frame, warn)
-    except DataError as error:
+    except (DataError, ConfigError) as error:
+        faults = error.faults if isinstance(error, DataError) else []
         try:
             validate(frame, config)
         except DataError as others:
-            raise DataError(f"{error}\n{others}", [*error.faults, *others.faults]) from error
+            raise DataError(f"{error}\n{others}", [*faults, *others.faults]) from error
         raise
     return known, validate(frame, known, warn)
 
@@ -130,15 +130,6 @@ def with_categories(config: ModelConfig, train: pd.DataFrame) -> ModelConfig:
         lines = "\n".join(f"  {fault}" for fault in faults)
         raise DataError(f"categories cannot be taken from the training data:\n{lines}", faults)
     return config.model_copy(update={"features": tuple(columns)})
-
-
-def positive_of(labels: list[Label], counts: list[int]) -> tuple[Label, str]:
-    """Return which of two labels is the positive one, and why: a word such as yes says it, else the rarer one is meant."""
-    words = [str(label).strip().lower() for label in labels]
-    for place in (0, 1):
-        if words[place] in _POSITIVE_WORDS or words[1 - place] in _NEGATIVE_WORDS:
-            return labels[place], f"{labels[place]!r} stands beside {labels[1 - place]!r}"
-    return labels[0 if counts[0] < counts[1] else 1], "it is the rarer one"
 
 
 def _label(cell: Any) -> Label:

@@ -59,7 +59,9 @@ def test_model_with_other_columns_cannot_be_imitated() -> None:
 
 def test_rows_are_not_made_up_without_a_stored_model(model_store: Path, tmp_path: Path) -> None:
     """Who asks for synthetic rows before a model was trained is told when there will be some."""
-    with pytest.raises(DataError, match=r"no model seedling is stored.*After a model was trained on it, DATA=synthetic"):
+    with pytest.raises(
+        DataError, match=r"no model seedling is stored.*After a model was trained on it, DATA=synthetic"
+    ):
         load_dataset(bare(), "synthetic", tmp_path, print)
 
 

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from training.config import ConfigError, ModelConfig
+from training.data.classes import positive_of
 from training.data.errors import DataError
-from training.data.resolve import positive_of, with_categories, with_classes
+from training.data.resolve import with_categories, with_classes
 from training.data.split import split
 from training.data.validation import validate
 
