@@ -126,7 +126,7 @@ def _training_rows(column: ColumnProfile) -> list[float]:
 
 def _rounded_up(number: float) -> int:
     """Return a number rounded up to two digits."""
-    step = 10 ** max(0, len(str(int(number))) - 2)
+    step: int = 10 ** max(0, len(str(int(number))) - 2)
     return math.ceil(number / step) * step
 
 

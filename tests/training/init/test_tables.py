@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks.first_steps.tables import TABLES
 from tests.training.init.files import QUIET, request_for
+from training.config import load_config
 from training.init.run import InitResult, init
 from training.pipeline import fit_pipeline
 
@@ -36,6 +37,9 @@ def test_config_is_checked_and_of_the_right_task(results: dict[str, InitResult],
     width = len(result.config.features) + len(result.config.drop) + 1
     assert width == len(result.data.read_text(encoding="utf-8").splitlines()[0].split(","))
     assert all(result.config.drop.values())
+    warnings: list[str] = []
+    load_config(result.out, warnings.append)
+    assert warnings == []
 
 
 def test_telco(results: dict[str, InitResult]) -> None:
