@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections import Counter
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from training.init.run import InitResult
@@ -40,7 +41,7 @@ def add_init(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = command.add_argument
-    add("data", type=Path, metavar="FILE", help="CSV, TSV or other delimited text, also as .gz, or Parquet")
+    add("data", metavar="FILE", help="CSV, TSV or other delimited text, also as .gz, or Parquet; or an http(s) address")
     add("--target", required=True, metavar="COLUMN", help="the column to predict")
     add("--name", help="the model's name (default: that of the file)")
     add("--out", type=Path, metavar="YAML", help="the config that is written (default: configs/NAME.yaml)")
@@ -68,9 +69,9 @@ def run_init(given: argparse.Namespace, settings: TrainingSettings, progress: Pr
     from training.init.source import InitRequest
     from training.progress import Progress
 
-    name = model_name(given.name, given.data.name.partition(".")[0])
+    name = model_name(given.name, _stem(given.data))
     request = InitRequest(
-        data=given.data,
+        data=_file(given.data, settings.data_folder, progress),
         target=given.target,
         name=name,
         out=given.out or CONFIG_FOLDER / f"{name}.yaml",
@@ -95,6 +96,27 @@ def run_init(given: argparse.Namespace, settings: TrainingSettings, progress: Pr
     tell(result, progress)
     _tell_next(result, progress)
     return 0
+
+
+def _stem(data: str) -> str:
+    """Return the name of a file or of what an address leads to, without its ending."""
+    return PurePosixPath(urlsplit(data).path if _is_address(data) else data).name.partition(".")[0]
+
+
+def _is_address(data: str) -> bool:
+    return data.lower().startswith(("http://", "https://"))
+
+
+def _file(data: str, data_folder: Path, progress: Progress) -> Path:
+    """Return the file that was given, downloaded first if it is an address."""
+    if not _is_address(data):
+        return Path(data).expanduser()
+    from training.data.download import fetch_unpinned
+
+    with progress.step(f"Download {data}") as step:
+        path = fetch_unpinned(data, data_folder)
+        step.detail = str(path)
+    return path
 
 
 def tell(result: InitResult, progress: Progress) -> None:

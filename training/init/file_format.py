@@ -95,6 +95,8 @@ def detect_format(
     """
     if path.is_dir():
         raise InitError(f"{path} is a folder; expected a file: CSV, TSV, Parquet, or one of them with .gz.")
+    if path.exists() and not path.is_file():
+        raise InitError(f"{path} is no regular file, and can be read only once. Save the table as a file first.")
     try:
         with path.open("rb") as stream:
             start = stream.read(16)

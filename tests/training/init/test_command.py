@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.first_steps.tables import TABLES
+from tests.training.data.conftest import Answer, WebServer
 from tests.training.init.files import sixty_rows
 from training.__main__ import main
 
@@ -87,3 +88,14 @@ def test_delimiter_can_be_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Converted" in capsys.readouterr().out
     sixty_rows(Path("tabs.txt"), header="a\tb\ty", separator="\t")
     assert main(["init", "tabs.txt", "--target", "y", "--delimiter", "tab"]) == 0
+
+
+def test_address_is_downloaded(web: WebServer, capsys: pytest.CaptureFixture[str]) -> None:
+    """A table of the web gets its name from the address; one that is not there is told."""
+    web.answers.append(Answer(body=sixty_rows(Path("rows.csv")).read_bytes()))
+    assert main(["init", f"{web.url}/files/fruit.csv", "--target", "y", "--data-folder", "kept"]) == 0
+    assert "Download http" in capsys.readouterr().out
+    assert Path("configs/fruit.yaml").is_file()
+    web.answers[:] = [Answer(status=404)]
+    assert main(["init", f"{web.url}/files/nuts.csv", "--target", "y"]) == 1
+    assert "404" in capsys.readouterr().err

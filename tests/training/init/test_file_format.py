@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -84,6 +85,13 @@ def test_file_that_is_not_there_is_told_with_near_names(tmp_path: Path) -> None:
         detect_format(tmp_path / "nowhere" / "telco.csv")
     with pytest.raises(InitError, match="is a folder; expected a file"):
         detect_format(tmp_path)
+
+
+def test_pipe_is_told(tmp_path: Path) -> None:
+    """A file is read several times."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InitError, match="is no regular file"):
+        detect_format(tmp_path / "pipe")
 
 
 def test_unknown_encoding_is_told(tmp_path: Path) -> None:
