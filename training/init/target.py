@@ -39,6 +39,8 @@ class TargetDecision:
     doubts: tuple[str, ...] = ()
     positive_share: float | None = None
     """How frequent the positive class is; None for numbers and for more than two classes."""
+    rarest_share: float | None = None
+    """How frequent the rarest class is; None for numbers."""
 
 
 def find_target(names: Iterable[str], wanted: str, file_name: str) -> str:
@@ -159,7 +161,8 @@ def _classification(column: ColumnProfile, where: str, positive: str | None, dou
         said += f"; the positive class is {chosen!r}"
     elif positive is not None:
         raise InitError(f"{where}: --positive goes with two classes, got {len(labels)}. Leave it out.")
-    return TargetDecision("classification", entry, said, tuple(doubts), share)
+    rarest = min(counts.values()) / column.present
+    return TargetDecision("classification", entry, said, tuple(doubts), share, rarest)
 
 
 def _label(text: str, column: ColumnProfile) -> bool | int | str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import textwrap
 from collections.abc import Sequence
@@ -82,15 +83,19 @@ def render(draft: Draft) -> str:
         _comment("One row in five is set aside for the test, at random.") + "split: {test_size: 0.2, seed: 42}\n"
     )
     parts.append(
-        _comment(
-            "A model that misses a limit is not stored. Parts of the rows are shown and not judged; `worse_max: 2.0` would"
-            " refuse a model whose loss on one of them is more than twice that on all."
-        )
-        + "gate:\n  slices: {worse_max: null}\n"
+        _comment(_GATE) + "gate:\n" + "".join(f"  {key}: {_scalar(limits)}\n" for key, limits in _gate(draft).items())
     )
     return "\n".join(parts)
 
 
+_GATE = (
+    "A model that misses a limit is not stored. Parts of the rows are shown and not judged: `worse_max: 2.0` would refuse a"
+    " model whose loss on one of them is more than twice that on all. One row may take 30% of the promise, 10 ms."
+)
+_PERMUTED_ROWS = 2_000
+"""On how many rows at most the gate learns permuted targets."""
+_PERMUTED_MAX = 0.1
+"""How far above chance it may score by default."""
 _ESTIMATOR = (
     "Trees by gradient boosting: quick, exact in the graph, and good on most tables. `make stages` compares others with it"
     " and searches for better parameters."
@@ -108,6 +113,29 @@ def estimator_of(rows: int) -> dict[str, Any]:
         "l2_regularization": 1.0,
     }
     return {"kind": "hist_gradient_boosting", "params": params}
+
+
+def _gate(draft: Draft) -> dict[str, Any]:
+    gate: dict[str, Any] = {"slices": {"worse_max": None}, "single_row_p99_us_max": 3_000}
+    limit = permuted_limit(draft.rows, draft.target.rarest_share)
+    if limit > _PERMUTED_MAX:
+        # With few rows of a class, chance alone goes beyond the default.
+        gate["leakage"] = {"permuted_target_max": limit}
+    return gate
+
+
+def permuted_limit(rows: int, rarest_share: float | None) -> float:
+    """Return how far above chance a model may score on permuted targets: four standard deviations of chance.
+
+    The standard deviation of an area under the ROC curve without any signal is that of Mann and Whitney's U (1947),
+    sqrt((n + 1) / (12 p q)) with p rows of the class and q others; R² goes beyond the default by no chance.
+    """
+    if rarest_share is None:
+        return _PERMUTED_MAX
+    count = min(rows, _PERMUTED_ROWS)
+    rarest = max(1.0, rarest_share * count)
+    deviation = math.sqrt((count + 1) / (12 * rarest * max(1.0, count - rarest)))
+    return min(0.45, max(_PERMUTED_MAX, math.ceil(4 * deviation * 20) / 20))
 
 
 def _duplicates_in_words(count: int) -> str:

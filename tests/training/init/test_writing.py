@@ -11,7 +11,7 @@ import yaml
 from training.config import ModelConfig
 from training.init.decision import Decision
 from training.init.target import TargetDecision
-from training.init.writing import Draft, render
+from training.init.writing import Draft, permuted_limit, render
 
 TARGET = TargetDecision(
     "classification",
@@ -87,3 +87,24 @@ def test_regression_needs_less() -> None:
     assert not {"decision", "drop"} & set(data)
     assert "Not sure" not in text
     assert "No row equals another" in text
+
+
+@pytest.mark.parametrize(
+    ("rows", "rarest_share", "limit"),
+    [(7_000, 0.25, 0.1), (10**7, None, 0.1), (891, 0.4, 0.1), (100, 0.25, 0.3), (5_000, 0.01, 0.3), (60, 0.05, 0.45)],
+)
+def test_chance_has_room_with_few_rows_of_a_class(rows: int, rarest_share: float | None, limit: float) -> None:
+    """The gate's probe on permuted targets must not fail by chance: four standard deviations."""
+    assert permuted_limit(rows, rarest_share) == limit
+
+
+def test_gate_judges_what_a_newcomer_can_keep() -> None:
+    """Parts of the rows are shown, one row has 30% of the promise, and chance has room."""
+    few = replace(DRAFT, rows=100, target=replace(TARGET, rarest_share=0.25))
+    config = ModelConfig.model_validate(yaml.safe_load(render(few)))
+    assert config.gate.slices is not None
+    assert config.gate.slices.worse_max is None
+    assert config.gate.single_row_p99_us_max == 3_000
+    assert config.gate.leakage is not None
+    assert (config.gate.leakage.permuted_target_max, config.gate.leakage.single_feature_max) == (0.3, 0.95)
+    assert "permuted" not in render(DRAFT)
