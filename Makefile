@@ -104,7 +104,8 @@ import: $(VENV)/.training ## export, prove and store a fitted pipeline: PIPELINE
 
 serve: $(VENV)/.training ## serve MODEL at PORT, or a model of your own: DATA=mine.csv TARGET=column; trains it first where that has not been done
 	@config="$(CONFIG)"; data="$(DATA)"; \
-	  if [[ -n "$(TARGET)" ]]; then paths=$$($(INIT) --print-paths); { read -r config; read -r data; } <<< "$$paths"; fi; \
+	  if [[ -n "$(TARGET)" ]]; then [[ -n "$(DATA)" ]] || { echo 'TARGET goes with DATA=file: make serve DATA=mine.csv TARGET=column' >&2; exit 1; }; \
+	    paths=$$($(INIT) --print-paths); { read -r config; read -r data; } <<< "$$paths"; fi; \
 	  tag=$$($(BIN)/python -m training ensure --config "$$config" $${data:+--data "$$data"}); \
 	  echo "Serving $$tag at http://$(HOST):$(PORT) (stop with Ctrl-C)"; \
 	  exec $(BIN)/bentoml serve service:Tabento --arg model=$$tag --host $(HOST) --port $(PORT)

@@ -2,9 +2,9 @@
 
 ``train`` makes a model, quickly or by stages; ``ensure`` makes it only where the store does not have it, and prints
 nothing but its tag on stdout; ``data`` looks at the data only; ``evaluate`` cross-validates over all rows; ``retrain``
-looks for drift and trains a challenger; ``init`` writes a config for a table; ``models`` shows and promotes what is registered; ``import`` adopts a pipeline
-that was fitted elsewhere. Exit codes: 0, 1 for an error that is told in words, 2 for wrong usage; ``retrain`` and
-``models`` have more, see there.
+looks for drift and trains a challenger; ``models`` shows and promotes what is registered; ``import`` adopts a pipeline
+that was fitted elsewhere; ``init`` writes a config for a table. Exit codes: 0, 1 for an error that is told in words, 2 for
+wrong usage; ``retrain`` and ``models`` have more, see there.
 """
 
 from __future__ import annotations
@@ -179,7 +179,8 @@ def _run(given: argparse.Namespace) -> int:
             verbose=given.verbose,
         )
         verbose = settings.verbose
-        progress = Progress(out=sys.stderr if _prints_for_a_shell(given) else sys.stdout)
+        for_a_shell = given.command == "ensure" or getattr(given, "print_paths", False)
+        progress = Progress(out=sys.stderr if for_a_shell else sys.stdout)
         if given.command == "import":
             run_import(given, settings, progress)
             return 0
@@ -204,11 +205,6 @@ def _run(given: argparse.Namespace) -> int:
         Progress().fail("stopped; a model that was not finished is not saved")
         return INTERRUPTED
     return 0
-
-
-def _prints_for_a_shell(given: argparse.Namespace) -> bool:
-    """Whether stdout is read by a program, so that people have to be told on stderr."""
-    return given.command == "ensure" or getattr(given, "print_paths", False)
 
 
 def _config(given: argparse.Namespace, settings: TrainingSettings, progress: Progress) -> ModelConfig:
