@@ -7,6 +7,7 @@ wants a truth value or a number takes them all the same where they are one. Keys
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -124,8 +125,24 @@ def read_text(path: Path) -> ConfigText:
     except yaml.YAMLError as error:
         raise ConfigError(_in_words(path, content, error)) from error
     if node is not None:
+        if _size(node, {}) > VALUES_MAX:
+            raise ConfigError(
+                f"{path}: a reference (`*name`) leads to itself, or there are more than {VALUES_MAX:,} values. Write the"
+                " values out."
+            )
         text.data = _Builder(text).build(node, ())
     return text
+
+
+def _size(node: Any, sizes: dict[int, float]) -> float:
+    """Return how many values a node stands for with all references written out; infinitely many if it holds itself."""
+    if isinstance(node, yaml.ScalarNode):
+        return 1
+    if id(node) not in sizes:
+        sizes[id(node)] = math.inf
+        inner = node.value if isinstance(node, yaml.SequenceNode) else [part for pair in node.value for part in pair]
+        sizes[id(node)] = 1 + sum(_size(part, sizes) for part in inner)
+    return sizes[id(node)]
 
 
 class _Builder:
@@ -133,32 +150,16 @@ class _Builder:
 
     def __init__(self, text: ConfigText) -> None:
         self._text = text
-        self._open: list[Any] = []
-        self._values = 0
 
     def build(self, node: Any, path: Path_) -> Any:
-        """Return the value of a node.
-
-        Raises:
-            ConfigError: it refers to itself, or repeats references without end.
-        """
-        self._values += 1
-        if node in self._open or self._values > VALUES_MAX:
-            raise ConfigError(
-                f"{self._text.path}:{node.start_mark.line + 1}: a reference (`*name`) leads to itself, or there are more"
-                f" than {VALUES_MAX:,} values. Write the values out."
-            )
-        self._open.append(node)
-        try:
-            if isinstance(node, yaml.MappingNode):
-                return self._mapping(node, path)
-            if isinstance(node, yaml.SequenceNode):
-                for place, item in enumerate(node.value):
-                    self._note((*path, place), item, item)
-                return Items([self.build(item, (*path, place)) for place, item in enumerate(node.value)])
-            return _scalar(node)
-        finally:
-            self._open.pop()
+        """Return the value of a node."""
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            for place, item in enumerate(node.value):
+                self._note((*path, place), item, item)
+            return Items([self.build(item, (*path, place)) for place, item in enumerate(node.value)])
+        return _scalar(node)
 
     def _mapping(self, node: Any, path: Path_) -> dict[str, Any]:
         data: dict[str, Any] = {}

@@ -52,7 +52,10 @@ class Context:
         Raises:
             TrainingError: the data has not been looked at yet.
         """
-        return ModelConfig.model_validate_json(self.read(RESOLVED)) if self.config.is_open else self.config
+        if not self.config.is_open:
+            return self.config
+        found = json.loads(self.read(RESOLVED))
+        return ModelConfig.model_validate({**self.config.model_dump(), **found}).with_text(self.config.text)
 
     def origin(self) -> Origin:
         """Return where the data came from."""

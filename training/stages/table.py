@@ -19,7 +19,9 @@ EVERYTHING = (
 """All sections of a config."""
 
 RESOLVED = "validate/resolved.json"
-"""The config with what it leaves to the data: the categories and classes that the stage ``validate`` found."""
+"""What a config leaves to the data: the sections with the categories and classes that the stage ``validate`` found."""
+RESOLVED_SECTIONS = ("target", "features")
+"""The sections in which something may be left to the data."""
 
 COMMON_CODE = ("bundle", "training/config", "training/data", "training/errors.py", "training/frames.py")
 FITTING_CODE = (

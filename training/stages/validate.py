@@ -20,7 +20,7 @@ from training.progress import Progress
 from training.stages.context import Context
 from training.stages.files import write_json
 from training.stages.outcome import Outcome
-from training.stages.table import RESOLVED
+from training.stages.table import RESOLVED, RESOLVED_SECTIONS
 from training.stages.tables import write_table
 
 RESOLVED_FILE = RESOLVED.partition("/")[2]
@@ -37,7 +37,7 @@ def run(context: Context, folder: Path) -> Outcome:
     dataset = load_dataset(config, str(raw), context.settings.data_folder, context.progress.warn)
     parts = divide(config, dataset.frame, context.progress)
     config = parts.config
-    (folder / RESOLVED_FILE).write_text(config.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    write_json(folder / RESOLVED_FILE, config.model_dump(mode="json", include={*RESOLVED_SECTIONS}))
     target = config.target.name
     write_table(parts.train, folder / "train.parquet")
     write_table(parts.test.drop(columns=target), folder / "test.parquet")

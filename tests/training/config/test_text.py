@@ -81,7 +81,7 @@ def test_byte_order_mark_is_no_key(tmp_path: Path) -> None:
         ("a: 1\nb: %x\n", r"config\.yaml:2 .*A text that begins with this character needs quotes"),
         ("a: [?, x]\n", r"config\.yaml:1 .*A `-` or `\?` that stands alone needs quotes"),
         ("a: [1\nb: 2\n", r"config\.yaml:2 .*the brackets"),
-        ("a: &x [*x]\n", r"config\.yaml:1: a reference .* leads to itself"),
+        ("a: &x [*x]\n", r"config\.yaml: a reference .* leads to itself"),
         ("a: *x\n", "undefined alias"),
         ("a: \x07\n", "control characters"),
         ("a: 1\n---\nb: 2\n", r"config\.yaml:2 .*single document"),

@@ -83,7 +83,7 @@ def test_raw_copy_is_what_was_read(tmp_path: Path) -> None:
 
 def test_missing_input_names_stage_and_command(tmp_path: Path) -> None:
     """Who begins in the middle is told what has to run before."""
-    with pytest.raises(TrainingError, match=r"train\.parquet, which the stage validate makes.*--steps validate"):
+    with pytest.raises(TrainingError, match=r"resolved\.json, which the stage validate makes.*--steps validate"):
         run(small_config(), tmp_path, "fit")
     run(small_config(), tmp_path, "config,data,validate")
     with pytest.raises(TrainingError, match=r"best_params\.yaml, which the stage sweep makes.*--steps sweep"):
