@@ -34,7 +34,7 @@ def write_copy(path: Path, file_format: FileFormat, copy: Path, *, target: str |
         How many rows were left out.
 
     Raises:
-        InitError: the file cannot be read, or the copy cannot be written.
+        InitError: the file cannot be read, no row has a value of the target, or the copy cannot be written.
     """
     try:
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -47,7 +47,12 @@ def write_copy(path: Path, file_format: FileFormat, copy: Path, *, target: str |
     part = Path(name)
     try:
         with part.open("w", encoding="utf-8", newline="") as file:
-            left_out = _write(table_rows(path, file_format), csv.writer(file, lineterminator="\n"), target)
+            written, left_out = _write(table_rows(path, file_format), csv.writer(file, lineterminator="\n"), target)
+        if left_out and not written:
+            raise InitError(
+                f"{path.name}, target {target!r}: expected at least two different values, got none: every row is missing"
+                " it. There is nothing to predict."
+            )
         part.replace(copy)
     except csv.Error as error:
         raise InitError(f"{path} cannot be read: {error}. Look for a quote that is never closed.") from error
@@ -68,17 +73,19 @@ def write_copy(path: Path, file_format: FileFormat, copy: Path, *, target: str |
     return left_out
 
 
-def _write(rows: Iterator[list[str]], writer: Any, target: str | None) -> int:
+def _write(rows: Iterator[list[str]], writer: Any, target: str | None) -> tuple[int, int]:
+    """Write rows and return how many were written and how many were left out."""
     header = next(rows, [])
     writer.writerow(header)
     place = header.index(target) if target in header else None
-    left_out = 0
+    written = left_out = 0
     for row in rows:
         if place is not None and place < len(row) and is_missing(row[place]):
             left_out += 1
         else:
             writer.writerow(row)
-    return left_out
+            written += 1
+    return written, left_out
 
 
 def table_rows(path: Path, file_format: FileFormat) -> Iterator[list[str]]:

@@ -16,6 +16,8 @@ from training.init.target import TargetDecision
 
 _KEY_CHARACTERS = 100
 _LINE_ENDS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
+_NUMBER_LIKE = re.compile(r"[\d+.~-]")
+"""How text begins that some reader of YAML may take for a number: 1e3, 08, 1:30."""
 WIDTH = 118
 """How long a line of comment is at most."""
 
@@ -206,7 +208,8 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if _LINE_ENDS.search(text) else None)
+    style = '"' if _LINE_ENDS.search(text) else "'" if _NUMBER_LIKE.match(text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 _Dumper.add_representer(str, _represent_text)

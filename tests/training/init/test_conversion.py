@@ -83,6 +83,14 @@ def test_rows_without_target_are_left_out(tmp_path: Path) -> None:
     assert copy.read_text(encoding="utf-8") == "a,y\n1,yes\n5,no\n6\n"
 
 
+def test_target_without_a_value_is_told(tmp_path: Path) -> None:
+    """If all rows are left out, the message is about the target and names the given file."""
+    (tmp_path / "rows.csv").write_bytes(b"a;y\n1;\n2;NA\n")
+    with pytest.raises(InitError, match=r"^rows.csv, target 'y': expected at least two different values, got none"):
+        copied(tmp_path / "rows.csv", "y")
+    assert list((tmp_path / "copies").iterdir()) == []
+
+
 def test_failed_copy_leaves_nothing(tmp_path: Path) -> None:
     """Bytes that are not of the encoding end the copy; no half of a file stays behind."""
     path = tmp_path / "rows.csv"

@@ -71,6 +71,14 @@ def test_odd_texts_survive(text: str) -> None:
     assert data["drop"] == {text: text}
 
 
+@pytest.mark.parametrize("text", ["-1e-05", "1e3", "08", "1:30", "0x1F", "1_000", "~", "+5", ".5"])
+def test_text_that_looks_like_a_number_is_quoted(text: str) -> None:
+    """Whatever a reader of YAML takes for a number: a label of text stays text."""
+    assert f"{{name: c, type: category, categories: ['{text}']}}" in render(
+        replace(DRAFT, columns=(Decision("c", {"name": "c", "type": "category", "categories": [text]}, ""),))
+    )
+
+
 def test_numbers_read_back_exactly() -> None:
     """Huge and tiny ends of ranges are numbers to YAML, too."""
     entry = {"name": "c", "type": "number", "minimum": -1e30, "maximum": 5e-7}
