@@ -1,10 +1,11 @@
 """The command: ``python -m training COMMAND``, or ``tabento`` for short where it is installed.
 
 ``train`` makes a model, quickly or by stages; ``ensure`` makes it only where the store does not have it, and prints
-nothing but its tag on stdout; ``record`` enters into MLflow what ``ensure --record-later`` has
-stored; ``data`` looks at the data only; ``evaluate`` cross-validates over all rows; ``retrain`` looks for drift and trains a challenger; ``models`` shows and promotes what is registered; ``import`` adopts a pipeline
-that was fitted elsewhere; ``serve`` serves a model, ``bento`` packs one. Exit codes: 0, 1 for an error that is told in words, 2 for wrong usage; ``retrain`` and
-``models`` have more, see there.
+nothing but its tag on stdout; ``record`` enters into MLflow what ``ensure --record-later`` has stored; ``data`` looks at
+the data only; ``evaluate`` cross-validates over all rows; ``retrain`` looks for drift and trains a challenger; ``models``
+shows and promotes what is registered; ``import`` adopts a pipeline that was fitted elsewhere; ``init`` writes a config for
+a table; ``serve`` serves a model, ``bento`` packs one. Exit codes: 0, 1 for an error that is told in words, 2 for wrong
+usage; ``retrain`` and ``models`` have more, see there.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from training.settings import TrainingSettings
 
 EXAMPLES = """examples:
+  python -m training init rows.csv --target COLUMN
   python -m training train --config configs/NAME.yaml
   python -m training train --config configs/NAME.yaml --data rows.csv --json result.json
   python -m training train --config configs/NAME.yaml --set estimator.params.max_iter=200
@@ -47,6 +49,7 @@ OWN_PACKAGES = ("bundle", "training")
 ELSEWHERE = {
     "evaluate": ("training.evaluation.command", "repeated cross-validation over all rows, with intervals"),
     "retrain": ("training.retraining.command", "look for drift, train on new data, and make a challenger"),
+    "init": ("training.init.command", "write a config for a table of your own"),
     "models": ("training.registry.command", "list, compare, promote and roll back registered models"),
     "serve": ("training.commands.serve", "serve a stored model, or that of a config"),
     "bento": ("training.commands.bento", "build a Bento that holds a stored model"),
@@ -141,6 +144,7 @@ def build_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
         ("models", [verbose, tracked]),
         ("serve", [sourced, saving]),
         ("bento", [verbose]),
+        ("init", [verbose]),
     ):
         module, help_text = ELSEWHERE[name]
         if name == called:
@@ -198,7 +202,8 @@ def _run(given: argparse.Namespace) -> int:
             verbose=given.verbose,
         )
         verbose = settings.verbose
-        progress = Progress(out=sys.stderr if given.command == "ensure" else sys.stdout)
+        for_a_shell = given.command == "ensure" or getattr(given, "print_paths", False)
+        progress = Progress(out=sys.stderr if for_a_shell else sys.stdout)
         if given.command in ("models", "retrain", "train", "ensure", "serve"):
             _move_registry(settings)
         if given.command in ("models", "import", "evaluate", "retrain"):
@@ -208,7 +213,7 @@ def _run(given: argparse.Namespace) -> int:
             return 0
         if given.command in ("models", "retrain"):
             finish_records(settings, Progress(out=sys.stderr))
-        if given.command in ("models", "retrain", "serve", "bento"):
+        if given.command in ("init", "models", "retrain", "serve", "bento"):
             module = import_module(ELSEWHERE[given.command][0])
             return int(getattr(module, f"run_{given.command}")(given, settings, progress))
         config = read_config(given, settings, progress)

@@ -320,4 +320,4 @@ def _first(mask: NDArray[np.bool_]) -> int:
 
 
 def _shown(values: NDArray[np.float64]) -> str:
-    return ", ".join(f"{value:.9g}" for value in values[:6])
+    return ", ".join(f"{value:.9g}" for value in values[:6])  # rounded: computed answers
