@@ -4,11 +4,21 @@
 it: change the writer in ``training``, teach ``bundle.store.load_bundle`` to read both versions, keep a small bundle of
 the old version under ``tests/bundle/`` that must still load, and say in the changelog for how long the old one is read.
 A file that readers may ignore is added without a new version.
+
+Formats so far: 1 is the first. 2 adds keys to the contract: ``identifiers``, and of a feature ``missing``,
+``exclusive_minimum`` and ``exclusive_maximum``. A bundle whose contract uses none of them is still written in format 1,
+so that older services go on serving it; one that uses them is refused by an older service, which would misread it.
 """
 
 from __future__ import annotations
 
-FORMAT_VERSION = 1
+FIRST_FORMAT = 1
+LATER_KEYS_FORMAT = 2
+"""The format of bundles whose contract has keys that the first format did not have."""
+FORMAT_VERSION = LATER_KEYS_FORMAT
+"""The newest format."""
+FORMATS_READ = (FIRST_FORMAT, LATER_KEYS_FORMAT)
+"""The formats that this version reads."""
 
 MANIFEST_FILE = "MANIFEST.json"
 MODEL_FILE = "model.onnx"

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from bundle.contract import Strict
 from bundle.errors import BundleFormatError, BundleIntegrityError
-from bundle.format import FORMAT_VERSION, MANIFEST_FILE, REQUIRED_FILES
+from bundle.format import FIRST_FORMAT, FORMATS_READ, MANIFEST_FILE, REQUIRED_FILES
 
 _CHUNK_BYTES = 1 << 20
 BENTOML_FILE = "model.yaml"
@@ -62,8 +62,14 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def write_manifest(folder: Path, name: str, provenance: Provenance) -> Manifest:
+def write_manifest(folder: Path, name: str, provenance: Provenance, format_version: int = FIRST_FORMAT) -> Manifest:
     """Seal a folder: write the manifest over all files that lie in it.
+
+    Args:
+        folder: holds the bundle's files.
+        name: the model's name.
+        provenance: where the model comes from.
+        format_version: the ``format_version`` of the contract in the folder.
 
     Raises:
         BundleIntegrityError: a file that every bundle needs is not there.
@@ -72,7 +78,7 @@ def write_manifest(folder: Path, name: str, provenance: Provenance) -> Manifest:
     missing = [file for file in REQUIRED_FILES if file not in files]
     if missing:
         raise BundleIntegrityError(f"the bundle in {folder} lacks {', '.join(missing)}: write them before the manifest")
-    manifest = Manifest(format_version=FORMAT_VERSION, name=name, files=files, provenance=provenance)
+    manifest = Manifest(format_version=format_version, name=name, files=files, provenance=provenance)
     (folder / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return manifest
 
@@ -91,9 +97,10 @@ def verify_manifest(folder: Path) -> Manifest:
         raise BundleFormatError(f"{folder} is no bundle: it has no {MANIFEST_FILE}. Train the model anew.") from None
     except ValidationError as error:
         raise BundleFormatError(f"{path} is malformed: {error}. Train the model anew.") from error
-    if manifest.format_version != FORMAT_VERSION:
+    if manifest.format_version not in FORMATS_READ:
         raise BundleFormatError(
-            f"{folder} is in bundle format {manifest.format_version}; this version reads format {FORMAT_VERSION}."
+            f"{folder} is in bundle format {manifest.format_version}; this version reads the formats"
+            f" {' and '.join(map(str, FORMATS_READ))}."
             " Train the model anew, or serve it with the version that wrote it."
         )
     missing = [file for file in REQUIRED_FILES if file not in manifest.files]

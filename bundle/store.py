@@ -80,6 +80,11 @@ def read_bundle(folder: Path, tag: str) -> Bundle:
         raise BundleFormatError(
             f"names disagree: the tag is {tag}, the manifest says {manifest.name}, the contract {contract.name}."
         )
+    if manifest.format_version < contract.format_version:
+        raise BundleFormatError(
+            f"{CONTRACT_FILE} of the bundle {tag} has keys of format {contract.format_version}, but the manifest says"
+            f" format {manifest.format_version}. Train the model anew."
+        )
     try:
         check_reference(reference, contract)
     except BundleFormatError as error:

@@ -295,7 +295,7 @@ class Application:
 
     def _count_invalid(self, error: InvalidError) -> None:
         """Count which fields are refused; what the contract does not know counts as ``other``, so that labels are few."""
-        known = set() if self._model is None else set(self._model.bundle.contract.feature_names)
+        known = set() if self._model is None else set(self._model.bundle.contract.field_names)
         for field in {detail.field for detail in error.details}:
             name = field if field in known else "other"
             self.metrics.invalid_fields[name] = self.metrics.invalid_fields.get(name, 0) + 1

@@ -12,6 +12,7 @@ counting them finds it for the price of one scan.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from math import nan
 from typing import Annotated, Any
 
@@ -51,17 +52,19 @@ class Decoder:
     """Decodes requests for one contract.
 
     Args:
-        contract: what the model takes.
+        contract: what the model takes; if it has identifiers, see ``serving.identify``.
         max_rows: the largest number of rows in one request.
+        ignore_unknown: whether fields outside the contract are skipped. A row with such fields is not plain.
     """
 
-    def __init__(self, contract: Contract, max_rows: int) -> None:
-        keys = [f"f{index}" for index in range(len(contract.features))]
+    def __init__(self, contract: Contract, max_rows: int, ignore_unknown: bool = False) -> None:
+        width = len(contract.features)
+        members = self._fields(contract)
+        names = [name for name, _, _ in members]
+        slots = [f"f{index}" for index in range(len(names))]
         fields: list[Any] = [
-            (key, _field_type(feature))
-            if feature.required
-            else (key, _field_type(feature) | msgspec.UnsetType, msgspec.UNSET)
-            for key, feature in zip(keys, contract.features, strict=True)
+            (slot, kind) if required else (slot, kind | msgspec.UnsetType, msgspec.UNSET)
+            for slot, (_, kind, required) in zip(slots, members, strict=True)
         ]
         row_type: Any = msgspec.defstruct(
             "Row",
@@ -69,7 +72,7 @@ class Decoder:
             kw_only=True,
             forbid_unknown_fields=True,
             gc=False,
-            rename=dict(zip(keys, contract.feature_names, strict=True)),
+            rename=dict(zip(slots, names, strict=True)),
         )
         batch_type: Any = msgspec.defstruct(
             "Batch",
@@ -80,7 +83,7 @@ class Decoder:
         self._decode_row = msgspec.json.Decoder(row_type).decode
         self._decode_list = msgspec.json.Decoder(list[row_type]).decode
         self._decode_batch = msgspec.json.Decoder(batch_type).decode
-        self._pack = struct.Struct(f"={len(keys)}d").pack
+        self._pack: Callable[..., bytes] = struct.Struct(f"={width}d").pack
         tables = {
             index: CategoryTable(feature)
             for index, feature in enumerate(contract.features)
@@ -92,9 +95,13 @@ class Decoder:
         self._holes = any(
             not feature.required or (feature.nullable and feature.type == "category") for feature in contract.features
         )
-        self._quotes_per_row = 2 * len(keys) + 2 * len(self._categories)
-        self._plain_row_bytes = min(max(_PLAIN_ROW_BYTES, _PLAIN_ROW_BYTES_PER_FEATURE * len(keys)), PLAIN_BYTES)
-        self.careful = CarefulDecoder(contract, max_rows, self._plain_rows)
+        self._quotes_per_row = 2 * width + 2 * len(self._categories)
+        self._plain_row_bytes = min(max(_PLAIN_ROW_BYTES, _PLAIN_ROW_BYTES_PER_FEATURE * width), PLAIN_BYTES)
+        self.careful = CarefulDecoder(contract, max_rows, self._plain_rows, ignore_unknown)
+
+    def _fields(self, contract: Contract) -> list[tuple[str, Any, bool]]:
+        """Return name, msgspec type and requiredness of each field of a row, in the order in which they are packed."""
+        return [(feature.name, _field_type(feature), feature.required) for feature in contract.features]
 
     def decode(self, body: bytes) -> Rows:
         """Return the rows of a request's body.
@@ -115,6 +122,7 @@ class Decoder:
 
     def decode_plain(self, body: bytes) -> Rows | None:
         """Return the rows of a body that is short and plainly right, or None if the careful way has to decide."""
+        # The helpers below do the same; here each call would be paid for by every request.
         single = _BATCH_KEY not in body[:_BATCH_KEY_WITHIN_BYTES]
         if len(body) > (self._plain_row_bytes if single else PLAIN_BYTES):
             return None
@@ -126,6 +134,22 @@ class Decoder:
         if packed is None:
             return None
         return Rows(packed[0] if single else b"".join(packed), len(packed), single)
+
+    def _is_single(self, body: bytes) -> bool:
+        """Return whether a body looks like one row, as ``decode_plain`` does."""
+        return _BATCH_KEY not in body[:_BATCH_KEY_WITHIN_BYTES]
+
+    def _plain_limit(self, single: bool) -> int:
+        """Return how many bytes a plain body has at most."""
+        return self._plain_row_bytes if single else PLAIN_BYTES
+
+    def _decode_packed(self, body: bytes, single: bool) -> list[bytes] | None:
+        """Return the packed rows of a body, or None if it is not plainly right."""
+        try:
+            rows = (self._decode_row(body),) if single else self._decode_batch(body).instances
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return None
+        return self._packed(rows, body.count(_QUOTE) - (0 if single else 2))
 
     def _plain_rows(self, text: bytes) -> list[bytes] | None:
         """Return the packed numbers of rows that are plainly right, written one after another with commas, or None."""

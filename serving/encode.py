@@ -71,3 +71,13 @@ class NumberEncoder:
         if single:
             return b'{"prediction":%b%b%b"}' % (text, self._tail, request_id)
         return b'{"predictions":%b%b%b"}' % (text, self._tail, request_id)
+
+
+def with_identifiers(content: bytes, identifiers: bytes) -> bytes:
+    """Return the body of an answer that repeats the identifiers of its rows.
+
+    Args:
+        content: a body as an ``Encoder`` wrote it.
+        identifiers: what it repeats, as JSON; see ``serving.rows``.
+    """
+    return b'%b,"identifiers":%b}' % (content[:-1], identifiers)

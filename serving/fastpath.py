@@ -18,6 +18,7 @@ from serving.http import CLOSE_HEADER, JSON_HEADER, header_lines, status_line
 from serving.http1.plain import PlainHead
 from serving.predict import Predictions, whole_answer
 from serving.request_ids import HEADER as REQUEST_ID_HEADER
+from serving.rows import Rows
 
 logger = logging.getLogger("tabento.serving")
 
@@ -51,7 +52,7 @@ class Connection(Protocol):
 class FastPrediction:
     """One plain request on its way to its answer."""
 
-    __slots__ = ("_connection", "_finished", "_head", "_open", "_predictions", "_read", "_request_id", "_single")
+    __slots__ = ("_connection", "_finished", "_head", "_open", "_predictions", "_read", "_request_id", "_rows")
 
     def __init__(
         self,
@@ -67,7 +68,7 @@ class FastPrediction:
         self._request_id = request_id
         self._finished = finished
         self._open = False
-        self._single = True
+        self._rows: Rows | None = None
         self._read = 0.0
 
     def start(self, body: bytes) -> bool:
@@ -78,7 +79,7 @@ class FastPrediction:
         if rows is None or (head.batch_only and rows.single):
             return False
         self._open = True
-        self._single = rows.single
+        self._rows = rows
         self._read = read = perf_counter()
         if rows.count > 1:
             predictions.worked(read - began)
@@ -102,9 +103,10 @@ class FastPrediction:
         predictions.metrics.in_flight -= 1
         status = 200
         try:
-            if values is None:
+            rows = self._rows
+            if values is None or rows is None:
                 raise predictions.explain(error, self._head.deadline_ms, self._request_id)
-            content = predictions.encode(values, self._single, self._request_id)
+            content = predictions.encode(values, rows, self._request_id)
             predictions.count_latency(perf_counter() - self._read)
             self._connection.reply(*whole_answer(self._request_id, content))
         except ClientGoneError:

@@ -12,9 +12,9 @@ from runners.errors import RunnerError
 from runners.runner import Runner, RunnerOptions, warm_up
 from runners.session import OnnxSession
 from serving.codec.slices import Steps, run_steps
-from serving.decode import Decoder
-from serving.encode import Encoder, NumberEncoder
+from serving.encode import Encoder, NumberEncoder, with_identifiers
 from serving.errors import Detail, InternalError, InvalidError
+from serving.identify import decoder_of
 from serving.labels import LabelEncoder
 from serving.rows import Rows
 from serving.settings import ServingSettings
@@ -43,7 +43,7 @@ class ServedModel:
 
     def __init__(self, bundle: Bundle, settings: ServingSettings) -> None:
         self.bundle = bundle
-        self.decoder = Decoder(bundle.contract, settings.max_rows)
+        self.decoder = decoder_of(bundle.contract, settings.max_rows, settings.unknown_fields == "ignore")
         self.encoder = _encoder(bundle)
         self.options = RunnerOptions(
             slo_s=(settings.slo_p99_ms or bundle.contract.p99_ms) / 1000,
@@ -103,7 +103,10 @@ class ServedModel:
             values = self._session.run_bytes(rows.data, rows.count)
         except RunnerError as error:
             raise InternalError(f"The model failed on these rows: {error}") from error
-        answer: dict[str, Any] = json.loads(self.encoder.encode(values, rows.single, b"in-process"))
+        content = self.encoder.encode(values, rows.single, b"in-process")
+        answer: dict[str, Any] = json.loads(
+            with_identifiers(content, rows.identifiers) if self.bundle.contract.identifiers else content
+        )
         return answer
 
     def description(self) -> dict[str, Any]:

@@ -126,7 +126,7 @@ def build_openapi(bundle: Bundle, settings: ServingSettings) -> dict[str, Any]:
         },
         "components": {
             "schemas": {
-                "Row": row_schema(contract),
+                "Row": row_schema(contract, ignore_unknown=settings.unknown_fields == "ignore"),
                 "Batch": {
                     "type": "object",
                     "properties": {

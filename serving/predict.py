@@ -12,6 +12,7 @@ from runners.errors import DrainingError, ExpiredError, GoneError, InferenceErro
 from runners.runner import Runner
 from runners.work import Values, Work
 from serving.codec.slices import SliceScheduler, SliceTime
+from serving.encode import with_identifiers
 from serving.errors import (
     ClientGoneError,
     DeadlineError,
@@ -119,6 +120,8 @@ class Predictions:
         self._decode_steps = model.decode_steps
         self._slices = SliceScheduler()
         self._encode = model.encoder.encode
+        self.encode = self._encode_identified if model.bundle.contract.identifiers else self._encode_numbers
+        """Returns the body of an answer, given values, the request's rows and its id."""
         self._admit = runner.admission.admit
         self.worked = runner.admission.worked
         self.decoded = runner.admission.decoded
@@ -188,7 +191,7 @@ class Predictions:
                 try:
                     if values is None:
                         raise self.explain(error, head.deadline_ms, request_id)
-                    content = encode(values, rows.single, request_id)
+                    content = encode(values, rows, request_id)
                     sent = exchange is not None and exchange.reply(*whole_answer(request_id, content))
                 except Exception as failure:
                     future.set_exception(failure)
@@ -228,14 +231,18 @@ class Predictions:
         if seconds > self.slo_s:
             metrics.over_slo += 1
 
-    def encode(self, values: Values, single: bool, request_id: bytes) -> bytes:
+    def _encode_identified(self, values: Values, rows: Rows, request_id: bytes) -> bytes:
+        """Return the body of an answer that repeats the rows' identifiers; see ``_encode_numbers``."""
+        return with_identifiers(self._encode_numbers(values, rows, request_id), rows.identifiers)
+
+    def _encode_numbers(self, values: Values, rows: Rows, request_id: bytes) -> bytes:
         """Return the body of an answer; see ``serving.encode.Encoder``.
 
         Raises:
             InternalError: the model answered what JSON or its contract cannot say; it is in the log.
         """
         try:
-            return self._encode(values, single, request_id)
+            return self._encode(values, rows.single, request_id)
         except InternalError as failure:
             logger.error("request %s: %s", request_id.decode(), failure)
             raise

@@ -14,3 +14,6 @@ class Rows(msgspec.Struct, frozen=True, gc=False):
     """How many rows, at least 1."""
     single: bool
     """Whether the client sent one object, and so gets one answer instead of a list."""
+    identifiers: bytes = b""
+    """What the answer repeats, as JSON: an object for a single row, else a list of one object a row. Empty if the
+    contract has no identifiers."""

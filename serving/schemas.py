@@ -5,7 +5,18 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from bundle.contract import Contract, Feature, Label, LetterCase, Output, label_key, letter_spellings
+from bundle.contract import (
+    TRUTH_WORDS,
+    Contract,
+    Feature,
+    Identifier,
+    Label,
+    LetterCase,
+    Output,
+    label_key,
+    letter_spellings,
+)
+from bundle.identifier import IDENTIFIER_CHARACTERS_LIMIT, LARGEST_IDENTIFIER
 
 _TEXT = {"type": "string"}
 _JSON_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
@@ -25,15 +36,57 @@ def feature_schema(feature: Feature) -> dict[str, Any]:
     elif feature.type == "boolean":
         schema["type"] = "boolean"
     else:
-        schema |= {"type": feature.type, "minimum": feature.lower, "maximum": feature.upper}
+        schema |= {"type": feature.type} | _range_schema(feature)
     if feature.nullable:
         schema["type"] = [schema["type"], "null"]
         if "enum" in schema:
             schema["enum"].append(None)
+    others: list[dict[str, Any]] = []
+    if feature.type == "boolean":
+        others += [{"enum": [0, 1]}, {"type": "string", "pattern": _truth_pattern()}]
+    if feature.missing:
+        others.append({"enum": [*feature.missing, *feature.missing_numbers()]})
+    if others:
+        schema = {"anyOf": [schema, *others]}
     if feature.description or feature.unit:
         unit = f" [{feature.unit}]" if feature.unit else ""
         schema["description"] = f"{feature.description}{unit}".strip()
     return schema
+
+
+def _range_schema(feature: Feature) -> dict[str, float]:
+    """Return the bounds of a number, in the words in which the contract gives them."""
+    low, high = feature.exclusive_minimum, feature.exclusive_maximum
+    return ({"minimum": feature.lower} if low is None else {"exclusiveMinimum": low}) | (
+        {"maximum": feature.upper} if high is None else {"exclusiveMaximum": high}
+    )
+
+
+def identifier_schema(identifier: Identifier, *, answered: bool = False) -> dict[str, Any]:
+    """Return the JSON Schema of one identifier.
+
+    Args:
+        identifier: what the contract says of it.
+        answered: whether it is meant as part of an answer.
+    """
+    integers = identifier.pattern is None
+    types = ["string", *(["integer"] if integers else []), *([] if identifier.required else ["null"])]
+    schema: dict[str, Any] = {
+        "type": types[0] if len(types) == 1 else types,
+        "minLength": 1,
+        "maxLength": IDENTIFIER_CHARACTERS_LIMIT,
+        "pattern": identifier.compiled().source,
+    }
+    if integers:
+        schema |= {"minimum": -LARGEST_IDENTIFIER, "maximum": LARGEST_IDENTIFIER}
+    note = "" if answered else "It is repeated in the answer, and no prediction depends on it."
+    return schema | {"description": f"{identifier.description} {note}".strip()}
+
+
+def identifiers_schema(contract: Contract) -> dict[str, Any]:
+    """Return the JSON Schema of what an answer repeats of one row: all identifiers, null for one that was not sent."""
+    properties = {item.name: identifier_schema(item, answered=True) for item in contract.identifiers}
+    return {"type": "object", "properties": properties, "required": [*properties], "additionalProperties": False}
 
 
 def _any_case(value: str, case: LetterCase) -> str:
@@ -49,13 +102,27 @@ def _any_case(value: str, case: LetterCase) -> str:
     return "".join(letters)
 
 
-def row_schema(contract: Contract) -> dict[str, Any]:
-    """Return the JSON Schema of one row."""
+def _truth_pattern() -> str:
+    """Return a regular expression for the texts of truth values, in any letter case."""
+    return f"^(?:{'|'.join(_any_case(word, 'lower') for word in TRUTH_WORDS)})$"
+
+
+def row_schema(contract: Contract, *, ignore_unknown: bool = False) -> dict[str, Any]:
+    """Return the JSON Schema of one row.
+
+    Args:
+        contract: what the model takes.
+        ignore_unknown: whether a row may have other fields, which are ignored.
+    """
+    fields: tuple[Feature | Identifier, ...] = (*contract.features, *contract.identifiers)
     return {
         "type": "object",
-        "properties": {feature.name: feature_schema(feature) for feature in contract.features},
-        "required": [feature.name for feature in contract.features if feature.required],
-        "additionalProperties": False,
+        "properties": {
+            **{feature.name: feature_schema(feature) for feature in contract.features},
+            **{identifier.name: identifier_schema(identifier) for identifier in contract.identifiers},
+        },
+        "required": [field.name for field in fields if field.required],
+        "additionalProperties": ignore_unknown,
     }
 
 
@@ -121,7 +188,8 @@ def answer_schemas(contract: Contract) -> dict[str, Any]:
     """Return the JSON Schemas of answers by their names in the document's components.
 
     ``Prediction`` answers one object and ``Predictions`` many rows; a classification that answers probabilities or a
-    ranking has ``Probabilities`` and ``Ranking`` as well, to which both refer.
+    ranking has ``Probabilities`` and ``Ranking`` as well, and a contract with identifiers ``Identifiers``, to which both
+    refer.
     """
     output = contract.output
     one: dict[str, Any] = {"prediction": _prediction_schema(contract)}
@@ -135,4 +203,8 @@ def answer_schemas(contract: Contract) -> dict[str, Any]:
         schemas["Ranking"] = ranking_schema(output.classes)
         one["ranking"] = {"$ref": "#/components/schemas/Ranking"}
         many["ranking"] = {"type": "array", "items": one["ranking"]}
+    if contract.identifiers:
+        schemas["Identifiers"] = identifiers_schema(contract)
+        one["identifiers"] = {"$ref": "#/components/schemas/Identifiers"}
+        many["identifiers"] = {"type": "array", "items": one["identifiers"]}
     return {"Prediction": _answer_schema(one), "Predictions": _answer_schema(many), **schemas}

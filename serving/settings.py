@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import Field, ValidationError, field_validator
@@ -45,6 +45,8 @@ class ServingSettings(BaseSettings):
     """Which bundle of the model store is served: ``name``, for the latest, or ``name:version``."""
     max_rows: Annotated[int, Field(ge=1, le=100_000)] = 1_000
     """How many rows one request may have."""
+    unknown_fields: Literal["refuse", "ignore"] = "refuse"
+    """Whether a row with fields outside the contract is refused, or answered as if it did not have them."""
     max_body_bytes: Annotated[int, Field(ge=1_024, le=1 << 30)] = 4 * 1024 * 1024
     """How many bytes a request's body may have."""
     body_timeout_s: PositiveFloat = 10.0

@@ -41,6 +41,9 @@ TREE: dict[str, Any] = {
 }
 """A row that the orchard's contract takes."""
 
+TAGGED_TREE: dict[str, Any] = {**TREE, "tag": "T12"}
+"""A row that ``tagged_contract`` takes."""
+
 LABELS = ("poor", "fair", 'très "bon" 100%')
 """The classes of the classifier's contract; the last is hard to write."""
 
@@ -51,6 +54,25 @@ BREAKS, NOT_A_NUMBER, NO_CLASS = -1001.5, -1002.5, -1003.5
 def orchard_contract() -> Contract:
     """Return the orchard's contract."""
     return load_config(ORCHARD_CONFIG).contract()
+
+
+def tagged_contract() -> Contract:
+    """Return the orchard's contract with all that came later: identifiers, exclusive bounds and missing texts."""
+    changes: dict[str, dict[str, Any]] = {
+        "age": {"minimum": None, "exclusive_minimum": 0},
+        "crown width": {"minimum": 0.1, "maximum": None, "exclusive_maximum": 15},
+        "slope": {"minimum": -90, "maximum": 90, "missing": ["?", "", "-999"]},
+        "pruned": {"nullable": True, "missing": ["", "unknown"]},
+        "sort": {"nullable": True, "required": False, "missing": ["?", "cox?"]},
+        "soil": {"missing": ["None", "loamy"]},
+    }
+    content = orchard_contract().model_dump()
+    content["features"] = [feature | changes.get(feature["name"], {}) for feature in content["features"]]
+    content["identifiers"] = [
+        {"name": "tag", "pattern": r"T\d{1,4}|é+", "description": "The number on the tree's tag."},
+        {"name": "100% owner", "required": False},
+    ]
+    return Contract.model_validate(content)
 
 
 def linear_model(features: int, *, rank: int = 1) -> onnx.ModelProto:
@@ -235,7 +257,9 @@ def write_bundle(
     (folder / MODEL_FILE).write_bytes(model.SerializeToString())
     (folder / CONTRACT_FILE).write_text(contract.model_dump_json(), encoding="utf-8")
     (folder / REFERENCE_FILE).write_text(reference.model_dump_json(), encoding="utf-8")
-    (folder / EXAMPLES_FILE).write_text(json.dumps(list(examples)), encoding="utf-8")
+    (folder / EXAMPLES_FILE).write_text(
+        json.dumps([contract.with_identifiers(row) for row in examples]), encoding="utf-8"
+    )
     (folder / METRICS_FILE).write_text('{"rmse": 1.0}', encoding="utf-8")
     (folder / LATENCY_FILE).write_text("{}", encoding="utf-8")
     (folder / PARITY_FILE).write_text('{"worst_relative": 0.0}', encoding="utf-8")
@@ -249,5 +273,5 @@ def write_bundle(
         trained_at="2026-01-01T00:00:00Z",
         versions={"python": "3"},
     )
-    write_manifest(folder, contract.name, provenance)
+    write_manifest(folder, contract.name, provenance, contract.format_version)
     return folder

@@ -89,6 +89,7 @@ def _serving(arguments: list[str], log: Path, **environment: str) -> Iterator[st
 def rows() -> list[dict[str, Any]]:
     """A thousand rows of the tiny model's data that its training has not seen, as a client sends them."""
     config = load_config(ORCHARD)
+    assert config.synthetic is not None
     frame = validate(generate(config.synthetic.model_copy(update={"seed": 99}), 1000), config)
     kinds = {feature.name: feature.type for feature in config.features}
     sent = []

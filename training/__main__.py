@@ -152,7 +152,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(given: argparse.Namespace) -> int:
     # Imported here: help and wrong usage answer at once, without scikit-learn and BentoML.
     from bundle.errors import BundleError
-    from training.config import ConfigError, load_config
+    from training.config import ConfigError
     from training.data.errors import DataError, SplitError
     from training.errors import TrainingError
     from training.export import ExportError
@@ -183,7 +183,7 @@ def _run(given: argparse.Namespace) -> int:
         if given.command in ("models", "retrain"):
             module = import_module(ELSEWHERE[given.command][0])
             return int(getattr(module, f"run_{given.command}")(given, settings, progress))
-        config = load_config(given.config)
+        config = _config(given, settings, progress)
         if given.command == "data":
             _data(config, given.data, settings, progress)
         elif given.command == "ensure":
@@ -201,6 +201,27 @@ def _run(given: argparse.Namespace) -> int:
         Progress().fail("stopped; a model that was not finished is not saved")
         return INTERRUPTED
     return 0
+
+
+def _config(given: argparse.Namespace, settings: TrainingSettings, progress: Progress) -> ModelConfig:
+    """Read the config; if it is wrong, look at the data as well, so that one run tells everything.
+
+    Raises:
+        ConfigError: with the faults of the config and of the data.
+    """
+    from training.config import ConfigError, load_config
+
+    try:
+        return load_config(given.config, progress.warn)
+    except ConfigError as error:
+        if error.usable is None:
+            raise
+        from training.run import data_faults
+
+        faults = data_faults(error.usable, given.data, settings)
+        if faults is None:
+            raise
+        raise ConfigError(f"{error}\n{faults}") from error
 
 
 def _ensure(config: ModelConfig, data: str | None, settings: TrainingSettings, progress: Progress) -> None:

@@ -264,7 +264,7 @@ def _labels(config: ModelConfig, values: NDArray[np.float64]) -> NDArray[Any]:
             f"target {config.target.name!r}: expected training rows of every class, got none of {absent[0]!r}:"
             " take more rows, or stratify the split by class"
         )
-    labels: NDArray[Any] = np.array([item.label for item in classes])[values.astype(np.intp)]
+    labels: NDArray[Any] = np.array(config.target.learned_labels)[values.astype(np.intp)]
     return labels
 
 
@@ -344,7 +344,7 @@ def _threshold(
     def fit(rows: NDArray[np.intp]) -> Any:
         return _fit(clone(pipeline), frame.iloc[rows], target[rows], config, decisions)
 
-    positive = config.target.classes[1].label if config.target.classes else None
+    positive = config.target.learned_labels[1] if config.target.classes else None
     return choose_threshold(config.decision, fit, frame, target == positive, config.seed)
 
 
@@ -358,6 +358,6 @@ def _decide_by(pipeline: Pipeline, threshold: float, config: ModelConfig) -> Non
         # As a NumPy number it is compared in double, even with the float32 probabilities that some libraries answer.
         threshold=np.float64(threshold),
         response_method="predict_proba",
-        pos_label=config.target.classes[1].label,
+        pos_label=config.target.learned_labels[1],
     )
     pipeline.steps[-1] = (name, decided)

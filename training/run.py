@@ -17,8 +17,10 @@ from pathlib import Path
 from bundle.errors import BundleError
 from bundle.manifest import Provenance
 from bundle.store import load_bundle
-from training.config import ModelConfig
-from training.data.loader import Dataset
+from training.config import ConfigError, ModelConfig
+from training.data.errors import DataError
+from training.data.loader import Dataset, load_dataset
+from training.data.resolve import resolve_and_validate
 from training.data.split import Parts
 from training.errors import SaveError
 from training.gate import GateReport
@@ -30,7 +32,7 @@ from training.read_back import check_examples
 from training.save import Tags, find_by_fingerprint
 from training.settings import TrainingSettings
 from training.stages.context import Context
-from training.stages.data import obtain
+from training.stages.data import obtain, wanted
 from training.stages.register import gate_report, registered
 from training.stages.runner import Done, run_stages, tell
 from training.stages.steps import Plan
@@ -45,6 +47,8 @@ __all__ = ["Loaded", "TrainResult", "check_examples", "ensure", "prepare", "run_
 class TrainResult:
     """What a run has made."""
 
+    config: ModelConfig
+    """The config, with what it left to the data."""
     tags: Tags
     metrics: dict[str, float]
     """Figures on the test part, see ``training.metrics``."""
@@ -105,7 +109,8 @@ def ensure(config: ModelConfig, given_data: str | None, settings: TrainingSettin
     with _own_workspace(config, settings) as workspace:
         context = Context(config, settings, progress, workspace, Plan(LOOKING, ()), given_data)
         run_stages(context, force=True)
-        tag = find_by_fingerprint(config.name, fingerprint(config, context.origin(), config.decisions()))
+        resolved = context.resolved()
+        tag = find_by_fingerprint(config.name, fingerprint(resolved, context.origin(), config.decisions()))
         if tag is not None:
             try:
                 found = load_bundle(tag).tag
@@ -161,12 +166,35 @@ def prepare(config: ModelConfig, given_data: str | None, settings: TrainingSetti
     """
     dataset = obtain(config, given_data, settings, progress)
     parts = divide(config, dataset.frame, progress)
-    return Loaded(dataset, parts, fingerprint(config, dataset, config.decisions()))
+    return Loaded(dataset, parts, fingerprint(parts.config, dataset, config.decisions()))
+
+
+def data_faults(config: ModelConfig, given_data: str | None, settings: TrainingSettings) -> str | None:
+    """Say what is wrong with the data that a run would use, for a config that is wrong itself; None if nothing is known.
+
+    Only a file on this machine is looked at: nothing is downloaded or made up for a run that cannot begin.
+
+    Args:
+        config: as much of the config as describes the data.
+        given_data: As for ``train``.
+        settings: Folders and what is allowed.
+    """
+    given = wanted(config, given_data, settings)
+    if given is None or not Path(given).expanduser().is_file():
+        return None
+    warnings: list[str] = []
+    try:
+        dataset = load_dataset(config, given, settings.data_folder, warnings.append)
+        resolve_and_validate(dataset.frame, config, warnings.append)
+    except (DataError, ConfigError) as error:
+        return str(error)
+    return None
 
 
 def _result(context: Context, began: float) -> TrainResult:
     found = registered(context)
     return TrainResult(
+        config=context.resolved(),
         tags=Tags(found.bundle, found.pipeline),
         metrics=context.metrics(),
         parity=context.parity(),

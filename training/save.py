@@ -25,7 +25,6 @@ from bundle.format import (
     CONTRACT_FILE,
     DATA_CARD_FILE,
     EXAMPLES_FILE,
-    FORMAT_VERSION,
     LATENCY_FILE,
     METRICS_FILE,
     MODEL_FILE,
@@ -144,7 +143,7 @@ def save(
             tags.bundle,
             module=BENTOML_MODULE,
             labels={**common, PIPELINE_LABEL: tags.pipeline},
-            metadata={**metadata, "format_version": FORMAT_VERSION},
+            metadata={**metadata, "format_version": contents.contract.format_version},
         ) as model:
             write_files(Path(model.path), contents, provenance)
         bundle = load_bundle(tags.bundle)
@@ -182,9 +181,10 @@ def write_files(folder: Path, contents: Contents, provenance: Provenance) -> Non
     }
     for name, model in models.items():
         (folder / name).write_text(model.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    for name, value in {EXAMPLES_FILE: contents.examples, METRICS_FILE: contents.metrics}.items():
+    examples = [contents.contract.with_identifiers(example) for example in contents.examples]
+    for name, value in {EXAMPLES_FILE: examples, METRICS_FILE: contents.metrics}.items():
         (folder / name).write_text(to_json(value), encoding="utf-8")
-    write_manifest(folder, contents.contract.name, provenance)
+    write_manifest(folder, contents.contract.name, provenance, contents.contract.format_version)
 
 
 def to_json(value: Any) -> str:

@@ -12,7 +12,15 @@ import math
 import struct
 from typing import Any, NoReturn
 
-from bundle.contract import LARGEST_EXACT_INTEGER, RESERVED_NAME, UNKNOWN_CATEGORY, Contract, Feature, encode_value
+from bundle.contract import (
+    LARGEST_EXACT_INTEGER,
+    RESERVED_NAME,
+    UNKNOWN_CATEGORY,
+    Contract,
+    Feature,
+    encode_value,
+    truth_value,
+)
 from serving.errors import DETAILS_LIMIT, Detail, InvalidError, MalformedError
 from serving.rows import Rows
 
@@ -103,27 +111,38 @@ def _value(feature: Feature, value: Any) -> float | None:
     """Return the number by which a value travels, or None where the feature does not take it."""
     if value is None:
         return math.nan if feature.nullable else None
+    if isinstance(value, _Literal | _Pairs | list):
+        return None
+    if isinstance(value, str) and value in feature.missing:
+        return math.nan
+    if not isinstance(value, str | bool) and value in feature.missing_numbers():
+        return math.nan
     if feature.type == "boolean":
-        return float(value) if isinstance(value, bool) else None
+        truth = truth_value(value)
+        return None if truth is None else float(truth)
     if feature.type == "category":
-        if not isinstance(value, str) or isinstance(value, _Literal):
+        if not isinstance(value, str):
             return None
         code = encode_value(feature, value)
         return None if code == UNKNOWN_CATEGORY and feature.unknown == "refuse" else code
     return _number(feature, value)
 
 
-def _row(contract: Contract, index: int, row: Any, details: list[Detail]) -> list[float]:
-    """Return a row's numbers, and add to ``details`` what is wrong with it."""
+def _row(
+    contract: Contract, index: int, row: Any, details: list[Detail], ignore_unknown: bool
+) -> tuple[list[float], dict[str, Any]]:
+    """Return a row's numbers and identifiers, and add to ``details`` what is wrong with it."""
     if not isinstance(row, _Pairs):
         details.append(Detail(index, None, "an object of features", _got(row)))
-        return []
-    known = set(contract.feature_names)
+        return [], {}
+    known = set(contract.field_names)
     values: dict[str, Any] = {}
     for key, value in row:
+        if key not in known and ignore_unknown:
+            continue
         if key not in known:
             listed = any(detail.expected.startswith("no such field") for detail in details)
-            names = "" if listed else f"; there are {', '.join(contract.feature_names)}"
+            names = "" if listed else f"; there are {', '.join(contract.field_names)}"
             details.append(Detail(index, _name(key), f"no such field{names}", _got(value)))
         elif key in values:
             details.append(Detail(index, key, "the field once", f"it again, with {_got(value)}"))
@@ -141,7 +160,20 @@ def _row(contract: Contract, index: int, row: Any, details: list[Detail]) -> lis
             details.append(Detail(index, feature.name, feature.expected(), _got(values[feature.name])))
             number = math.nan
         numbers.append(number)
-    return numbers
+    return numbers, _identifiers(contract, index, values, details)
+
+
+def _identifiers(contract: Contract, index: int, values: dict[str, Any], details: list[Detail]) -> dict[str, Any]:
+    """Return a row's identifiers, and add to ``details`` what is wrong with them."""
+    identifiers: dict[str, Any] = {}
+    for identifier in contract.identifiers:
+        value = identifiers[identifier.name] = values.get(identifier.name)
+        if identifier.name not in values:
+            if identifier.required:
+                details.append(Detail(index, identifier.name, identifier.expected(), "nothing: the field is missing"))
+        elif isinstance(value, _Literal) or not identifier.check()(value):
+            details.append(Detail(index, identifier.name, identifier.expected(), _got(value)))
+    return identifiers
 
 
 def _name(key: str) -> str:
@@ -182,7 +214,7 @@ def _instances(body: _Pairs, max_rows: int) -> list[Any]:
     return list(rows)
 
 
-def decode_straightforward(body: bytes, contract: Contract, max_rows: int) -> Rows:
+def decode_straightforward(body: bytes, contract: Contract, max_rows: int, ignore_unknown: bool = False) -> Rows:
     """Return the rows of a body, or say all that is wrong with it.
 
     Raises:
@@ -196,13 +228,16 @@ def decode_straightforward(body: bytes, contract: Contract, max_rows: int) -> Ro
     rows = [content] if single else _instances(content, max_rows)
     details: list[Detail] = []
     packed = []
+    objects = []
     pack = struct.Struct(f"={len(contract.features)}d").pack
     for index, row in enumerate(rows):
-        numbers = _row(contract, index, row, details)
+        numbers, identifiers = _row(contract, index, row, details, ignore_unknown)
         if len(details) > DETAILS_LIMIT:
             _refuse(details, more=True)
         if not details:
             packed.append(pack(*numbers))
+            objects.append(identifiers)
     if details:
         _refuse(details)
-    return Rows(b"".join(packed), len(packed), single)
+    told = json.dumps(objects[0] if single else objects, ensure_ascii=False, separators=(",", ":")).encode()
+    return Rows(b"".join(packed), len(packed), single, told if contract.identifiers else b"")

@@ -10,12 +10,12 @@ memory by the rows and by one object.
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Callable
 
 from bundle.contract import RESERVED_NAME, Contract
 from serving.codec.faults import FOREIGN_KEYS, Faults, foreign_hint
-from serving.codec.fields import Fields, longest_category
+from serving.codec.fields import IGNORED_FIELDS_LIMIT, Fields, longest_text
+from serving.codec.packing import RowPacker
 from serving.codec.scanner import CALL_BYTES, Scanner
 from serving.codec.slices import Steps, WorkMeter
 from serving.codec.tokens import JsonSyntaxError
@@ -44,16 +44,19 @@ class CarefulDecoder:
         contract: what the model takes.
         max_rows: the largest number of rows in one request.
         decode_rows: the compiled decoder of rows.
+        ignore_unknown: whether fields outside the contract are skipped rather than refused.
     """
 
-    def __init__(self, contract: Contract, max_rows: int, decode_rows: DecodeRows) -> None:
+    def __init__(
+        self, contract: Contract, max_rows: int, decode_rows: DecodeRows, ignore_unknown: bool = False
+    ) -> None:
         self.max_rows = max_rows
         self.decode_rows = decode_rows
-        self.fields = Fields(contract)
-        self.text_limit = longest_category(contract)
+        self.fields = Fields(contract, ignore_unknown)
+        self.text_limit = longest_text(contract)
         # A row of this length has at most one nested value that is short enough to be read in one call itself.
-        self.call_bytes = CALL_BYTES + _CALL_BYTES_PER_FEATURE * len(contract.features)
-        self.pack = struct.Struct(f"={len(contract.features)}d").pack
+        self.call_bytes = CALL_BYTES + _CALL_BYTES_PER_FEATURE * len(self.fields)
+        self.packer = RowPacker(contract)
 
     def steps(self, body: bytes, meter: WorkMeter | None = None) -> Steps[Rows]:
         """Decode a body, and yield between slices.
@@ -98,8 +101,10 @@ class _Reading:
         self._scanner = Scanner(body, meter, decoder.text_limit)
         self._faults = Faults()
         self._packed: list[bytes] = []
-        # Each pair beyond the number of fields is a fault: an unknown field or a repeated one.
-        self._pairs_limit = len(decoder.fields) + DETAILS_LIMIT
+        # Each pair beyond the number of fields is an unknown field or a repeated one, and all such pairs are faults, or
+        # those beyond the limit are.
+        others = IGNORED_FIELDS_LIMIT + 1 if decoder.fields.ignore_unknown else DETAILS_LIMIT
+        self._pairs_limit = len(decoder.fields) + others
         self._list_expected = f"a list of 1 to {decoder.max_rows} objects"
 
     def rows(self) -> Steps[Rows]:
@@ -143,17 +148,19 @@ class _Reading:
             return (yield from self._single(pairs, complete))
         yield from self._check_frame(pairs, complete)
         yield from self._finish(complete)
-        return Rows(b"".join(self._packed), len(self._packed), single=False)
+        return self._decoder.packer.rows(self._packed, single=False)
 
     def _single(self, pairs: Pairs, complete: bool) -> Steps[Rows]:
         """Return the row of a body that is one object."""
+        # Of a row with fields of the contract an ignored field is no sign of a foreign format.
+        row_of_ours = self._fields.ignore_unknown and any(self._fields.knows(key) for key, _ in pairs)
         for key, _ in pairs:
-            if key in FOREIGN_KEYS and not self._fields.knows(key):
+            if key in FOREIGN_KEYS and not self._fields.knows(key) and not row_of_ours:
                 self._faults.hint = foreign_hint(key)
                 break
         yield from self._row(0, pairs, complete)
         yield from self._finish(complete and not self._faults.too_many)
-        return Rows(self._packed[0], 1, single=True)
+        return self._decoder.packer.rows(self._packed, single=True)
 
     def _finish(self, complete: bool) -> Steps[None]:
         """Check the end of the body, if it was read up to there. Raise its faults if it has any."""
@@ -253,9 +260,9 @@ class _Reading:
     def _row(self, index: int, pairs: Pairs, complete: bool) -> Steps[None]:
         """Check the pairs of one row, and keep its numbers."""
         faults_before = len(self._faults)
-        numbers = self._fields.numbers(index, pairs, self._faults, complete)
+        numbers, identifiers = self._fields.values(index, pairs, self._faults, complete)
         if not self._faults:
-            self._packed.append(self._decoder.pack(*numbers))
+            self._packed.append(self._decoder.packer.pack(numbers, identifiers))
         units = _PAIR_UNITS * len(pairs) + _FEATURE_UNITS * len(self._fields)
         if self._meter.spend(units + _FAULT_UNITS * (len(self._faults) - faults_before)):
             yield

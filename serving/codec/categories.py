@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import nan
+
 from bundle.contract import UNKNOWN_CATEGORY, Feature, category_codes, letter_spellings
 
 
@@ -29,11 +31,18 @@ class CategoryTable:
             for spelling in (value.lower(), value.upper(), value.title(), value.capitalize())
             if spelling.translate(self._letters) == value
         }
-        self.codes = usual | codes
-        """The codes of the categories in their usual spellings: a look here answers most requests."""
+        missing = dict.fromkeys(feature.missing, nan)
+        self.codes = usual | codes | missing
+        """The codes of the categories in their usual spellings, and NaN for the texts that count as missing: a look here
+        answers most requests."""
+        self._spelled = usual | codes
 
     def code(self, value: str) -> float | None:
         """Return the code of a client's value in any spelling, or None if the feature does not take it."""
         # Letter case never changes a length, so that a long text costs nothing.
-        code = self.codes.get(value.translate(self._letters)) if len(value) <= self._longest else None
+        # A text that counts as missing is compared as it is.
+        missing = self.codes.get(value)
+        if missing is not None:
+            return missing
+        code = self._spelled.get(value.translate(self._letters)) if len(value) <= self._longest else None
         return self._unknown if code is None else code

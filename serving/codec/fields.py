@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from typing import Protocol
 
-from bundle.contract import LARGEST_EXACT_INTEGER, Contract, Feature
+from bundle.contract import LARGEST_EXACT_INTEGER, Contract, Feature, Identifier, truth_value
+from bundle.identifier import IDENTIFIER_CHARACTERS_LIMIT, IdentifierValue
 from serving.codec.categories import CategoryTable
 from serving.codec.faults import Faults
-from serving.codec.values import Nested, NumberText, Value, show, show_name
+from serving.codec.values import LongText, Nested, NumberText, Value, show, show_name
 
 _MISSING: Value = Nested(is_object=False, count=0, complete=True)
 """Stands for a field that is not there. No check takes a nested value."""
+IGNORED_FIELDS_LIMIT = 1_000
+"""How many fields of a row may be ignored: a table has no more columns, and reading them has a cost."""
 _NAMES_SHOWN = 100
 """How many names of features the message about an unknown field lists."""
 
@@ -25,7 +28,8 @@ class FieldCheck(Protocol):
 
 
 def _boolean(value: Value) -> float | None:
-    return float(value) if isinstance(value, bool) else None
+    truth = None if isinstance(value, NumberText | LongText) else truth_value(value)
+    return None if truth is None else float(truth)
 
 
 def _number_check(feature: Feature) -> FieldCheck:
@@ -57,6 +61,21 @@ def _category_check(feature: Feature) -> FieldCheck:
     return check
 
 
+def _missing_check(feature: Feature, check: FieldCheck) -> FieldCheck:
+    """Return a check that takes what the feature counts as missing before another check is asked."""
+    texts, codes = frozenset(feature.missing), frozenset(feature.missing_numbers())
+
+    def check_missing(value: Value) -> float | None:
+        if isinstance(value, str):
+            if value in texts and not isinstance(value, NumberText | LongText):
+                return math.nan
+        elif isinstance(value, int | float) and not isinstance(value, bool) and value in codes:
+            return math.nan
+        return check(value)
+
+    return check_missing
+
+
 class Field:
     """One field of a row, with what its check and its messages need."""
 
@@ -74,6 +93,20 @@ class Field:
             self.check = _category_check(feature)
         else:
             self.check = _number_check(feature)
+        if feature.missing:
+            self.check = _missing_check(feature, self.check)
+
+
+class IdentifierField:
+    """One identifier of a row, with what its check and its messages need."""
+
+    __slots__ = ("expected", "name", "required", "takes")
+
+    def __init__(self, identifier: Identifier) -> None:
+        self.name = identifier.name
+        self.required = identifier.required
+        self.expected = identifier.expected()
+        self.takes = identifier.check()
 
 
 class Fields:
@@ -81,24 +114,30 @@ class Fields:
 
     Args:
         contract: what the model takes.
+        ignore_unknown: whether fields outside the contract are skipped rather than refused.
     """
 
-    def __init__(self, contract: Contract) -> None:
+    def __init__(self, contract: Contract, ignore_unknown: bool = False) -> None:
         self._fields = [Field(feature) for feature in contract.features]
-        self._known = frozenset(contract.feature_names)
-        names = contract.feature_names[:_NAMES_SHOWN]
-        more = len(contract.features) - len(names)
+        self._identifiers = [IdentifierField(identifier) for identifier in contract.identifiers]
+        all_names = contract.field_names
+        self._known = frozenset(all_names)
+        self.ignore_unknown = ignore_unknown
+        names = all_names[:_NAMES_SHOWN]
+        more = len(all_names) - len(names)
         self._no_such_field = f"no such field; there are {', '.join(names)}" + (f" and {more} more" if more else "")
 
     def __len__(self) -> int:
-        return len(self._fields)
+        return len(self._fields) + len(self._identifiers)
 
     def knows(self, name: str) -> bool:
         """Return whether there is a field of this name."""
         return name in self._known
 
-    def numbers(self, row: int, pairs: list[tuple[str, Value]], faults: Faults, complete: bool = True) -> list[float]:
-        """Return the numbers of a row, and add what is wrong with it to ``faults``.
+    def values(
+        self, row: int, pairs: list[tuple[str, Value]], faults: Faults, complete: bool = True
+    ) -> tuple[list[float], list[IdentifierValue]]:
+        """Return the numbers and identifiers of a row, and add what is wrong with it to ``faults``.
 
         Args:
             row: the index of the row in the request.
@@ -107,7 +146,8 @@ class Fields:
             complete: whether these are all the pairs of the row; if not, no field counts as missing.
 
         Returns:
-            One number for each feature; of no meaning, and perhaps fewer, if there are faults.
+            One number for each feature and one value for each identifier; of no meaning, and perhaps fewer, if there
+            are faults.
         """
         values = dict(pairs)
         if len(values) != len(pairs) or not values.keys() <= self._known:
@@ -123,15 +163,42 @@ class Fields:
                 elif field.required and complete:
                     faults.add(row, field.name, field.expected, "nothing: the field is missing")
                 if faults.too_many:
-                    return []
+                    return [], []
             numbers.append(number)
-        return numbers
+        return numbers, self._identifier_values(row, values, faults, complete) if self._identifiers else []
+
+    def _identifier_values(
+        self, row: int, values: dict[str, Value], faults: Faults, complete: bool
+    ) -> list[IdentifierValue]:
+        """Return the identifiers of a row, and add what is wrong with them to ``faults``."""
+        identifiers: list[IdentifierValue] = []
+        for field in self._identifiers:
+            value = values.get(field.name, _MISSING)
+            if value is _MISSING:
+                if field.required and complete:
+                    faults.add(row, field.name, field.expected, "nothing: the field is missing")
+                identifiers.append(None)
+            elif isinstance(value, Nested | NumberText | LongText) or not field.takes(value):
+                faults.add(row, field.name, field.expected, show(value))
+            else:
+                identifiers.append(value)
+            if faults.too_many:
+                break
+        return identifiers
 
     def _known_values(self, row: int, pairs: list[tuple[str, Value]], faults: Faults) -> dict[str, Value]:
-        """Return the first value of each field, and name unknown and repeated fields."""
+        """Return the first value of each field, and name repeated fields and, unless they are ignored, unknown ones."""
         values: dict[str, Value] = {}
+        ignored = 0
         for key, value in pairs:
-            if key not in self._known:
+            if key not in self._known and self.ignore_unknown:
+                ignored += 1
+                if isinstance(value, Nested) and not value.complete:
+                    faults.add(row, show_name(key), "a short value, as the field is ignored", show(value))
+                elif ignored > IGNORED_FIELDS_LIMIT:
+                    faults.add(row, None, f"at most {IGNORED_FIELDS_LIMIT} fields that are ignored", "more")
+                    break
+            elif key not in self._known:
                 # The names are listed once: with a hundred features, a hundred lists of them make a large answer.
                 expected = "no such field" if faults.names_listed else self._no_such_field
                 faults.names_listed = True
@@ -145,6 +212,8 @@ class Fields:
         return values
 
 
-def longest_category(contract: Contract) -> int:
-    """Return the number of characters of the longest category of a contract, 0 if it has none."""
-    return max((len(value) for feature in contract.features for value in feature.categories or ()), default=0)
+def longest_text(contract: Contract) -> int:
+    """Return how many characters a value of a contract may have: of a category, an identifier, or a missing text."""
+    texts = (text for feature in contract.features for text in (*(feature.categories or ()), *feature.missing))
+    longest = max(map(len, texts), default=0)
+    return max(longest, IDENTIFIER_CHARACTERS_LIMIT) if contract.identifiers else longest

@@ -30,6 +30,7 @@ def test_the_wide_table_is_wide() -> None:
 def test_a_forest_is_made_once(model_store: Path) -> None:
     """The second call finds what the first has stored; other trees are another forest."""
     shipped = load_config(SHIPPED_CONFIG)
+    assert shipped.synthetic is not None
     config = shipped.model_copy(
         update={"name": "forest", "synthetic": shipped.synthetic.model_copy(update={"rows": 400})}
     )

@@ -14,6 +14,7 @@ from bundle.contract import (
     UNKNOWN_CATEGORY,
     Contract,
     Feature,
+    Identifier,
     Label,
     LetterCase,
     Output,
@@ -22,7 +23,6 @@ from bundle.contract import (
     encode_value,
     label_key,
     letter_spellings,
-    number_text,
 )
 from tests.bundles import LABELS, classifier_contract, orchard_contract
 
@@ -82,23 +82,6 @@ def test_a_contract_that_contradicts_itself_is_refused(names: list[str], output:
 def test_a_feature_says_in_words_what_it_takes(feature: Feature, expected: str) -> None:
     """Error messages and documents can quote what a field takes."""
     assert expected in feature.expected()
-
-
-@pytest.mark.parametrize(
-    ("number", "text"),
-    [
-        (0.29999999999999999, "0.3"),
-        (5.0, "5"),
-        (-0.0, "0"),
-        (1e30, "1e+30"),
-        (2.0**53, "9007199254740992"),
-        (0.1, "0.1"),
-    ],
-)
-def test_a_number_in_a_message_is_as_short_as_it_reads_back(number: float, text: str) -> None:
-    """No digits beyond those that make the same float64, and no fraction of an integer."""
-    assert number_text(number) == text
-    assert float(text) == number
 
 
 @pytest.mark.parametrize(("case", "other"), [("upper", "lower"), ("lower", "upper")])
@@ -217,3 +200,34 @@ def test_a_contract_from_before_rankings_and_thresholds_is_read() -> None:
         del content["output"][key]
     assert Contract.model_validate(content) == classifier_contract()
     assert (classifier_contract().output.ranking, classifier_contract().output.threshold) == (False, None)
+
+
+IDENTIFIER = Identifier(name="user_id", pattern="USR[0-9]+")
+
+
+@pytest.mark.parametrize(
+    ("identifiers", "message"),
+    [
+        ((IDENTIFIER, IDENTIFIER), "identifier 'user_id' is listed twice"),
+        ((Identifier(name="sort"),), "identifier 'sort' is listed twice, or is a feature as well"),
+        ((Identifier(name="instances"),), "no identifier can be called"),
+        ((Identifier(name="harvest"),), "leaks the answer"),
+        (tuple(Identifier(name=f"i{index}") for index in range(21)), "at most 20 items"),
+    ],
+)
+def test_identifiers_have_names_of_their_own(identifiers: tuple[Identifier, ...], message: str) -> None:
+    """An identifier is no feature, no target and not the key of many rows."""
+    with pytest.raises(ValidationError, match=message):
+        Contract.model_validate(classifier_contract().model_dump() | {"identifiers": identifiers})
+
+
+def test_a_contract_without_later_keys_is_written_in_the_first_format() -> None:
+    """Services that know the first format only go on reading what does not need the second."""
+    contract = orchard_contract()
+    assert contract.format_version == 1
+    assert "identifiers" not in contract.model_dump()
+    later = Contract.model_validate({**contract.model_dump(), "identifiers": [IDENTIFIER]})
+    assert (later.format_version, later.identifiers) == (2, (IDENTIFIER,))
+    assert Contract.model_validate_json(later.model_dump_json()) == later
+    features = (contract.features[0].model_copy(update={"maximum": None, "exclusive_maximum": 500.0}),)
+    assert contract.model_copy(update={"features": features}).format_version == 2

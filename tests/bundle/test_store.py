@@ -9,6 +9,7 @@ import bentoml
 import pytest
 
 from bundle.__main__ import main
+from bundle.contract import Identifier
 from bundle.errors import BundleFormatError, BundleNotFoundError
 from bundle.format import BENTOML_MODULE, CONTRACT_FILE, EXAMPLES_FILE, REFERENCE_FILE
 from bundle.manifest import verify_manifest, write_manifest
@@ -116,3 +117,14 @@ def test_bundles_are_listed_under_our_name(session_store: Path, linear_bundle: s
     """``bentoml models list`` shows which models are bundles."""
     with bentoml_home(session_store):
         assert bentoml.models.get(linear_bundle).info.module == BENTOML_MODULE
+
+
+def test_a_bundle_with_later_keys_says_so_in_its_manifest(tmp_path: Path) -> None:
+    """A service that reads the first format only refuses it by its number, and a wrong number is found out."""
+    contract = orchard_contract().model_copy(update={"identifiers": (Identifier(name="user_id"),)})
+    folder = write_bundle(tmp_path / "b", contract)
+    assert verify_manifest(folder).format_version == 2
+    assert read_bundle(folder, "orchard:v1").contract == contract
+    write_manifest(folder, "orchard", verify_manifest(folder).provenance)
+    with pytest.raises(BundleFormatError, match="has keys of format 2, but the manifest says format 1"):
+        read_bundle(folder, "orchard:v1")

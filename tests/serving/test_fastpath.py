@@ -27,13 +27,23 @@ from serving.http1.install import install
 from serving.http1.plain import STARTS
 from serving.metrics import Metrics
 from serving.settings import ServingSettings
-from tests.bundles import BREAKS, NO_CLASS, NOT_A_NUMBER, TREE, linear_answer, orchard_contract
+from tests.bundles import (
+    BREAKS,
+    NO_CLASS,
+    NOT_A_NUMBER,
+    TAGGED_TREE,
+    TREE,
+    linear_answer,
+    orchard_contract,
+    tagged_contract,
+)
 from tests.servers import running, wait_until
 from tests.serving import test_application
 from tests.serving.codec.strategies import almost_right_bodies
 from tests.serving.http1.lines import Line, application_of, on_loop, plain_request, serving
 
 CONTRACT = orchard_contract()
+TAGGED = tagged_contract()
 OK = b"HTTP/1.1 200 OK"
 SETTINGS = ServingSettings(slo_p99_ms=60_000)
 ROUTE = ("/predict", 200)
@@ -210,6 +220,47 @@ def test_both_ways_say_the_same_of_any_body(server: str, body: bytes) -> None:
     """Right or wrong: made-up bodies get the same answer by both ways, one after the other on one connection."""
     fast, long = _both_ways(server, plain_request(body, name="a"))
     assert fast == long
+
+
+@pytest.fixture(scope="module", params=["refuse", "ignore"])
+def tagged_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server of a contract with identifiers, exclusive bounds and missing texts, for each way with unknown fields."""
+    settings = ServingSettings(slo_p99_ms=60_000, unknown_fields=request.param)
+    with serving(application_of(tmp_path_factory.mktemp("tagged"), settings, TAGGED)) as address:
+        yield address
+
+
+@settings(max_examples=150, deadline=None)
+@given(body=almost_right_bodies(TAGGED))
+def test_both_ways_say_the_same_of_rows_with_identifiers(tagged_server: str, body: bytes) -> None:
+    """Byte for byte, whichever fields are there and whatever they hold."""
+    fast, long = _both_ways(tagged_server, plain_request(body, name="a"))
+    assert fast == long
+
+
+@pytest.mark.parametrize(
+    ("body", "identifiers"),
+    [
+        (json.dumps(TAGGED_TREE).encode(), b'{"tag":"T12","100% owner":null}'),
+        (_batch(TAGGED_TREE, {**TAGGED_TREE, "tag": "é", "100% owner": 7}),
+         '[{"tag":"T12","100% owner":null},{"tag":"é","100% owner":7}]'.encode()),
+        (_batch({**TAGGED_TREE, "100% owner": "a/b c"}), b'[{"tag":"T12","100% owner":"a/b c"}]'),
+    ],
+)  # fmt: skip
+def test_identifiers_are_repeated_in_the_answer(
+    tagged_server: str, ways: list[str], body: bytes, identifiers: bytes
+) -> None:
+    """An object for one row, a list in the rows' order for many; the prediction is that of the row without them."""
+    fast, long = _both_ways(tagged_server, plain_request(body))
+    assert fast == long
+    assert fast.startswith(OK)
+    assert fast.endswith(b',"request_id":"made","identifiers":' + identifiers + b"}")
+    assert ways == ["fast", "asgi"]
+    row = json.loads(body).get("instances", [json.loads(body)])[0]
+    values = {name: value for name, value in row.items() if name in TREE}
+    answer = _json(fast)
+    first = answer["prediction"] if "prediction" in answer else answer["predictions"][0]
+    assert first == linear_answer(values, CONTRACT)
 
 
 def test_a_body_that_could_end_earlier_is_waited_for(server: str, ways: list[str]) -> None:

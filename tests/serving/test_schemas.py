@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 import jsonschema_rs
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bundle.contract import Feature, Label, LetterCase, change_case
-from serving.schemas import answer_schemas, feature_schema, label_schema, probabilities_schema, ranking_schema
-from tests.bundles import LABELS, classifier_contract, orchard_contract
+from serving.errors import ServingError
+from serving.identify import decoder_of
+from serving.schemas import (
+    answer_schemas,
+    feature_schema,
+    label_schema,
+    probabilities_schema,
+    ranking_schema,
+    row_schema,
+)
+from tests.bundles import LABELS, TAGGED_TREE, classifier_contract, orchard_contract, tagged_contract
+from tests.serving.codec.strategies import SCALARS
 from tests.serving.codec.test_categories import TRICKY
 
 
 @pytest.mark.parametrize(
     ("feature", "schema"),
     [
-        (Feature(name="a", type="boolean", nullable=True), {"type": ["boolean", "null"]}),
         (Feature(name="a", type="category", categories=("x", "y")), {"type": "string", "enum": ["x", "y"]}),
         (
             Feature(name="a", type="category", categories=("x",), nullable=True),
@@ -27,6 +37,14 @@ from tests.serving.codec.test_categories import TRICKY
         ),
         (Feature(name="a", type="category", categories=("x",), unknown="ignore"), {"type": "string"}),
         (Feature(name="a", type="number", minimum=0), {"type": "number", "minimum": 0, "maximum": 2**53}),
+        (
+            Feature(name="a", type="number", exclusive_minimum=0, exclusive_maximum=0.3),
+            {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 0.3},
+        ),
+        (
+            Feature(name="a", type="integer", minimum=0, maximum=9, missing=("?", "-1"), nullable=True),
+            {"anyOf": [{"type": ["integer", "null"], "minimum": 0, "maximum": 9}, {"enum": ["?", "-1", -1]}]},
+        ),
     ],
 )
 def test_a_field_becomes_json_schema(feature: Feature, schema: dict[str, Any]) -> None:
@@ -132,3 +150,41 @@ def test_a_threshold_is_said_in_words() -> None:
         "harvest: What to expect. It is true where the probability of true is at least 0.35, else false;"
         " this need not be the more probable of the two."
     )
+
+
+TAGGED = tagged_contract()
+TAGGED_DECODER = decoder_of(TAGGED, 1)
+TAGGED_ROW = jsonschema_rs.validator_for(row_schema(TAGGED))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(TAGGED.field_names), SCALARS)
+@example("pruned", "tRuE")
+@example("100% owner", "o" * 200)
+@example("tag", "ééé")
+def test_a_row_is_valid_if_and_only_if_it_is_taken(name: str, value: Any) -> None:
+    """The document takes what the decoder takes: truth words, missing texts, exclusive bounds and identifiers."""
+    row = {**TAGGED_TREE, name: value}
+    try:
+        taken = TAGGED_DECODER.decode(json.dumps(row).encode()).count == 1
+    except ServingError:
+        taken = False
+    assert TAGGED_ROW.is_valid(row) == taken
+
+
+def test_a_row_may_have_other_fields_if_they_are_ignored() -> None:
+    """The document says so, too."""
+    row = {**TAGGED_TREE, "other": {}}
+    assert not TAGGED_ROW.is_valid(row)
+    assert jsonschema_rs.validator_for(row_schema(TAGGED, ignore_unknown=True)).is_valid(row)
+
+
+def test_identifiers_are_in_the_answer() -> None:
+    """An object for one row and a list for many; elsewhere they are not known."""
+    schemas = answer_schemas(TAGGED)
+    assert schemas["Prediction"]["required"][1] == "identifiers"
+    assert schemas["Predictions"]["properties"]["identifiers"]["type"] == "array"
+    check = jsonschema_rs.validator_for(schemas["Identifiers"])
+    assert check.is_valid({"tag": "T1", "100% owner": None})
+    assert not check.is_valid({"tag": "T1"})
+    assert "Identifiers" not in answer_schemas(orchard_contract())

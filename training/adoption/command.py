@@ -93,9 +93,9 @@ def run_import(given: argparse.Namespace, settings: TrainingSettings, progress: 
         p99_ms=given.p99_ms,
         trust=tuple(given.trust),
         trust_pickle=given.i_trust_this_file,
-        sklearn=given.sklearn,
         expected=given.expected,
         columns_from_sample=given.columns_from_sample,
+        sklearn=given.sklearn,
     )
     tell(request.config, adopt(request, settings, progress), progress)
 

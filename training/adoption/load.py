@@ -63,11 +63,6 @@ class Loaded:
     fitted_with: FittedWith = UNKNOWN
     """The versions of scikit-learn that its steps were fitted with."""
 
-    @property
-    def sklearn_versions(self) -> tuple[str, ...]:
-        """The versions of scikit-learn that saved its steps, as far as they are not the installed one."""
-        return self.fitted_with.others
-
 
 def load_pipeline(path: Path, *, trust: Collection[str] = (), trust_pickle: bool = False) -> Loaded:
     """Load a fitted pipeline.
@@ -120,7 +115,7 @@ def telling_version(fitted_with: FittedWith, source: str) -> Iterator[None]:
         yield
     except AdoptionError as error:
         words = fitted_with.words(source)
-        fitted = f"fitted with scikit-learn {' and '.join(fitted_with.others)}"
+        fitted = f"fitted with scikit-learn {' and '.join(fitted_with.foreign)}"
         if not words or fitted in str(error).partition(". ")[0].partition(": ")[0]:
             raise
         raise AdoptionError(f"{words}: {error}") from error
@@ -130,7 +125,8 @@ def version_remark(fitted_with: FittedWith) -> str:
     """Return what to know of a pipeline that another version has fitted and nobody has compared with it."""
     return (
         f"fitted with scikit-learn {' and '.join(fitted_with.versions)}, read with {fitted_with.installed}: its answers"
-        " may differ from those of where it was fitted. --sklearn auto compares them with those of that version"
+        " may differ from those of where it was fitted. --sklearn auto compares them with those of that"
+        " version, --expected with those in a file"
     )
 
 
@@ -179,12 +175,13 @@ def _from_skops(content: bytes, path: Path, trust: Collection[str], fitted_with:
     remarks = _check_schema(open_archive(content, path.name), path.name, fitted_with)
     content = _guarded(path.name, fitted_with, lambda: renamed_archive(content))
     trust = [current_type(name) for name in trust]
-    harmless = {*OWN_TYPES, *HARMLESS_TYPES}
-    untrusted = _guarded(path.name, fitted_with, lambda: set(skops.io.get_untrusted_types(data=content)) - harmless)
+    untrusted = _guarded(
+        path.name, fitted_with, lambda: set(skops.io.get_untrusted_types(data=content)) - {*OWN_TYPES, *HARMLESS_TYPES}
+    )
     open_types = sorted(untrusted - set(trust))
     if open_types:
         raise AdoptionError(_untrusted_message(path.name, open_types, sorted(untrusted)))
-    trusted = [*harmless, *sorted(untrusted)]
+    trusted = [*OWN_TYPES, *HARMLESS_TYPES, *sorted(untrusted)]
     pipeline = _guarded(path.name, fitted_with, lambda: skops.io.loads(content, trusted=trusted))
     if untrusted:
         remarks.append(f"trusted because you said so: {', '.join(sorted(untrusted))}")

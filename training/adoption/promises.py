@@ -164,14 +164,25 @@ def broken_promises(pipeline: Any, rows: NDArray[np.float64], contract: Contract
     return broken
 
 
-def require_kept(broken: list[Broken], path: str) -> None:
+def require_kept(broken: list[Broken], path: str | None) -> None:
     """Let a contract through whose promises are kept.
+
+    Args:
+        broken: the promises that are not.
+        path: the config that was read; None for one that is about to be written, and is as narrow as the sample.
 
     Raises:
         AdoptionError: with each broken promise and what to write instead.
     """
     if not broken:
         return
+    if path is None:
+        values = [f"  {one.feature}: {one.promise} ({one.reason})" for one in broken]
+        raise AdoptionError(
+            "the pipeline cannot answer rows of the sample in which one value is replaced by one that the sample has in"
+            " the same column, so there is no config that it keeps:\n" + "\n".join(values) + "\nChange the pipeline so"
+            " that it answers each of these values in any row."
+        )
     remedies = {
         "nullable": "null cannot be answered; set it to false",
         "unknown": "an unlisted value cannot be answered; set it to refuse",

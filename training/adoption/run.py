@@ -87,12 +87,12 @@ class Request:
     """Types that a skops file may create beyond those that skops trusts."""
     trust_pickle: bool = False
     """Whether a pickle may be opened."""
-    sklearn: str | None = None
-    """``auto``, or the version of scikit-learn whose own answers the import is compared with; None compares with none."""
     expected: Path | None = None
     """The CSV file with the answers to the sample of the version of scikit-learn that fitted the pipeline."""
     columns_from_sample: bool = False
     """Whether the sample's header names the columns of a pipeline that has no names for them."""
+    sklearn: str | None = None
+    """``auto``, or the version of scikit-learn whose own answers the import is compared with; None compares with none."""
 
 
 @dataclass(frozen=True)
@@ -167,9 +167,9 @@ def adopt(
     with progress.step("Load the pipeline") as step:
         loaded = load_pipeline(request.pipeline, trust=request.trust, trust_pickle=request.trust_pickle)
         with telling_version(loaded.fitted_with, loaded.source), _in_words("its steps cannot be read", loaded):
-            compared = request.expected is not None or wanted_version(request.sklearn, loaded) is not None
-            breaks = known_breaks(loaded.pipeline, loaded.sklearn_versions)
-            require_known(breaks, loaded.sklearn_versions, expected=compared)
+            breaks = known_breaks(loaded.pipeline, loaded.fitted_with.foreign)
+            proven = request.expected is not None or wanted_version(request.sklearn, loaded) is not None
+            require_known(breaks, proven=proven)
             facts = column_facts(loaded.pipeline, input_names(loaded.pipeline, _header(request)))
         step.detail = f"{type(loaded.pipeline).__name__} with {len(facts)} columns, from {loaded.kind}"
     for remark in loaded.remarks:
@@ -242,7 +242,7 @@ def _adopt_loaded(
     dataset = Dataset(fitted.frame, "real", sample.source, sample.sha256)
     recipe = _Recipe(config=config, pipeline_sha256=loaded.sha256)
     provenance = record(fingerprint(recipe, dataset), dataset, tags.pipeline)
-    remarks = (*_settled_remarks(loaded, verdict), *read_remarks, *fitted.remarks)
+    remarks = (*_settled_remarks(request, loaded, verdict), *read_remarks, *fitted.remarks)
     imported = Imported(tags.bundle, loaded, provenance, metrics, parity, latency, gate, remarks)
     contents = Contents(
         model=model,
@@ -317,12 +317,12 @@ def _judged(
     return verdict
 
 
-def _settled_remarks(loaded: Loaded, verdict: Verdict | None) -> tuple[str, ...]:
+def _settled_remarks(request: Request, loaded: Loaded, verdict: Verdict | None) -> tuple[str, ...]:
     """Return what to know of a loaded pipeline; a comparison with its own version answers the doubt about it."""
-    if verdict is None:
-        return loaded.remarks
-    doubt = version_remark(loaded.fitted_with) if loaded.fitted_with.differs else None
-    return (verdict.in_words(), *(remark for remark in loaded.remarks if remark != doubt))
+    proven = verdict is not None or request.expected is not None
+    doubt = version_remark(loaded.fitted_with) if proven and loaded.fitted_with.differs else None
+    remarks = tuple(remark for remark in loaded.remarks if remark != doubt)
+    return remarks if verdict is None else (verdict.in_words(), *remarks)
 
 
 @contextmanager
@@ -404,7 +404,7 @@ def _settled(
     smaller = relaxed(contract, broken, narrow)
     config = config.model_copy(update={"features": smaller.features})
     fitted = _tried(loaded, config, True, facts, sample)
-    require_kept(broken_promises(fitted.pipeline, to_rows(fitted.frame, smaller), smaller), "the sample")
+    require_kept(broken_promises(fitted.pipeline, to_rows(fitted.frame, smaller), smaller), None)
     return fitted
 
 
@@ -416,7 +416,7 @@ def _tried(
     frame = as_contracted(sample, contract, facts)
     adapter = adapted(pipeline, contract, facts)
     read = as_read(sample, contract.feature_names, facts)
-    answers = compare_readings(pipeline, adapter, read, to_rows(frame, contract), contract, loaded.sklearn_versions)
+    answers = compare_readings(pipeline, adapter, read, to_rows(frame, contract), contract, loaded.fitted_with.foreign)
     require_servable(
         answers,
         contract,
@@ -432,14 +432,14 @@ def _compared(request: Request, loaded: Loaded, fitted: _Fitted) -> tuple[str, .
         return ()
     contract = fitted.config.contract()
     expected = read_expected(request.expected, contract, len(fitted.frame))
-    versions = " and ".join(loaded.sklearn_versions)
+    versions = " and ".join(loaded.fitted_with.foreign)
     fitted_with = f"with scikit-learn {versions}" if versions else "where it was fitted"
     return (compare_expected(expected, fitted.answers, contract, fitted_with).in_words(),)
 
 
 def _remedy(loaded: Loaded, otherwise: str, *, perhaps_rows: bool) -> str:
     """Return what to do about an answer that cannot be served: of another version's pipeline, what concerns it."""
-    return version_remedy(loaded.sklearn_versions, perhaps_rows=perhaps_rows) or otherwise
+    return version_remedy(loaded.fitted_with.foreign, perhaps_rows=perhaps_rows) or otherwise
 
 
 def _header(request: Request) -> list[str] | None:

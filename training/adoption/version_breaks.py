@@ -149,29 +149,27 @@ def known_breaks(pipeline: Any, versions: Sequence[str] = ()) -> list[BrokenStep
     return [*dict.fromkeys(hits), *_beyond_comparison(versions)]
 
 
-def require_known(breaks: Sequence[BrokenStep], versions: Sequence[str], *, expected: bool) -> None:
+def require_known(breaks: Sequence[BrokenStep], *, proven: bool) -> None:
     """Let a pipeline through that no known break concerns, or whose answers are compared with those of its version.
 
     Args:
         breaks: from ``known_breaks``.
-        versions: as there.
-        expected: whether the answers of the version that fitted the pipeline were given.
+        proven: whether the answers of the version that fitted the pipeline are compared with those here.
 
     Raises:
         AdoptionError: with each step, what changed, and how to go on.
     """
-    if not breaks or expected:
+    if not breaks or proven:
         return
     lines = [f"  {item.step}: {item.what}" for item in breaks[:_SHOWN]]
     if len(breaks) > _SHOWN:
         lines.append(f"  and {len(breaks) - _SHOWN} more")
-    fitted_with = f"with scikit-learn {' and '.join(versions)}" if versions else "with an older scikit-learn"
     raise AdoptionError(
-        f"the pipeline was fitted {fitted_with}, and scikit-learn {sklearn.__version__}, which is installed here, does"
-        " not answer as that version did:\n" + "\n".join(lines) + f"\nFit it again with scikit-learn"
-        f" {sklearn.__version__}. Or, if you think that its answers are the same here, prove it: say"
-        " --sklearn auto, which asks that version itself; or, where it was fitted, write its answers to the sample's rows, and give that file with --expected answers.csv. docs/import.md shows"
-        " the lines that write it."
+        f"This pipeline does not answer with scikit-learn {sklearn.__version__}, which is installed here, as it did with"
+        " the version that fitted it:\n" + "\n".join(lines) + f"\nFit it again with scikit-learn"
+        f" {sklearn.__version__}. If you think that its answers are the same here, prove it: --sklearn auto asks that"
+        " version itself; or, where it was fitted, write its answers to the sample's rows, and give that file with"
+        " --expected answers.csv. docs/import.md shows the lines that write it."
     )
 
 
@@ -188,12 +186,12 @@ def version_remedy(versions: Sequence[str], *, perhaps_rows: bool) -> str | None
     remedy = f"Fit it again with scikit-learn {sklearn.__version__} and save it anew."
     if perhaps_rows:
         return (
-            f"It was fitted with scikit-learn {fitted_with}, and {sklearn.__version__} is installed here: either that is"
-            f" the reason, or the rows are not such as it was fitted on. {remedy}"
+            f"Either the reason is that scikit-learn {fitted_with} has fitted it, and {sklearn.__version__} is installed"
+            f" here, or the rows are not such as it was fitted on. {remedy}"
         )
     return (
-        f"The reason is the version, not the rows: it was fitted with scikit-learn {fitted_with}, and in"
-        f" {sklearn.__version__}, which is installed here, its steps work otherwise. {remedy}"
+        f"The reason is the version, not the rows: scikit-learn {fitted_with} has fitted it, and in {sklearn.__version__},"
+        f" which is installed here, its steps work otherwise. {remedy}"
     )
 
 

@@ -1,9 +1,11 @@
 """A model's config: one YAML file says all that is specific to one model, and an impossible one is refused at once."""
 
 from training.config.card import CardNotes
+from training.config.column import Column
 from training.config.data import Draw, Source, Split, Stratify, Synthetic
 from training.config.decisions import Decisions
 from training.config.estimator import Estimator, Member
+from training.config.faults import explain
 from training.config.features import Clusters, Derived, Ratio
 from training.config.gate import (
     AgainstChampion,
@@ -17,9 +19,10 @@ from training.config.gate import (
     Slices,
 )
 from training.config.model import ModelConfig, Slo
-from training.config.reading import explain, load_as, load_config, load_yaml
+from training.config.reading import faults_in_words, load_as, load_config, load_yaml
 from training.config.study import Candidate, Evaluation, Metric, Range, Selection, Studies, Sweep
 from training.config.target import ClassLabel, Decision, Target
+from training.config.text import ConfigText
 from training.config.types import ConfigError, Imputer, Kind, Param, Task
 
 __all__ = [
@@ -29,7 +32,9 @@ __all__ = [
     "CardNotes",
     "ClassLabel",
     "Clusters",
+    "Column",
     "ConfigError",
+    "ConfigText",
     "Decision",
     "Decisions",
     "Derived",
@@ -62,6 +67,7 @@ __all__ = [
     "Target",
     "Task",
     "explain",
+    "faults_in_words",
     "load_as",
     "load_config",
     "load_yaml",

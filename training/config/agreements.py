@@ -1,6 +1,6 @@
 """What must agree between the parts of a config; each part has looked at itself before.
 
-Every function takes the whole config and raises ``ValueError`` with the key, what came and what is allowed.
+Every function takes the whole config and yields each disagreement: its place, the key, what came and what is allowed.
 """
 
 from __future__ import annotations
@@ -10,113 +10,170 @@ from typing import TYPE_CHECKING
 
 from bundle.contract import Feature
 from training.config.estimator import KINDS_OF_ONE_TASK, Estimator
+from training.config.faults import ConfigFault, did_you_mean
 from training.config.study import METRICS
+from training.config.text import Path_
 from training.config.types import Kind
 
 if TYPE_CHECKING:
     from training.config.model import ModelConfig
 
 
-def check_target(config: ModelConfig) -> None:
-    """The target has classes where the task is a classification."""
-    if (config.task == "classification") != (config.target.classes is not None):
-        raise ValueError(f"target.classes: goes with `task: classification` and only with it, got task {config.task!r}")
+def disagreements(config: ModelConfig) -> Iterator[ConfigFault]:
+    """Yield all that does not go together in a config."""
+    yield from _target(config)
+    yield from _names(config)
+    yield from _columns(config)
+    yield from _task(config)
+    yield from _invariances(config)
 
 
-def check_columns(config: ModelConfig) -> None:
+def _target(config: ModelConfig) -> Iterator[ConfigFault]:
+    """The target has what belongs to classes only if the task is a classification."""
+    target = config.target
+    if config.task == "regression":
+        for key in ("classes", "positive", "ranking"):
+            if getattr(target, key):
+                said = f"target.{key}: goes with `task: classification` and only with it, got task 'regression'"
+                yield ConfigFault(("target", key), said)
+    elif target.unit is not None or target.minimum is not None or target.maximum is not None:
+        said = "target: `unit`, `minimum` and `maximum` go with a regression, got task 'classification'"
+        yield ConfigFault(("target",), said)
+
+
+def _names(config: ModelConfig) -> Iterator[ConfigFault]:
+    """Each column has one part to play, and derived features have names of their own."""
+    known = [feature.name for feature in config.features]
+    others = {*known, config.target.name, *(identifier.name for identifier in config.identifiers)}
+    for column in config.drop:
+        if column in others:
+            said = f"drop: {column!r} is also a feature, an identifier or the target; it cannot be both"
+            yield ConfigFault(("drop", column), said)
+    for place, column in enumerate(config.evaluation.also_with):
+        if column not in config.drop:
+            said = (
+                f"evaluation.also_with: {column!r} is not dropped, so there is nothing to compare; `drop` has"
+                f" {sorted(config.drop)}{did_you_mean(column, config.drop)}"
+            )
+            yield ConfigFault(("evaluation", "also_with", place), said)
+    everything = [*known, config.target.name, *config.drop, *(identifier.name for identifier in config.identifiers)]
+    for column in config.card.sensitive:
+        if column not in everything:
+            said = (
+                f"card.sensitive: {column!r} is no column of this model; there are {sorted(everything)}"
+                f"{did_you_mean(column, everything)}"
+            )
+            yield ConfigFault(("card", "sensitive", column), said)
+    names = [ratio.name for ratio in config.derived.ratios]
+    if len(set(names)) != len(names) or set(names) & set(known):
+        yield ConfigFault(("derived", "ratios"), f"derived.ratios: the names {names} must be new and distinct")
+    if config.synthetic is not None:
+        drawn = [column.name for column in config.synthetic.columns]
+        for name in (*known, config.target.name):
+            if drawn.count(name) != 1:
+                said = f"synthetic.columns: {name!r} must be drawn exactly once, is {drawn.count(name)} times"
+                yield ConfigFault(("synthetic", "columns"), said)
+
+
+def _columns(config: ModelConfig) -> Iterator[ConfigFault]:
     """Every name of a column is one, of the right type."""
     known = [feature.name for feature in config.features]
     numeric = [feature.name for feature in config.features if feature.type in ("number", "integer")]
-    for where, name in _numeric_columns(config):
-        allowed = [*numeric, config.target.name] if where.startswith("split") else numeric
+    for path, name in _numeric_columns(config):
+        key = ".".join(str(part) for part in path if isinstance(part, str))
+        key = key.removesuffix(".feature")
+        allowed = [*numeric, config.target.name] if key.startswith("split") else numeric
         if name not in allowed:
-            raise ValueError(f"{where}: {name!r} is no numeric feature; there are {sorted(allowed)}")
-    for where, name in _features(config):
+            said = f"{key}: {name!r} is no numeric feature; there are {sorted(allowed)}{did_you_mean(name, allowed)}"
+            yield ConfigFault(path, said)
+    for path, name in _features(config):
+        key = ".".join(str(part) for part in path if isinstance(part, str)).removesuffix(".feature")
         if name not in known:
-            raise ValueError(f"{where}: {name!r} is no feature; there are {sorted(known)}")
-    for column in config.drop:
-        if column in known or column == config.target.name:
-            raise ValueError(f"drop: {column!r} is also a feature or the target; it cannot be both")
-    for column in config.evaluation.also_with:
-        if column not in config.drop:
-            raise ValueError(
-                f"evaluation.also_with: {column!r} is not dropped, so there is nothing to compare; `drop` has"
-                f" {sorted(config.drop)}"
-            )
-    names = [ratio.name for ratio in config.derived.ratios]
-    if len(set(names)) != len(names) or set(names) & set(known):
-        raise ValueError(f"derived.ratios: the names {names} must be new and distinct")
-    drawn = [column.name for column in config.synthetic.columns]
-    for name in (*known, config.target.name):
-        if drawn.count(name) != 1:
-            raise ValueError(f"synthetic.columns: {name!r} must be drawn exactly once, is {drawn.count(name)} times")
+            said = f"{key}: {name!r} is no feature; there are {sorted(known)}{did_you_mean(name, known)}"
+            yield ConfigFault(path, said)
 
 
-def _numeric_columns(config: ModelConfig) -> Iterator[tuple[str, str]]:
-    for ratio in config.derived.ratios:
-        yield from (("derived.ratios", name) for name in (ratio.numerator, ratio.denominator))
+def _numeric_columns(config: ModelConfig) -> Iterator[tuple[Path_, str]]:
+    for place, ratio in enumerate(config.derived.ratios):
+        for key in ("numerator", "denominator"):
+            yield ("derived", "ratios", place, key), getattr(ratio, key)
     if config.derived.clusters:
-        yield from (("derived.clusters.columns", name) for name in config.derived.clusters.columns)
+        for place, name in enumerate(config.derived.clusters.columns):
+            yield ("derived", "clusters", "columns", place), name
     if config.split.stratify:
-        yield "split.stratify.column", config.split.stratify.column
-    yield from (("gate.directions", item.feature) for item in config.gate.directions)
+        yield ("split", "stratify", "column"), config.split.stratify.column
+    for place, item in enumerate(config.gate.directions):
+        yield ("gate", "directions", place, "feature"), item.feature
 
 
-def _features(config: ModelConfig) -> Iterator[tuple[str, str]]:
-    yield from (("gate.slices.columns", name) for name in (config.gate.slices and config.gate.slices.columns) or ())
-    yield from (("gate.invariances", item.feature) for item in config.gate.invariances)
+def _features(config: ModelConfig) -> Iterator[tuple[Path_, str]]:
+    for place, name in enumerate((config.gate.slices and config.gate.slices.columns) or ()):
+        yield ("gate", "slices", "columns", place), name
+    for place, item in enumerate(config.gate.invariances):
+        yield ("gate", "invariances", place, "feature"), item.feature
 
 
-def check_task(config: ModelConfig) -> None:
+def _task(config: ModelConfig) -> Iterator[ConfigFault]:
     """Estimators and metrics are those of the task."""
+    # Classes that are taken from the data are counted when they are known.
+    classes = len(config.target.classes or (0, 1)) if config.task == "classification" else 0
     if config.task == "classification" and config.estimator.target != "identity":
-        raise ValueError("estimator.target: a scale goes with a regression")
+        yield ConfigFault(("estimator", "target"), "estimator.target: a scale goes with a regression")
     if config.task == "regression" and config.gate.calibration is not None:
-        raise ValueError("gate.calibration: probabilities go with a classification")
-    if config.decision.by != "most_probable" and len(config.target.classes or ()) != 2:
-        raise ValueError("decision: a threshold goes with two classes")
-    if config.gate.directions and len(config.target.classes or (0, 1)) != 2:
-        raise ValueError("gate.directions: an answer rises or falls where it is a number or one of two classes")
-    for where, kind in _kinds(config):
+        yield ConfigFault(("gate", "calibration"), "gate.calibration: probabilities go with a classification")
+    if config.decision.by != "most_probable" and classes != 2:
+        yield ConfigFault(("decision",), "decision: a threshold goes with two classes")
+    if config.gate.directions and classes not in (0, 2):
+        said = "gate.directions: an answer rises or falls where it is a number or one of two classes"
+        yield ConfigFault(("gate", "directions"), said)
+    for path, kind in _kinds(config):
         task = KINDS_OF_ONE_TASK.get(kind, config.task)
         if task != config.task:
-            raise ValueError(f"{where}: {kind!r} goes with a {task}, not with a {config.task}")
-    for where, metric in _metrics(config):
+            key = ".".join(str(part) for part in path)
+            if path[:2] == ("selection", "kinds"):
+                key = "selection.kinds"
+            yield ConfigFault(path, f"{key}: {kind!r} goes with a {task}, not with a {config.task}")
+    for path, metric in _metrics(config):
         if metric not in METRICS[config.task]:
-            raise ValueError(f"{where}: {metric!r} is no metric of a {config.task}; there are {METRICS[config.task]}")
+            key = "gate.metrics" if path[:2] == ("gate", "metrics") else ".".join(str(part) for part in path)
+            said = f"{key}: {metric!r} is no metric of a {config.task}; there are {METRICS[config.task]}"
+            yield ConfigFault(path, said)
 
 
-def _kinds(config: ModelConfig) -> Iterator[tuple[str, Kind]]:
-    yield from _kinds_of("estimator", config.estimator)
-    yield from (("selection.kinds", kind) for kind in config.selection.kinds or ())
-    for at, candidate in enumerate(config.selection.candidates):
-        yield from _kinds_of(f"selection.candidates.{at}.estimator", candidate.estimator)
+def _kinds(config: ModelConfig) -> Iterator[tuple[Path_, Kind]]:
+    yield from _kinds_of(("estimator",), config.estimator)
+    for place, kind in enumerate(config.selection.kinds or ()):
+        yield ("selection", "kinds", place), kind
+    for place, candidate in enumerate(config.selection.candidates):
+        yield from _kinds_of(("selection", "candidates", place, "estimator"), candidate.estimator)
 
 
-def _kinds_of(where: str, estimator: Estimator) -> Iterator[tuple[str, Kind]]:
-    yield f"{where}.kind", estimator.kind
-    yield from ((f"{where}.members.{at}.kind", member.kind) for at, member in enumerate(estimator.members))
+def _kinds_of(path: Path_, estimator: Estimator) -> Iterator[tuple[Path_, Kind]]:
+    yield (*path, "kind"), estimator.kind
+    for place, member in enumerate(estimator.members):
+        yield (*path, "members", place, "kind"), member.kind
     if estimator.final is not None:
-        yield f"{where}.final.kind", estimator.final.kind
+        yield (*path, "final", "kind"), estimator.final.kind
 
 
-def _metrics(config: ModelConfig) -> Iterator[tuple[str, str]]:
+def _metrics(config: ModelConfig) -> Iterator[tuple[Path_, str]]:
     if config.selection.metric is not None:
-        yield "selection.metric", config.selection.metric
-    yield from (("gate.metrics", metric) for metric in config.gate.metrics)
+        yield ("selection", "metric"), config.selection.metric
+    for metric in config.gate.metrics:
+        yield ("gate", "metrics", metric), metric
     if config.gate.champion is not None and config.gate.champion.metric is not None:
-        yield "gate.champion.metric", config.gate.champion.metric
+        yield ("gate", "champion", "metric"), config.gate.champion.metric
 
 
-def check_invariances(config: ModelConfig) -> None:
+def _invariances(config: ModelConfig) -> Iterator[ConfigFault]:
     """The values that an invariance puts in are values that the feature takes."""
     features = {feature.name: feature for feature in config.features}
-    for item in config.gate.invariances:
-        for value in item.changes:
-            if not _takes(features[item.feature], value):
-                raise ValueError(
-                    f"gate.invariances: {item.feature!r} takes {features[item.feature].expected()}, got {value!r}"
-                )
+    for place, item in enumerate(config.gate.invariances):
+        feature = features.get(item.feature)
+        for position, value in enumerate(item.changes if feature is not None else ()):
+            if feature is not None and not _takes(feature, value):
+                said = f"gate.invariances: {item.feature!r} takes {feature.expected()}, got {value!r}"
+                yield ConfigFault(("gate", "invariances", place, "changes", position), said)
 
 
 def _takes(feature: Feature, value: float | str | bool) -> bool:

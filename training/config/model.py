@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
-from bundle.contract import Contract, Feature, Strict
-from training.config.agreements import check_columns, check_invariances, check_target, check_task
+from bundle.contract import Contract, Feature, Identifier, Output, Strict
+from training.config.agreements import disagreements
 from training.config.card import CardNotes
+from training.config.column import Column
 from training.config.data import Source, Split, Synthetic
 from training.config.decisions import Decisions
 from training.config.estimator import Estimator
+from training.config.faults import raise_all
 from training.config.features import Derived
 from training.config.gate import Gate
 from training.config.study import Evaluation, Selection, Studies, Sweep
 from training.config.target import Decision, Target
-from training.config.types import Imputer, Positive, Task
+from training.config.text import ConfigText
+from training.config.types import ConfigError, Imputer, Positive, Task
+
+DEFAULT_ESTIMATOR = Estimator(kind="hist_gradient_boosting")
+"""What is fitted where a config names no estimator: it is quick, takes missing values, and does both tasks."""
 
 
 class Slo(Strict):
@@ -31,18 +37,27 @@ class ModelConfig(Strict):
 
     name: str
     title: str
+    """The model's name for people; by default made of ``name``."""
     description: str
+    """What the model is for; by default made of the target's name."""
     task: Task
+    """Can be left out where the target says it: with classes or a positive class, or with a unit or a range."""
     source: Source | None = None
-    synthetic: Synthetic
+    synthetic: Synthetic | None = None
+    """How to make up data of the same schema; without it there is no synthetic data until a model was trained."""
     target: Target
-    features: Annotated[tuple[Feature, ...], Field(min_length=1)]
+    features: Annotated[tuple[Column, ...], Field(min_length=1)]
+    identifiers: tuple[Identifier, ...] = ()
+    """Columns that say whose row it is: checked where the data has them, echoed in answers, and never given to the model."""
     drop: dict[str, str] = {}
     """Columns of the data that no model may see, with the reason: identifiers, and what would leak the answer."""
+    duplicates: Literal["keep", "drop", "refuse"] = "keep"
+    """What happens to rows that equal an earlier one in every column: they stay, with a warning that counts them; they are
+    left out; or the data is refused."""
     derived: Derived = Derived()
     impute: Imputer = "median"
     """What stands in for a missing number."""
-    estimator: Estimator
+    estimator: Estimator = DEFAULT_ESTIMATOR
     decision: Decision = Decision()
     """When a binary classification answers its positive class."""
     split: Split = Split()
@@ -57,13 +72,29 @@ class ModelConfig(Strict):
     seed: int = 42
     """The seed of everything in training that is random but the split."""
 
+    _text: ConfigText = PrivateAttr(default_factory=ConfigText)
+
+    @property
+    def text(self) -> ConfigText:
+        """The file from which the config was read, for messages."""
+        return self._text
+
+    def with_text(self, text: ConfigText) -> Self:
+        """Return the config with the file from which it was read."""
+        config = self.model_copy()
+        config._text = text
+        return config
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, data: Any) -> Any:
+        """Make what people may leave out of what they have to say."""
+        return with_defaults(data) if isinstance(data, dict) else data
+
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
-        check_target(self)
-        self.contract()
-        check_columns(self)
-        check_task(self)
-        check_invariances(self)
+        raise_all(disagreements(self))
+        self._contract_so_far()
         return self
 
     def contract(self, *, threshold: float | None = None) -> Contract:
@@ -71,16 +102,47 @@ class ModelConfig(Strict):
 
         Args:
             threshold: the probability from which on the positive class is answered, where one was chosen.
+
+        Raises:
+            ConfigError: something is still to be taken from the data.
         """
+        if self.is_open:
+            raise ConfigError(
+                f"{self.name}: {' and '.join(self.open_parts)} are taken from the data, which has not been read yet:"
+                " run the stage `validate` first"
+            )
+        features = tuple(column.feature() for column in self.features)
+        return self._contract_of(features, self.target.output(threshold=threshold))
+
+    def _contract_so_far(self) -> Contract:
+        """Return a contract with something put in for what the data decides, to check all the rest."""
+        output = self.target.output()
+        if self.task == "classification" and self.target.classes is None:
+            output = Output(name=self.target.name, classes=(0, 1))
+        return self._contract_of(tuple(column.so_far().feature() for column in self.features), output)
+
+    def _contract_of(self, features: tuple[Feature, ...], output: Output) -> Contract:
         return Contract(
             name=self.name,
             title=self.title,
             description=self.description,
             task=self.task,
-            features=self.features,
-            output=self.target.output(threshold=threshold),
+            features=features,
+            identifiers=self.identifiers,
+            output=output,
             p99_ms=self.slo.p99_ms,
         )
+
+    @property
+    def open_parts(self) -> tuple[str, ...]:
+        """The keys whose values are taken from the data and not known yet."""
+        classes = ("target.classes",) if self.task == "classification" and self.target.classes is None else ()
+        return (*classes, *(f"the categories of {column.name!r}" for column in self.features if column.is_open))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something is still to be taken from the data; see ``training.data.resolve``."""
+        return bool(self.open_parts)
 
     def decisions(self) -> Decisions:
         """Return what the config itself decides, for a run without studies."""
@@ -91,3 +153,20 @@ class ModelConfig(Strict):
             columns=tuple(feature.name for feature in self.features),
             estimator=self.estimator,
         )
+
+
+def with_defaults(data: dict[str, Any]) -> dict[str, Any]:
+    """Return the content of a config with a title, a description and a task where these can be left out."""
+    filled = dict(data)
+    name, target = data.get("name"), data.get("target")
+    target = target if isinstance(target, dict) else {}
+    if data.get("title") is None:
+        filled["title"] = str(name or "").replace("_", " ").capitalize()
+    if data.get("description") is None:
+        filled["description"] = f"Predicts {target.get('name')}."
+    if data.get("task") is None:
+        if any(target.get(key) is not None for key in ("classes", "positive")):
+            filled["task"] = "classification"
+        elif any(target.get(key) is not None for key in ("unit", "minimum", "maximum")):
+            filled["task"] = "regression"
+    return filled

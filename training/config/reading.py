@@ -2,64 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
+from training.config.copied import copied_texts
+from training.config.faults import ConfigFault, faults_of
+from training.config.imported import as_training_text
+from training.config.mending import find_faults, usable_part
 from training.config.model import ModelConfig
+from training.config.text import ConfigText, read_text
 from training.config.types import ConfigError
 
 Content = TypeVar("Content", bound=BaseModel)
 """What a file holds."""
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML, with a key that stands twice refused instead of the first silently lost."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} stands twice", key_node.start_mark
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-def explain(error: ValidationError) -> str:
-    """Say each fault of a validated file on a line of its own: the key, the value, what is allowed."""
-    lines = []
-    for fault in error.errors(include_url=False):
-        key = ".".join(str(part) for part in fault["loc"]) or "the file"
-        if fault["type"] == "extra_forbidden":
-            lines.append(f"{key}: unknown key (its value is {fault['input']!r}); remove it or correct its name")
-        elif fault["type"] == "missing":
-            lines.append(f"{key}: missing; add it")
-        elif fault["type"] == "value_error":
-            lines.append(f"{key}: {fault['msg'].removeprefix('Value error, ')}")
-        else:
-            lines.append(f"{key}: got {fault['input']!r}: {fault['msg']}")
-    return "\n".join(f"  {line}" for line in lines)
-
-
 def load_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML file that holds a mapping.
 
     Raises:
-        ConfigError: the file is missing, is no YAML, repeats a key or holds something else.
+        ConfigError: the file is missing, is not valid YAML, repeats a key or holds something else.
     """
-    try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader
-    except FileNotFoundError:
-        raise ConfigError(f"there is no config {path}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is no YAML: {error}") from error
-    if not isinstance(data, dict):
-        raise ConfigError(f"{path} must hold keys and values, got {type(data).__name__}")
+    text = _mapping(path)
+    if text.repeated:
+        raise ConfigError(_message(text, "is not valid YAML", _repeated(text)))
+    data: dict[str, Any] = text.data
     return data
 
 
@@ -72,19 +42,59 @@ def load_as(path: Path, kind: type[Content], fault: str) -> Content:
         fault: what is said of a file that holds something else, behind its name.
 
     Raises:
-        ConfigError: with every fault of the file: the key, the value and what is allowed.
+        ConfigError: with every fault of the file: its line, the key, the value and what is allowed.
     """
-    data = load_yaml(path)
-    try:
-        return kind.model_validate(data)
-    except ValidationError as error:
-        raise ConfigError(f"{path} {fault}:\n{explain(error)}") from error
+    text = _mapping(path)
+    found, faults = find_faults(text, kind)
+    faults = [*_repeated(text), *faults]
+    if found is None or faults:
+        raise ConfigError(_message(text, fault, faults))
+    return found
 
 
-def load_config(path: Path) -> ModelConfig:
-    """Read a model's config.
+def load_config(path: Path, warn: Callable[[str], None] | None = None) -> ModelConfig:
+    """Read a model's config; that of an import serves as well.
+
+    Args:
+        path: the file.
+        warn: called with each thing that is not wrong but most likely not meant.
 
     Raises:
-        ConfigError: with every fault of the file: the key, the value and what is allowed.
+        ConfigError: with every fault of the file: its line, the key, the value and what is allowed.
     """
-    return load_as(path, ModelConfig, "is not a valid config")
+    text = as_training_text(_mapping(path))
+    config, faults = find_faults(text, ModelConfig)
+    faults = [*_repeated(text), *faults]
+    if config is None or faults:
+        error = ConfigError(_message(text, "is not a valid config", faults))
+        error.usable = usable_part(text)
+        raise error
+    if warn is not None:
+        for warning in copied_texts(config, text):
+            warn(warning)
+    return config.with_text(text)
+
+
+def _mapping(path: Path) -> ConfigText:
+    text = read_text(path)
+    if not isinstance(text.data, dict):
+        kind = "nothing" if text.data is None else "a list" if isinstance(text.data, list) else repr(text.data)
+        raise ConfigError(f"{path} must hold keys and values, such as `name: my_model`; got {kind}")
+    return text
+
+
+def _repeated(text: ConfigText) -> list[ConfigFault]:
+    return [
+        ConfigFault(path, f"the key {path[-1]!r} appears twice, in line {first} and in line {second}; keep one of them")
+        for path, first, second in text.repeated
+    ]
+
+
+def _message(text: ConfigText, fault: str, faults: list[ConfigFault]) -> str:
+    ordered = sorted(faults, key=lambda item: text.line(item.path) or 0)
+    return f"{text.path} {fault}:\n" + "\n".join(f"  {item.in_words(text)}" for item in ordered)
+
+
+def faults_in_words(error: ValidationError, text: ConfigText, model: type[BaseModel]) -> str:
+    """Return the faults of a config that came from a file, one on a line, each with its line there."""
+    return "\n".join(f"  {fault.in_words(text)}" for fault in faults_of(error, model, text))

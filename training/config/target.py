@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -20,6 +20,16 @@ class ClassLabel(Strict):
     description: str = ""
     """One sentence for the people who read the answer."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _may_be_one_value(cls, data: Any) -> Any:
+        """Take a bare value for both, and a missing label from the value."""
+        if isinstance(data, bool | int | float | str):
+            return {"value": data, "label": data}
+        if isinstance(data, dict) and "value" in data and "label" not in data:
+            return {**data, "label": data["value"]}
+        return data
+
 
 class Target(Strict):
     """The column to predict."""
@@ -35,16 +45,17 @@ class Target(Strict):
     maximum: Number | None = None
     """The largest plausible value of a number; training rows above it are label problems."""
     classes: Annotated[tuple[ClassLabel, ...], Field(min_length=2)] | None = None
-    """The classes of a classification, in ascending order of their labels, as scikit-learn sorts them; of two, the second
-    is the positive one, of which F1, precision, recall and the decision threshold speak."""
+    """The classes of a classification; without them those of the data. However they are listed, they are kept in this
+    order: of two the positive one is the second, more are in ascending order of their labels."""
+    positive: Label | None = None
+    """The label of the positive class of two, of which F1, precision, recall and the decision threshold speak. Without it
+    the second that is listed."""
     ranking: bool = False
     """Whether a classification answers its labels from the most to the least probable as well."""
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
         if self.classes is None:
-            if self.ranking:
-                raise ValueError("target: `ranking` goes with `classes`")
             return self
         if self.minimum is not None or self.maximum is not None or self.unit is not None:
             raise ValueError("target: `unit`, `minimum` and `maximum` go with a number, not with `classes`")
@@ -56,12 +67,35 @@ class Target(Strict):
             raise ValueError(
                 f"target.classes: a label is no number with a fraction, got {broken[0]!r}; write it as text"
             )
-        if labels != sorted(labels):
-            raise ValueError(f"target.classes: the labels must ascend, as {sorted(labels)}; got {labels}")
+        if len(set(labels)) != len(labels):
+            raise ValueError(f"target.classes: a label appears twice: {labels}")
         values = [item.value for item in self.classes]
         if len(set(values)) != len(values):
-            raise ValueError(f"target.classes: a value stands twice: {values}")
+            raise ValueError(f"target.classes: a value appears twice: {values}")
+        object.__setattr__(self, "classes", self._ordered(self.classes))
         return self
+
+    def _ordered(self, classes: tuple[ClassLabel, ...]) -> tuple[ClassLabel, ...]:
+        """Return two classes with the positive one behind, more in ascending order of their labels."""
+        labels = [item.label for item in classes]
+        if self.positive is None:
+            return classes if len(classes) == 2 else tuple(sorted(classes, key=_by_label))
+        if len(classes) != 2:
+            raise ValueError(f"target.positive: goes with two classes, got {len(classes)}: remove it")
+        place = next((place for place, label in enumerate(labels) if _same(label, self.positive)), None)
+        if place is None:
+            raise ValueError(f"target.positive: {self.positive!r} is none of the labels {labels}; write one of them")
+        return (classes[1 - place], classes[place])
+
+    @property
+    def learned_labels(self) -> tuple[Label, ...]:
+        """What a pipeline learns in the place of each class.
+
+        These are the labels where they ascend in the order of ``classes``, because scikit-learn sorts what it learns. Else
+        they are the places 0 and 1, so that the second column of a pipeline's probabilities is the positive class always.
+        """
+        labels = tuple(item.label for item in self.classes or ())
+        return labels if list(labels) == sorted(labels) else tuple(range(len(labels)))
 
     def output(self, *, threshold: float | None = None) -> Output:
         """Return the answer as the contract has it.
@@ -79,6 +113,15 @@ class Target(Strict):
             ranking=self.ranking,
             threshold=threshold,
         )
+
+
+def _by_label(item: ClassLabel) -> Any:
+    return item.label
+
+
+def _same(one: Label, other: Label) -> bool:
+    """Say whether two labels are one; in Python true equals 1, in an answer it does not."""
+    return one == other and isinstance(one, bool) == isinstance(other, bool)
 
 
 class Decision(Strict):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -43,4 +43,7 @@ Kind = Literal[
 
 
 class ConfigError(Exception):
-    """A config file is missing, is no YAML, has an unknown key or an impossible value."""
+    """A config file is missing, is not valid YAML, has an unknown key or an impossible value."""
+
+    usable: Any = None
+    """What can be said of the data all the same: a ``ModelConfig`` of the sections that describe it, or None."""

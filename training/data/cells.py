@@ -14,11 +14,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bundle.contract import Feature
+from bundle.contract import Feature, truth_value
 
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 _INFINITY = re.compile(r"\s*[+-]?inf(inity)?\s*", re.IGNORECASE)
-_BOOLEANS = {"true": 1.0, "false": 0.0}
 
 
 def parse_column(series: pd.Series[Any], column: Feature) -> tuple[pd.Series[Any], NDArray[np.bool_]]:
@@ -34,18 +33,33 @@ def parse_column(series: pd.Series[Any], column: Feature) -> tuple[pd.Series[Any
         are missing.
     """
     if column.type == "category":
-        return _by_distinct(series, column, object)
+        return _by_distinct(_without_missing_texts(series, column), column, object)
     if pd.api.types.is_numeric_dtype(series.dtype) and not pd.api.types.is_bool_dtype(series.dtype):
         numbers = series.to_numpy(dtype=np.float64, na_value=np.nan)
-        return pd.Series(numbers, index=series.index), np.zeros(len(series), dtype=bool)
+        return pd.Series(_without_missing_numbers(numbers, column), index=series.index), np.zeros(
+            len(series), dtype=bool
+        )
+    series = _without_missing_texts(series, column)
     if _is_of_one_type(series):
-        return _by_distinct(series, column, np.float64)
+        parsed, wrong = _by_distinct(series, column, np.float64)
+        return pd.Series(_without_missing_numbers(parsed.to_numpy(), column), index=series.index), wrong
     values = [
         None if missing else parse_cell(cell, column) for cell, missing in zip(series, series.isna(), strict=True)
     ]
     numbers = np.array([math.nan if value is None else value for value in values], dtype=np.float64)
     wrong = np.array([value is None for value in values], dtype=bool) & ~series.isna().to_numpy()
-    return pd.Series(numbers, index=series.index), wrong
+    return pd.Series(_without_missing_numbers(numbers, column), index=series.index), wrong
+
+
+def _without_missing_texts(series: pd.Series[Any], column: Feature) -> pd.Series[Any]:
+    """Return cells with those taken out that the column counts as missing."""
+    return series.mask(series.isin(column.missing)) if column.missing else series
+
+
+def _without_missing_numbers(numbers: NDArray[np.float64], column: Feature) -> NDArray[np.float64]:
+    """Return numbers with NaN for the codes that the column counts as missing, such as -9."""
+    codes = column.missing_numbers()
+    return np.where(np.isin(numbers, codes), np.nan, numbers) if codes else numbers
 
 
 def parse_cell(cell: object, column: Feature) -> float | str | None:
@@ -56,8 +70,8 @@ def parse_cell(cell: object, column: Feature) -> float | str | None:
     if isinstance(cell, bool | np.bool_):
         return float(cell) if booleans else None
     if isinstance(cell, str):
-        if booleans and cell.strip().lower() in _BOOLEANS:
-            return _BOOLEANS[cell.strip().lower()]
+        if booleans and (truth := truth_value(cell.strip())) is not None:
+            return float(truth)
         return float(cell) if _NUMBER.fullmatch(cell) or _INFINITY.fullmatch(cell) else None
     if isinstance(cell, int | float | np.integer | np.floating):
         try:

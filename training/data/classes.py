@@ -14,11 +14,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bundle.contract import Label
+from bundle.contract import Label, truth_value
 from training.config import Target
 
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
-_BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 
 
 def class_indices(cells: pd.Series[Any], target: Target) -> NDArray[np.float64]:
@@ -51,7 +50,7 @@ def allowed_in_words(target: Target) -> str:
 def _is(cell: object, value: Label) -> bool:
     """Say whether a cell that is not missing is of the class that the config writes so."""
     if isinstance(value, bool):
-        known = cell if isinstance(cell, bool | np.bool_) else _BOOLEANS.get(_text_of(cell))
+        known = cell if isinstance(cell, bool | np.bool_) else truth_value(_text_of(cell))
         return known is not None and bool(known) == value
     if isinstance(cell, bool | np.bool_):
         return False

@@ -14,7 +14,7 @@ from typing import BinaryIO, Literal
 import pandas as pd
 from tenacity.wait import wait_base
 
-from training.config import ModelConfig
+from training.config import ModelConfig, Synthetic
 from training.data.csv_table import csv_text, read_csv, read_stream
 from training.data.download import WAIT, fetch, fetch_unpinned
 from training.data.errors import DataError, DownloadError
@@ -86,15 +86,25 @@ def synthetic_csv(config: ModelConfig) -> bytes:
     Raises:
         SyntheticError: the config's ``synthetic`` section is wrong.
     """
-    return generate(config.synthetic).to_csv(index=False, lineterminator="\n").encode()
+    return generate(_synthetic(config)).to_csv(index=False, lineterminator="\n").encode()
+
+
+def _synthetic(config: ModelConfig, reason: str = "as asked for") -> Synthetic:
+    if config.synthetic is None:
+        raise DataError(
+            f"expected data for {config.name}, got none: rows would have to be made up, {reason.rstrip('.')}, but the"
+            " config has no section `synthetic`. Give a file with DATA=<path>, or add the section (docs/configs.md)."
+        )
+    return config.synthetic
 
 
 def _made_up(config: ModelConfig, reason: str, warn: Callable[[str], None]) -> Dataset:
     """Generate rows and read them back as from a file, so that they pass through the same door as real ones."""
+    spec = _synthetic(config, reason)
     content = synthetic_csv(config)
-    source = f"synthetic, seed {config.synthetic.seed}"
+    source = f"synthetic, seed {spec.seed}"
     warn(
-        f"SYNTHETIC DATA: {config.name} is trained on {config.synthetic.rows:,} made-up rows ({source}), {reason.rstrip('.')}."
+        f"SYNTHETIC DATA: {config.name} is trained on {spec.rows:,} made-up rows ({source}), {reason.rstrip('.')}."
         " The model is for trying things out, not for real answers."
     )
     frame, sha256 = _parsed(io.BytesIO(content), source, config)
@@ -114,6 +124,16 @@ def _read(path: Path, source: str, config: ModelConfig) -> Dataset:
 
 
 def _parsed(stream: BinaryIO, source: str, config: ModelConfig) -> tuple[pd.DataFrame, str]:
-    """Parse a CSV file with a config's categories as text, and return its checksum beside the rows."""
+    """Parse a CSV file with a config's categories and identifiers as text, and return its checksum beside the rows."""
     text_columns = [feature.name for feature in config.features if feature.type == "category"]
-    return read_stream(stream, source, text_columns, MISSING)
+    text_columns += [identifier.name for identifier in config.identifiers]
+    return read_stream(stream, source, text_columns, _missing_texts(config))
+
+
+def _missing_texts(config: ModelConfig) -> tuple[str, ...] | dict[str, tuple[str, ...]]:
+    """Return what stands for a missing value: in every column, or by column where the config has texts for one."""
+    if not any(feature.missing for feature in config.features):
+        return MISSING
+    others = [config.target.name, *config.drop, *(identifier.name for identifier in config.identifiers)]
+    texts = {feature.name: (*MISSING, *feature.missing) for feature in config.features}
+    return {**dict.fromkeys(others, MISSING), **texts}

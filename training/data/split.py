@@ -15,6 +15,7 @@ from sklearn.model_selection import train_test_split
 
 from training.config import ModelConfig, Stratify
 from training.data.errors import SplitError
+from training.data.resolve import with_categories
 
 __all__ = ["Parts", "SplitError", "split", "strata_of"]
 
@@ -25,6 +26,8 @@ class Parts:
 
     train: pd.DataFrame
     test: pd.DataFrame
+    config: ModelConfig
+    """The config with everything that it leaves to the data."""
 
 
 def split(frame: pd.DataFrame, config: ModelConfig) -> Parts:
@@ -33,6 +36,7 @@ def split(frame: pd.DataFrame, config: ModelConfig) -> Parts:
     A classification is stratified by its classes where the config names no other column.
 
     Raises:
+        DataError: the training part does not have the categories that the config leaves to it.
         SplitError: a stratum has fewer than two rows, a part has no room for all strata, or the missing values of a
             column fall into the two parts more unevenly than chance explains.
     """
@@ -52,7 +56,7 @@ def split(frame: pd.DataFrame, config: ModelConfig) -> Parts:
             " Change split.test_size, or merge edges of split.stratify in the config."
         ) from error
     _check_null_rates(train, test, config)
-    return Parts(train, test)
+    return Parts(train, test, with_categories(config, train))
 
 
 def strata_of(values: NDArray[np.float64], stratify: Stratify) -> NDArray[np.int64]:

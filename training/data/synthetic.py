@@ -25,7 +25,7 @@ _ROUNDS_LIMIT = 10
 _BACKTICKED = re.compile(r"`[^`]*`")
 
 
-def generate(spec: Synthetic, rows: int | None = None) -> pd.DataFrame:
+def generate(spec: Synthetic | None, rows: int | None = None) -> pd.DataFrame:
     """Draw a data set, column by column in the order of the config.
 
     A value is rounded, then clipped, so that a clipped value is exactly an end of its range. Missing values are taken
@@ -46,6 +46,11 @@ def generate(spec: Synthetic, rows: int | None = None) -> pd.DataFrame:
             the column and the expression.
         ValueError: ``rows`` is not positive.
     """
+    if spec is None:
+        raise SyntheticError(
+            "the config has no section `synthetic`, so no rows can be made up. Give a file with DATA=<path>, or add the"
+            " section (docs/configs.md)."
+        )
     count = spec.rows if rows is None else rows
     if count < 1:
         raise ValueError(f"expected at least 1 row to generate, got {count}")

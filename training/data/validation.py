@@ -16,21 +16,24 @@ import pandera.pandas as pa
 from numpy.typing import NDArray
 from pandera.errors import SchemaErrorReason, SchemaErrors
 
-from bundle.contract import Feature
+from bundle.contract import Feature, Identifier
 from training.config import ModelConfig, Target
 from training.data.cells import parse_column, repeated_rows
 from training.data.classes import allowed_in_words, class_indices
+from training.data.duplicates import ROWS_MIN, without_duplicates
 from training.data.errors import EXAMPLES_LIMIT, DataError, Example, Fault
+from training.data.remedies import remedies_for
 
 __all__ = ["DataError", "Example", "Fault", "check_cells", "fault_message", "validate"]
-
-ROWS_MIN = 50
-"""Fewer rows than this leave a test part on which no metric means anything."""
 
 _SHOWN_CHARACTERS = 40
 
 
-def validate(frame: pd.DataFrame, config: ModelConfig) -> pd.DataFrame:
+def unheard(message: str) -> None:
+    """Take a warning that nobody wants to read."""
+
+
+def validate(frame: pd.DataFrame, config: ModelConfig, warn: Callable[[str], None] = unheard) -> pd.DataFrame:
     """Check a data set against a config and return its features and target in their types.
 
     Checked are missing and unknown columns, types, fractions in integers, missing values, infinities, ranges,
@@ -39,7 +42,8 @@ def validate(frame: pd.DataFrame, config: ModelConfig) -> pd.DataFrame:
 
     Args:
         frame: Rows as read from a file, or typed. Cells of text are parsed; ``true``, ``false``, 0 and 1 are booleans.
-        config: What the data should be.
+        config: What the data should be. If the classes of its target are not known, the target is not checked and left out.
+        warn: Called with one message about rows that repeat an earlier one, unless the config refuses them.
 
     Returns:
         Features in the contract's order, then the target; index 0 … N-1. Numbers, integers and booleans (0.0, 1.0) are
@@ -60,19 +64,21 @@ def validate(frame: pd.DataFrame, config: ModelConfig) -> pd.DataFrame:
         raise DataError(fault_message(faults), faults)
 
     present = [column for column in columns if column.name in raw.columns]
-    if config.target.classes is None:
+    if config.task == "regression":
         values, cell_faults = check_cells(raw, present, label)
     else:
         values, cell_faults = check_cells(raw, [column for column in present if column is not label])
-        if label in present:
+        if label in present and config.target.classes is not None:
             values[label.name], label_faults = _checked_classes(raw, config.target)
             cell_faults += label_faults
+    cell_faults += [fault for item in config.identifiers for fault in _identifier_faults(raw, item)]
     faults = _faults(_table_schema(columns, config), raw, raw, {}) + cell_faults
     if faults:
         order = {column.name: place for place, column in enumerate(columns)}
         faults.sort(key=lambda fault: -1 if fault.column is None else order.get(fault.column, len(order)))
-        raise DataError(fault_message(faults), faults)
-    return values[[column.name for column in columns]]
+        raise DataError(fault_message(faults, remedies_for(faults, raw, config)), faults)
+    values = values[[column.name for column in columns if column.name in values.columns]]
+    return values if config.duplicates == "refuse" else without_duplicates(values, raw, config, warn)
 
 
 def check_cells(
@@ -114,23 +120,46 @@ def _checked_classes(raw: pd.DataFrame, target: Target) -> tuple[NDArray[np.floa
     return indices, faults
 
 
+def _identifier_faults(raw: pd.DataFrame, identifier: Identifier) -> list[Fault]:
+    """Say which cells an identifier does not take; a file without the column is as good as one with it."""
+    if identifier.name not in raw.columns:
+        return []
+    takes = identifier.check()
+    codes, distinct = pd.factorize(raw[identifier.name].astype(object))
+    good = [takes(_without_fraction(cell)) for cell in distinct]
+    # Missing cells have the code -1, which finds the last.
+    rows = np.flatnonzero(~np.array([*good, not identifier.required], dtype=bool)[codes])
+    return [_cell_fault(raw, identifier.name, identifier.expected(), rows)] if rows.size else []
+
+
+def _without_fraction(cell: object) -> object:
+    """Return a cell as JSON would carry it: a column of integers with missing ones among them is read as floats."""
+    if isinstance(cell, np.generic):
+        cell = cell.item()
+    return int(cell) if isinstance(cell, float) and cell.is_integer() else cell
+
+
 def _table_schema(columns: list[Feature], config: ModelConfig) -> pa.DataFrameSchema:
     """What the table as a whole must be: its columns, enough rows, no row twice."""
     return pa.DataFrameSchema(
         {
             **{column.name: pa.Column(nullable=True) for column in columns},
             **{name: pa.Column(nullable=True, required=False) for name in config.drop},
+            **{item.name: pa.Column(nullable=True, required=False) for item in config.identifiers},
         },
         strict=True,
         checks=[
             pa.Check(lambda table: len(table) >= ROWS_MIN, error=f"at least {ROWS_MIN} rows"),
-            pa.Check(
-                lambda table: pd.Series(~repeated_rows(table), index=table.index),
-                error="no row twice, equal in every column",
-                ignore_na=False,
-            ),
+            *([_NO_ROW_TWICE] if config.duplicates == "refuse" else []),
         ],
     )
+
+
+_NO_ROW_TWICE = pa.Check(
+    lambda table: pd.Series(~repeated_rows(table), index=table.index),
+    error="no row twice, equal in every column",
+    ignore_na=False,
+)
 
 
 def _column(column: Feature, is_label: bool) -> pa.Column:
@@ -189,7 +218,7 @@ def _translated(error: Any, raw: pd.DataFrame, wrong: dict[str, NDArray[np.bool_
         yield Fault(name, "a column of this name", 1, got)
         return
     if reason is SchemaErrorReason.COLUMN_NOT_IN_SCHEMA:
-        expected = "a feature, the target or a column under `drop` in the config"
+        expected = "a feature, an identifier, the target or a column under `drop` in the config"
         yield Fault(_only(error.failure_cases), expected, 1, "the config does not know this column")
         return
     whole_table = isinstance(error.schema, pa.DataFrameSchema)
@@ -241,10 +270,17 @@ def _shown(value: object) -> str:
     return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
 
 
-def fault_message(faults: list[Fault]) -> str:
-    """Say all faults, one to a line, for a terminal."""
+def fault_message(faults: Sequence[Fault], remedies: Sequence[str] = ()) -> str:
+    """Say all faults, one to a line, for a terminal.
+
+    Args:
+        faults: what was found.
+        remedies: what to write into the config if the data is right.
+    """
     number = f"{len(faults)} fault{'' if len(faults) == 1 else 's'}"
     lines = "\n".join(f"  {fault}" for fault in faults)
-    return (
-        f"the data has {number} (rows are counted from 1 below the header):\n{lines}\nCorrect the data or the config."
-    )
+    message = f"the data has {number} (rows are counted from 1 below the header):\n{lines}\n"
+    if remedies:
+        pasted = "\n".join(f"  {remedy}" for remedy in remedies)
+        message += f"If the data is right, write into the config:\n{pasted}\n"
+    return message + "Correct the data or the config."

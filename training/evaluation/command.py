@@ -73,7 +73,7 @@ def run_evaluate(
     decisions = _decisions(config, given.decisions_file)
     folder: Path = given.report_folder or settings.runs_folder / config.name / FOLDER
     loaded = prepare(config, given.data, settings, progress)
-    dataset = loaded.dataset
+    dataset, config = loaded.dataset, loaded.parts.config
     data = f"{dataset.kind}, {dataset.source}, sha256 {dataset.sha256[:12]}…"
     try:
         folder.mkdir(parents=True, exist_ok=True)

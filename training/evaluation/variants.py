@@ -9,8 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from bundle.contract import Feature
-from training.config import ConfigError, Decisions, ModelConfig
+from training.config import Column, ConfigError, Decisions, ModelConfig
 
 CATEGORIES_MAX = 50
 """A column of more distinct texts than this is taken for an identifier; as a category it would be learned by heart."""
@@ -51,7 +50,7 @@ def with_columns(
     return wider, decisions.model_copy(update={"columns": (*decisions.columns, *names)})
 
 
-def feature_of(name: str, cells: pd.Series[Any]) -> Feature:
+def feature_of(name: str, cells: pd.Series[Any]) -> Column:
     """Return a feature that takes every cell of a column: a boolean, a number without a range, or a category.
 
     Raises:
@@ -59,13 +58,13 @@ def feature_of(name: str, cells: pd.Series[Any]) -> Feature:
     """
     nullable = bool(cells.isna().any())
     if pd.api.types.is_bool_dtype(cells.dtype):
-        return Feature(name=name, type="boolean", nullable=nullable)
+        return Column(name=name, type="boolean", nullable=nullable)
     if pd.api.types.is_numeric_dtype(cells.dtype):
-        return Feature(name=name, type="number", nullable=nullable)
+        return Column(name=name, type="number", nullable=nullable)
     texts = sorted({str(cell) for cell in cells.dropna()})
     if len(texts) > CATEGORIES_MAX:
         raise ConfigError(
             f"evaluation.also_with: {name!r} has {len(texts):,} distinct texts, expected at most {CATEGORIES_MAX}:"
             " it looks like an identifier; take it out of the list"
         )
-    return Feature(name=name, type="category", categories=tuple(texts), nullable=nullable)
+    return Column(name=name, type="category", categories=tuple(texts), nullable=nullable)

@@ -62,8 +62,8 @@ def _never_zero(graph: Graph, value: str, contract: Contract) -> bool:
 
 
 def _off_zero(feature: Feature, origin: Origin) -> bool:
-    positive = feature.minimum is not None and feature.minimum > 0
-    negative = feature.maximum is not None and feature.maximum < 0
+    positive = feature.lower > 0
+    negative = feature.upper < 0
     return (positive or negative) and origin.statistic != 0.0
 
 

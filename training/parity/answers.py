@@ -16,7 +16,7 @@ def pipeline_answers(pipeline: Any, frame: pd.DataFrame, contract: Contract) -> 
     """Ask the fitted pipeline what the graph is asked.
 
     Args:
-        pipeline: a fitted pipeline or estimator; a classifier's ``classes_`` are the contract's, in order.
+        pipeline: a fitted pipeline or estimator; a classifier's ``classes_`` are the contract's, in order, or their places.
         frame: N rows, as ``training.frames.to_frame`` makes them.
         contract: says whether labels come with probabilities.
 
@@ -45,11 +45,19 @@ def require_classes(pipeline: Any, contract: Contract) -> None:
     """
     learned = np.asarray(pipeline.classes_, dtype=object).ravel().tolist()
     promised = list(contract.output.classes or ())
-    if learned != promised:
+    # Labels that do not ascend are learned as their places: see ``training.config.Target.learned_labels``.
+    if learned != promised and (_ascends(promised) or learned != list(range(len(promised)))):
         raise ValueError(
             f"expected the pipeline's classes in the contract's order, {promised}, got {learned}: correct"
             " `output.classes`"
         )
+
+
+def _ascends(labels: list[Any]) -> bool:
+    try:
+        return labels == sorted(labels)
+    except TypeError:
+        return True
 
 
 def label_indices(labels: Any, classes: Any) -> NDArray[np.float64]:

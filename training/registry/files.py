@@ -9,7 +9,7 @@ from pathlib import Path
 import bentoml.models
 from bentoml.exceptions import BentoMLException
 
-from bundle.format import BENTOML_MODULE, FORMAT_VERSION
+from bundle.format import BENTOML_MODULE
 from bundle.manifest import BENTOML_FILE, Provenance
 from bundle.store import Bundle, load_bundle, read_bundle
 from training.errors import SaveError
@@ -95,5 +95,5 @@ def _metadata(bundle: Bundle) -> dict[str, object]:
         "metrics": bundle.metrics,
         "rows": provenance.rows,
         "data_sha256": provenance.data_sha256,
-        "format_version": FORMAT_VERSION,
+        "format_version": bundle.manifest.format_version,
     }

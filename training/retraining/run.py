@@ -13,6 +13,7 @@ from pathlib import Path
 from training.config import ModelConfig
 from training.data.errors import DataError, SplitError
 from training.data.loader import Dataset
+from training.data.resolve import with_categories, with_classes
 from training.data.validation import validate
 from training.errors import GateError, TrainingError
 from training.progress import Progress
@@ -112,13 +113,15 @@ def _look(
         found = replace(found, schema=compare_schema(dataset.frame, bundle.contract, config))
     with progress.step("Validate, and measure the drift") as step:
         try:
-            frame = validate(dataset.frame, config)
+            known = with_classes(config, dataset.frame, progress.warn)
+            frame = validate(dataset.frame, known)
+            known = with_categories(known, frame)
         except DataError as error:
             step.detail = "the data is not what the config says"
             return replace(found, fault=str(error))
         if bundle is None:
             return found
-        drift = measure_drift(bundle.reference, frame, config)
+        drift = measure_drift(bundle.reference, frame, known)
         step.detail = f"the highest PSI of {len(drift.columns)} columns is {drift.psi_max:.3f}"
     return replace(found, drift=drift)
 

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bundle.contract import Contract, Feature, Strict
+from bundle.contract import TRUTH_WORDS, Contract, Feature, Strict
 from training.config import ModelConfig
 
 EXAMPLES = 5
 """How many unknown values are named."""
-_BOOLEANS = ("true", "false", "0", "1", "0.0", "1.0")
+_BOOLEANS = (*TRUTH_WORDS, "0.0", "1.0")
 
 
 class ColumnChange(Strict):
@@ -78,6 +78,7 @@ def compare_schema(frame: pd.DataFrame, contract: Contract, config: ModelConfig)
     """
     expected = {*contract.feature_names, contract.output.name, config.target.name, *config.drop}
     expected |= {feature.name for feature in config.features}
+    expected |= {identifier.name for identifier in (*config.identifiers, *contract.identifiers)}
     changes = [_change(frame[feature.name], feature) for feature in contract.features if feature.name in frame.columns]
     return SchemaReport(
         rows=len(frame),
@@ -90,6 +91,7 @@ def compare_schema(frame: pd.DataFrame, contract: Contract, config: ModelConfig)
 def _change(cells: pd.Series[Any], feature: Feature) -> ColumnChange | None:
     """Return what is new in a column; None where nothing is."""
     there = cells.dropna()
+    there = there[~there.isin(feature.missing)]
     other_type, out_of_range, unknown = 0, 0, {}
     if feature.type in ("number", "integer"):
         numbers = pd.to_numeric(there, errors="coerce").to_numpy(dtype=np.float64)

@@ -60,7 +60,7 @@ def run_train(given: argparse.Namespace, config: ModelConfig, settings: Training
             raise StepsError("--json writes what the stage register has stored, and that is not among the steps")
         _, result = run_steps(config, plan, given.data, settings, progress, force=given.force)
     if result is not None:
-        show(config, result, progress)
+        show(result.config, result, progress)
         if json_file is not None:
             json_file.write_text(to_json(summary(result)), encoding="utf-8")
 

@@ -25,7 +25,7 @@ from training.provenance import Origin
 from training.settings import TrainingSettings
 from training.stages.outcome import Outcome
 from training.stages.steps import Plan
-from training.stages.table import STAGES
+from training.stages.table import RESOLVED, STAGES
 from training.stages.tables import read_table
 from training.stages.workspace import Workspace
 
@@ -45,6 +45,14 @@ class Context:
     """The id under which the run is tracked, where it is."""
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     """What the stages of this run have told so far."""
+
+    def resolved(self) -> ModelConfig:
+        """Return the config with what it leaves to the data, as the stage ``validate`` found it.
+
+        Raises:
+            TrainingError: the data has not been looked at yet.
+        """
+        return ModelConfig.model_validate_json(self.read(RESOLVED)) if self.config.is_open else self.config
 
     def origin(self) -> Origin:
         """Return where the data came from."""

@@ -15,7 +15,7 @@ from training.stages.context import Context, decisions_file, missing_input
 from training.stages.outcome import Outcome
 from training.stages.recording import Recorder
 from training.stages.state import is_current, stage_key, write_state
-from training.stages.table import STAGES, Stage
+from training.stages.table import RESOLVED, STAGES, Stage
 
 UNCHANGED = "unchanged"
 _CORES = "LOKY_MAX_CPU_COUNT"
@@ -54,6 +54,8 @@ def run_stages(context: Context, *, force: bool = False) -> list[Done]:
         with context.workspace.locked(), _cores(context.settings.jobs):
             for position, name in enumerate(context.plan.steps, start=1):
                 head = f"[{position}/{len(context.plan.steps)}] {name}"
+                if RESOLVED in STAGES[name].needs:
+                    context = replace(context, config=context.resolved())
                 done.append(_run(replace(context, run_id=recorder.run_id), STAGES[name], head, recorder, force=force))
         failed = False
     finally:

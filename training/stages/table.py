@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-CONTRACT = ("name", "title", "description", "task", "target", "features", "slo")
+CONTRACT = ("name", "title", "description", "task", "target", "features", "identifiers", "slo")
 """The sections that a model's contract is made of."""
 FITTING = (*CONTRACT, "derived", "impute", "estimator", "decision", "split", "seed")
 """The sections that every fit reads."""
 EVERYTHING = (
     *FITTING,
-    *("source", "synthetic", "drop", "studies", "selection", "sweep", "evaluation", "gate", "card"),
+    *("source", "synthetic", "drop", "duplicates", "studies", "selection", "sweep", "evaluation", "gate", "card"),
 )
 """All sections of a config."""
+
+RESOLVED = "validate/resolved.json"
+"""The config with what it leaves to the data: the categories and classes that the stage ``validate`` found."""
 
 COMMON_CODE = ("bundle", "training/config", "training/data", "training/errors.py", "training/frames.py")
 FITTING_CODE = (
@@ -91,7 +94,7 @@ STAGES: dict[str, Stage] = {
         Stage(
             name="data",
             title="Get the data",
-            sections=("name", "features", "source", "synthetic"),
+            sections=("name", "target", "features", "identifiers", "source", "synthetic"),
             code=COMMON_CODE,
             makes=("raw.csv", "source.json"),
             looks_outside=True,
@@ -99,17 +102,20 @@ STAGES: dict[str, Stage] = {
         Stage(
             name="validate",
             title="Validate the data and set the test part aside",
-            sections=("name", "task", "target", "features", "drop", "split", "synthetic"),
+            sections=("name", "task", "target", "features", "identifiers", "drop", "duplicates", "split", "synthetic"),
             code=COMMON_CODE,
             needs=("data/raw.csv", "data/source.json"),
-            makes=("train.parquet", "test.parquet", "test_truth.npy", "quality.json"),
+            makes=("train.parquet", "test.parquet", "test_truth.npy", "quality.json", "resolved.json"),
         ),
         Stage(
             name="study",
             title="Study the data",
             sections=EVERYTHING,
             code=(*COMMON_CODE, "training/study", "training/plots"),
-            needs=("data/source.json", "validate/train.parquet", "validate/test.parquet", "validate/test_truth.npy"),
+            needs=(
+                *("data/source.json", RESOLVED, "validate/train.parquet", "validate/test.parquet"),
+                "validate/test_truth.npy",
+            ),
             makes=("report.html", "study.json"),
         ),
         Stage(
@@ -117,7 +123,7 @@ STAGES: dict[str, Stage] = {
             title="Study imputation, clusters and columns",
             sections=(*FITTING, "studies", "selection"),
             code=(*COMMON_CODE, *FITTING_CODE, *EXPORT_CODE, "training/features", "training/study"),
-            needs=("validate/train.parquet",),
+            needs=(RESOLVED, "validate/train.parquet"),
             makes=("decisions.yaml", "features.json"),
             decides="decisions.yaml",
             takes_decisions=True,
@@ -127,7 +133,7 @@ STAGES: dict[str, Stage] = {
             title="Select the estimator under the latency budget",
             sections=(*FITTING, "selection"),
             code=(*COMMON_CODE, *FITTING_CODE, *EXPORT_CODE, *DRAWING_CODE, "training/selection"),
-            needs=("validate/train.parquet",),
+            needs=(RESOLVED, "validate/train.parquet"),
             makes=("decisions.yaml", "selection.json"),
             decides="decisions.yaml",
             takes_decisions=True,
@@ -137,7 +143,7 @@ STAGES: dict[str, Stage] = {
             title="Search for the estimator's parameters",
             sections=(*FITTING, "selection", "sweep"),
             code=(*COMMON_CODE, *FITTING_CODE, *EXPORT_CODE, *DRAWING_CODE, "training/selection", "training/sweep"),
-            needs=("validate/train.parquet",),
+            needs=(RESOLVED, "validate/train.parquet"),
             makes=("best_params.yaml",),
             decides="best_params.yaml",
             takes_decisions=True,
@@ -147,7 +153,7 @@ STAGES: dict[str, Stage] = {
             title="Fit the pipeline and measure it on the test part, once",
             sections=(*FITTING, "selection"),
             code=(*COMMON_CODE, *FITTING_CODE, *EXPORT_CODE, *DRAWING_CODE, "training/plots"),
-            needs=("validate/train.parquet", "validate/test.parquet", "validate/test_truth.npy"),
+            needs=(RESOLVED, "validate/train.parquet", "validate/test.parquet", "validate/test_truth.npy"),
             makes=("pipeline.joblib", "decisions.yaml", "metrics.json", "truth.npy", "answers.npy"),
             takes_decisions=True,
         ),
@@ -156,7 +162,7 @@ STAGES: dict[str, Stage] = {
             title="Export to ONNX, prove it and time it",
             sections=(*FITTING, "gate"),
             code=(*COMMON_CODE, *FITTING_CODE, *EXPORT_CODE, *DRAWING_CODE, "training/gate"),
-            needs=("validate/test.parquet", "fit/pipeline.joblib"),
+            needs=(RESOLVED, "validate/test.parquet", "fit/pipeline.joblib"),
             makes=("model.onnx", "contract.json", "parity.json", "latency.json"),
         ),
         Stage(
@@ -168,7 +174,7 @@ STAGES: dict[str, Stage] = {
                 *("training/gate", "training/registry", "training/save.py", "training/tracking"),
             ),
             needs=(
-                *("data/source.json", "validate/train.parquet", "validate/test.parquet"),
+                *("data/source.json", RESOLVED, "validate/train.parquet", "validate/test.parquet"),
                 *("fit/pipeline.joblib", "fit/decisions.yaml", "fit/metrics.json", "fit/truth.npy", "fit/answers.npy"),
                 *("export/model.onnx", "export/contract.json", "export/parity.json", "export/latency.json"),
             ),
@@ -181,7 +187,7 @@ STAGES: dict[str, Stage] = {
             sections=EVERYTHING,
             code=("bundle", "training"),
             needs=(
-                *("data/source.json", "validate/train.parquet", "validate/test.parquet"),
+                *("data/source.json", RESOLVED, "validate/train.parquet", "validate/test.parquet"),
                 *("fit/pipeline.joblib", "fit/decisions.yaml", "fit/metrics.json", "fit/truth.npy", "fit/answers.npy"),
                 *("export/model.onnx", "export/contract.json", "export/parity.json", "export/latency.json"),
                 "gate/gate.json",

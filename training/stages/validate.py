@@ -12,18 +12,22 @@ import numpy as np
 import pandas as pd
 
 from training.config import ModelConfig
+from training.data.duplicates import told_of_rows_in_both
 from training.data.loader import load_dataset
+from training.data.resolve import resolve_and_validate
 from training.data.split import Parts, split
-from training.data.validation import validate
 from training.progress import Progress
 from training.stages.context import Context
 from training.stages.files import write_json
 from training.stages.outcome import Outcome
+from training.stages.table import RESOLVED
 from training.stages.tables import write_table
+
+RESOLVED_FILE = RESOLVED.partition("/")[2]
 
 
 def run(context: Context, folder: Path) -> Outcome:
-    """Write ``train.parquet``, ``test.parquet`` without its target, ``test_truth.npy`` and ``quality.json``.
+    """Write ``train.parquet``, ``test.parquet`` without its target, ``test_truth.npy``, ``quality.json``, ``resolved.json``.
 
     Raises:
         DataError, SplitError: the data is not what the config says.
@@ -32,6 +36,8 @@ def run(context: Context, folder: Path) -> Outcome:
     raw = context.workspace.path("data/raw.csv")
     dataset = load_dataset(config, str(raw), context.settings.data_folder, context.progress.warn)
     parts = divide(config, dataset.frame, context.progress)
+    config = parts.config
+    (folder / RESOLVED_FILE).write_text(config.model_dump_json(indent=1) + "\n", encoding="utf-8")
     target = config.target.name
     write_table(parts.train, folder / "train.parquet")
     write_table(parts.test.drop(columns=target), folder / "test.parquet")
@@ -54,9 +60,16 @@ def divide(config: ModelConfig, frame: pd.DataFrame, progress: Progress) -> Part
     Raises:
         DataError, SplitError: the data is not what the config says.
     """
+    warnings: list[str] = []
     with progress.step("Validate and split") as step:
-        parts = split(validate(frame, config), config)
+        known, valid = resolve_and_validate(frame, config, warnings.append)
+        parts = split(valid, known)
+        if (seen := told_of_rows_in_both(parts.train, parts.test, known)) is not None:
+            warnings.append(seen)
         step.detail = f"{len(parts.train):,} rows to train, {len(parts.test):,} to test"
+    # After the step: a spinner and a box on the same terminal would write over each other.
+    for warning in warnings:
+        progress.warn(warning)
     return parts
 
 

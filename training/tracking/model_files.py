@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from bundle.contract import Contract, FeatureType, Label, label_key
-from bundle.format import FORMAT_VERSION
 from bundle.manifest import BENTOML_FILE
 from training.tracking.connection import quiet
 
@@ -94,5 +93,5 @@ def _model_yaml(contract: Contract, run_id: str) -> str:
             signature=ModelSignature(inputs, outputs),
             saved_input_example_info={"artifact_path": EXAMPLE_FILE, "type": "dataframe", "pandas_orient": "split"},
         )
-        model.add_flavor(FLAVOUR, bundle=BUNDLE_FOLDER, format_version=FORMAT_VERSION)
+        model.add_flavor(FLAVOUR, bundle=BUNDLE_FOLDER, format_version=contract.format_version)
         return str(model.to_yaml())

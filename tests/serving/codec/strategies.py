@@ -7,11 +7,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from bundle.contract import Contract
 from tests.bundles import TREE, orchard_contract
 
 CONTRACT = orchard_contract()
 
-_scalars = st.one_of(
+SCALARS: st.SearchStrategy[Any] = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(-(2**60), 2**60),
@@ -20,33 +21,40 @@ _scalars = st.one_of(
     st.floats(allow_nan=False, width=64),
     st.floats(0.5, 15),
     st.sampled_from(
-        ["COX", "cox", "Boskoop", "BO\u017fKOOP", "clay", "naïve", "", '"', "}", "a\\b", "\ud7ff", "\ud800"]
+        [
+            *("COX", "cox", "Boskoop", "BO\u017fKOOP", "clay", "naïve", "", '"', "}", "a\\b", "\ud7ff", "\ud800"),
+            *("?", "cox?", "COX?", "None", "loamy", "-999", "yes", "No", "1", "T12", "T12345", "é", "\x7f", "o" * 201),
+        ]
     ),
     st.sampled_from([[], {}, [1, [2]], {"a": {"b": [3]}}]),
+    st.sampled_from([0, 1.0, 15, 15.0, 5e-324, -999, -999.0, -0.0]),
 )
-_keys = st.sampled_from([*CONTRACT.feature_names, "instances", "other", "inputs"])
+
+
+def _keys(contract: Contract) -> st.SearchStrategy[str]:
+    return st.sampled_from([*contract.field_names, "instances", "other", "inputs"])
 
 
 @st.composite
-def _almost_rows(draw: st.DrawFn) -> dict[str, Any]:
-    row: dict[str, Any] = dict(TREE)
-    for key in draw(st.lists(_keys, max_size=3)):
+def _almost_rows(draw: st.DrawFn, contract: Contract) -> dict[str, Any]:
+    row: dict[str, Any] = contract.with_identifiers(TREE)
+    for key in draw(st.lists(_keys(contract), max_size=3)):
         if draw(st.booleans()):
-            row[key] = draw(_scalars)
+            row[key] = draw(SCALARS)
         else:
             row.pop(key, None)
     return row
 
 
 @st.composite
-def almost_right_bodies(draw: st.DrawFn) -> bytes:
+def almost_right_bodies(draw: st.DrawFn, contract: Contract = CONTRACT) -> bytes:
     """Draw a body of rows in which little is wrong."""
-    rows = draw(st.lists(_almost_rows(), max_size=6))
+    rows = draw(st.lists(_almost_rows(contract), max_size=6))
     content: Any = rows[0] if len(rows) == 1 and draw(st.booleans()) else {"instances": rows}
     text = json.dumps(content, ensure_ascii=draw(st.booleans()), indent=draw(st.sampled_from([None, None, 1])))
     if draw(st.booleans()):
-        key = draw(_keys)
-        text = f'{text[:-1]}, "{key}": {json.dumps(draw(_scalars))}}}'
+        key = draw(_keys(contract))
+        text = f'{text[:-1]}, "{key}": {json.dumps(draw(SCALARS))}}}'
     if draw(st.integers(0, 4)) == 0:
         cut = draw(st.integers(0, len(text)))
         piece = draw(

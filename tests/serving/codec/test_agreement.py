@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -14,11 +15,16 @@ from serving.codec import tokens
 from serving.codec.slices import WorkMeter, run_steps
 from serving.decode import Decoder
 from serving.errors import ServingError
+from serving.identify import decoder_of
 from serving.rows import Rows
+from tests.bundles import TAGGED_TREE, tagged_contract
 from tests.serving.codec.strategies import CONTRACT, almost_right_bodies, token_texts
 
 MAX_ROWS = 5
 DECODER = Decoder(CONTRACT, MAX_ROWS)
+TAGGED = tagged_contract()
+TAGGED_DECODERS = {ignore: decoder_of(TAGGED, MAX_ROWS, ignore) for ignore in (False, True)}
+IGNORING = decoder_of(CONTRACT, MAX_ROWS, ignore_unknown=True)
 
 Decode = Callable[[bytes], Rows]
 
@@ -79,3 +85,31 @@ def test_chunks_change_nothing(body: bytes, chunk: int) -> None:
         patch.setattr(DECODER.careful, "call_bytes", 1)
         patch.setattr("serving.codec.scanner.CALL_BYTES", 1)
         assert _agree(_outcome(_carefully, body), _outcome(_straightforwardly, body))
+
+
+@settings(max_examples=1500, deadline=None)
+@given(almost_right_bodies(TAGGED), st.booleans())
+@example(json.dumps(TAGGED_TREE | {"100% owner": 2**53 - 1, "slope": -999.0}).encode(), False)
+@example(json.dumps(TAGGED_TREE | {"100% owner": 12.0}).encode(), False)
+@example(json.dumps(TAGGED_TREE | {"100% owner": True, "pruned": "OFF"}).encode(), False)
+@example(json.dumps(TAGGED_TREE | {"other": {"a": [1, {"b": 2}]}, "age": 0}).encode(), True)
+def test_all_ways_agree_on_a_contract_with_identifiers(body: bytes, ignore: bool) -> None:
+    """Identifiers, exclusive bounds, missing texts and ignored fields: the same rows and identifiers, or the same faults."""
+    decoder = TAGGED_DECODERS[ignore]
+    expected = _outcome(lambda data: decode_straightforward(data, TAGGED, MAX_ROWS, ignore), body)
+    assert _agree(_outcome(lambda data: run_steps(decoder.careful.steps(data, WorkMeter())), body), expected)
+    plain = decoder.decode_plain(body)
+    assert plain is None or plain == expected
+
+
+@settings(max_examples=500, deadline=None)
+@given(_bodies, st.integers(6, 12))
+def test_ignored_fields_change_nothing_else(body: bytes, chunk: int) -> None:
+    """With ``unknown_fields: ignore`` a row is answered as without its other fields, however it is cut into chunks."""
+    expected = _outcome(lambda data: decode_straightforward(data, CONTRACT, MAX_ROWS, ignore_unknown=True), body)
+    assert _agree(_outcome(IGNORING.decode, body), expected)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tokens, "CHUNK", chunk)
+        patch.setattr(IGNORING.careful, "call_bytes", 1)
+        patch.setattr("serving.codec.scanner.CALL_BYTES", 1)
+        assert _agree(_outcome(lambda data: run_steps(IGNORING.careful.steps(data, WorkMeter())), body), expected)

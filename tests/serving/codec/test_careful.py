@@ -11,8 +11,9 @@ from bundle.contract import Contract, Feature, Output
 from serving.codec.slices import run_steps
 from serving.decode import PLAIN_BYTES, Decoder
 from serving.errors import DETAILS_LIMIT, Detail, InvalidError, MalformedError, ServingError
+from serving.identify import decoder_of
 from serving.rows import Rows
-from tests.bundles import TREE, orchard_contract
+from tests.bundles import TAGGED_TREE, TREE, orchard_contract, tagged_contract
 
 DECODER = Decoder(orchard_contract(), max_rows=5)
 
@@ -44,8 +45,8 @@ def _tree(**changes: Any) -> bytes:
         (_tree(age=2**53 + 1), "age", "an integer", "9007199254740993"),
         (_tree(slope=10**400), "slope", "a number", "1000"),
         (_tree(slope=-(2**53) - 1), "slope", "or null", "-9007199254740993"),
-        (_tree(pruned=1), "pruned", "true or false", "1"),
-        (_tree(pruned="true"), "pruned", "true or false", '"true"'),
+        (_tree(pruned=2), "pruned", "true or false", "2"),
+        (_tree(pruned="oui"), "pruned", "true or false", '"oui"'),
         (_tree(sort="PEAR"), "sort", "one of 'BOSKOOP', 'COX', 'GLOSTER'", '"PEAR"'),
         (_tree(sort=3), "sort", "one of 'BOSKOOP'", "3"),
         (_tree(soil=False), "soil", "a string or null", "false"),
@@ -205,3 +206,78 @@ def test_a_feature_may_be_called_as_in_another_format() -> None:
     )
     with pytest.raises(InvalidError, match=r"got 2\.$"):
         Decoder(contract, max_rows=1).decode(b'{"data": 2}')
+
+
+def _ignoring(**changes: Any) -> Rows:
+    decoder = decoder_of(tagged_contract(), max_rows=3, ignore_unknown=True)
+    return decoder.decode(json.dumps({**TAGGED_TREE, **changes}).encode())
+
+
+def test_other_fields_are_ignored_if_the_setting_says_so() -> None:
+    """A row of one's own table is answered as the row without its other columns, whatever they hold."""
+    assert _ignoring(colour="red", data=[{}], inputs={"a": [1, [2]]}, note="x" * 10_000) == _ignoring()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {f"c{index}": index for index in range(1_001)},
+            "row 0: expected at most 1000 fields that are ignored, got more",
+        ),
+        (
+            {f"c{index:099d}": index for index in range(3_000)},
+            "expected at most 1000 fields that are ignored, got more",
+        ),
+        (
+            {"note": [[1, 2, 3, 4, 5]] * 2_000},
+            "'note' of row 0: expected a short value, as the field is ignored, got an",
+        ),
+        ({"data": 1, "age": "old"}, "'age' of row 0: expected an integer"),
+    ],
+)
+def test_ignoring_has_its_limits(changes: dict[str, Any], message: str) -> None:
+    """Thousands of columns and large nested values are refused, as reading them has a cost."""
+    with pytest.raises(ServingError) as caught:
+        _ignoring(**changes)
+    assert message in caught.value.message
+    assert "MLflow" not in caught.value.message
+
+
+def test_a_foreign_format_is_still_explained() -> None:
+    """A body with none of the contract's fields is no row of one's own table."""
+    with pytest.raises(ServingError, match="MLflow's format"):
+        decoder_of(tagged_contract(), 1, ignore_unknown=True).decode(b'{"dataframe_split": {}}')
+
+
+def test_fields_beside_the_rows_are_never_ignored() -> None:
+    """What stands beside ``instances`` is no field of a row."""
+    body = json.dumps({"instances": [TAGGED_TREE], "other": 1}).encode()
+    with pytest.raises(ServingError, match="only 'instances' beside it"):
+        decoder_of(tagged_contract(), 1, ignore_unknown=True).decode(body)
+
+
+@pytest.mark.parametrize(
+    ("tag", "got"),
+    [
+        ("t12", '"t12"'),
+        ("T12\n", '"T12\\n"'),
+        (12, "12"),
+        (None, "null"),
+        (["T12"], "an array of 1 elements"),
+        ("\ud800", "\\ud8"),
+    ],
+)
+def test_a_wrong_identifier_is_named(tag: object, got: str) -> None:
+    """The message quotes the pattern and what came."""
+    with pytest.raises(ServingError, match=r"'tag' of row 0: expected .* fits T.* as a whole, got ") as caught:
+        _ignoring(tag=tag)
+    assert got in caught.value.message
+
+
+def test_a_missing_identifier_is_named() -> None:
+    """One that is required has to be there; another is answered as null."""
+    decoder = decoder_of(tagged_contract(), 1)
+    with pytest.raises(ServingError, match=r"'tag' of row 0: .* got nothing: the field is missing"):
+        decoder.decode(json.dumps(TREE).encode())
+    assert decoder.decode(json.dumps(TAGGED_TREE).encode()).identifiers == b'{"tag":"T12","100% owner":null}'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,15 +14,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.decode_cost.contracts import MAX_ROWS, narrow_contract, wide_contract
+from benchmarks.decode_cost.contracts import MAX_ROWS, narrow_contract, right_row, wide_contract
 from benchmarks.decode_cost.grammar import Genome, mutate, random_genome, write_body
 from benchmarks.decode_cost.named_bodies import named_bodies
 from serving.codec.slices import SLICE_UNITS, WorkMeter
 from serving.decode import Decoder
 from serving.errors import ServingError
+from serving.identify import decoder_of
 
 CONTRACTS = {contract.name: contract for contract in (narrow_contract(), wide_contract())}
 DECODERS = {name: Decoder(contract, MAX_ROWS) for name, contract in CONTRACTS.items()}
+IGNORING = {name: decoder_of(contract, MAX_ROWS, ignore_unknown=True) for name, contract in CONTRACTS.items()}
 UNITS_PER_BYTE = 20
 UNITS_OF_ANY_BODY = 500_000
 """The work that a few bytes can cause: a hundred faults, some hundred tokens."""
@@ -87,3 +90,42 @@ def test_the_work_of_a_body_is_bounded_by_its_bytes(name: str, genome: Genome) -
 def test_the_work_of_named_bodies_is_bounded(body_name: str) -> None:
     """So it is of the bodies that once stopped the service, at their full size."""
     _check(DECODERS["narrow"], named_bodies(CONTRACTS["narrow"])[body_name])
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(sorted(CONTRACTS)), _genomes())
+def test_ignoring_fields_is_bounded_as_refusing_them_is(name: str, genome: Genome) -> None:
+    """With ``unknown_fields: ignore`` the same bounds hold."""
+    _check(IGNORING[name], write_body(genome, CONTRACTS[name]))
+
+
+def _ignored_bodies() -> dict[str, bytes]:
+    """Return bodies of right rows with fields that are ignored."""
+    row = json.dumps(right_row(CONTRACTS["narrow"]))[:-1]
+    many = "".join(f', "c{index}": {index}' for index in range(500))
+
+    def rows(others: str, count: int) -> str:
+        return '{"instances": [' + ", ".join([row + others + "}"] * count) + "]}"
+
+    bodies = {
+        "many columns": row + many + "}",
+        "many rows with many columns": rows(many, 300),
+        "many rows with a column more": rows(', "c": [{}]', 900),
+        "a column again and again": row + ', "c": 1' * 300_000 + "}",
+        "a long text": row + ', "c": "' + "x" * 2_000_000 + '"}',
+        "a long list": row + ', "c": [' + "1," * 1_000_000 + "1]}",
+        "nested lists in each row": rows(', "c": ' + "[" * 200 + "]" * 200, 900),
+    }
+    return {name: body.encode() for name, body in bodies.items()}
+
+
+@pytest.mark.parametrize("body_name", [*_ignored_bodies()])
+def test_the_work_of_ignored_columns_is_bounded(body_name: str) -> None:
+    """So it is where a body consists of ignored fields."""
+    _check(IGNORING["narrow"], _ignored_bodies()[body_name])
+
+
+@pytest.mark.parametrize("body_name", named_bodies(narrow_contract()))
+def test_the_work_of_named_bodies_is_bounded_if_fields_are_ignored(body_name: str) -> None:
+    """Of the bodies that once stopped the service, too."""
+    _check(IGNORING["narrow"], named_bodies(CONTRACTS["narrow"])[body_name])

@@ -87,7 +87,7 @@ def test_file_is_never_written_over(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name: m\nname: m\n", "stands twice"),
+        ("name: m\nname: m\n", "appears twice"),
         ("- a\n", "must hold keys and values"),
         ("name: m\n", "title: missing"),
         ("nam: m\n", "nam: unknown key"),

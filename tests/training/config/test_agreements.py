@@ -42,7 +42,9 @@ def classes(*pairs: tuple[Any, Any]) -> Edit:
 
 
 REGRESSION: list[tuple[Edit, str]] = [
-    (put("task", value="classification"), r"target\.classes: goes with `task: classification`"),
+    (put("task", value="classification"), r"target: `unit`, `minimum` and `maximum` go with a regression"),
+    (put("target", "positive", value="x"), r"target\.positive: goes with `task: classification`"),
+    (put("target", "ranking", value=True), r"target\.ranking: goes with `task: classification`"),
     (
         put("estimator", "kind", value="logistic_regression"),
         r"estimator\.kind: 'logistic_regression' goes with a class",
@@ -115,8 +117,9 @@ CLASSIFICATION: list[tuple[Edit, str]] = [
     (put("estimator", "target", value="log"), r"estimator\.target: a scale goes with a regression"),
     (put("selection", "metric", value="rmse"), r"selection\.metric: 'rmse' is no metric of a classification"),
     (put("target", "unit", value="kg"), "`unit`, `minimum` and `maximum` go with a number"),
-    (classes(("a", "b"), ("c", "a")), r"the labels must ascend, as \['a', 'b'\]"),
-    (classes(("a", "a"), ("a", "b")), "a value stands twice"),
+    (classes(("a", "a"), ("b", "a")), "a label appears twice"),
+    (classes(("a", "a"), ("a", "b")), "a value appears twice"),
+    (put("target", "positive", value="x"), r"target\.positive: 'x' is none of the labels"),
     (classes(("a", 1), ("b", "x")), "the labels must be of one type"),
     (classes(("a", 0.5), ("b", 1.5)), "a label is no number with a fraction, got 0.5"),
     (classes(("a", "a")), "at least 2 items"),

@@ -24,6 +24,7 @@ IDENTITY = {"name": "id", "draw": "uniform", "low": 0, "high": 1}
 def test_same_seed_gives_same_rows_and_another_seed_others(orchard: ModelConfig) -> None:
     """The seed alone decides which rows are drawn."""
     first = generate(orchard.synthetic)
+    assert orchard.synthetic is not None
     other = generate(orchard.synthetic.model_copy(update={"seed": 4}))
     pd.testing.assert_frame_equal(first, generate(orchard.synthetic))
     assert not first.equals(other)
@@ -34,6 +35,7 @@ def test_shipped_configs_draw_valid_rows(name: str, request: pytest.FixtureReque
     """Every row that a shipped config draws passes the validation of the same config."""
     config: ModelConfig = request.getfixturevalue(name)
     frame = generate(config.synthetic)
+    assert config.synthetic is not None
     assert len(frame) == config.synthetic.rows == len(validate(frame, config))
     assert not frame.duplicated().any()
 

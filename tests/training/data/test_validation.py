@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -43,10 +44,23 @@ def test_valid_rows_come_out_typed_and_in_order(orchard: ModelConfig, trees: pd.
 
 
 @pytest.mark.parametrize(
-    "cells", [[True, False], ["true", "False"], [1, 0], ["1", "0"], [1.0, 0.0], ["TRUE", 0], [np.True_, np.float64(0)]]
+    "cells",
+    [
+        [True, False],
+        ["true", "False"],
+        [1, 0],
+        ["1", "0"],
+        [1.0, 0.0],
+        ["TRUE", 0],
+        [np.True_, np.float64(0)],
+        ["Yes", "NO"],
+        ["y", " N "],
+        ["t", "F"],
+        ["on", "Off"],
+    ],
 )
-def test_booleans_are_taken_in_four_spellings(orchard: ModelConfig, trees: pd.DataFrame, cells: list[Any]) -> None:
-    """True, false, 1 and 0 mean the same in every type that a file can bring them in."""
+def test_booleans_are_taken_as_people_write_them(orchard: ModelConfig, trees: pd.DataFrame, cells: list[Any]) -> None:
+    """True and false, yes and no, on and off, 1 and 0, in every type and letter case that a file can bring them in."""
     frame = spoiled(trees, "pruned", dict(enumerate(cells)))
     assert validate(frame, orchard)["pruned"].tolist()[:2] == [1.0, 0.0]
 
@@ -80,7 +94,7 @@ def test_unknown_category_passes_where_it_is_ignored(orchard: ModelConfig, trees
         ("age", {0: 3.5}, "an integer, without a fraction", ["3.5"]),
         ("age", {0: "old"}, "an integer", ["'old'"]),
         ("slope", {0: 2**53 + 2}, f"a number between {-(2**53)} and {2**53} or null", [str(2**53 + 2)]),
-        ("pruned", {1: "yes", 2: "no"}, "true or false", ["'yes'", "'no'"]),
+        ("pruned", {1: "maybe", 2: "nay"}, "true or false", ["'maybe'", "'nay'"]),
         ("pruned", {1: 2}, "true or false", ["2"]),
         ("sort", {1: "PEAR"}, "one of 'BOSKOOP', 'COX', 'GLOSTER'", ["'PEAR'"]),
         ("sort", {1: 7}, "text", ["7"]),
@@ -149,9 +163,72 @@ def test_repeated_column_is_named(orchard: ModelConfig, trees: pd.DataFrame) -> 
 def test_duplicate_rows_are_reported_by_their_repetitions(orchard: ModelConfig, trees: pd.DataFrame) -> None:
     """The first of equal rows is the original; missing values are equal to each other."""
     rows = [*range(100), 4, 9, 4]
-    (fault,) = faults(trees.iloc[rows], orchard)
+    (fault,) = faults(trees.iloc[rows], orchard.model_copy(update={"duplicates": "refuse"}))
     assert (fault.column, fault.count) == (None, 3)
     assert [example.row for example in fault.examples] == [101, 102, 103]
+
+
+def test_duplicate_rows_stay_with_a_warning_that_counts_them(orchard: ModelConfig, trees: pd.DataFrame) -> None:
+    """Unless the config says something else; the warning has the keys that change it."""
+    warnings: list[str] = []
+    assert len(validate(trees.iloc[[*range(100), 4, 9]], orchard, warnings.append)) == 102
+    (warning,) = warnings
+    assert "2 of 102 rows equal an earlier row in every column (row 101, 102, counted from 1" in warning
+    assert "`duplicates: drop`" in warning
+
+
+def test_duplicate_rows_can_be_dropped(orchard: ModelConfig, trees: pd.DataFrame) -> None:
+    """The first of equal rows stays, and the warning says how many went."""
+    warnings: list[str] = []
+    config = orchard.model_copy(update={"duplicates": "drop"})
+    clean = validate(trees.iloc[[4, *range(100)]], config, warnings.append)
+    assert clean["age"].tolist() == trees["age"].iloc[[4, 0, 1, 2, 3, *range(5, 100)]].tolist()
+    assert clean.index.tolist() == list(range(100))
+    assert "1 of 101 rows equals an earlier row" in warnings[0]
+    with pytest.raises(DataError, match="at least 50 rows without duplicates; there are 40"):
+        validate(trees.iloc[[*range(40), *range(40)]], config)
+
+
+def with_keys(config: ModelConfig, **changes: Any) -> ModelConfig:
+    """Return the config with other keys, checked."""
+    return ModelConfig.model_validate({**config.model_dump(), **changes})
+
+
+def test_texts_that_count_as_missing_are_missing(orchard: ModelConfig, trees: pd.DataFrame) -> None:
+    """A blank, a question mark and a code, in a column of text as in one of numbers; other blanks stay faults."""
+    columns = [column.model_dump() for column in orchard.features]
+    columns[3] |= {"missing": (" ", "?", "-9"), "minimum": 0}
+    columns[6] |= {"missing": ("?",)}
+    config = with_keys(orchard, features=columns)
+    frame = spoiled(trees, "slope", {0: " ", 1: "?", 2: -9, 3: "-9"})
+    clean = validate(spoiled(frame, "soil", {0: "?"}), config)
+    assert clean["slope"].iloc[:4].isna().all()
+    assert clean["soil"].iloc[0] is None
+    numbers = trees.assign(slope=[-9.0, *trees["slope"].iloc[1:]])
+    assert np.isnan(validate(numbers, config)["slope"].iloc[0])
+    (fault,) = faults(spoiled(trees, "height", {0: " "}), config)
+    assert (fault.column, fault.examples[0].value) == ("height", "' '")
+
+
+def test_bounds_can_be_exclusive(orchard: ModelConfig, trees: pd.DataFrame) -> None:
+    """The bound itself is a fault then, and the message says so."""
+    columns = [column.model_dump() for column in orchard.features]
+    columns[2] |= {"minimum": None, "exclusive_minimum": 0.5}
+    (fault,) = faults(spoiled(trees, "height", {0: 0.5}), with_keys(orchard, features=columns))
+    assert fault.expected == "a number above 0.5 and at most 20"
+
+
+def test_identifiers_are_checked_and_never_given_to_the_pipeline(orchard: ModelConfig, trees: pd.DataFrame) -> None:
+    """Cells must fit the pattern and be there if they are required; a file without the column is taken."""
+    config = with_keys(orchard, identifiers=[{"name": "tree", "pattern": "T[0-9]+"}])
+    frame = trees.assign(tree=[f"T{row}" for row in range(len(trees))])
+    assert "tree" not in validate(frame, config).columns
+    assert "tree" not in validate(trees, config).columns
+    (fault,) = faults(spoiled(frame, "tree", {0: "7", 1: None}), config)
+    assert (fault.column, fault.count, [example.value for example in fault.examples]) == ("tree", 2, ["'7'", "missing"])
+    plain = with_keys(orchard, identifiers=[{"name": "tree", "required": False}])
+    numbers = trees.assign(tree=[math.nan, *range(1, len(trees))])
+    assert len(validate(numbers, plain)) == len(trees)
 
 
 def test_rows_with_an_own_identifier_are_no_duplicates(orchard: ModelConfig, trees: pd.DataFrame) -> None:
@@ -185,7 +262,7 @@ def test_all_faults_are_told_at_once(orchard: ModelConfig, trees: pd.DataFrame) 
     frame = spoiled(frame, "sort", {3: "PEAR"}).drop(columns="age").assign(owner="me")
     frame = pd.concat([frame, frame.tail(1)])
     with pytest.raises(DataError) as caught:
-        validate(frame, orchard)
+        validate(frame, orchard.model_copy(update={"duplicates": "refuse"}))
     assert [(fault.column, fault.count) for fault in caught.value.faults] == [
         (None, 1),
         ("age", 1),

@@ -38,7 +38,9 @@ def config(**changes: object) -> ModelConfig:
 
 def rows(folder: Path, seed: int = 3, taller: float = 1.0) -> str:
     """Write an orchard's rows and return the path."""
-    synthetic = config().synthetic.model_copy(update={"seed": seed})
+    spec = config().synthetic
+    assert spec is not None
+    synthetic = spec.model_copy(update={"seed": seed})
     frame = generate(synthetic)
     frame["height"] = (frame["height"] * taller).clip(upper=20)
     path = folder / f"rows-{seed}-{taller:g}.csv"

@@ -1,0 +1,45 @@
+"""What the models of the bundle's files have in common: they refuse unknown keys, and leave out keys that came later."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    model_serializer,
+)
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\"\\]+$")]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Strict(BaseModel):
+    """A frozen model that refuses unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Growing(Strict):
+    """A model that got more keys after the format's first version.
+
+    A key of ``later_keys`` is written only if it is set. So what uses none of them is written as it always was, and a
+    service that does not know the keys refuses what uses them, because it refuses unknown keys.
+    """
+
+    later_keys: ClassVar[tuple[str, ...]] = ()
+    """The keys that the first version did not have."""
+
+    def later_keys_used(self) -> tuple[str, ...]:
+        """Return those of ``later_keys`` that differ from their defaults."""
+        fields = type(self).model_fields
+        return tuple(key for key in self.later_keys if getattr(self, key) != fields[key].default)
+
+    @model_serializer(mode="wrap")
+    def _without_unused_keys(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = handler(self)
+        used = self.later_keys_used()
+        return {key: value for key, value in written.items() if key not in self.later_keys or key in used}

@@ -1,0 +1,58 @@
+"""Packed rows: the numbers of a row as bytes, with the identifiers that the answer repeats behind them."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Sequence
+
+import msgspec
+
+from bundle.contract import Contract
+from bundle.identifier import IdentifierValue
+from serving.rows import Rows
+
+_encode = msgspec.json.Encoder().encode
+
+
+class RowPacker:
+    """Packs the rows of one contract.
+
+    A packed row is F numbers of float64 in native byte order. If the contract has identifiers, a JSON object of them
+    follows.
+
+    Args:
+        contract: what the model takes.
+    """
+
+    def __init__(self, contract: Contract) -> None:
+        numbers = struct.Struct(f"={len(contract.features)}d")
+        self.pack_numbers = numbers.pack
+        self._size = numbers.size
+        keys = [json.dumps(identifier.name, ensure_ascii=False).encode() for identifier in contract.identifiers]
+        # As many %b as identifiers.
+        self._object = b"{%b}" % b",".join(key.replace(b"%", b"%%") + b":%b" for key in keys) if keys else b""
+
+    def pack(self, numbers: Sequence[float], identifiers: Sequence[IdentifierValue]) -> bytes:
+        """Return a packed row.
+
+        Args:
+            numbers: one for each feature of the contract.
+            identifiers: one value for each identifier of the contract.
+        """
+        packed = self.pack_numbers(*numbers)
+        return packed + self._object % tuple(map(_encode, identifiers)) if self._object else packed
+
+    def rows(self, packed: Sequence[bytes], single: bool) -> Rows:
+        """Return packed rows as they travel to the runner.
+
+        Args:
+            packed: at least one row; exactly one if the client sent a single object.
+            single: whether the client sent a single object.
+        """
+        if not self._object:
+            return Rows(packed[0] if single else b"".join(packed), len(packed), single)
+        size = self._size
+        objects = [row[size:] for row in packed]
+        identifiers = objects[0] if single else b"[%b]" % b",".join(objects)
+        return Rows(b"".join([row[:size] for row in packed]), len(packed), single, identifiers)

@@ -1,0 +1,146 @@
+"""What a config leaves to the data: classes of all rows, categories of the training part."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from training.config import ConfigError, ModelConfig
+from training.data.errors import DataError
+from training.data.resolve import positive_of, with_categories, with_classes
+from training.data.split import split
+from training.data.validation import validate
+
+ROWS = 200
+
+
+def config(**changes: Any) -> ModelConfig:
+    """Return a config that leaves all it can to the data."""
+    content = {
+        "name": "taxi",
+        "task": "classification",
+        "target": {"name": "tipped"},
+        "features": [
+            {"name": "km", "type": "number", "minimum": 0, "maximum": 100},
+            {"name": "zone", "type": "category", "categories": "from_data", "min_frequency": 10, "case": "upper"},
+        ],
+    }
+    return ModelConfig.model_validate({**content, **changes})
+
+
+def rides(seed: int = 1) -> pd.DataFrame:
+    """Return rides of which the zones A and B are frequent, and each of many others is rare."""
+    generator = np.random.default_rng(seed)
+    zone = np.where(generator.random(ROWS) < 0.9, generator.choice(["a", "B"], ROWS), "")
+    rare = [f"rare{place}" for place in range(ROWS)]
+    return pd.DataFrame(
+        {
+            "km": generator.random(ROWS) * 50,
+            "zone": [name or rare[place] for place, name in enumerate(zone)],
+            "tipped": np.where(generator.random(ROWS) < 0.3, "Yes", "No"),
+        }
+    )
+
+
+def resolved(declared: ModelConfig, frame: pd.DataFrame) -> tuple[ModelConfig, list[str]]:
+    """Return what validation and split make of a config, and the warnings."""
+    warnings: list[str] = []
+    known = with_classes(declared, frame, warnings.append)
+    return split(validate(frame, known), known).config, warnings
+
+
+def test_contract_has_what_the_data_gave() -> None:
+    """Frequent categories in the contract's letter case, and the classes with the positive one behind."""
+    found, warnings = resolved(config(), rides())
+    assert found.features[1].categories == ("A", "B")
+    assert found.contract().output.classes == ("No", "Yes")
+    assert not found.is_open
+    (warning,) = warnings
+    assert "add `positive: Yes` below `target:`" in warning
+
+
+def test_contract_of_an_open_config_is_refused() -> None:
+    """Nobody serves by a contract that is not known yet; the message says what is missing."""
+    with pytest.raises(ConfigError, match=r"target\.classes and the categories of 'zone' are taken from the data"):
+        config().contract()
+
+
+def test_categories_are_those_of_the_training_part() -> None:
+    """A value that is frequent in the test part only stays unknown: nothing leaks from it."""
+    known = with_classes(config(), rides(), print)
+    frame = validate(rides(), known)
+    train = frame.head(100).assign(zone=["A"] * 91 + ["B"] * 9)
+    assert with_categories(known, train).features[1].categories == ("A",)
+
+
+def test_missing_texts_are_no_category() -> None:
+    """What counts as missing is not learned as a value."""
+    zone = {"name": "zone", "type": "category", "categories": "from_data", "nullable": True, "missing": ["?"]}
+    frame = rides().assign(zone=lambda rows: rows["zone"].where(rows["km"] > 20, "?"))
+    found, _ = resolved(config(features=[{"name": "km", "type": "number"}, zone]), frame)
+    assert "?" not in (found.features[1].categories or ())
+
+
+def test_column_without_a_frequent_value_is_refused() -> None:
+    """The message has the largest count and the key to change."""
+    known = with_classes(config(), rides(), print)
+    frame = validate(rides(), known).assign(zone=[f"z{row % 50}" for row in range(ROWS)])
+    with pytest.raises(
+        DataError, match="zone: expected a value with at least 10 training rows; the most frequent has 4"
+    ):
+        with_categories(known, frame)
+
+
+def test_positive_class_that_is_named_stays() -> None:
+    """Without a warning, and whatever the words say."""
+    found, warnings = resolved(config(target={"name": "tipped", "positive": "No"}), rides())
+    assert found.contract().output.classes == ("Yes", "No")
+    assert warnings == []
+
+
+@pytest.mark.parametrize(
+    ("labels", "counts", "positive"),
+    [
+        (["No", "Yes"], [5, 95], "Yes"),
+        ([0, 1], [5, 95], 1),
+        ([False, True], [5, 95], True),
+        (["0", "1"], [5, 95], "1"),
+        (["leaves", "stays"], [5, 95], "leaves"),
+        (["leaves", "stays"], [95, 5], "stays"),
+        (["leaves", "stays"], [50, 50], "stays"),
+        (["N", "unknown"], [50, 5], "unknown"),
+    ],
+)
+def test_positive_class_is_said_by_words_or_the_rarer_one(labels: list[Any], counts: list[int], positive: Any) -> None:
+    """Of two labels; equally frequent ones leave it at the second."""
+    assert positive_of(labels, counts)[0] == positive
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        (["Yes"] * ROWS, "expected a target with 2 to 50 classes.*got 1 distinct value. Give rows"),
+        ([str(row) for row in range(ROWS)], "got 200 distinct values. Say `task: regression`"),
+    ],
+)
+def test_target_that_is_no_classification_is_refused(cells: list[str], message: str) -> None:
+    """One class teaches nothing; hundreds are a number or an identifier."""
+    with pytest.raises(DataError, match=message):
+        with_classes(config(), rides().assign(tipped=cells), print)
+
+
+def test_target_that_is_missing_is_named() -> None:
+    """As for a target with listed classes."""
+    with pytest.raises(DataError, match="no column 'tipped', the target"):
+        with_classes(config(), rides().drop(columns="tipped"), print)
+
+
+def test_classes_that_do_not_go_with_the_config_are_refused() -> None:
+    """A threshold needs two classes, and the data has three."""
+    declared = config(decision={"by": "f1"})
+    frame = rides().assign(tipped=["a", "b", *["c"] * (ROWS - 2)])
+    with pytest.raises(ConfigError, match="a threshold goes with two classes"):
+        with_classes(declared, frame, print)

@@ -1,0 +1,38 @@
+"""The config of an import, read as one of training: both describe the same answer and the same columns.
+
+``tabento import`` writes what is answered under ``output`` and the promise under ``p99_ms``; ``tabento train`` reads the
+column to predict from ``target`` and the promise from ``slo``. What training needs beyond that has defaults.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from training.config.text import ConfigText
+
+_OF_TARGET = ("name", "unit", "description", "ranking", "classes")
+"""The keys of ``output`` that ``target`` has under the same name."""
+
+
+def as_training_text(text: ConfigText) -> ConfigText:
+    """Return a config file's content with the keys of training in the place of those of an import.
+
+    A file without ``output``, or with ``target``, is left as it is: it is no config of an import. The places of values
+    stay those in the file.
+    """
+    data = text.data
+    if not isinstance(data, dict) or "target" in data or not isinstance(data.get("output"), dict):
+        return text
+    output = data["output"]
+    content: dict[str, Any] = {key: value for key, value in data.items() if key not in ("output", "p99_ms")}
+    content["target"] = {key: output[key] for key in _OF_TARGET if output.get(key) is not None}
+    content.setdefault("task", "regression" if output.get("classes") is None else "classification")
+    # Other keys of `output` stay, to be told as unknown; whether probabilities are answered training does not ask.
+    rest = {key: value for key, value in output.items() if key not in (*_OF_TARGET, "probabilities", "threshold")}
+    content["target"].update(rest)
+    if "p99_ms" in data:
+        content.setdefault("slo", {"p99_ms": data["p99_ms"]})
+    if output.get("threshold") is not None:
+        content.setdefault("decision", {"by": "fixed", "threshold": output["threshold"]})
+    return replace(text, data=content)

@@ -1,0 +1,160 @@
+"""Resolution: what a config leaves to the data is put into the config, and from there into the contract.
+
+Classes are those of the whole target column, before the split, which shares them between its parts. Categories are those
+of the training part alone: a value that only the test part has must be as unknown to the model as a new one in service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import ValidationError
+
+from bundle.contract import Label
+from training.config import Column, ConfigError, ModelConfig, faults_in_words
+from training.data.errors import DataError, Fault
+from training.data.validation import validate
+
+CLASSES_MAX = 50
+"""A target with more distinct values than this is hardly a classification; its classes have to be listed then."""
+CATEGORIES_MAX = 2_000
+"""Each category is a column of the pipeline and an entry of the contract; with more of them, `min_frequency` is too low."""
+_POSITIVE_WORDS = frozenset(("1", "1.0", "true", "t", "yes", "y", "on", "positive"))
+_NEGATIVE_WORDS = frozenset(("0", "0.0", "false", "f", "no", "n", "off", "negative"))
+
+
+def resolve_and_validate(
+    frame: pd.DataFrame, config: ModelConfig, warn: Callable[[str], None]
+) -> tuple[ModelConfig, pd.DataFrame]:
+    """Find the classes of the target, if the config leaves them to the data, and validate the rows.
+
+    Args:
+        frame: rows as they were read.
+        config: what they should be.
+        warn: see ``with_classes`` and ``training.data.validation.validate``.
+
+    Returns:
+        The config with the classes, and the rows as ``validate`` returns them.
+
+    Raises:
+        DataError: with everything that is wrong with the target and with the other columns.
+        ConfigError: see ``with_classes``.
+    """
+    try:
+        known = with_classes(config, frame, warn)
+    except DataError as error:
+        try:
+            validate(frame, config)
+        except DataError as others:
+            raise DataError(f"{error}\n{others}", [*error.faults, *others.faults]) from error
+        raise
+    return known, validate(frame, known, warn)
+
+
+def with_classes(config: ModelConfig, frame: pd.DataFrame, warn: Callable[[str], None]) -> ModelConfig:
+    """Return a config with the classes of its target, which are taken from the data if it lists none.
+
+    Args:
+        config: a config.
+        frame: all rows as they were read.
+        warn: called with a sentence if the positive one of two classes had to be chosen.
+
+    Raises:
+        DataError: the target's column is missing, or has fewer than two distinct values or too many.
+        ConfigError: the classes do not go with the rest of the config.
+    """
+    if config.task != "classification" or config.target.classes is not None:
+        return config
+    name = config.target.name
+    if name not in frame.columns:
+        faults = [Fault(name, "a column of this name", 1, "there is none")]
+        raise DataError(f"the data has no column {name!r}, the target. Correct `target.name` in the config.", faults)
+    counts = frame[name].map(_label, na_action="ignore").value_counts()
+    if not 2 <= len(counts) <= CLASSES_MAX:
+        got = f"{len(counts):,} distinct value{'' if len(counts) == 1 else 's'}"
+        remedy = (
+            "Give rows of at least two classes."
+            if len(counts) < 2
+            else "Say `task: regression` if it is a number, or list `target.classes` in the config."
+        )
+        raise DataError(
+            f"{name}: expected a target with 2 to {CLASSES_MAX} classes, because the config lists none; got {got}."
+            f" {remedy}",
+            [Fault(name, f"2 to {CLASSES_MAX} classes", len(counts), got)],
+        )
+    labels = sorted(counts.index, key=lambda label: (isinstance(label, str), label))
+    given = config.target.positive
+    positive = given
+    if len(labels) == 2 and given is None:
+        positive, why = positive_of(labels, [int(counts[label]) for label in labels])
+        warn(
+            f"{config.name}: of the classes {labels[0]!r} and {labels[1]!r} in {name!r}, {positive!r} counts as the"
+            f" positive one, because {why}. To decide it, add `positive: {positive}` below `target:` in the config."
+        )
+    target = {**config.target.model_dump(exclude={"classes"}), "classes": labels, "positive": positive}
+    return _checked(config, {"target": target})
+
+
+def with_categories(config: ModelConfig, train: pd.DataFrame) -> ModelConfig:
+    """Return a config with the categories that it leaves to the data, in the order of their texts.
+
+    Args:
+        config: a config.
+        train: the training part, validated.
+
+    Raises:
+        DataError: a column has no value that is frequent enough, or too many.
+    """
+    faults: list[Fault] = []
+    columns: list[Column] = []
+    for column in config.features:
+        if not column.is_open:
+            columns.append(column)
+            continue
+        least = column.min_frequency or 1
+        counts = train[column.name].dropna().value_counts()
+        found = tuple(sorted(str(value) for value in counts.index[counts.to_numpy() >= least]))
+        if not found:
+            most = int(counts.max()) if len(counts) else 0
+            got = f"the most frequent has {most:,}; lower `min_frequency` or drop the column"
+            faults.append(Fault(column.name, f"a value with at least {least:,} training rows", 1, got))
+        elif len(found) > CATEGORIES_MAX:
+            got = f"{len(found):,} have at least {least:,} training rows; raise `min_frequency` or drop the column"
+            faults.append(Fault(column.name, f"at most {CATEGORIES_MAX:,} categories", len(found), got))
+        else:
+            columns.append(column.with_categories(found))
+    if faults:
+        lines = "\n".join(f"  {fault}" for fault in faults)
+        raise DataError(f"categories cannot be taken from the training data:\n{lines}", faults)
+    return config.model_copy(update={"features": tuple(columns)})
+
+
+def positive_of(labels: list[Label], counts: list[int]) -> tuple[Label, str]:
+    """Return which of two labels is the positive one, and why: a word such as yes says it, else the rarer one is meant."""
+    words = [str(label).strip().lower() for label in labels]
+    for place in (0, 1):
+        if words[place] in _POSITIVE_WORDS or words[1 - place] in _NEGATIVE_WORDS:
+            return labels[place], f"{labels[place]!r} stands beside {labels[1 - place]!r}"
+    return labels[0 if counts[0] < counts[1] else 1], "it is the rarer one"
+
+
+def _label(cell: Any) -> Label:
+    """Return what a cell of the target says, as a label: text without blanks around it, whole numbers as integers."""
+    if isinstance(cell, str):
+        return cell.strip()
+    if isinstance(cell, bool | np.bool_):
+        return bool(cell)
+    number = float(cell)
+    return int(number) if number.is_integer() else str(cell)
+
+
+def _checked(config: ModelConfig, changes: dict[str, Any]) -> ModelConfig:
+    """Return a config with other sections, checked as a whole again."""
+    try:
+        return ModelConfig.model_validate({**config.model_dump(), **changes}).with_text(config.text)
+    except ValidationError as error:
+        faults = faults_in_words(error, config.text, ModelConfig)
+        raise ConfigError(f"{config.name}: the config does not go with the data:\n{faults}") from error
