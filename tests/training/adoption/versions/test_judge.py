@@ -171,16 +171,32 @@ def test_pickle_needs_consent_in_the_other_environment_too(tmp_path: Path, capsy
     """The script does not open a pickle that nobody trusts."""
     path = save_joblib(small_pipeline(), tmp_path / "m.joblib")
     with pytest.raises(AdoptionError, match="cannot be opened in an environment"):
-        ask_there(Question(path, {"rows": pd.DataFrame({"a": [1.0], "b": [2.0]})}, False), here())
+        ask_there(Question(path.read_bytes(), {"rows": pd.DataFrame({"a": [1.0], "b": [2.0]})}, False), here())
     assert "--i-trust-this-file" in capsys.readouterr().err
 
 
 def test_skops_file_is_audited_in_the_other_environment_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Types that were not agreed to are not created there."""
-    question = Question(FILES / "classification_1.7.2.skops", {"rows": pd.DataFrame({"a": [1.0]})}, False)
+    question = Question(
+        (FILES / "classification_1.7.2.skops").read_bytes(), {"rows": pd.DataFrame({"a": [1.0]})}, False
+    )
     with pytest.raises(AdoptionError, match="cannot be opened"):
         ask_there(question, here())
     assert "sklearn.tree._tree.Tree" in capsys.readouterr().err
+
+
+def test_file_that_changes_meanwhile_is_not_opened_again(sample: Path, tmp_path: Path) -> None:
+    """What was judged here is what the other version opens."""
+    path = save_joblib(small_pipeline(), tmp_path / "m.joblib")
+    pd.DataFrame({"a": [0.5, 1.5, -1.0], "b": [0.1, 0.2, 0.3]}).to_csv(sample, index=False)
+    request = Request(path, sample, tmp_path / "m.yaml", trust_pickle=True, sklearn="1.7.2")
+
+    def meanwhile(*_: Any) -> tuple[Environment, list[str]]:
+        path.write_bytes(path.read_bytes() + b" ")
+        return here(), []
+
+    with pytest.raises(AdoptionError, match="has changed since the import began"):
+        adopt(request, SETTINGS, Progress(io.StringIO(), io.StringIO()), meanwhile)
 
 
 def test_texts_and_missing_values_arrive_as_they_left(tmp_path: Path) -> None:
@@ -205,7 +221,7 @@ def test_texts_and_missing_values_arrive_as_they_left(tmp_path: Path) -> None:
                 patch.setattr(answers, "opened", lambda *_: Listener())
                 return super().answer(arguments, paths)
 
-    found = ask_there(Question(tmp_path, {"rows": frame}, False), here(ListeningEnvironment))
+    found = ask_there(Question(b"", {"rows": frame}, False), here(ListeningEnvironment))
     pd.testing.assert_frame_equal(seen[0], frame)
     assert found.tables["rows"].answered.all()
     assert found.classes is None
@@ -221,7 +237,7 @@ def test_answers_that_cannot_be_read_are_told(tmp_path: Path) -> None:
             return 0, ""
 
     with pytest.raises(AdoptionError, match="cannot be read"):
-        ask_there(Question(tmp_path, {"rows": pd.DataFrame({"a": [1.0]})}, False), here(Garbage))
+        ask_there(Question(b"", {"rows": pd.DataFrame({"a": [1.0]})}, False), here(Garbage))
 
 
 def test_packages_of_the_steps_go_along() -> None:
