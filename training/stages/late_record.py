@@ -37,6 +37,10 @@ def record_late(folder: Path, settings: TrainingSettings, progress: Progress) ->
     """
     name, version = folder.parent.name, folder.name.removeprefix(PREFIX)
     workspace = Workspace(folder)
+    if not workspace.path("config/config.yaml").is_file():
+        # What is left of a record that was ended while it removed its folder.
+        shutil.rmtree(folder, ignore_errors=True)
+        return True
     try:
         with workspace.locked(), progress.step(f"Record {name}:{version} in MLflow") as step:
             config = load_config(workspace.path("config/config.yaml"))
