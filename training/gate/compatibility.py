@@ -84,8 +84,8 @@ def _narrowed(before: Feature, after: Feature) -> Iterator[str]:
         yield f"{name} must not be null any more"
     if not before.required and after.required:
         yield f"{name} must be sent now"
-    if before.type in ("number", "integer") and (after.lower > before.lower or after.upper < before.upper):
-        yield f"{name} takes {after.lower:.10g} to {after.upper:.10g}, before {before.lower:.10g} to {before.upper:.10g}"
+    if before.ordered and (after.lower > before.lower or after.upper < before.upper):
+        yield f"{name} takes {_range(after)}, before {_range(before)}"
     if before.type == "category":
         if before.unknown == "ignore" and after.unknown == "refuse":
             yield f"{name} refuses unknown values now"
@@ -97,6 +97,12 @@ def _narrowed(before: Feature, after: Feature) -> Iterator[str]:
                 yield f"{name} no longer takes {', '.join(map(repr, lost))}"
         if before.case != after.case and after.case == "exact":
             yield f"{name} no longer takes other letters' case"
+
+
+def _range(feature: Feature) -> str:
+    if feature.type == "timestamp":
+        return f"{feature.value_text(feature.lower)} to {feature.value_text(feature.upper)}"
+    return f"{feature.lower:.10g} to {feature.upper:.10g}"
 
 
 def _article(kind: str) -> str:
