@@ -132,6 +132,11 @@ def _derived(config: ModelConfig, decisions: Decisions) -> str:
         columns = ", ".join(f"`{column}`" for column in clusters.columns)
         count = decisions.n_clusters or clusters.n_clusters
         lines.append(f"- similarity of ({columns}) to {count} k-means centres, exp(-{clusters.gamma:g} · distance²)")
+    lines += [
+        f"- {', '.join(part.replace('_', ' ') for part in dates.parts)} of `{dates.column}`, in UTC"
+        for dates in config.derived.dates
+        if dates.column in used
+    ]
     return "Computed inside the model from what is sent:\n\n" + "\n".join(lines) if lines else ""
 
 
