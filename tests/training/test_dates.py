@@ -60,7 +60,7 @@ def test_a_request_gets_the_answer_of_the_pipeline(config: ModelConfig, frame: p
     model = serialise(export_pipeline(pipeline, contract))
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     rows = [to_json_row(row, contract) for row in frame.head(20).to_dict("records")]
-    assert rows[0]["pickup_at"] == "2020-08-22T03:20:10Z" or str(rows[0]["pickup_at"]).endswith("Z")
+    assert str(rows[0]["pickup_at"]).endswith("Z")
     sent = Decoder(contract, 100).decode(json.dumps({"instances": rows}).encode())
     packed = np.frombuffer(sent.data, dtype=np.float64).reshape(20, 3)
     np.testing.assert_array_equal(packed, to_rows(frame.head(20), contract))
@@ -113,7 +113,7 @@ def test_a_file_and_a_request_do_not_differ(config: ModelConfig) -> None:
 @pytest.mark.parametrize("zone", [None, "UTC", "Europe/Berlin"])
 def test_timestamps_of_pandas_are_taken(config: ModelConfig, zone: str | None) -> None:
     """A typed table has the same seconds; one without a zone counts as UTC."""
-    moments = pd.Series(pd.to_datetime(["2026-11-27T16:08:17.25", None, "1969-07-20T20:17:40.00"]))
+    moments = pd.Series(pd.to_datetime(["2026-11-27T16:08:17.25", "NaT", "1969-07-20T20:17:40.00"]))
     cells = pd.DataFrame({"booked_at": moments if zone is None else moments.dt.tz_localize("UTC").dt.tz_convert(zone)})
     values, faults = check_cells(cells, config.features[1:2])
     assert faults == []

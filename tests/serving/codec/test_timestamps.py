@@ -25,7 +25,7 @@ CONTRACT = Contract(
     description="",
     task="regression",
     features=(
-        Feature(name="at", type="timestamp", minimum="2020-01-01", exclusive_maximum="2030-01-01"),  # type: ignore[arg-type]
+        Feature(name="at", type="timestamp", minimum="2020-01-01", exclusive_maximum="2030-01-01"),
         Feature(name="km", type="number", nullable=True),
         Feature(name="booked", type="timestamp", nullable=True, required=False, missing=("never", "0000-00-00")),
     ),
@@ -36,7 +36,7 @@ STRICT = Contract.model_validate({**CONTRACT.model_dump(), "features": [CONTRACT
 STRICT_DECODER = Decoder(STRICT, MAX_ROWS)
 ROW: dict[str, Any] = {"at": "2026-11-27T16:08:17.5Z", "km": 3.5, "booked": "2026-11-27 15:00"}
 
-_values = st.one_of(
+_values: st.SearchStrategy[Any] = st.one_of(
     st.datetimes().map(lambda moment: moment.isoformat(" ") + "Z"),
     st.text("0123456789-:.T Z+", max_size=20),
     st.sampled_from(
