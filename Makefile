@@ -24,7 +24,7 @@ export MLFLOW_DISABLE_TELEMETRY ?= true
 export ORT_DISABLE_TELEMETRY ?= 1
 export PYTHONHASHSEED ?= 0
 
-.PHONY: help setup setup-dev data train import serve test test-real lint format lock bento image bench bench-full siege zoo footprint clean
+.PHONY: help setup setup-dev init data train import serve test test-real lint format lock bento image bench bench-full siege zoo footprint first-steps clean
 
 help: ## print the targets
 	@echo "make TARGET [MODEL=$(MODEL)] [DATA=file.csv] [PORT=$(PORT)]"
@@ -64,6 +64,16 @@ lock: $(UV) ## resolve all dependency groups anew and lock them with hashes
 	@echo uv | $(UV) pip compile - --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -o requirements/uv.txt
 	@rm requirements/all.txt
 
+# The target column of a table of your own, for init and serve, and the name of the model made of it. Never from the
+# environment, where other programs have variables of these names.
+TARGET :=
+NAME :=
+INIT = $(BIN)/python -m training init "$(DATA)" --target "$(TARGET)" $(if $(NAME),--name "$(NAME)") $(ARGS)
+
+init: $(VENV)/.training ## write a config for a table of your own: DATA=mine.csv TARGET=column [NAME=model] [ARGS=--force]
+	@[[ -n "$(DATA)" && -n "$(TARGET)" ]] || { echo 'say which: make init DATA=mine.csv TARGET=column, see docs/first-steps.md' >&2; exit 1; }
+	@$(INIT)
+
 data: $(VENV)/.training ## fetch and validate the data of MODEL, or of DATA=file.csv
 	@$(BIN)/python -m training data --config $(CONFIG) $(if $(DATA),--data "$(DATA)")
 
@@ -92,8 +102,11 @@ import: $(VENV)/.training ## export, prove and store a fitted pipeline: PIPELINE
 	  { echo 'say which: make import PIPELINE=model.skops SAMPLE=rows.csv CONFIG=new.yaml [ARGS="--target NAME"], see docs/import.md' >&2; exit 1; }
 	@$(BIN)/python -m training import --pipeline "$(PIPELINE)" --sample "$(SAMPLE)" --config "$(CONFIG)" $(ARGS)
 
-serve: $(VENV)/.training ## serve MODEL at PORT; trains it first where that has not been done
-	@tag=$$($(BIN)/python -m training ensure --config $(CONFIG) $(if $(DATA),--data "$(DATA)")); \
+serve: $(VENV)/.training ## serve MODEL at PORT, or a model of your own: DATA=mine.csv TARGET=column; trains it first where that has not been done
+	@config="$(CONFIG)"; data="$(DATA)"; \
+	  if [[ -n "$(TARGET)" ]]; then [[ -n "$(DATA)" ]] || { echo 'TARGET goes with DATA=file: make serve DATA=mine.csv TARGET=column' >&2; exit 1; }; \
+	    paths=$$($(INIT) --print-paths); { read -r config; read -r data; } <<< "$$paths"; fi; \
+	  tag=$$($(BIN)/python -m training ensure --config "$$config" $${data:+--data "$$data"}); \
 	  echo "Serving $$tag at http://$(HOST):$(PORT) (stop with Ctrl-C)"; \
 	  exec $(BIN)/bentoml serve service:Tabento --arg model=$$tag --host $(HOST) --port $(PORT)
 
@@ -135,6 +148,9 @@ bench-full: $(VENV)/.training ## the whole comparison: all peers, three models, 
 
 siege: $(VENV)/.training ## attack one real service with hostile clients of every kind, beside good ones, for MINUTES [ARGS="--kinds a,b --json file.json"]
 	@$(BIN)/python -m benchmarks.siege --minutes $(MINUTES) $(ARGS)
+
+first-steps: $(VENV)/.training ## measure commands, edits and seconds from a table to its first prediction, for six tables
+	@$(BIN)/python -m benchmarks.first_steps --document docs/first-steps.md
 
 zoo: $(VENV)/.training ## export a zoo of pipelines exactly and naively, and compare both with scikit-learn
 	@$(BIN)/python -m benchmarks.zoo $(if $(DATA),--data "$(DATA)")

@@ -11,6 +11,9 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from bundle.env_files import CHOOSERS, read_environment_file
 
 _ADDRESS = re.compile(r"(?:tcp|udp|sctp)://", re.IGNORECASE)
 """How the value of an injected address starts. No setting takes such a value."""
@@ -51,22 +54,72 @@ def unknown_variables(
         for name, value in environment.items()
         if name.startswith(prefix)
         and name not in known
+        and name not in CHOOSERS
         and not (other_prefix is not None and name.startswith(other_prefix))
         and not is_injected(name, value)
     )
 
 
-def refusal(unknown: Collection[str], prefix: str, known: Collection[str]) -> str:
-    """Return the message that refuses unknown variables; it suggests the setting whose name is closest to each."""
+def refusal(unknown: Collection[str], prefix: str, known: Collection[str], place: str = "the environment") -> str:
+    """Return the message that refuses unknown variables; it suggests the setting whose name is closest to each.
+
+    Args:
+        unknown: their names.
+        prefix: what the names of the settings start with.
+        known: the names of the settings.
+        place: where they stand.
+    """
     # The common prefix would make all names look alike.
     settings = {name.removeprefix(prefix): name for name in known}
     sentences = []
     for name in unknown:
         closest = difflib.get_close_matches(name.removeprefix(prefix), settings, n=1)
         sentences.append(f"{name} is not a setting" + (f"; did you mean {settings[closest[0]]}?" if closest else "."))
-    return f"unknown in the environment: {' '.join(sentences)} The settings are {', '.join(known)}."
+    return f"unknown in {place}: {' '.join(sentences)} The settings are {', '.join(known)}."
 
 
 def without_injected(variables: Mapping[str, str | None]) -> dict[str, str | None]:
     """Return environment variables without those that an orchestrator injected."""
     return {name: value for name, value in variables.items() if value is None or not is_injected(name.upper(), value)}
+
+
+def refused_variables(
+    environment: Mapping[str, str],
+    files: Collection[Path],
+    prefix: str,
+    known: Collection[str],
+    other_prefix: str | None,
+) -> str | None:
+    """Return the message that refuses unknown variables in the environment or in files; None if all are known.
+
+    Args:
+        environment: the variables, such as ``os.environ``.
+        files: files with variables, see ``bundle.env_files``.
+        prefix: what the names of the settings start with.
+        known: the names of the settings.
+        other_prefix: variables that start with this longer prefix belong to other settings and are ignored.
+
+    Raises:
+        EnvironmentFileError: a file cannot be read.
+    """
+    places = [("the environment", environment), *((str(path), read_environment_file(path)) for path in files)]
+    messages = [
+        refusal(unknown, prefix, known, place)
+        for place, variables in places
+        if (unknown := unknown_variables(variables, prefix, known, other_prefix))
+    ]
+    return "\n".join(messages) or None
+
+
+def variables_of_settings(
+    variables: Mapping[str, str | None], prefix: str, fields: Collection[str]
+) -> dict[str, str | None]:
+    """Return the variables of a file that are settings; other programs may have theirs in the same file.
+
+    Args:
+        variables: by name, in any letter case.
+        prefix: what the names of the settings start with.
+        fields: the settings' own names, without the prefix, in lower case.
+    """
+    known = {prefix.lower() + name for name in fields}
+    return {name: value for name, value in variables.items() if name.lower() in known}

@@ -1,4 +1,4 @@
-"""The serving side's settings: ``configs/serving.yaml``, overridden by the environment (``TABENTO_…``)."""
+"""The serving side's settings: ``configs/serving.yaml``, overridden by a profile, ``.env`` and ``TABENTO_…`` variables."""
 
 from __future__ import annotations
 
@@ -9,9 +9,16 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
-from bundle.environment import refusal, unknown_variables, without_injected
+from bundle.env_files import EnvironmentFileError, environment_files
+from bundle.environment import refused_variables, variables_of_settings, without_injected
 
 ENV_PREFIX = "TABENTO_"
 TRAINING_PREFIX = "TABENTO_TRAINING_"
@@ -36,7 +43,7 @@ class SettingsError(Exception):
 class ServingSettings(BaseSettings):
     """Everything that can be set about a service without training anew.
 
-    Order: environment > YAML > default.
+    Order: environment > ``.env`` > profile > YAML > default, see ``bundle.env_files``.
     """
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="forbid", frozen=True)
@@ -131,10 +138,12 @@ class ServingSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let the environment win over the file, except for variables that an orchestrator injected."""
+        """Let the environment win over the files, except for variables that an orchestrator injected."""
         assert isinstance(env_settings, EnvSettingsSource)
+        assert isinstance(dotenv_settings, DotEnvSettingsSource)
         env_settings.env_vars = without_injected(env_settings.env_vars)
-        return env_settings, init_settings
+        dotenv_settings.env_vars = variables_of_settings(dotenv_settings.env_vars, ENV_PREFIX, cls.model_fields)
+        return env_settings, dotenv_settings, init_settings
 
 
 def load_settings(folder: Path) -> ServingSettings:
@@ -155,10 +164,14 @@ def load_settings(folder: Path) -> ServingSettings:
     if not isinstance(content, dict):
         raise SettingsError(f"{path} must hold keys and values, got {type(content).__name__}")
     known = [ENV_PREFIX + name.upper() for name in ServingSettings.model_fields]
-    if unknown := unknown_variables(os.environ, ENV_PREFIX, known, other_prefix=TRAINING_PREFIX):
-        raise SettingsError(refusal(unknown, ENV_PREFIX, known))
     try:
-        return ServingSettings(**content)
+        files = environment_files(folder, os.environ)
+        if refused := refused_variables(os.environ, files, ENV_PREFIX, known, TRAINING_PREFIX):
+            raise SettingsError(refused)
+    except EnvironmentFileError as error:
+        raise SettingsError(str(error)) from error
+    try:
+        return ServingSettings(_env_file=files, **content)
     except ValidationError as error:
         lines = []
         for fault in error.errors(include_url=False):
@@ -169,4 +182,5 @@ def load_settings(folder: Path) -> ServingSettings:
                 else fault["msg"]
             )
             lines.append(f"  {key}: got {fault['input']!r}: {allowed}")
-        raise SettingsError(f"settings ({path} and {ENV_PREFIX}… variables):\n" + "\n".join(lines)) from error
+        places = ", ".join(map(str, (path, *files)))
+        raise SettingsError(f"settings ({places} and {ENV_PREFIX}… variables):\n" + "\n".join(lines)) from error

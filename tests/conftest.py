@@ -97,6 +97,7 @@ def session_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def own_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Let no run write into the working copy or into anybody's MLflow, unless a test says otherwise."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TABENTO_ENV_FILE", "")
         patch.setenv("TABENTO_TRAINING_ARTIFACTS_FOLDER", str(tmp_path_factory.mktemp("artifacts")))
         patch.setenv("TABENTO_TRAINING_TRACKING", "false")
         # Processes cost more than they save on the small data of tests.

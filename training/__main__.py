@@ -3,8 +3,8 @@
 ``train`` makes a model, quickly or by stages; ``ensure`` makes it only where the store does not have it, and prints
 nothing but its tag on stdout; ``data`` looks at the data only; ``evaluate`` cross-validates over all rows; ``retrain``
 looks for drift and trains a challenger; ``models`` shows and promotes what is registered; ``import`` adopts a pipeline
-that was fitted elsewhere. Exit codes: 0, 1 for an error that is told in words, 2 for wrong usage; ``retrain`` and
-``models`` have more, see there.
+that was fitted elsewhere; ``init`` writes a config for a table. Exit codes: 0, 1 for an error that is told in words, 2 for
+wrong usage; ``retrain`` and ``models`` have more, see there.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from training.settings import TrainingSettings
 
 EXAMPLES = """examples:
+  python -m training init rows.csv --target COLUMN
   python -m training train --config configs/NAME.yaml
   python -m training train --config configs/NAME.yaml --data rows.csv --json result.json
   python -m training train --config configs/NAME.yaml --steps all
@@ -43,6 +44,7 @@ OWN_PACKAGES = ("bundle", "training")
 ELSEWHERE = {
     "evaluate": ("training.evaluation.command", "repeated cross-validation over all rows, with intervals"),
     "retrain": ("training.retraining.command", "look for drift, train on new data, and make a challenger"),
+    "init": ("training.init.command", "write a config for a table of your own"),
     "models": ("training.registry.command", "list, compare, promote and roll back registered models"),
 }
 """Commands whose module is imported only where they are called: what it takes, and what help says of it."""
@@ -120,6 +122,7 @@ def build_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
         ("evaluate", [common, saving]),
         ("retrain", [common, saving]),
         ("models", [verbose, tracked]),
+        ("init", [verbose]),
     ):
         module, help_text = ELSEWHERE[name]
         if name == called:
@@ -176,11 +179,12 @@ def _run(given: argparse.Namespace) -> int:
             verbose=given.verbose,
         )
         verbose = settings.verbose
-        progress = Progress(out=sys.stderr if given.command == "ensure" else sys.stdout)
+        for_a_shell = given.command == "ensure" or getattr(given, "print_paths", False)
+        progress = Progress(out=sys.stderr if for_a_shell else sys.stdout)
         if given.command == "import":
             run_import(given, settings, progress)
             return 0
-        if given.command in ("models", "retrain"):
+        if given.command in ("init", "models", "retrain"):
             module = import_module(ELSEWHERE[given.command][0])
             return int(getattr(module, f"run_{given.command}")(given, settings, progress))
         config = _config(given, settings, progress)

@@ -1,6 +1,6 @@
 """The settings of a run: what depends on the machine, not on the model. What depends on the model is in its config.
 
-Order: command line > environment (``TABENTO_TRAINING_…``) > default. The serving side has ``TABENTO_…`` without
+Order: command line > environment (``TABENTO_TRAINING_…``) > ``.env`` > profile > default, see ``bundle.env_files``. The serving side has ``TABENTO_…`` without
 ``TRAINING`` and refuses what it does not know, so that a misspelt setting is never silently lost; so does this one.
 """
 
@@ -11,9 +11,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
-from bundle.environment import refusal, unknown_variables, without_injected
+from bundle.env_files import EnvironmentFileError, environment_files
+from bundle.environment import refused_variables, variables_of_settings, without_injected
 from training.errors import TrainingError
 
 ENV_PREFIX = "TABENTO_TRAINING_"
@@ -58,28 +65,42 @@ class TrainingSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read the command line first and then the environment without what an orchestrator injected."""
+        """Read the command line first, then the environment without what an orchestrator injected, then the files."""
         assert isinstance(env_settings, EnvSettingsSource)
+        assert isinstance(dotenv_settings, DotEnvSettingsSource)
         env_settings.env_vars = without_injected(env_settings.env_vars)
-        return init_settings, env_settings
+        dotenv_settings.env_vars = variables_of_settings(dotenv_settings.env_vars, ENV_PREFIX, cls.model_fields)
+        return init_settings, env_settings, dotenv_settings
 
 
-def load_settings(**given: Any) -> TrainingSettings:
+def load_settings(folder: Path = Path(), **given: Any) -> TrainingSettings:
     """Read the settings; what the command line gave wins over the environment, None stands for not given.
+
+    Args:
+        folder: where ``.env`` and ``configs/profiles`` are looked for.
+        **given: what the command line gave, by the setting's name.
 
     Raises:
         TrainingError: a value is impossible, or a key or ``TABENTO_TRAINING_…`` variable is unknown; faults are named.
     """
     known = [ENV_PREFIX + name.upper() for name in TrainingSettings.model_fields]
-    if unknown := unknown_variables(os.environ, ENV_PREFIX, known):
-        raise TrainingError(refusal(unknown, ENV_PREFIX, known))
     try:
-        return TrainingSettings(**{key: value for key, value in given.items() if value is not None})
+        files = environment_files(folder, os.environ)
+        if refused := refused_variables(os.environ, files, ENV_PREFIX, known, None):
+            raise TrainingError(refused)
+    except EnvironmentFileError as error:
+        raise TrainingError(str(error)) from error
+    try:
+        return TrainingSettings(_env_file=files, **{key: value for key, value in given.items() if value is not None})
     except ValidationError as error:
         lines = [
             f"  {ENV_PREFIX}{'.'.join(map(str, fault['loc'])).upper()}: got {fault['input']!r}: {fault['msg']}"
             for fault in error.errors(include_url=False)
         ]
         raise TrainingError(
-            "the settings are not valid:\n" + "\n".join(lines) + "\nCorrect the environment or the command line."
+            "the settings are not valid:\n"
+            + "\n".join(lines)
+            + "\nCorrect the environment, "
+            + "".join(f"{path}, " for path in files)
+            + "or the command line."
         ) from error

@@ -11,6 +11,7 @@ import logging
 import resource
 from typing import Protocol
 
+from serving.memory import MemoryTrimmer, c_library_trim
 from serving.settings import ServingSettings
 
 logger = logging.getLogger("tabento.serving")
@@ -84,6 +85,7 @@ class ConnectionTable:
         self.buffered_bytes = 0
         """How many bytes are reserved for bodies that are still arriving."""
         self._connections: set[Timed] = set()
+        self._memory = MemoryTrimmer(trim=c_library_trim())
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
@@ -126,4 +128,5 @@ class ConnectionTable:
             except Exception:
                 logger.exception("a connection could not be checked, and is closed")
                 connection.abort()
+        self._memory.check(self.now)
         self._timer = loop.call_later(self.tick_s, self._tick, loop) if self._connections else None

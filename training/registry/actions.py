@@ -14,6 +14,7 @@ from training.progress import Progress
 from training.registry.ab import compare_arms, read_arm
 from training.registry.compare import compare
 from training.registry.filters import matching
+from training.registry.last_known import LastKnownAnswers
 from training.registry.registry import Registry
 from training.registry.tables import (
     arm_rows,
@@ -27,6 +28,7 @@ from training.registry.tables import (
     version_rows,
 )
 from training.registry.version import CHALLENGER, CHAMPION, Version
+from training.tracking import TrackingError
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class Answer:
     """As JSON."""
     tell: Callable[[Progress], None]
     """Tells people."""
+    warning: str | None = None
+    """What people and programs have to know of it, for stderr."""
 
 
 def list_models(given: argparse.Namespace, registry: Registry) -> Answer:
@@ -158,12 +162,38 @@ def history(given: argparse.Namespace, registry: Registry) -> Answer:
 
 
 def resolve(given: argparse.Namespace, registry: Registry) -> Answer:
-    """Say which bundle a name means; its tag stands alone on a line."""
-    version = registry.resolve(given.model)
-    if given.fetch:
-        registry.bundle(version)
-    value = {"name": version.name, "version": version.number, "bundle": version.bundle_tag}
-    return Answer(value, lambda progress: progress.say(version.bundle_tag))
+    """Say which bundle a name means; its tag stands alone on a line.
+
+    If the registry cannot be reached, its last answer on this machine counts, unless ``--online`` was given.
+
+    Raises:
+        TrackingError: the registry cannot be reached, and there is no last answer whose bundle is here.
+    """
+    known = LastKnownAnswers(registry.address)
+    try:
+        version = registry.resolve(given.model)
+        if given.fetch:
+            registry.bundle(version)
+    except TrackingError as error:
+        last = known.recall(given.model)
+        if given.online or last is None or not last.is_here:
+            raise
+        return _resolved(
+            last.name,
+            last.number,
+            last.bundle_tag,
+            f"{error} {given.model} is taken to be what the registry"
+            f" said at {last.answered_at}: version {last.number}, {last.bundle_tag}, which is in the local store.",
+        )
+    known.remember(given.model, version)
+    return _resolved(version.name, version.number, version.bundle_tag)
+
+
+def _resolved(name: str, number: int, bundle_tag: str, warning: str | None = None) -> Answer:
+    def tell(progress: Progress) -> None:
+        progress.say(bundle_tag)
+
+    return Answer({"name": name, "version": number, "bundle": bundle_tag}, tell, warning)
 
 
 def ab(given: argparse.Namespace, _registry: Registry) -> Answer:

@@ -31,7 +31,7 @@ from training.registry.version import (
 )
 from training.settings import TrainingSettings
 from training.tracking import Connection, connect, tracking_uri
-from training.tracking.place import WAIT
+from training.tracking.place import WAIT, masked
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -57,6 +57,11 @@ class Catalogue:
         if self._opened is None:
             self._opened = connect(tracking_uri(self._settings), wait=self._wait)
         return self._opened
+
+    @property
+    def address(self) -> str:
+        """The registry's address, without a password."""
+        return masked(tracking_uri(self._settings))
 
     def names(self) -> list[str]:
         """Return the names of all registered models, in their order."""

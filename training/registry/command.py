@@ -72,11 +72,17 @@ def add_models(commands: Any, parents: Sequence[argparse.ArgumentParser]) -> Non
         action.add_argument("--who", metavar="WHO", help="who does it (default: git's user name, else the account's)")
     add("compare", "show two versions side by side", model, ("FIRST", "a number or an alias"), ("SECOND", "another"))
     add("history", "show who changed the champion when and why", model)
-    add(
+    resolving = add(
         "resolve",
         "print the tag of the bundle that a name means",
         ("MODEL", "NAME@champion, NAME/3, NAME/production or NAME alone for its champion"),
-    ).add_argument("--fetch", action="store_true", help="bring the bundle into the local store where that lacks it")
+    )
+    resolving.add_argument(
+        "--fetch", action="store_true", help="bring the bundle into the local store if it is not there"
+    )
+    resolving.add_argument(
+        "--online", action="store_true", help="fail if the registry cannot be reached, even if its last answer is known"
+    )
     add(
         "ab",
         "compare two models by their live traffic",
@@ -98,6 +104,8 @@ def run_models(given: argparse.Namespace, settings: TrainingSettings, progress: 
     from training.save import to_json
 
     answer = ACTIONS[given.action](given, Registry(settings))
+    if answer.warning is not None:
+        progress.warn(answer.warning)
     if given.as_json:
         progress.say(to_json(answer.value).rstrip())
     else:

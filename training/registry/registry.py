@@ -31,6 +31,8 @@ from training.registry.version import (
     Stage,
     Version,
 )
+from training.tracking import tracking_uri
+from training.tracking.exclusive import one_process_at_a_time
 from training.tracking.names import key, text
 from training.tracking.who import who as current_user
 
@@ -78,9 +80,10 @@ class Registry(Catalogue):
             BundleError: the folder holds no bundle that verifies.
         """
         bundle = read_bundle(bundle_folder, bundle_tag)
-        version = self.find(bundle_tag)
-        if version is None:
-            version = self._created(name, bundle, pipeline_tag, run_id, metrics, tags, description_markdown)
+        with one_process_at_a_time(tracking_uri(self._settings)):
+            version = self.find(bundle_tag)
+            if version is None:
+                version = self._created(name, bundle, pipeline_tag, run_id, metrics, tags, description_markdown)
         if CHAMPION not in version.aliases:
             before = self.challenger(name)
             self._point(name, CHALLENGER, version.number)
@@ -168,7 +171,7 @@ class Registry(Catalogue):
         if pipeline_tag is not None:
             known[PIPELINE_TAG] = pipeline_tag
         if self._lookup(name) is None:
-            connection.call(
+            connection.make(
                 f"make the registered model {name}",
                 lambda client: client.create_registered_model(name, description=bundle.contract.description),
             )

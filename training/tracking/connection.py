@@ -17,6 +17,7 @@ import tenacity
 from tenacity.wait import wait_base
 
 from training.tracking.errors import TrackingError
+from training.tracking.exclusive import one_process_at_a_time
 from training.tracking.place import ATTEMPTS, TIMEOUT_S, WAIT, artifact_location, masked, require_reachable, sqlite_path
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ ENVIRONMENT = {
 _LOGGERS = ("mlflow", "alembic")
 _TEMPORARY = ("TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED")
 _ABSENT = "RESOURCE_DOES_NOT_EXIST"
+_PRESENT = "RESOURCE_ALREADY_EXISTS"
 
 
 class Connection:
@@ -86,6 +88,15 @@ class Connection:
                 return None
             raise
 
+    def make(self, what: str, function: Callable[[MlflowClient], T]) -> T | None:
+        """Do as ``call`` does, and return None if MLflow has it already."""
+        try:
+            return self.call(what, function)
+        except TrackingError as error:
+            if _code(error.__cause__) == _PRESENT:
+                return None
+            raise
+
     def experiment(self, name: str) -> str:
         """Return the id of an experiment, which is made where it is not there.
 
@@ -94,12 +105,12 @@ class Connection:
         """
         found = self.call("look an experiment up", lambda client: client.get_experiment_by_name(name))
         if found is None:
-            return str(
-                self.call(
-                    f"make the experiment {name}",
-                    lambda client: client.create_experiment(name, artifact_location=artifact_location(self.uri)),
-                )
+            made = self.make(
+                f"make the experiment {name}",
+                lambda client: client.create_experiment(name, artifact_location=artifact_location(self.uri)),
             )
+            # None: another process has made it in between.
+            return self.experiment(name) if made is None else str(made)
         if found.lifecycle_stage != "active":
             raise TrackingError(
                 f"MLflow at {self.name}: the experiment {name!r} was deleted. Restore it with"
@@ -125,9 +136,13 @@ def connect(uri: str, *, wait: wait_base = WAIT) -> Connection:
         with quiet():
             from mlflow import MlflowClient
         # Once more, because its import sets the level of its logger.
-        with quiet():
+        with quiet(), one_process_at_a_time(uri):
             client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-    except ModuleNotFoundError:
+            if sqlite_path(uri) is not None:
+                # MLflow makes or updates the tables at the first question, and two processes at once break each other's.
+                client.search_experiments(max_results=1)
+                client.search_registered_models(max_results=1)
+    except (ModuleNotFoundError, TrackingError):
         raise
     except Exception as error:  # as in ``Connection.call``
         raise TrackingError(f"MLflow cannot use {masked(uri)}: {_in_words(error)}") from error

@@ -188,7 +188,7 @@ def open_tracker(
 def _sections(config: ModelConfig) -> dict[str, Any]:
     whole = config.model_dump(mode="json", exclude_none=True)
     return {section: whole[section] for section in _PARAMETERS if section in whole} | {
-        "features": list(config.contract().feature_names),
+        "features": [feature.name for feature in config.features],
         "n_features": len(config.features),
     }
 

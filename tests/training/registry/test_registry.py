@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -192,3 +193,16 @@ def test_registering_fails_clearly_where_the_server_is_gone(model_store: Path) -
     registry = Registry(TrainingSettings(tracking_uri="sqlite:////proc/none/mlflow.db"), wait=AT_ONCE)
     with pytest.raises(TrackingError, match="cannot be used"):
         register(registry, store_bundle())
+
+
+def test_a_bundle_registered_by_two_at_once_is_one_version(settings: TrainingSettings, registry: Registry) -> None:
+    """Whoever registers second finds the version of the first."""
+    tag = store_bundle()
+    numbers: list[int] = []
+    threads = [threading.Thread(target=lambda: numbers.append(register(Registry(settings), tag).number)) for _ in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert numbers == [1, 1]
+    assert len(registry.versions("orchard")) == 1

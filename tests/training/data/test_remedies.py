@@ -1,0 +1,83 @@
+"""Lines to paste into the config, for data that is right where the config is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from training.config import ModelConfig, load_config
+from training.data.errors import DataError
+from training.data.validation import validate
+
+ROWS = 60
+
+
+def remedies(column: dict[str, Any], cells: list[Any], **changes: Any) -> list[str]:
+    """Return what is said of a table with one column of some cells, repeated to enough rows."""
+    config = ModelConfig.model_validate(
+        {"name": "one", "target": {"name": "y", "unit": "kg"}, "features": [{"name": "x", **column}], **changes}
+    )
+    repeated = (cells * ROWS)[: max(ROWS, len(cells))]
+    frame = pd.DataFrame({"x": pd.Series(repeated, dtype=object), "y": range(len(repeated))})
+    with pytest.raises(DataError) as caught:
+        validate(frame, config)
+    said = str(caught.value)
+    _, _, pasted = said.partition("write into the config:\n")
+    return [line.strip() for line in pasted.splitlines()[:-1]]
+
+
+@pytest.mark.parametrize(
+    ("column", "cells", "line"),
+    [
+        ({"type": "number"}, ["1", "N/A", " "], "- {name: x, type: number, nullable: true, missing: [N/A, ' ']}"),
+        ({"type": "integer"}, [1, 2.5], "- {name: x, type: number}"),
+        ({"type": "number", "minimum": 0}, [-2.5, 1], "- {name: x, type: number, minimum: -2.5}"),
+        ({"type": "number", "exclusive_minimum": 0}, [0, 1], "- {name: x, type: number, minimum: 0}"),
+        ({"type": "number"}, ["a", "b"], "- {name: x, type: category, categories: [a, b]}"),
+        ({"type": "boolean"}, ["yes", "maybe"], "- {name: x, type: category, categories: [maybe, 'yes']}"),
+        ({"type": "boolean"}, ["yes", "?"], "- {name: x, type: boolean, nullable: true, missing: ['?']}"),
+        ({"type": "boolean"}, [0, 2], "- {name: x, type: integer}"),
+        (
+            {"type": "category", "categories": ["a"]},
+            ["a", None],
+            "- {name: x, type: category, categories: [a], nullable: true}",
+        ),
+        (
+            {"type": "category", "categories": ["a"]},
+            [f"c{row}" for row in range(ROWS)],
+            "- {name: x, type: category, categories: from_data, unknown: ignore}",
+        ),
+        (
+            {"type": "category", "categories": ["08"]},
+            ["08", "1e3", "No"],
+            "- {name: x, type: category, categories: [08, 1e3, 'No']}",
+        ),
+    ],
+)
+def test_feature_that_takes_the_cells_is_written_out(
+    column: dict[str, Any], cells: list[Any], line: str, tmp_path: Path
+) -> None:
+    """As a whole line, which is a feature that takes them."""
+    assert remedies(column, cells) == [line]
+    path = tmp_path / "one.yaml"
+    path.write_text(f"name: one\ntarget: {{name: y, unit: kg}}\nfeatures:\n  {line}\n", encoding="utf-8")
+    repeated = (cells * ROWS)[: max(ROWS, len(cells))]
+    frame = pd.DataFrame({"x": pd.Series(repeated, dtype=object), "y": range(len(repeated))})
+    assert len(validate(frame, load_config(path))) == len(frame)
+
+
+def test_decimal_commas_are_no_categories() -> None:
+    """They are told, because no key of the config reads them."""
+    (line,) = remedies({"type": "number"}, ["1,5", "2,75", "1.000,5"])
+    assert "have a decimal comma, as in '1,5'" in line
+
+
+def test_range_of_the_target_and_repeated_rows() -> None:
+    """Both have a key at the top of the config."""
+    target = {"name": "y", "minimum": 5, "maximum": 40}
+    assert remedies({"type": "number"}, [1, 2], target=target) == ["minimum: 0", "maximum: 59"]
+    (line,) = remedies({"type": "number"}, [None, 1, 1], duplicates="refuse")
+    assert line.startswith("- {name: x, type: number, nullable: true}")
