@@ -137,6 +137,11 @@ def _derived(config: ModelConfig, decisions: Decisions) -> str:
         lines.append(
             f"- similarity of ({columns}) to {count} k-means centres, exp(-{number_text(clusters.gamma)} · distance²)"
         )
+    lines += [
+        f"- {', '.join(part.replace('_', ' ') for part in dates.parts)} of `{dates.column}`, in UTC"
+        for dates in config.derived.dates
+        if dates.column in used
+    ]
     return "Computed inside the model from what is sent:\n\n" + "\n".join(lines) if lines else ""
 
 

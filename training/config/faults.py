@@ -22,7 +22,7 @@ _EXAMPLES = {
     "target": "target: {name: COLUMN}",
     "features": "features: [{name: COLUMN, type: number}]",
     "task": "task: regression, or task: classification",
-    "type": "type: number, integer, boolean or category",
+    "type": "type: number, integer, boolean, category or timestamp",
     "kind": "kind: hist_gradient_boosting",
 }
 """What to add if a key is missing, for the keys that every config has."""

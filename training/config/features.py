@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from bundle.contract import Growing, Strict
-from training.config.types import PositiveInt
+from training.config.types import DatePart, PositiveInt
 
 
 class Ratio(Strict):
@@ -33,8 +33,32 @@ class Clusters(Growing):
     """Whether the number of the nearest centre, 0 to n_clusters - 1, is one more feature, ``cluster_label``."""
 
 
-class Derived(Strict):
+class Dates(Strict):
+    """Derived features: parts of a timestamp, see ``DateParts``."""
+
+    column: str
+    """A feature of the type ``timestamp``."""
+    parts: Annotated[tuple[DatePart, ...], Field(min_length=1)]
+    """What the model sees of it."""
+
+    @field_validator("parts")
+    @classmethod
+    def _once_each(cls, parts: tuple[DatePart, ...]) -> tuple[DatePart, ...]:
+        if len(set(parts)) != len(parts):
+            raise ValueError(f"expected each part once, got {list(parts)}")
+        return parts
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of the derived features: ``pickup_at_year``, …"""
+        return tuple(f"{self.column}_{part}" for part in self.parts)
+
+
+class Derived(Growing):
     """Features that are computed inside the pipeline from those that clients send."""
+
+    later_keys = ("dates",)
 
     ratios: tuple[Ratio, ...] = ()
     clusters: Clusters | None = None
+    dates: tuple[Dates, ...] = ()
+    """What the model sees of timestamps; a timestamp itself is no number that a model could use."""

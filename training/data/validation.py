@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pandera.errors import SchemaErrorReason, SchemaErrors
 
 from bundle.contract import Feature
+from bundle.timestamp import TIMESTAMP_EXAMPLE
 from training.config import ModelConfig, Target
 from training.data.cell_faults import cell_fault, identifier_faults
 from training.data.cells import parse_column, repeated_rows
@@ -154,7 +155,7 @@ def _column(column: Feature, is_label: bool) -> pa.Column:
             checks.append(_finite_check(lambda values: values.isin([0.0, 1.0]), column.expected()))
         if column.type == "integer":
             checks.append(_finite_check(lambda values: values == np.floor(values), "an integer, without a fraction"))
-        if column.type in ("number", "integer"):
+        if column.ordered:
             between = _finite_check(lambda values: values.between(column.lower, column.upper), column.expected())
             checks.append(between)
     if is_label:
@@ -172,7 +173,12 @@ def _finite_check(holds: Callable[[Any], Any], expected: str) -> pa.Check:
 def _type_in_words(column: Feature) -> str:
     if column.type == "boolean":
         return column.expected()
-    return {"category": "text", "number": "a number", "integer": "an integer"}[column.type]
+    return {
+        "category": "text",
+        "number": "a number",
+        "integer": "an integer",
+        "timestamp": f"a date and time such as {TIMESTAMP_EXAMPLE}",
+    }[column.type]
 
 
 def _faults(

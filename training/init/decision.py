@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bundle.feature import MISSING_TEXTS_LIMIT
+from training.config import DatePart
 from training.init.profile import ColumnProfile
 
 LISTED_MAX = 30
@@ -24,6 +25,8 @@ class Decision:
     """Of a feature: what the data shows of it. Of a dropped column: why it is dropped."""
     doubt: str | None = None
     """What a person should look at."""
+    parts: tuple[DatePart, ...] = ()
+    """Of a timestamp: its parts, under ``derived.dates``."""
 
 
 def feature_decision(column: ColumnProfile, entry: dict[str, Any], said: str, doubt: str | None = None) -> Decision:

@@ -74,6 +74,13 @@ def render(draft: Draft) -> str:
     if draft.dropped:
         entries = "".join(_entry(column.name, column.reason) for column in draft.dropped)
         parts.append(_comment("Columns that no model sees, each with the reason.") + "drop:\n" + entries)
+    dates = [column for column in draft.features if column.parts]
+    if dates:
+        parts.append(
+            _comment("What the model sees of dates, in UTC; docs/configs.md lists all parts.")
+            + "derived:\n  dates:\n"
+            + "".join(f"    - {_flow({'column': column.name, 'parts': column.parts})}\n" for column in dates)
+        )
     parts.append(_comment(_duplicates_in_words(draft.duplicates)) + "duplicates: keep\n")
     parts.append(
         _comment("What stands in for a missing number. Missing text is a value of its own.") + "impute: median\n"

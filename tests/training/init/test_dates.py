@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.training.init.files import column
-from training.init.dates import is_date, is_iso
+from training.config import DatePart
+from training.init.dates import decide_date, is_date, is_iso, parts_of
 
 
 @pytest.mark.parametrize(
@@ -38,3 +39,31 @@ def test_compact_dates_need_a_name() -> None:
     """20240131 is a number unless its column is called a date."""
     assert is_date(column(["20240131", "20231201"], "order_date"))
     assert not is_date(column(["20240131", "20231201"], "amount"))
+
+
+def test_iso_becomes_a_timestamp() -> None:
+    """With the parts that differ in the data; what is missing is said."""
+    decision = decide_date(column(["2024-02-29 10:00", "2024-03-07 11:30", ""], "at"))
+    assert decision.feature == {"name": "at", "type": "timestamp", "nullable": True, "missing": [""]}
+    assert decision.parts == ("month", "hour")
+
+
+def test_another_form_is_dropped_with_the_way_to_convert_it() -> None:
+    """Which of day and month comes first is never guessed."""
+    decision = decide_date(column(["31.12.2024", "1.2.2024"], "at"))
+    assert decision.feature is None
+    assert "format='%d.%m.%Y'" in str(decision.doubt)
+    assert "write them as" in str(decide_date(column(["Dec 31, 2024", "Dec 30, 2024"], "at")).doubt)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "parts"),
+    [
+        ([0.0, 86_400.0 * 366], ("year", "weekday")),
+        ([0.0, 60.0], ("elapsed_days",)),
+        ([0.0, 86_400.0 * 40 + 3_600], ("month", "weekday", "hour")),
+    ],
+)
+def test_parts_that_are_the_same_everywhere_are_left_out(seconds: list[float], parts: tuple[DatePart, ...]) -> None:
+    """A part that no row differs in teaches nothing; of times within an hour the elapsed days are left."""
+    assert parts_of(seconds) == parts

@@ -98,13 +98,14 @@ def test_bank(results: dict[str, InitResult]) -> None:
 
 
 def test_taxi(results: dict[str, InitResult]) -> None:
-    """Zones are codes that training takes from the data; times and what is a guess are said."""
+    """Zones are codes that training takes from the data; times come with their parts, and what is a guess is said."""
     result = results["taxi"]
     features = {feature.name: feature for feature in result.config.features}
     assert features["PULocationID"].type == "category"
     assert len(features["PULocationID"].categories or ()) != 262
     assert features["passenger_count"].type == "integer"
-    assert any("tpep_pickup_datetime" in doubt for doubt in result.draft.doubts)
+    assert features["tpep_pickup_datetime"].type == "timestamp"
+    assert {dates.column for dates in result.config.derived.dates} >= {"tpep_pickup_datetime"}
 
 
 @pytest.mark.parametrize("name", ["telco", "ames"])
