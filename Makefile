@@ -24,7 +24,7 @@ export MLFLOW_DISABLE_TELEMETRY ?= true
 export ORT_DISABLE_TELEMETRY ?= 1
 export PYTHONHASHSEED ?= 0
 
-.PHONY: help setup setup-dev data train import serve test test-real lint format lock bento image bench bench-full siege zoo footprint clean
+.PHONY: help setup setup-dev data train import serve test test-real lint format lock bento image bench bench-full siege zoo figures footprint clean
 
 help: ## print the targets
 	@echo "make TARGET [MODEL=$(MODEL)] [DATA=file.csv] [PORT=$(PORT)]"
@@ -138,6 +138,9 @@ siege: $(VENV)/.training ## attack one real service with hostile clients of ever
 
 zoo: $(VENV)/.training ## export a zoo of pipelines exactly and naively, and compare both with scikit-learn
 	@$(BIN)/python -m benchmarks.zoo $(if $(DATA),--data "$(DATA)")
+
+figures: $(VENV)/.training ## measure what the documents quote, on real data: DATA_FOLDER=folder with the four files (default: downloads)
+	@$(BIN)/python -m benchmarks.figures $(if $(DATA_FOLDER),--data-folder "$(DATA_FOLDER)")
 
 footprint: $(VENV)/.training ## measure start-up, memory and size of what is served
 	@$(BIN)/python -m benchmarks.footprint --model $(MODEL)
