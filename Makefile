@@ -170,6 +170,9 @@ zoo: $(VENV)/.training ## export a zoo of pipelines exactly and naively, and com
 old-versions: $(VENV)/.training ## fit pipelines with scikit-learn 1.3 to 1.8 and import each [ARGS="--versions 1.5.2 --json file.json"]
 	@$(BIN)/python -m benchmarks.old_versions $(ARGS)
 
+figures: $(VENV)/.training ## measure what the documents quote, on real data: DATA_FOLDER=folder with the four files (default: downloads)
+	@$(BIN)/python -m benchmarks.figures $(if $(DATA_FOLDER),--data-folder "$(DATA_FOLDER)")
+
 footprint: $(VENV)/.training ## measure start-up, memory and size of what is served
 	@$(BIN)/python -m benchmarks.footprint --model $(MODEL)
 
