@@ -15,6 +15,10 @@ DATA ?=
 STEPS ?= all
 PORT ?= 3000
 HOST ?= 127.0.0.1
+# Optional packages that `make setup` installs as well: EXTRAS=lightgbm or EXTRAS=lightgbm,xgboost.
+EXTRAS ?=
+KNOWN_EXTRAS := lightgbm xgboost dvc tracing
+COMMA := ,
 # How long a siege takes.
 MINUTES ?= 30
 
@@ -27,7 +31,7 @@ export PYTHONHASHSEED ?= 0
 # It is made where it is first needed: compiling all that is installed (uv pip install --compile-bytecode) takes 20 s.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup setup-dev data train import serve test test-real lint format lock bento image bench bench-full siege zoo footprint clean
+.PHONY: help setup setup-dev init data train import serve test test-real lint format lock bento image bench bench-full siege zoo old-versions figures footprint first-steps clean
 
 help: ## print the targets
 	@echo "make TARGET [MODEL=$(MODEL)] [DATA=file.csv] [PORT=$(PORT)]"
@@ -45,7 +49,7 @@ $(BIN)/python: $(UV)
 	@touch $@
 
 $(VENV)/.training: $(BIN)/python requirements/training.txt
-	@echo "Installing what training and serving need (requirements/training.txt) ..."
+	@echo "Installing what training and serving need (requirements/training.txt); about 20 s and 1 GB ..."
 	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --require-hashes -r requirements/training.txt
 	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --editable .
 	@touch $@
@@ -56,7 +60,14 @@ $(VENV)/.dev: $(BIN)/python requirements/dev.txt
 	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --editable .
 	@touch $@ $(VENV)/.training
 
-setup: $(VENV)/.training ## install what training and serving need into .venv
+# The versions and checksums are those of development's lock.
+$(VENV)/.extra-%: $(VENV)/.training requirements/dev.txt
+	@[[ " $(KNOWN_EXTRAS) " == *" $* "* ]] || { echo "EXTRAS=$*: there is no such group. Expected one of: $(KNOWN_EXTRAS)." >&2; exit 1; }
+	@echo "Installing $* ..."
+	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --group $* --constraint requirements/dev.txt
+	@touch $@
+
+setup: $(VENV)/.training $(patsubst %,$(VENV)/.extra-%,$(subst $(COMMA), ,$(EXTRAS))) ## install what training and serving need into .venv [EXTRAS=lightgbm,xgboost]
 setup-dev: $(VENV)/.dev ## install what development needs as well
 
 lock: $(UV) ## resolve all dependency groups anew and lock them with hashes
@@ -66,6 +77,16 @@ lock: $(UV) ## resolve all dependency groups anew and lock them with hashes
 	  $(UV) pip compile pyproject.toml --group $$group --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -c requirements/all.txt -o requirements/$$group.txt; done
 	@echo uv | $(UV) pip compile - --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -o requirements/uv.txt
 	@rm requirements/all.txt
+
+# The target column of a table of your own, for init and serve, and the name of the model made of it. Never from the
+# environment, where other programs have variables of these names.
+TARGET :=
+NAME :=
+INIT = $(BIN)/python -m training init "$(DATA)" --target "$(TARGET)" $(if $(NAME),--name "$(NAME)") $(ARGS)
+
+init: $(VENV)/.training ## write a config for a table of your own: DATA=mine.csv TARGET=column [NAME=model] [ARGS=--force]
+	@[[ -n "$(DATA)" && -n "$(TARGET)" ]] || { echo 'say which: make init DATA=mine.csv TARGET=column, see docs/first-steps.md' >&2; exit 1; }
+	@$(INIT)
 
 data: $(VENV)/.training ## fetch and validate the data of MODEL, or of DATA=file.csv
 	@$(BIN)/python -m training data --config $(CONFIG) $(if $(DATA),--data "$(DATA)")
@@ -95,11 +116,11 @@ import: $(VENV)/.training ## export, prove and store a fitted pipeline: PIPELINE
 	  { echo 'say which: make import PIPELINE=model.skops SAMPLE=rows.csv CONFIG=new.yaml [ARGS="--target NAME"], see docs/import.md' >&2; exit 1; }
 	@$(BIN)/python -m training import --pipeline "$(PIPELINE)" --sample "$(SAMPLE)" --config "$(CONFIG)" $(ARGS)
 
-serve: $(VENV)/.training ## serve MODEL at PORT; trains it first where that has not been done
-	@tag=$$($(BIN)/python -m training ensure --record-later --config $(CONFIG) $(if $(DATA),--data "$(DATA)")); \
-	  echo "Serving $$tag at http://$(HOST):$(PORT) (stop with Ctrl-C)"; \
-  nice -n 19 $(BIN)/python -m training record --config $(CONFIG) >&2 & \
-	  exec $(BIN)/bentoml serve service:Tabento --arg model=$$tag --host $(HOST) --port $(PORT)
+serve: $(VENV)/.training ## serve MODEL at PORT, or a model of your own: DATA=mine.csv TARGET=column; trains it first where that has not been done
+	@config="$(CONFIG)"; data="$(DATA)"; \
+	  if [[ -n "$(TARGET)" ]]; then [[ -n "$(DATA)" ]] || { echo 'TARGET goes with DATA=file: make serve DATA=mine.csv TARGET=column' >&2; exit 1; }; \
+	    paths=$$($(INIT) --print-paths); { read -r config; read -r data; } <<< "$$paths"; fi; \
+	  exec $(BIN)/python -m training serve --config "$$config" $${data:+--data "$$data"} --host $(HOST) --port $(PORT)
 
 test: $(VENV)/.dev ## run the tests with coverage
 	@$(BIN)/python -m pytest --cov --cov-report=term
@@ -117,11 +138,11 @@ format: $(VENV)/.dev ## rewrite the code in the house style
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
-bento: $(VENV)/.training ## build a Bento that holds the latest bundle of MODEL
-	@tag=$$($(BIN)/python -m bundle $(MODEL)); $(BIN)/bentoml build --arg model=$$tag
+bento: $(VENV)/.training ## build a Bento, tabento-MODEL, that holds the latest bundle of MODEL
+	@$(BIN)/python -m training bento $(MODEL)
 
 image: bento ## build an OCI image of the latest Bento [ENGINE=buildah] [BASE=debootstrap] [PROVE=1]
-	@$(BIN)/python -m deploy.image $(if $(ENGINE),--engine $(ENGINE)) $(if $(BASE),--base $(BASE)) $(if $(PROVE),--prove)
+	@$(BIN)/python -m deploy.image --bento tabento-$(MODEL) $(if $(ENGINE),--engine $(ENGINE)) $(if $(BASE),--base $(BASE)) $(if $(PROVE),--prove)
 
 bench: $(VENV)/.training ## measure, in minutes, which rate is held within the promise; limits and a hand-written peer beside it
 	@$(BIN)/python -m benchmarks.peers.install tabento fastapi
@@ -140,12 +161,23 @@ bench-full: $(VENV)/.training ## the whole comparison: all peers, three models, 
 siege: $(VENV)/.training ## attack one real service with hostile clients of every kind, beside good ones, for MINUTES [ARGS="--kinds a,b --json file.json"]
 	@$(BIN)/python -m benchmarks.siege --minutes $(MINUTES) $(ARGS)
 
+first-steps: $(VENV)/.training ## measure commands, edits and seconds from a table to its first prediction, for six tables
+	@$(BIN)/python -m benchmarks.first_steps --document docs/first-steps.md
+
 zoo: $(VENV)/.training ## export a zoo of pipelines exactly and naively, and compare both with scikit-learn
 	@$(BIN)/python -m benchmarks.zoo $(if $(DATA),--data "$(DATA)")
+
+old-versions: $(VENV)/.training ## fit pipelines with scikit-learn 1.3 to 1.8 and import each [ARGS="--versions 1.5.2 --json file.json"]
+	@$(BIN)/python -m benchmarks.old_versions $(ARGS)
+
+figures: $(VENV)/.training ## measure what the documents quote, on real data: DATA_FOLDER=folder with the four files (default: downloads)
+	@$(BIN)/python -m benchmarks.figures $(if $(DATA_FOLDER),--data-folder "$(DATA_FOLDER)")
 
 footprint: $(VENV)/.training ## measure start-up, memory and size of what is served
 	@$(BIN)/python -m benchmarks.footprint --model $(MODEL)
 
-clean: ## remove what can be made anew: .venv, caches, reports (the model store is BentoML's, and stays)
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov build dist *.egg-info runs artifacts
+# What people decided, waited for or downloaded stays: registry, artifacts (decisions of studies and sweeps), runs, data.
+clean: ## remove what installing and testing made: .venv, caches (registry, artifacts, runs, data and the model store stay)
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov build dist *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	@for folder in registry artifacts runs data; do if [[ -d $$folder ]]; then du -sh $$folder | awk '{print "kept: " $$2 " (" $$1 ")"}'; fi; done

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks.figures.ledger import config_sha256
 from benchmarks.machine import describe_machine
 from benchmarks.process import ROOT, BenchmarkError, get, run, served
 
@@ -68,6 +69,7 @@ def _measure(model: str, starts: int) -> dict[str, object]:
         "command": f"make footprint MODEL={model}",
         "machine": describe_machine(),
         "model": tag,
+        "config_sha256": config_sha256(ROOT / "configs" / f"{model}.yaml"),
         "serving_environment_mib": round(size, 1),
         **{
             name: {"min": round(min(of), 2), "median": round(statistics.median(of), 2), "max": round(max(of), 2)}

@@ -2,7 +2,7 @@
 
 Training writes it from the model's config, serving decodes requests against it, and the OpenAPI document is built from
 it. A row travels as float64 of shape (F,): numbers as they are, a category as its index in ``categories``, a boolean as
-0 or 1, a missing value as NaN.
+0 or 1, a timestamp as seconds since 1970-01-01T00:00:00Z, a missing value as NaN.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from bundle.strict import Growing as Growing
 from bundle.strict import Name as Name
 from bundle.strict import Number as Number
 from bundle.strict import Strict as Strict
+from bundle.timestamp import timestamp_seconds as timestamp_seconds
+from bundle.timestamp import timestamp_text as timestamp_text
 from bundle.truth import TRUTH_WORDS as TRUTH_WORDS
 from bundle.truth import truth_value as truth_value
 
@@ -209,5 +211,10 @@ def encode_value(feature: Feature, value: object) -> float:
         return category_codes(feature).get(feature.normalise(str(value)), UNKNOWN_CATEGORY)
     if feature.type == "boolean" and (truth := truth_value(value)) is not None:
         return float(truth)
+    if feature.type == "timestamp" and isinstance(value, str):
+        seconds = timestamp_seconds(value)
+        if seconds is None:
+            raise ValueError(f"feature {feature.name!r}: expected {feature.expected()}, got {value!r}")
+        return seconds
     number = float(value)  # type: ignore[arg-type]
     return math.nan if number in feature.missing_numbers() else number

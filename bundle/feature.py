@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from bundle.letter_case import LetterCase, change_case
 from bundle.numbers import LARGEST_EXACT_INTEGER, number_text
 from bundle.strict import Growing, Name, Number
+from bundle.timestamp import (
+    FIRST_TIMESTAMP,
+    LAST_TIMESTAMP,
+    TIMESTAMP_EXAMPLE,
+    timestamp_seconds,
+    timestamp_text,
+)
 from bundle.truth import truth_value
 
-FeatureType = Literal["number", "integer", "boolean", "category"]
+FeatureType = Literal["number", "integer", "boolean", "category", "timestamp"]
+LATER_TYPES: tuple[FeatureType, ...] = ("timestamp",)
+"""The types that the format's first version did not have."""
 MissingText = Annotated[str, StringConstraints(max_length=100)]
 MISSING_TEXTS_LIMIT = 100
 """How many texts of one column may count as missing."""
@@ -26,7 +35,8 @@ class Feature(Growing):
     name: Name
     """The field's name in a request, and the column's name in training data."""
     type: FeatureType
-    """``number``, ``integer`` (a number without a fraction), ``boolean`` or ``category`` (one of ``categories``)."""
+    """``number``, ``integer`` (a number without a fraction), ``boolean``, ``category`` (one of ``categories``) or
+    ``timestamp`` (a date and time in ISO 8601, see ``bundle.timestamp``)."""
     description: str = ""
     """One sentence for the people who fill the field in."""
     unit: str | None = None
@@ -36,7 +46,7 @@ class Feature(Growing):
     required: bool = True
     """Whether the field must be there. A field that may be left out counts as ``null``, so it must be nullable."""
     minimum: Number | None = None
-    """The smallest value taken, inclusive."""
+    """The smallest value taken, inclusive. Of a timestamp, a text in ISO 8601; it is kept in seconds."""
     maximum: Number | None = None
     """The largest value taken, inclusive."""
     exclusive_minimum: Number | None = None
@@ -51,6 +61,20 @@ class Feature(Growing):
     """The case to which a category's letters are changed before it is looked up."""
     missing: Annotated[tuple[MissingText, ...], Field(max_length=MISSING_TEXTS_LIMIT)] = ()
     """Texts of this column that count as ``null``, such as ``?``, in data files and in requests; with ``nullable``."""
+
+    @field_validator("minimum", "maximum", "exclusive_minimum", "exclusive_maximum", mode="before")
+    @classmethod
+    def _read_timestamp(cls, bound: Any, info: ValidationInfo) -> Any:
+        if info.data.get("type") != "timestamp" or not isinstance(bound, str):
+            return bound
+        seconds = timestamp_seconds(bound)
+        if seconds is None:
+            raise ValueError(f"expected a date and time such as {TIMESTAMP_EXAMPLE}, got {bound!r}")
+        return seconds
+
+    def later_keys_used(self) -> tuple[str, ...]:
+        """Return the keys that the format's first version did not have, or not with this value."""
+        return (*super().later_keys_used(), *(("type",) if self.type in LATER_TYPES else ()))
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
@@ -80,16 +104,22 @@ class Feature(Growing):
 
     def _check_range(self) -> None:
         bounds = (self.minimum, self.maximum, self.exclusive_minimum, self.exclusive_maximum)
-        if not self.numeric:
+        if not self.ordered:
             if any(bound is not None for bound in bounds):
-                raise ValueError(f"feature {self.name!r}: a range goes with a number or an integer, not {self.type!r}")
+                raise ValueError(
+                    f"feature {self.name!r}: a range goes with a number, an integer or a timestamp, not {self.type!r}"
+                )
             return
+        if self.type == "timestamp" and any(
+            bound is not None and not FIRST_TIMESTAMP <= bound <= LAST_TIMESTAMP for bound in bounds
+        ):
+            raise ValueError(f"feature {self.name!r}: a timestamp's range is within the years 0001 to 9999")
         for bound in ("minimum", "maximum"):
             if getattr(self, bound) is not None and getattr(self, f"exclusive_{bound}") is not None:
                 raise ValueError(f"feature {self.name!r}: give `{bound}` or `exclusive_{bound}`, not both")
         if self.lower > self.upper:
             if self.exclusive_minimum is None and self.exclusive_maximum is None:
-                low, high = number_text(self.lower), number_text(self.upper)
+                low, high = self.value_text(self.lower), self.value_text(self.upper)
                 raise ValueError(f"feature {self.name!r}: minimum {low} is above maximum {high}")
             raise ValueError(f"feature {self.name!r}: there is no {self.type} {self._range_text()}")
 
@@ -107,7 +137,8 @@ class Feature(Growing):
                 raise ValueError(f"feature {self.name!r}: {text!r} is listed under `categories` and under `missing`")
             if self.type == "boolean" and truth_value(text) is not None:
                 raise ValueError(f"feature {self.name!r}: {text!r} under `missing` is a truth value as well")
-            if self.numeric and (number := _number_of(text)) is not None and self.lower <= number <= self.upper:
+            number = self._value_of(text)
+            if number is not None and self.lower <= number <= self.upper:
                 raise ValueError(
                     f"feature {self.name!r}: {text!r} under `missing` is a value that the range takes as well; narrow"
                     " the range with `minimum` or `maximum`"
@@ -119,20 +150,29 @@ class Feature(Growing):
         return self.type in ("number", "integer")
 
     @property
+    def ordered(self) -> bool:
+        """Whether the feature's values have an order and a range: numbers, integers and timestamps."""
+        return self.numeric or self.type == "timestamp"
+
+    @property
     def lower(self) -> float:
         """The smallest number taken, inclusive: the minimum, what follows the exclusive minimum, or where exact
-        integers end."""
+        integers end. Of a timestamp the first second taken, by default the first of the year 0001."""
         if self.exclusive_minimum is not None:
             return self._next_to(self.exclusive_minimum, math.inf)
-        return float(-LARGEST_EXACT_INTEGER) if self.minimum is None else self.minimum
+        if self.minimum is not None:
+            return self.minimum
+        return FIRST_TIMESTAMP if self.type == "timestamp" else float(-LARGEST_EXACT_INTEGER)
 
     @property
     def upper(self) -> float:
         """The largest number taken, inclusive: the maximum, what precedes the exclusive maximum, or where exact
-        integers end."""
+        integers end. Of a timestamp the last second taken, by default the last of the year 9999."""
         if self.exclusive_maximum is not None:
             return self._next_to(self.exclusive_maximum, -math.inf)
-        return float(LARGEST_EXACT_INTEGER) if self.maximum is None else self.maximum
+        if self.maximum is not None:
+            return self.maximum
+        return LAST_TIMESTAMP if self.type == "timestamp" else float(LARGEST_EXACT_INTEGER)
 
     def _next_to(self, bound: float, direction: float) -> float:
         """Return the first value of the feature's type beyond a bound: with it, an inclusive comparison is exact."""
@@ -159,24 +199,38 @@ class Feature(Growing):
             text = f"one of {shown}{more}" if self.unknown == "refuse" else "a string"
         elif self.type == "boolean":
             text = "true or false"
+        elif self.type == "timestamp":
+            text = f"a date and time such as {TIMESTAMP_EXAMPLE}"
+            if (self.lower, self.upper) != (FIRST_TIMESTAMP, LAST_TIMESTAMP):
+                text += f", {self._range_text()}"
         else:
             text = f"{'an integer' if self.type == 'integer' else 'a number'} {self._range_text()}"
         return text + (" or null" if self.nullable else "")
 
     def _range_text(self) -> str:
         if self.exclusive_minimum is None and self.exclusive_maximum is None:
-            return f"between {number_text(self.lower)} and {number_text(self.upper)}"
+            return f"between {self.value_text(self.lower)} and {self.value_text(self.upper)}"
         low = (
-            f"of at least {number_text(self.lower)}"
+            f"of at least {self.value_text(self.lower)}"
             if self.exclusive_minimum is None
-            else f"above {number_text(self.exclusive_minimum)}"
+            else f"above {self.value_text(self.exclusive_minimum)}"
         )
         high = (
-            f"at most {number_text(self.upper)}"
+            f"at most {self.value_text(self.upper)}"
             if self.exclusive_maximum is None
-            else f"below {number_text(self.exclusive_maximum)}"
+            else f"below {self.value_text(self.exclusive_maximum)}"
         )
         return f"{low} and {high}"
+
+    def value_text(self, value: float) -> str:
+        """Return a number or a timestamp as people write it."""
+        return timestamp_text(value) if self.type == "timestamp" else number_text(value)
+
+    def _value_of(self, text: str) -> float | None:
+        """Return the number or the seconds that a text stands for, or None."""
+        if self.type == "timestamp":
+            return timestamp_seconds(text)
+        return _number_of(text) if self.numeric else None
 
 
 def _number_of(text: str) -> float | None:

@@ -6,7 +6,7 @@ the old version under ``tests/bundle/`` that must still load, and say in the cha
 A file that readers may ignore is added without a new version.
 
 Formats so far: 1 is the first. 2 adds keys to the contract: ``identifiers``, and of a feature ``missing``,
-``exclusive_minimum`` and ``exclusive_maximum``. A bundle whose contract uses none of them is still written in format 1,
+``exclusive_minimum`` and ``exclusive_maximum``, and the type ``timestamp``. A bundle whose contract uses none of them is still written in format 1,
 so that older services go on serving it; one that uses them is refused by an older service, which would misread it.
 """
 

@@ -23,19 +23,27 @@ from deploy.engine import QUESTIONS, REPLACES_BASE, Engine, choose_engine
 from deploy.errors import ImageError
 from deploy.prove import prove
 
-BENTO = "tabento"
-"""The name under which ``make bento`` stores what it builds."""
+PREFIX = "tabento-"
+"""What stands before the model's name in the name under which ``make bento`` stores what it builds."""
 
 DEBOOTSTRAP = "debootstrap"
 """The value of ``--base`` that asks for a base image made here."""
 
 
-def find_bento(tag: str) -> bentoml.Bento:
-    """Return a Bento of the store; a tag without a version means the latest.
+def find_bento(tag: str | None) -> bentoml.Bento:
+    """Return a Bento of the store.
+
+    Args:
+        tag: a tag without a version means the latest; None means the latest that ``make bento`` has built.
 
     Raises:
         ImageError: the store does not hold it.
     """
+    if tag is None:
+        built = [bento for bento in bentoml.list() if bento.tag.name.startswith(PREFIX)]
+        if not built:
+            raise ImageError("the Bento store holds no Bento of a model: build one with `make bento MODEL=NAME`.")
+        return max(built, key=lambda bento: bento.creation_time)
     try:
         return bentoml.get(tag)
     except (BentoMLException, ValueError) as error:
@@ -102,7 +110,9 @@ def build_image(bento: str, image: str, engine: Engine, base: str | None = None,
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m deploy.image", description="Make an OCI image of a Bento.")
-    parser.add_argument("--bento", metavar="NAME[:VERSION]", default=BENTO, help="the Bento; default: the latest")
+    parser.add_argument(
+        "--bento", metavar="NAME[:VERSION]", help="the Bento; default: the latest that `make bento` built"
+    )
     parser.add_argument("--tag", metavar="NAME:TAG", help="the image's name; default: the Bento's tag")
     parser.add_argument("--engine", choices=QUESTIONS, help="default: the first of these that works here")
     parser.add_argument(

@@ -23,6 +23,7 @@ from bundle.contract import LARGEST_EXACT_INTEGER, RESERVED_NAME, Contract, Feat
 from serving.codec.careful import CarefulDecoder
 from serving.codec.categories import CategoryTable
 from serving.codec.slices import Steps, run_steps
+from serving.codec.timestamps import TimestampReader
 from serving.rows import Rows
 
 PLAIN_BYTES = 256 * 1024
@@ -37,7 +38,7 @@ _QUOTE = b'"'
 
 def _field_type(feature: Feature) -> Any:
     kind: Any
-    if feature.type == "category":
+    if feature.type in ("category", "timestamp"):
         kind = str
     elif feature.type == "boolean":
         kind = bool
@@ -46,6 +47,15 @@ def _field_type(feature: Feature) -> Any:
         exact = float(LARGEST_EXACT_INTEGER - 1)
         kind = Annotated[float, msgspec.Meta(ge=max(feature.lower, -exact), le=min(feature.upper, exact))]
     return kind | None if feature.nullable else kind
+
+
+def _text_reader(feature: Feature) -> tuple[dict[str, float], Callable[[str], float | None]]:
+    """Return the numbers of usual texts, and what finds the number of any other text or None."""
+    if feature.type == "timestamp":
+        reader = TimestampReader(feature)
+        return reader.missing, reader.seconds
+    table = CategoryTable(feature)
+    return table.codes, table.code
 
 
 class Decoder:
@@ -84,18 +94,19 @@ class Decoder:
         self._decode_list = msgspec.json.Decoder(list[row_type]).decode
         self._decode_batch = msgspec.json.Decoder(batch_type).decode
         self._pack: Callable[..., bytes] = struct.Struct(f"={width}d").pack
-        tables = {
-            index: CategoryTable(feature)
+        self._texts = [
+            (index, *_text_reader(feature))
             for index, feature in enumerate(contract.features)
-            if feature.type == "category"
-        }
-        self._categories = [(index, table.codes, table.code) for index, table in tables.items()]
+            if feature.type in ("category", "timestamp")
+        ]
         self._integers = [index for index, feature in enumerate(contract.features) if feature.type == "integer"]
-        # Every row has the same number of quotation marks, unless a field may be left out or a category be null.
+        # Every row has the same number of quotation marks, unless a field may be left out or a text be null.
+        texts = {index for index, _, _ in self._texts}
         self._holes = any(
-            not feature.required or (feature.nullable and feature.type == "category") for feature in contract.features
+            not feature.required or (feature.nullable and index in texts)
+            for index, feature in enumerate(contract.features)
         )
-        self._quotes_per_row = 2 * width + 2 * len(self._categories)
+        self._quotes_per_row = 2 * width + 2 * len(self._texts)
         self._plain_row_bytes = min(max(_PLAIN_ROW_BYTES, _PLAIN_ROW_BYTES_PER_FEATURE * width), PLAIN_BYTES)
         self.careful = CarefulDecoder(contract, max_rows, self._plain_rows, ignore_unknown)
 
@@ -160,8 +171,9 @@ class Decoder:
         return self._packed(rows, text.count(_QUOTE))
 
     def _packed(self, rows: Any, quotes: int) -> list[bytes] | None:
-        """Pack decoded rows. Returns None if they have more quotation marks than their fields or an unknown category."""
-        holes, categories, integers, pack = self._holes, self._categories, self._integers, self._pack
+        """Pack decoded rows. Returns None if they have more quotation marks than their fields or a text
+        that a feature does not take."""
+        holes, texts, integers, pack = self._holes, self._texts, self._integers, self._pack
         if not holes and quotes != len(rows) * self._quotes_per_row:
             return None
         packed = []
@@ -169,7 +181,7 @@ class Decoder:
             values = list(astuple(row))
             if holes:
                 quotes -= self._fill(values)
-            for index, codes, find_code in categories:
+            for index, codes, find_code in texts:
                 value = values[index]
                 if value is nan or value is None:
                     continue

@@ -36,6 +36,8 @@ def feature_schema(feature: Feature) -> dict[str, Any]:
             schema["pattern"] = f"^(?:{'|'.join(_any_case(value, feature.case) for value in feature.categories)})$"
     elif feature.type == "boolean":
         schema["type"] = "boolean"
+    elif feature.type == "timestamp":
+        schema |= {"type": "string", "format": "date-time"}
     else:
         schema |= {"type": feature.type} | _range_schema(feature)
     if feature.nullable:
@@ -49,10 +51,20 @@ def feature_schema(feature: Feature) -> dict[str, Any]:
         others.append({"enum": [*feature.missing, *feature.missing_numbers()]})
     if others:
         schema = {"anyOf": [schema, *others]}
-    if feature.description or feature.unit:
-        unit = f" [{feature.unit}]" if feature.unit else ""
-        schema["description"] = f"{feature.description}{unit}".strip()
+    unit = f" [{feature.unit}]" if feature.unit else ""
+    note = f" {_timestamp_note(feature)}" if feature.type == "timestamp" else ""
+    if feature.description or unit or note:
+        schema["description"] = f"{feature.description}{unit}{note}".strip()
     return schema
+
+
+def _timestamp_note(feature: Feature) -> str:
+    """Say what a format of JSON Schema cannot: a time without zone, a date alone, the range."""
+    low, high = feature.value_text(feature.lower), feature.value_text(feature.upper)
+    return (
+        f"A date and time in ISO 8601, from {low} to {high}. Without a zone it counts as UTC; a date alone is its"
+        " midnight."
+    )
 
 
 def _range_schema(feature: Feature) -> dict[str, float]:

@@ -99,6 +99,7 @@ def own_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TABENTO_ENV_FILE", "")
         patch.setenv("TABENTO_TRAINING_ARTIFACTS_FOLDER", str(tmp_path_factory.mktemp("artifacts")))
+        patch.setenv("TABENTO_TRAINING_REGISTRY_FOLDER", str(tmp_path_factory.mktemp("registry")))
         patch.setenv("TABENTO_TRAINING_TRACKING", "false")
         # Processes cost more than they save on the small data of tests.
         patch.setenv("TABENTO_TRAINING_JOBS", "1")

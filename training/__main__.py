@@ -1,10 +1,11 @@
 """The command: ``python -m training COMMAND``, or ``tabento`` for short where it is installed.
 
 ``train`` makes a model, quickly or by stages; ``ensure`` makes it only where the store does not have it, and prints
-nothing but its tag on stdout; ``record`` enters into MLflow what ``ensure --record-later`` has stored; ``data`` looks at the data only; ``evaluate`` cross-validates over all rows; ``retrain``
-looks for drift and trains a challenger; ``models`` shows and promotes what is registered; ``import`` adopts a pipeline
-that was fitted elsewhere. Exit codes: 0, 1 for an error that is told in words, 2 for wrong usage; ``retrain`` and
-``models`` have more, see there.
+nothing but its tag on stdout; ``record`` enters into MLflow what ``ensure --record-later`` has stored; ``data`` looks at
+the data only; ``evaluate`` cross-validates over all rows; ``retrain`` looks for drift and trains a challenger; ``models``
+shows and promotes what is registered; ``import`` adopts a pipeline that was fitted elsewhere; ``init`` writes a config for
+a table; ``serve`` serves a model, ``bento`` packs one. Exit codes: 0, 1 for an error that is told in words, 2 for wrong
+usage; ``retrain`` and ``models`` have more, see there.
 """
 
 from __future__ import annotations
@@ -17,16 +18,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from training.adoption.command import add_import, run_import
+from training.commands.configs import add_overrides
+from training.commands.version import ShowVersion
+from training.installing import install_command
 from training.stages.command import add_steps, run_train
 
 if TYPE_CHECKING:
-    from training.config import ModelConfig
-    from training.progress import Progress
     from training.settings import TrainingSettings
 
 EXAMPLES = """examples:
+  python -m training init rows.csv --target COLUMN
   python -m training train --config configs/NAME.yaml
   python -m training train --config configs/NAME.yaml --data rows.csv --json result.json
+  python -m training train --config configs/NAME.yaml --set estimator.params.max_iter=200
   python -m training train --config configs/NAME.yaml --steps all
   python -m training train --config configs/NAME.yaml --steps from:sweep
   TAG=$(python -m training ensure --config configs/NAME.yaml)
@@ -39,11 +43,16 @@ TABENTO_TRAINING_RUNS_FOLDER=runs; the command line wins.
 INTERRUPTED = 130
 SCRIPT = "tabento"
 """The name under which the command is installed."""
+FORMER_DATABASE = "mlflow.db"
+"""Where the registry was in the runs folder, see ``training.tracking.former_place``."""
 OWN_PACKAGES = ("bundle", "training")
 ELSEWHERE = {
     "evaluate": ("training.evaluation.command", "repeated cross-validation over all rows, with intervals"),
     "retrain": ("training.retraining.command", "look for drift, train on new data, and make a challenger"),
+    "init": ("training.init.command", "write a config for a table of your own"),
     "models": ("training.registry.command", "list, compare, promote and roll back registered models"),
+    "serve": ("training.commands.serve", "serve a stored model, or that of a config"),
+    "bento": ("training.commands.bento", "build a Bento that holds a stored model"),
 }
 """Commands whose module is imported only where they are called: what it takes, and what help says of it."""
 
@@ -60,32 +69,38 @@ def build_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action=ShowVersion)
     verbose = argparse.ArgumentParser(add_help=False)
     verbose.add_argument("--verbose", action="store_true", default=None, help="show the traceback of an error")
-    common = argparse.ArgumentParser(add_help=False, parents=[verbose])
-    common.add_argument("--config", type=Path, required=True, metavar="YAML", help="the model's config")
-    common.add_argument(
+    sourced = argparse.ArgumentParser(add_help=False, parents=[verbose])
+    sourced.add_argument(
         "--data",
         metavar="CSV",
         help="a CSV file, an http(s) address, or the word synthetic (default: the config's source, else synthetic)",
     )
-    common.add_argument("--data-folder", type=Path, metavar="DIR", help="keeps downloaded data (default: data)")
-    common.add_argument(
+    sourced.add_argument("--data-folder", type=Path, metavar="DIR", help="keeps downloaded data (default: data)")
+    sourced.add_argument(
         "--download",
         action=argparse.BooleanOptionalAction,
         help="whether the real data may be downloaded; if not, synthetic data is used at once (default: yes)",
     )
-    common.add_argument(
+    sourced.add_argument(
         "--allow-synthetic",
         action=argparse.BooleanOptionalAction,
         help="whether synthetic data may be used at all; if not, the run fails without real data (default: yes)",
     )
+    add_overrides(sourced)
+    common = argparse.ArgumentParser(add_help=False, parents=[sourced])
+    common.add_argument("--config", type=Path, required=True, metavar="YAML", help="the model's config")
     tracked = argparse.ArgumentParser(add_help=False)
     tracked.add_argument(
         "--runs-folder", type=Path, metavar="DIR", help="gets each run's report, plot and card (default: runs)"
     )
     tracked.add_argument(
-        "--tracking-uri", metavar="URI", help="the MLflow server or database (default: in the runs folder)"
+        "--tracking-uri", metavar="URI", help="the MLflow server or database (default: in the registry folder)"
+    )
+    tracked.add_argument(
+        "--registry-folder", type=Path, metavar="DIR", help="keeps the registry; back it up (default: registry)"
     )
     saving = argparse.ArgumentParser(add_help=False, parents=[tracked])
     saving.add_argument(
@@ -127,6 +142,9 @@ def build_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
         ("evaluate", [common, saving]),
         ("retrain", [common, saving]),
         ("models", [verbose, tracked]),
+        ("serve", [sourced, saving]),
+        ("bento", [verbose]),
+        ("init", [verbose]),
     ):
         module, help_text = ELSEWHERE[name]
         if name == called:
@@ -149,8 +167,7 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         print(  # noqa: T201 - what prints otherwise may be what is missing
             f"error: the module {error.name!r} is not installed, so {given.command} cannot run here. Training and"
-            " importing need the dependency group `training`: in a checkout run `make setup`, or"
-            " `pip install --group training`. What serves a model needs none of it.",
+            f" importing need more packages than serving does. Install them: {install_command()}",
             file=sys.stderr,
         )
         return 1
@@ -159,21 +176,23 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(given: argparse.Namespace) -> int:
     # Imported here: help and wrong usage answer at once, without scikit-learn and BentoML.
     from bundle.errors import BundleError
-    from training.errors import TrainingError
+    from training.commands.configs import read_config
+    from training.errors import ConfigError, TrainingError
+    from training.preflight import before_reading, require_home, require_none
     from training.progress import Progress
 
     told = (BundleError, TrainingError)
     verbose = bool(given.verbose)
     try:
-        if given.command not in ("import", "models"):
-            _require_config(given.config)
-        from training.data.identity import require_data
+        if getattr(given, "config", None) is not None and given.command != "import" and not given.config.exists():
+            raise ConfigError(f"there is no config {given.config}")
         from training.settings import load_settings
         from training.unrecorded import finish_records
 
         settings = load_settings(
             data_folder=getattr(given, "data_folder", None),
             runs_folder=getattr(given, "runs_folder", None),
+            registry_folder=getattr(given, "registry_folder", None),
             artifacts_folder=getattr(given, "artifacts_folder", None),
             jobs=getattr(given, "jobs", None),
             parallel=getattr(given, "parallel", None),
@@ -184,23 +203,37 @@ def _run(given: argparse.Namespace) -> int:
             verbose=given.verbose,
         )
         verbose = settings.verbose
-        progress = Progress(out=sys.stderr if given.command == "ensure" else sys.stdout)
+        for_a_shell = given.command == "ensure" or getattr(given, "print_paths", False)
+        progress = Progress(out=sys.stderr if for_a_shell else sys.stdout)
+        if given.command in ("models", "retrain", "train", "ensure", "serve"):
+            _move_registry(settings)
+        if given.command in ("models", "import", "evaluate", "retrain"):
+            require_home()
         if given.command == "import":
             run_import(given, settings, progress)
             return 0
         if given.command in ("models", "retrain"):
             finish_records(settings, Progress(out=sys.stderr))
+        if given.command in ("init", "models", "retrain", "serve", "bento"):
             module = import_module(ELSEWHERE[given.command][0])
             return int(getattr(module, f"run_{given.command}")(given, settings, progress))
-        config = _config(given, settings, progress)
-        require_data(config, given.data, settings)
+        config = read_config(given, settings, progress)
         if given.command == "data":
-            _data(config, given.data, settings, progress)
+            from training.commands.data import run_data
+
+            require_none(before_reading(config, settings, given.data))
+            run_data(config, given.data, settings, progress)
         elif given.command == "ensure":
-            _ensure(config, given.data, settings, progress, record_later=given.record_later)
+            from training.commands.ensure import ensured_tag
+
+            tag = ensured_tag(config, given.data, settings, progress, record_later=given.record_later)
+            Progress().say(tag)
         elif given.command == "record":
             return 0 if finish_records(settings, progress, config.name) else 1
         elif given.command == "evaluate":
+            from training.preflight.packages import package_problems
+
+            require_none([*before_reading(config, settings, given.data), *package_problems(config, ())])
             import_module(ELSEWHERE["evaluate"][0]).run_evaluate(given, config, settings, progress)
         else:
             run_train(given, config, settings, progress)
@@ -215,69 +248,13 @@ def _run(given: argparse.Namespace) -> int:
     return 0
 
 
-def _require_config(path: Path) -> None:
-    """Refuse a config that is not there before what reads one is imported."""
-    from training.errors import ConfigError
+def _move_registry(settings: TrainingSettings) -> None:
+    """Move a registry from where it was in former versions, and say so on stderr."""
+    if settings.tracking_uri is None and (settings.runs_folder / FORMER_DATABASE).is_file():
+        from training.tracking.former_place import move_former_registry
 
-    if not path.exists():
-        raise ConfigError(f"there is no config {path}")
-
-
-def _config(given: argparse.Namespace, settings: TrainingSettings, progress: Progress) -> ModelConfig:
-    """Read the config; if it is wrong, look at the data as well, so that one run tells everything.
-
-    Raises:
-        ConfigError: with the faults of the config and of the data.
-    """
-    from training.config import ConfigError, load_config
-
-    try:
-        return load_config(given.config, progress.warn)
-    except ConfigError as error:
-        if error.usable is None:
-            raise
-        from training.run import data_faults
-
-        faults = data_faults(error.usable, given.data, settings)
-        if faults is None:
-            raise
-        raise ConfigError(f"{error}\n{faults}") from error
-
-
-def _ensure(
-    config: ModelConfig, data: str | None, settings: TrainingSettings, progress: Progress, *, record_later: bool
-) -> None:
-    from training.progress import Progress
-    from training.stored import ensure
-
-    tag = ensure(config, data, settings, progress, record_later=record_later)
-    Progress().say(tag)
-
-
-def _data(config: ModelConfig, data: str | None, settings: TrainingSettings, progress: Progress) -> None:
-    from training.run import prepare
-
-    loaded = prepare(config, data, settings, progress)
-    dataset, parts = loaded.dataset, loaded.parts
-    progress.listing(
-        f"{config.title}: the data is fit for training",
-        [
-            ("kind", dataset.kind),
-            ("source", dataset.source),
-            ("sha256", dataset.sha256),
-            ("rows", f"{len(parts.train):,} to train, {len(parts.test):,} to test"),
-        ],
-    )
-    missing = parts.train.isna().mean()
-    progress.table(
-        "Share of missing values, in the training part and in the test part",
-        [
-            (str(column), f"{missing[column]:.2%}", f"{parts.test[column].isna().mean():.2%}")
-            for column in parts.train.columns
-            if missing[column] > 0 or parts.test[column].isna().any()
-        ]
-        or [("none", "", "")],
-    )
+        if (move := move_former_registry(settings)) is not None:
+            print(move.in_words, file=sys.stderr)  # noqa: T201 - stdout is for what is asked for
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from sklearn.preprocessing import StandardScaler
 
 from training.config import ConfigError, Estimator, Kind, Member, Param, Task
 from training.config.estimator import COMPOSITES
+from training.installing import install_command
 
 STACK_FOLDS = 5
 """The folds on whose held-out rows a stack's last estimator learns."""
@@ -373,7 +374,7 @@ def _class_of(kind: Kind, task: Task, where: str) -> Any:
         package = spec.module.partition(".")[0]
         raise ConfigError(
             f"{where}.kind: {kind!r} needs the package {package}, which is not installed here: run"
-            f" `pip install --group {package}`, or take one of {', '.join(available_kinds(task))}"
+            f" `{install_command(package)}`, or take one of {', '.join(available_kinds(task))}"
         )
     return getattr(import_module(spec.module), name)
 

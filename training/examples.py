@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bundle.contract import Contract, Feature
+from bundle.contract import Contract, Feature, timestamp_text
 
 EXAMPLES = 32
 """How many rows a bundle shows: enough to warm up the small batch sizes, few enough to read."""
@@ -70,6 +70,8 @@ def _json_value(feature: Feature, value: Any) -> JsonValue:
         return str(value)
     if feature.type == "boolean":
         return bool(value)
+    if feature.type == "timestamp":
+        return timestamp_text(float(value))
     return int(value) if feature.type == "integer" else float(value)
 
 

@@ -32,6 +32,7 @@ from training.imputers import build_imputer, looks_across
 from training.refusals import refused_parameter
 from training.thresholds import ThresholdChoice, choose_threshold
 from training.transformers.cluster_similarity import ClusterSimilarity
+from training.transformers.date_parts import DateParts
 from training.transformers.ratios import Ratios
 
 Function = Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -60,23 +61,29 @@ TARGET_SCALES: dict[str, tuple[Function, Function]] = {"sqrt": (np.sqrt, square_
 def build_pipeline(config: ModelConfig, decisions: Decisions | None = None) -> Pipeline:
     """Return the unfitted pipeline that a config describes.
 
-    It takes the frame of ``training.frames.to_frame``, with all features of the contract, and answers float64 of shape
-    (N,) in the target's unit, or labels. Its step ``features`` gives, in this order: numbers and integers, imputed;
-    booleans, imputed with the more frequent value; ratios, cluster similarities and the config's own transformers, of
-    imputed numbers; one column per category. A nullable category has one column more, for missing: that nothing was said may itself say something. An
-    unknown category makes all of them zero. An imputation that looks across columns is done once, over all numbers, so
-    ratios and similarities stand right behind these then.
+        It takes the frame of ``training.frames.to_frame``, with all features of the contract, and answers float64 of shape
+        (N,) in the target's unit, or labels. Its step ``features`` gives, in this order: numbers and integers, imputed;
+    <<<<<<< HEAD
+        booleans, imputed with the more frequent value; ratios, cluster similarities and the config's own transformers, of
+        imputed numbers; one column per category. A nullable category has one column more, for missing: that nothing was said may itself say something. An
+    =======
+        booleans, imputed with the more frequent value; ratios and cluster similarities of imputed numbers; parts of
+        timestamps; one column per category. A nullable category has one column more, for missing: that nothing was said may itself say something. An
+    >>>>>>> main
+        unknown category makes all of them zero. An imputation that looks across columns is done once, over all numbers, so
+        ratios and similarities stand right behind these then. Parts of a timestamp that may be missing are imputed each by
+        itself, with the median where the imputation of numbers looks across columns.
 
-    A ratio whose denominator may be 0 is imputed as well, with its median, unless the estimator takes NaN.
+        A ratio whose denominator may be 0 is imputed as well, with its median, unless the estimator takes NaN.
 
-    Args:
-        config: the model's config.
-        decisions: what the studies have decided; by default what the config itself says. A feature outside
-            ``decisions.columns`` is left out with the ratios and the clusters that need it.
+        Args:
+            config: the model's config.
+            decisions: what the studies have decided; by default what the config itself says. A feature outside
+                ``decisions.columns`` is left out with the ratios and the clusters that need it.
 
-    Raises:
-        ConfigError: a parameter is not known or not the config's to set, the estimator does not do the task, or no
-            column is left.
+        Raises:
+            ConfigError: a parameter is not known or not the config's to set, the estimator does not do the task, or no
+                column is left.
     """
     decided = decisions or config.decisions()
     groups = _groups(config, decided)
@@ -123,6 +130,7 @@ def _groups(config: ModelConfig, decisions: Decisions) -> list[Group]:
         for name, step, columns in derived:
             imputer = build_imputer(decisions.impute, config.seed)
             groups.append((name, Pipeline([("impute", imputer), ("derive", step)]), columns))
+    groups += _dates(config, decisions, used)
     if categories:
         encoder = OneHotEncoder(
             categories=[_known_values(feature) for feature in categories],
@@ -156,6 +164,19 @@ def _derived(config: ModelConfig, decisions: Decisions, numeric: Sequence[str]) 
             own = load_class(custom.transformer, folder)(**custom.params)
             groups.append((f"custom_{place}", own, list(custom.columns)))
     return groups
+
+
+def _dates(config: ModelConfig, decisions: Decisions, used: Sequence[Feature]) -> list[Group]:
+    """Return the group of the parts of timestamps; the timestamps themselves are given to no model."""
+    parts = {dates.column: dates.parts for dates in config.derived.dates}
+    timestamps = [feature for feature in used if feature.name in parts]
+    if not timestamps:
+        return []
+    step: Any = DateParts([parts[feature.name] for feature in timestamps])
+    if any(feature.nullable for feature in timestamps):
+        impute = "median" if looks_across(decisions.impute) else decisions.impute
+        step = Pipeline([("parts", step), ("impute", build_imputer(impute, config.seed))])
+    return [("dates", step, [feature.name for feature in timestamps])]
 
 
 def _may_be_zero(config: ModelConfig, name: str) -> bool:

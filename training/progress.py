@@ -16,8 +16,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TextIO
 
-HEARTBEAT_S = 5.0
-"""How often a running step says that it is alive where no spinner can turn."""
+HEARTBEAT_S = 30.0
+"""How often a running step says that it is alive where no spinner can turn: a log of a long run stays readable."""
 BOX_WIDTH = 88
 """The width of an announcement in characters."""
 

@@ -110,7 +110,7 @@ def number_distribution(values: NDArray[np.float64], name: str) -> NumberDistrib
 
 def feature_distribution(series: pd.Series[Any], feature: Feature) -> NumberDistribution | CategoryDistribution:
     """Describe one feature; the shares of a category list every value of the contract, those never met with 0."""
-    if feature.type in ("number", "integer"):
+    if feature.ordered:
         return number_distribution(series.to_numpy(dtype=np.float64), feature.name)
     there = series.dropna()
     if there.empty:

@@ -8,6 +8,7 @@ model's lasting workspace.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -107,12 +108,14 @@ def train_unless_stored(
     settings: TrainingSettings,
     progress: Progress,
     *,
+    before_training: Callable[[], None] = lambda: None,
     record_later: bool = False,
 ) -> str:
     """Load the data, look once more for a stored bundle of it, and train where there is none that verifies.
 
     It is what ``training.stored.ensure`` does where config and checksums alone could not tell. Arguments and errors are
-    those of ``train``; with ``record_later`` what MLflow gets is left to ``training.unrecorded``.
+    those of ``train``; ``before_training`` is called if training is needed, before it begins; with ``record_later`` what
+    MLflow gets is left to ``training.unrecorded``.
     """
     began = time.monotonic()
     with quick_workspace(config, settings, progress) as quick:
@@ -126,6 +129,7 @@ def train_unless_stored(
                 return found
             except BundleError as error:
                 progress.warn(f"{tag} is in the store but cannot be trusted, so it is trained anew: {error}")
+        before_training()
         rest = tuple(name for name in QUICK if name not in LOOKING)
         context = replace(context, plan=Plan(rest, ()))
         tell(run_stages(context, force=quick.forced), progress)

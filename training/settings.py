@@ -34,7 +34,10 @@ class TrainingSettings(BaseSettings):
     data_folder: Path = Path("data")
     """Where downloaded data is kept between runs."""
     runs_folder: Path = Path("runs")
-    """Where each run leaves its report: ``<name>/<version>/`` with report.png, metrics.json and card.md."""
+    """Where each run leaves its report: ``<name>/<version>/``, with ``<name>/index.html`` leading to all of them."""
+    registry_folder: Path = Path("registry")
+    """Where the registry is if no ``tracking_uri`` is given: which versions there are, which one serves, who decided that
+    and why. No command deletes it; back it up."""
     artifacts_folder: Path = Path("artifacts")
     """Where the stages of a model keep what they made: ``<name>/<stage>/``."""
     data: str | None = None
@@ -55,7 +58,7 @@ class TrainingSettings(BaseSettings):
     tracking: bool = True
     """Whether runs are recorded in MLflow."""
     tracking_uri: str | None = None
-    """The MLflow server or database that records runs and keeps the registry; by default SQLite in the runs folder."""
+    """The MLflow server or database that records runs and keeps the registry; by default SQLite in the registry folder."""
     verbose: bool = False
     """Whether an error that is told in words shows its traceback as well."""
 

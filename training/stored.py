@@ -6,11 +6,15 @@ same data: a file's checksum is computed every time, and a pinned source can onl
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+
 from bundle.errors import BundleError
 from bundle.store import find_folder, read_bundle
 from training.config import ModelConfig
 from training.data.errors import DownloadError
 from training.data.identity import SYNTHETIC, DataIdentity, real_data, synthetic_source, synthetic_warning, wanted
+from training.exclusive import one_process_at_a_time, store_lock
 from training.progress import Progress
 from training.provenance import fingerprint
 from training.settings import TrainingSettings
@@ -26,24 +30,39 @@ def ensure(
     settings: TrainingSettings,
     progress: Progress,
     *,
+    before_training: Callable[[], None] = lambda: None,
     record_later: bool = False,
 ) -> str:
     """Return the tag of a stored bundle of this config, data and code; train where there is none that verifies.
 
     A model that was stored by an earlier run and is not recorded yet is recorded first, unless that is left for later.
 
-    Arguments and errors are those of ``training.run.train``; ``record_later`` leaves what MLflow gets to ``tabento record``.
+    Arguments and errors are those of ``training.run.train``; ``before_training`` is called if training is needed, before it
+    begins; ``record_later`` leaves what MLflow gets to ``tabento record``.
     """
     tag = find_stored(config, given_data, settings, progress)
     if tag is None:
-        # Imported where something is trained: it takes seconds.
-        from training.run import train_unless_stored
+        with _alone(config.name, progress):
+            # Imported where something is trained: it takes seconds. It looks once more, after another process has trained.
+            from training.run import train_unless_stored
 
-        return train_unless_stored(config, given_data, settings, progress, record_later=record_later)
+            return train_unless_stored(
+                config, given_data, settings, progress, before_training=before_training, record_later=record_later
+            )
     progress.say(f"{tag} is stored already")
     if not record_later:
         finish_records(settings, progress, config.name)
     return tag
+
+
+@contextmanager
+def _alone(name: str, progress: Progress) -> Iterator[None]:
+    """Keep other processes from training the same model while the block runs; where that cannot be, run it all the same."""
+    with ExitStack() as stack:
+        with suppress(OSError):
+            say = f"Another process trains {name}; this one waits for its end"
+            stack.enter_context(one_process_at_a_time(store_lock(name), lambda: progress.say(say)))
+        yield
 
 
 def find_stored(

@@ -7,6 +7,7 @@ that was interrupted, or that MLflow refused, is finished by the next ``record``
 
 from __future__ import annotations
 
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,11 +40,15 @@ def finish_records(settings: TrainingSettings, progress: Progress, name: str | N
     """
     if not settings.tracking:
         return True
-    folders = unrecorded(settings, name)
-    if not folders:
+    if not unrecorded(settings, name):
         return True
     # Imported where something is recorded: it takes seconds.
+    from training.exclusive import one_process_at_a_time, store_lock
     from training.stages.late_record import record_late
 
-    failed = [folder for folder in folders if not record_late(folder, settings, progress)]
+    with ExitStack() as stack:
+        # Of two processes the second finds nothing left to record.
+        with suppress(OSError):
+            stack.enter_context(one_process_at_a_time(store_lock("records")))
+        failed = [folder for folder in unrecorded(settings, name) if not record_late(folder, settings, progress)]
     return not failed

@@ -19,6 +19,7 @@ from bundle.contract import (
     Contract,
     Feature,
     encode_value,
+    timestamp_seconds,
     truth_value,
 )
 from serving.errors import DETAILS_LIMIT, Detail, InvalidError, MalformedError
@@ -125,6 +126,9 @@ def _value(feature: Feature, value: Any) -> float | None:
             return None
         code = encode_value(feature, value)
         return None if code == UNKNOWN_CATEGORY and feature.unknown == "refuse" else code
+    if feature.type == "timestamp":
+        seconds = timestamp_seconds(value) if isinstance(value, str) else None
+        return seconds if seconds is not None and feature.lower <= seconds <= feature.upper else None
     return _number(feature, value)
 
 

@@ -7,8 +7,10 @@ from typing import Protocol
 
 from bundle.contract import LARGEST_EXACT_INTEGER, Contract, Feature, Identifier, truth_value
 from bundle.identifier import IDENTIFIER_CHARACTERS_LIMIT, IdentifierValue
+from bundle.timestamp import LONGEST_TIMESTAMP
 from serving.codec.categories import CategoryTable
 from serving.codec.faults import Faults
+from serving.codec.timestamps import TimestampReader
 from serving.codec.values import LongText, Nested, NumberText, Value, show, show_name
 
 _MISSING: Value = Nested(is_object=False, count=0, complete=True)
@@ -61,6 +63,15 @@ def _category_check(feature: Feature) -> FieldCheck:
     return check
 
 
+def _timestamp_check(feature: Feature) -> FieldCheck:
+    reader = TimestampReader(feature)
+
+    def check(value: Value) -> float | None:
+        return reader.seconds(value) if isinstance(value, str) and not isinstance(value, NumberText) else None
+
+    return check
+
+
 def _missing_check(feature: Feature, check: FieldCheck) -> FieldCheck:
     """Return a check that takes what the feature counts as missing before another check is asked."""
     texts, codes = frozenset(feature.missing), frozenset(feature.missing_numbers())
@@ -91,6 +102,8 @@ class Field:
             self.check = _boolean
         elif feature.type == "category":
             self.check = _category_check(feature)
+        elif feature.type == "timestamp":
+            self.check = _timestamp_check(feature)
         else:
             self.check = _number_check(feature)
         if feature.missing:
@@ -213,7 +226,10 @@ class Fields:
 
 
 def longest_text(contract: Contract) -> int:
-    """Return how many characters a value of a contract may have: of a category, an identifier, or a missing text."""
+    """Return how many characters a value of a contract may have: of a category, a timestamp, an identifier, or a missing
+    text."""
     texts = (text for feature in contract.features for text in (*(feature.categories or ()), *feature.missing))
     longest = max(map(len, texts), default=0)
+    if any(feature.type == "timestamp" for feature in contract.features):
+        longest = max(longest, LONGEST_TIMESTAMP)
     return max(longest, IDENTIFIER_CHARACTERS_LIMIT) if contract.identifiers else longest

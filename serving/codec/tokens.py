@@ -29,6 +29,8 @@ TOKEN_UNITS = 200
 """The work of a token, whatever its length."""
 _NUMBER_BYTES_PER_UNIT = 8
 """Python reads a float of any length in one call, in linear time: 4 MiB take about a millisecond."""
+_UNFINISHED_BYTES = 2
+"""A chunk may end inside a number's ``.5`` or ``e+5``, so that up to two bytes at its end are not matched."""
 _ESCAPE_BYTES = 12
 """The longest escape of a character: two times ``\\uXXXX``."""
 _SHOWN_CHARACTERS = 512
@@ -106,7 +108,7 @@ class TokenReader:
         if match is not None:
             self.position = match.end()
             integer = not match[1]
-            if match.end() == start + CHUNK:
+            if match.end() >= start + CHUNK - _UNFINISHED_BYTES:
                 integer = yield from self._skip_long_number(start)
             if self.meter.spend((self.position - start) // _NUMBER_BYTES_PER_UNIT):
                 yield

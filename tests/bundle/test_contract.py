@@ -42,7 +42,7 @@ SORTS = ("BOSKOOP", "COX")
         ({"type": "number", "required": False}, "must be `nullable: true`"),
         ({"type": "number", "name": 'a"b'}, "pattern"),
         ({"type": "number", "maximum": math.inf}, "finite"),
-        ({"type": "text"}, "'number', 'integer', 'boolean' or 'category'"),
+        ({"type": "text"}, "'boolean', 'category' or 'timestamp'"),
         ({"type": "number", "min": 1}, "Extra inputs"),
     ],
 )

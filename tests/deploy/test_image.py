@@ -100,7 +100,9 @@ def test_an_unknown_bento_says_how_to_build_one(
     programs.add("docker", "echo 27.0.1")
     with bentoml_home(tmp_path / "empty"):
         assert main([]) == 1
-    assert "holds no 'tabento': build it with `make bento`" in capfd.readouterr().err
+        assert "holds no Bento of a model: build one with `make bento MODEL=NAME`" in capfd.readouterr().err
+        assert main(["--bento", "tabento-churn"]) == 1
+    assert "holds no 'tabento-churn': build it with `make bento`" in capfd.readouterr().err
 
 
 def test_a_tag_that_is_none_is_refused(session_store: Path) -> None:

@@ -34,11 +34,12 @@ def _tables() -> bytes:
 
 
 def mlflow_settings(folder: Path, **changes: object) -> TrainingSettings:
-    """Return settings whose runs folder, ``folder / "runs"``, holds a fresh MLflow database."""
-    runs = folder / "runs"
-    runs.mkdir(exist_ok=True)
-    (runs / DATABASE_FILE).write_bytes(_tables())
-    given = {"data_folder": folder / "data", "runs_folder": runs, "tracking": True, "download": False}
+    """Return settings whose registry folder, ``folder / "registry"``, holds a fresh MLflow database."""
+    registry = folder / "registry"
+    registry.mkdir(exist_ok=True)
+    (registry / DATABASE_FILE).write_bytes(_tables())
+    folders = {"data_folder": folder / "data", "runs_folder": folder / "runs", "registry_folder": registry}
+    given = {**folders, "tracking": True, "download": False}
     return TrainingSettings.model_validate({**given, "latency_budget_s": 0.02, **changes})
 
 

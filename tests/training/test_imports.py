@@ -98,3 +98,10 @@ def test_stored_model_is_found_before_anything_is_loaded(model_store: Path, tmp_
     ended, modules = run("ensure", "--config", str(ORCHARD), "--no-download")
     assert ended == 0
     assert modules & {*SLOW} == set()
+
+
+def test_nothing_to_record_needs_no_mlflow() -> None:
+    """``record`` beside a service whose model is recorded ends at once."""
+    ended, modules = run("record", "--config", str(ORCHARD))
+    assert ended == 0
+    assert modules & {*SLOW} == set()

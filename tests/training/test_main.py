@@ -6,16 +6,20 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import bentoml
 import pytest
+import yaml
 
 import training
 from tests.conftest import ORCHARD
+from tests.training.mlflows import mlflow_settings
 from training import run
 from training.__main__ import INTERRUPTED, main
 from training.config import ConfigError
+from training.installing import install_command
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +49,12 @@ def test_train_ends_with_all_that_matters(
     assert "SYNTHETIC" in out
     assert result["metrics"]["r2"] > 0.2
     assert Path(result["report_folder"]).parent == tmp_path / "runs" / "orchard"
+    *_, figure, warning = out.splitlines()
+    assert figure.startswith("  Within 10%"), "the figures come last"
+    assert "SYNTHETIC" in warning
+    assert str(tmp_path / "runs" / "orchard" / "index.html") in out
+    assert (tmp_path / "runs" / "orchard" / "index.html").is_file()
+    assert out.count("checks passed (") == 1, "the checks that passed are one line"
 
 
 def test_ensure_prints_the_tag_alone(model_store: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -143,6 +153,23 @@ def test_error_is_one_message(arguments: list[str], message: str, capsys: pytest
     assert "Traceback" not in err
 
 
+def test_config_and_data_that_are_both_wrong_are_told_in_one_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The faults of the config with their lines, and behind them those of the file."""
+    config = tmp_path / "one.yaml"
+    config.write_text(
+        "name: one\ntarget: {name: y, unit: kg}\nfeatures:\n  - {name: x, type: numbr}\n", encoding="utf-8"
+    )
+    rows = tmp_path / "one.csv"
+    rows.write_text("x,y\n" + "".join(f"{row},{row}\n" for row in range(60)) + " ,7\n", encoding="utf-8")
+    assert main(["data", "--config", str(config), "--data", str(rows)]) == 1
+    told = capsys.readouterr().err
+    assert "one.yaml:4: features.0.type: got 'numbr'" in told
+    assert "x: expected a number; 1 value is not: ' ' in row 61" in told
+    assert "- {name: x, type: number, nullable: true, missing: [' ']}" in told
+
+
 def test_wrong_setting_is_one_message(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """A variable that is no setting is told like any other error."""
     monkeypatch.setenv("TABENTO_TRAINING_LATENCY_BUDGET_S", "soon")
@@ -157,6 +184,54 @@ def test_json_file_that_cannot_be_written_is_told_before_the_work(
     assert main(["train", *ARGUMENTS, "--json", str(tmp_path / "nowhere" / "result.json")]) == 1
     assert "--json" in capsys.readouterr().err
     assert bentoml.models.list() == []
+
+
+@pytest.mark.parametrize("command", ["train", "ensure", "evaluate", "retrain"])
+def test_missing_package_is_told_before_the_data_is_read(
+    command: str, model_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An estimator whose library is not installed ends a run in one line, although the data is not even there."""
+    monkeypatch.setattr("training.preflight.packages.find_spec", lambda name: None)
+    config = yaml.safe_load(ORCHARD.read_text(encoding="utf-8")) | {"estimator": {"kind": "lightgbm"}}
+    (tmp_path / "orchard.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    assert main([command, "--config", str(tmp_path / "orchard.yaml"), "--data", str(ORCHARD)]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    (line,) = err.splitlines()
+    assert "needs the package lightgbm, which is not installed. Run `" in line
+
+
+def test_missing_module_is_told_with_a_command_that_works_here(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What training needs is installed by the command for this place; an own module that is missing is a defect."""
+
+    def lacking(name: str) -> Callable[..., None]:
+        def fail(*_: object) -> None:
+            raise ModuleNotFoundError(name=name)
+
+        return fail
+
+    monkeypatch.setattr(run, "prepare", lacking("pandera.typing"))
+    assert main(["data", *ARGUMENTS]) == 1
+    assert "the module 'pandera.typing' is not installed, so data cannot run here" in (err := capsys.readouterr().err)
+    assert install_command() in err
+    monkeypatch.setattr(run, "prepare", lacking("training.nothing"))
+    with pytest.raises(ModuleNotFoundError):
+        main(["data", *ARGUMENTS])
+
+
+def test_former_registry_moves_and_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first command that needs the registry says in one line on stderr that it moved."""
+    former = mlflow_settings(tmp_path)
+    (tmp_path / "runs").mkdir()
+    (former.registry_folder / "mlflow.db").rename(tmp_path / "runs" / "mlflow.db")
+    assert main(["models", "list", "--registry-folder", str(former.registry_folder)]) == 0
+    assert "The registry moved from" in capsys.readouterr().err
+    assert main(["models", "list", "--registry-folder", str(former.registry_folder)]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_verbose_shows_the_traceback() -> None:

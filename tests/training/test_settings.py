@@ -32,11 +32,11 @@ def test_every_setting_is_documented() -> None:
 
 def test_defaults_stay_in_the_working_copy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without any setting a run writes to folders that git ignores, and may download."""
-    for name in ("ARTIFACTS_FOLDER", "JOBS", "TRACKING"):
+    for name in ("ARTIFACTS_FOLDER", "REGISTRY_FOLDER", "JOBS", "TRACKING"):
         monkeypatch.delenv(f"{ENV_PREFIX}{name}", raising=False)
     settings = load_settings()
     assert (settings.data_folder, settings.runs_folder) == (Path("data"), Path("runs"))
-    assert settings.artifacts_folder == Path("artifacts")
+    assert (settings.artifacts_folder, settings.registry_folder) == (Path("artifacts"), Path("registry"))
     assert settings.tracking
     assert (settings.tracking_uri, settings.data, settings.jobs) == (None, None, None)
     assert settings.download

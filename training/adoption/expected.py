@@ -19,6 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bundle.contract import Contract, label_key
+from bundle.numbers import number_text
 from training.adoption.errors import AdoptionError
 from training.adoption.sample import class_places
 from training.data.loader import csv_text, read_csv
@@ -127,7 +128,7 @@ def compare_expected(
     ]
     raise AdoptionError(
         f"the pipeline does not answer here what {expected.source} says that it answered {fitted_with}:"
-        f" {int(wrong.sum()):,} of {len(here):,} rows differ by more than {DIFFERENCE_MAX:g}. The worst:\n"
+        f" {int(wrong.sum()):,} of {len(here):,} rows differ by more than {number_text(DIFFERENCE_MAX)}. The worst:\n"
         + "\n".join(lines)
         + "\nFit it again with the scikit-learn that is installed here. If the file has the answers to other rows, or of"
         " another pipeline, correct --expected."
@@ -202,7 +203,10 @@ def _tied(probabilities: NDArray[np.float64]) -> NDArray[np.bool_]:
 def _shown(answer: Any, contract: Contract) -> str:
     classes = contract.output.classes
     if classes is None:
-        return f"{float(answer):.12g}"
+        return f"{float(answer):.12g}"  # rounded: a computed answer
     label = repr(classes[int(answer[0])])
-    shares = ", ".join(f"{label_key(key)}: {value:.6g}" for key, value in zip(classes, answer[1:], strict=False))
+    shares = ", ".join(
+        f"{label_key(key)}: {value:.6g}"  # rounded: a computed share
+        for key, value in zip(classes, answer[1:], strict=False)
+    )
     return f"{label} ({shares})" if shares else label

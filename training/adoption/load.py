@@ -115,7 +115,7 @@ def telling_version(fitted_with: FittedWith, source: str) -> Iterator[None]:
         yield
     except AdoptionError as error:
         words = fitted_with.words(source)
-        fitted = f"fitted with scikit-learn {' and '.join(fitted_with.others)}"
+        fitted = f"fitted with scikit-learn {' and '.join(fitted_with.foreign)}"
         if not words or fitted in str(error).partition(". ")[0].partition(": ")[0]:
             raise
         raise AdoptionError(f"{words}: {error}") from error
@@ -125,8 +125,8 @@ def version_remark(fitted_with: FittedWith) -> str:
     """Return what to know of a pipeline that another version has fitted and nobody has compared with it."""
     return (
         f"fitted with scikit-learn {' and '.join(fitted_with.versions)}, read with {fitted_with.installed}: its answers"
-        " may differ from those of where it was fitted. --sklearn auto compares them with those of that version,"
-        " --expected with those in a file"
+        " may differ from those of where it was fitted. --sklearn auto compares them with those of that"
+        " version, --expected with those in a file"
     )
 
 

@@ -167,7 +167,7 @@ def adopt(
     with progress.step("Load the pipeline") as step:
         loaded = load_pipeline(request.pipeline, trust=request.trust, trust_pickle=request.trust_pickle)
         with telling_version(loaded.fitted_with, loaded.source), _in_words("its steps cannot be read", loaded):
-            breaks = known_breaks(loaded.pipeline, loaded.fitted_with.others)
+            breaks = known_breaks(loaded.pipeline, loaded.fitted_with.foreign)
             proven = request.expected is not None or wanted_version(request.sklearn, loaded) is not None
             require_known(breaks, proven=proven)
             facts = column_facts(loaded.pipeline, input_names(loaded.pipeline, _header(request)))
@@ -422,7 +422,7 @@ def _tried(
     frame = as_contracted(sample, contract, facts)
     adapter = adapted(pipeline, contract, facts)
     read = as_read(sample, contract.feature_names, facts)
-    answers = compare_readings(pipeline, adapter, read, to_rows(frame, contract), contract, loaded.fitted_with.others)
+    answers = compare_readings(pipeline, adapter, read, to_rows(frame, contract), contract, loaded.fitted_with.foreign)
     require_servable(
         answers,
         contract,
@@ -438,14 +438,14 @@ def _compared(request: Request, loaded: Loaded, fitted: _Fitted) -> tuple[str, .
         return ()
     contract = fitted.config.contract()
     expected = read_expected(request.expected, contract, len(fitted.frame))
-    versions = " and ".join(loaded.fitted_with.others)
+    versions = " and ".join(loaded.fitted_with.foreign)
     fitted_with = f"with scikit-learn {versions}" if versions else "where it was fitted"
     return (compare_expected(expected, fitted.answers, contract, fitted_with).in_words(),)
 
 
 def _remedy(loaded: Loaded, otherwise: str, *, perhaps_rows: bool) -> str:
     """Return what to do about an answer that cannot be served: of another version's pipeline, what concerns it."""
-    return version_remedy(loaded.fitted_with.others, perhaps_rows=perhaps_rows) or otherwise
+    return version_remedy(loaded.fitted_with.foreign, perhaps_rows=perhaps_rows) or otherwise
 
 
 def _header(request: Request) -> list[str] | None:

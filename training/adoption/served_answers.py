@@ -87,5 +87,8 @@ def _shown(answer: NDArray[np.float64], contract: Contract) -> str:
     label = repr(classes[int(index)]) if known else f"class number {index}"
     if len(values) == 1:
         return label
-    shares = ", ".join(f"{label_key(key)}: {value:.6g}" for key, value in zip(classes, values[1:], strict=False))
+    shares = ", ".join(
+        f"{label_key(key)}: {value:.6g}"  # rounded: a computed share
+        for key, value in zip(classes, values[1:], strict=False)
+    )
     return f"{label} with the probabilities {{{shares}}}"

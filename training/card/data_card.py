@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from bundle.contract import Feature
+import math
+
+from bundle.contract import Feature, timestamp_text
 from bundle.reference import CategoryDistribution, NumberDistribution
+from bundle.timestamp import SECONDS_PER_DAY
 from training.card.findings import Findings
 from training.card.markdown import bullets, figure, join_parts, markdown_table
 from training.card.sections import banner, data_section, dropped_section, sensitive_section
@@ -65,7 +68,8 @@ def _composition(config: ModelConfig, findings: Findings) -> str:
     for feature in config.features:
         found = findings.reference.features[feature.name]
         if isinstance(found, NumberDistribution):
-            numbers.append(_number_row(feature.name, feature.unit, found))
+            write = _date_row if feature.type == "timestamp" else _number_row
+            numbers.append(write(feature.name, feature.unit, found))
         else:
             categories.append(_category_row(feature.name, feature, found))
     target = findings.reference.target
@@ -86,6 +90,15 @@ def _composition(config: ModelConfig, findings: Findings) -> str:
 def _number_row(name: str, unit: str | None, found: NumberDistribution) -> tuple[str, ...]:
     values = (found.mean, found.std, found.minimum, found.p05, found.p50, found.p95, found.maximum)
     return (name, unit or "", _share(found.null_rate), *(figure(value) for value in values))
+
+
+def _date_row(name: str, unit: str | None, found: NumberDistribution) -> tuple[str, ...]:
+    mean, *others = (
+        timestamp_text(float(math.floor(value)))
+        for value in (found.mean, found.minimum, found.p05, found.p50, found.p95, found.maximum)
+    )
+    deviation = f"{figure(found.std / SECONDS_PER_DAY)} days"
+    return (name, unit or "date", _share(found.null_rate), mean, deviation, *others)
 
 
 def _category_row(name: str, feature: Feature | None, found: CategoryDistribution) -> tuple[str, ...]:

@@ -138,6 +138,11 @@ def _derived(config: ModelConfig, decisions: Decisions) -> str:
             f"- similarity of ({columns}) to {count} k-means centres, exp(-{number_text(clusters.gamma)} · distance²)"
         )
     lines += [
+        f"- {', '.join(part.replace('_', ' ') for part in dates.parts)} of `{dates.column}`, in UTC"
+        for dates in config.derived.dates
+        if dates.column in used
+    ]
+    lines += [
         f"- `{custom.transformer}` of {', '.join(f'`{column}`' for column in custom.columns)} (code {(custom.sha256 or '')[:12]})"
         for custom in config.derived.custom
         if used >= set(custom.columns)

@@ -7,7 +7,7 @@ from training.config.data import Draw, Source, Split, Stratify, Synthetic
 from training.config.decisions import Decisions
 from training.config.estimator import Estimator, Member
 from training.config.faults import explain
-from training.config.features import Clusters, CustomTransformer, Derived, Ratio
+from training.config.features import Clusters, CustomTransformer, Dates, Derived, Ratio
 from training.config.gate import (
     AgainstChampion,
     Calibration,
@@ -25,7 +25,7 @@ from training.config.reading import faults_in_words, load_as, load_config, load_
 from training.config.study import Candidate, Evaluation, Metric, Range, Selection, Studies, Sweep
 from training.config.target import ClassLabel, Decision, Target
 from training.config.text import ConfigText
-from training.config.types import ConfigError, Imputer, Kind, Param, Task
+from training.config.types import ConfigError, DatePart, Imputer, Kind, Param, Task
 
 __all__ = [
     "AgainstChampion",
@@ -38,6 +38,8 @@ __all__ = [
     "ConfigError",
     "ConfigText",
     "CustomTransformer",
+    "DatePart",
+    "Dates",
     "Decision",
     "Decisions",
     "Derived",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from bundle.contract import Feature
+from bundle.contract import Feature, timestamp_seconds
 from training.config.estimator import KINDS_OF_ONE_TASK, Estimator
 from training.config.faults import ConfigFault, did_you_mean
 from training.config.study import METRICS, REPORTED
@@ -24,6 +24,7 @@ def disagreements(config: ModelConfig) -> Iterator[ConfigFault]:
     yield from _target(config)
     yield from _names(config)
     yield from _columns(config)
+    yield from _dates(config)
     yield from _task(config)
     yield from _invariances(config)
 
@@ -67,6 +68,15 @@ def _names(config: ModelConfig) -> Iterator[ConfigFault]:
     names = [ratio.name for ratio in config.derived.ratios]
     if len(set(names)) != len(names) or set(names) & set(known):
         yield ConfigFault(("derived", "ratios"), f"derived.ratios: the names {names} must be new and distinct")
+    taken = {*known, *names}
+    for place, dates in enumerate(config.derived.dates):
+        twice = taken.intersection(dates.names())
+        if twice:
+            said = (
+                f"derived.dates: {min(twice)!r} is already a feature; a part is called by its column and its own name"
+            )
+            yield ConfigFault(("derived", "dates", place), said)
+        taken.update(dates.names())
     if config.synthetic is not None:
         drawn = [column.name for column in config.synthetic.columns]
         for name in (*known, config.target.name):
@@ -114,6 +124,27 @@ def _features(config: ModelConfig) -> Iterator[tuple[Path_, str]]:
         yield ("gate", "slices", "columns", place), name
     for place, item in enumerate(config.gate.invariances):
         yield ("gate", "invariances", place, "feature"), item.feature
+
+
+def _dates(config: ModelConfig) -> Iterator[ConfigFault]:
+    """Each timestamp says once which of its parts the model sees."""
+    timestamps = [feature.name for feature in config.features if feature.type == "timestamp"]
+    derived = [dates.column for dates in config.derived.dates]
+    for place, name in enumerate(derived):
+        path = ("derived", "dates", place, "column")
+        if name not in timestamps:
+            said = f"derived.dates.column: {name!r} is no timestamp; there are {timestamps}{did_you_mean(name, timestamps)}"
+            yield ConfigFault(path, said)
+        elif name in derived[:place]:
+            yield ConfigFault(path, f"derived.dates.column: {name!r} appears twice; list all parts in one place")
+    for place, feature in enumerate(config.features):
+        if feature.type == "timestamp" and feature.name not in derived:
+            paste = f"dates: [{{column: {feature.name}, parts: [year, month, weekday, hour]}}]"
+            said = (
+                f"features: {feature.name!r} is a timestamp of which the model sees nothing; add `{paste}` under"
+                f" `derived`, or put it under `drop`"
+            )
+            yield ConfigFault(("features", place), said)
 
 
 def _task(config: ModelConfig) -> Iterator[ConfigFault]:
@@ -190,5 +221,8 @@ def _takes(feature: Feature, value: float | str | bool) -> bool:
         )
     if feature.type == "boolean":
         return isinstance(value, bool)
+    if feature.type == "timestamp":
+        seconds = timestamp_seconds(value) if isinstance(value, str) else None
+        return seconds is not None and feature.lower <= seconds <= feature.upper
     number = not isinstance(value, str | bool) and feature.lower <= value <= feature.upper
     return number and (feature.type == "number" or float(value).is_integer())

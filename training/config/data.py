@@ -13,10 +13,10 @@ from training.config.types import Expression, PositiveInt, Sha256, Share
 class Source(Strict):
     """Where the real data can be downloaded from, when nobody gives a file."""
 
-    url: Annotated[str, StringConstraints(pattern=r"^https?://")]
-    """The address of a CSV file, or of a .tgz or .zip archive that holds exactly one."""
+    url: Annotated[str, StringConstraints(pattern=r"^(https?|kaggle)://")]
+    """The address of a CSV file, or of a .tgz or .zip archive that holds exactly one; or ``kaggle://owner/dataset/file.csv``."""
     sha256: Sha256
-    """The checksum of the downloaded file; many copies of well-known data sets are altered."""
+    """The checksum of the downloaded file, of Kaggle the CSV file's own; many copies of well-known data sets are altered."""
     licence: str = ""
     """Under which terms the data may be used, for the cards."""
     citation: str = ""

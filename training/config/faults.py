@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import difflib
 import json
-import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, Any, NoReturn, Union, get_args, get_origin
+from typing import Any, NoReturn
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from training.config.known_keys import keys_at
 from training.config.text import ConfigText, Path_
 
 AGREEMENT = "agreement"
@@ -22,7 +22,7 @@ _EXAMPLES = {
     "target": "target: {name: COLUMN}",
     "features": "features: [{name: COLUMN, type: number}]",
     "task": "task: regression, or task: classification",
-    "type": "type: number, integer, boolean or category",
+    "type": "type: number, integer, boolean, category or timestamp",
     "kind": "kind: hist_gradient_boosting",
 }
 """What to add if a key is missing, for the keys that every config has."""
@@ -118,39 +118,6 @@ def _has_below(path: Path_, others: Iterable[Path_]) -> bool:
 def explain(error: ValidationError) -> str:
     """Say each fault of a validated file on a line of its own: the key, the value, what is allowed."""
     return "\n".join(f"  {fault.in_words(None)}" for fault in faults_of(error))
-
-
-def keys_at(model: type[BaseModel], path: Path_) -> list[str]:
-    """Return the keys that a config may have at a place; none if anything may stand there."""
-    kinds: list[Any] = [model]
-    for step in path:
-        kinds = [inner for kind in kinds for inner in _inside(kind, step)]
-    return list(dict.fromkeys(key for kind in kinds if _is_model(kind) for key in kind.model_fields))
-
-
-def _inside(kind: Any, step: str | int) -> list[Any]:
-    """Return the types that can stand below a key or position of a type."""
-    if _is_model(kind):
-        field = kind.model_fields.get(step)
-        return [] if field is None else _alternatives(field.annotation)
-    arguments = get_args(kind)
-    if get_origin(kind) in (tuple, list) and arguments:
-        return _alternatives(arguments[0])
-    if get_origin(kind) in (dict, Mapping) and len(arguments) == 2:
-        return _alternatives(arguments[1])
-    return []
-
-
-def _alternatives(kind: Any) -> list[Any]:
-    if get_origin(kind) is Annotated:
-        return _alternatives(get_args(kind)[0])
-    if get_origin(kind) in (Union, types.UnionType):
-        return [inner for part in get_args(kind) for inner in _alternatives(part)]
-    return [kind]
-
-
-def _is_model(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
 def _in_file(path: Path_, text: ConfigText | None) -> Path_:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, field_validator
 
 from bundle.contract import Growing, Strict
-from training.config.types import Param, PositiveInt, Sha256
+from training.config.types import DatePart, Param, PositiveInt, Sha256
 
 
 class Ratio(Strict):
@@ -48,12 +48,34 @@ class CustomTransformer(Strict):
     """The checksum of its code; filled in when the config is read. If it is in the config, other code is refused."""
 
 
+class Dates(Strict):
+    """Derived features: parts of a timestamp, see ``DateParts``."""
+
+    column: str
+    """A feature of the type ``timestamp``."""
+    parts: Annotated[tuple[DatePart, ...], Field(min_length=1)]
+    """What the model sees of it."""
+
+    @field_validator("parts")
+    @classmethod
+    def _once_each(cls, parts: tuple[DatePart, ...]) -> tuple[DatePart, ...]:
+        if len(set(parts)) != len(parts):
+            raise ValueError(f"expected each part once, got {list(parts)}")
+        return parts
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of the derived features: ``pickup_at_year``, …"""
+        return tuple(f"{self.column}_{part}" for part in self.parts)
+
+
 class Derived(Growing):
     """Features that are computed inside the pipeline from those that clients send."""
 
-    later_keys = ("custom",)
+    later_keys = ("dates", "custom")
 
     ratios: tuple[Ratio, ...] = ()
     clusters: Clusters | None = None
+    dates: tuple[Dates, ...] = ()
+    """What the model sees of timestamps; a timestamp itself is no number that a model could use."""
     custom: tuple[CustomTransformer, ...] = ()
     """Features of one's own classes."""

@@ -8,10 +8,11 @@ something was taken out is not told.
 from __future__ import annotations
 
 import copy
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from bundle.contract import FeatureType
 from training.config.column import Column
 from training.config.faults import AGREEMENT, ConfigFault, faults_of, near
 from training.config.model import ModelConfig
@@ -25,7 +26,7 @@ ROUNDS_MAX = 30
 _DATA_SECTIONS = ("name", "task", "target", "features", "identifiers", "drop", "duplicates", "title", "description")
 """The sections that say what the data is."""
 _TASKS: tuple[Task, ...] = ("regression", "classification")
-_TYPES = ("number", "integer", "boolean", "category")
+_TYPES: tuple[FeatureType, ...] = get_args(FeatureType)
 
 
 def find_faults(text: ConfigText, model: type[Content]) -> tuple[Content | None, list[ConfigFault]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ from training.config.faults import ConfigFault, faults_of
 from training.config.imported import as_training_text
 from training.config.mending import find_faults, usable_part
 from training.config.model import ModelConfig
+from training.config.overrides import apply_overrides
 from training.config.text import ConfigText, read_text
 from training.config.types import ConfigError
 
@@ -53,11 +54,12 @@ def load_as(path: Path, kind: type[Content], fault: str) -> Content:
     return found
 
 
-def load_config(path: Path, warn: Callable[[str], None] | None = None) -> ModelConfig:
+def load_config(path: Path, warn: Callable[[str], None] | None = None, overrides: Sequence[str] = ()) -> ModelConfig:
     """Read a model's config; that of an import serves as well.
 
     Args:
         path: the file.
+        overrides: values that count in place of the file's, see ``apply_overrides``.
         warn: called with each thing that is not wrong but most likely not meant.
 
     Raises:
@@ -65,6 +67,7 @@ def load_config(path: Path, warn: Callable[[str], None] | None = None) -> ModelC
             ``derived.custom`` cannot be used, see ``with_custom_code``.
     """
     text = as_training_text(_mapping(path))
+    apply_overrides(text, overrides)
     config, faults = find_faults(text, ModelConfig)
     faults = [*_repeated(text), *faults]
     if config is None or faults:

@@ -86,6 +86,8 @@ class ConfigText:
     places: dict[Path_, Place] = field(default_factory=dict)
     repeated: list[tuple[Path_, int, int]] = field(default_factory=list)
     """Keys that appear twice, with the lines of the first and of the second."""
+    overrides: dict[Path_, str] = field(default_factory=dict)
+    """Values that the command line gave, with the option that did."""
 
     def __eq__(self, other: object) -> bool:
         """Say that configs are equal whatever files they were read from."""
@@ -101,7 +103,10 @@ class ConfigText:
         return 1 if self.path is not None else None
 
     def where(self, path: Path_) -> str:
-        """Return ``file:line`` of a value, or nothing without a file."""
+        """Return ``file:line`` of a value, the option that gave it, or nothing without a file."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self.overrides:
+                return self.overrides[path[:length]]
         return "" if self.path is None else f"{self.path}:{self.line(path)}"
 
 
@@ -143,6 +148,23 @@ def _size(node: Any, sizes: dict[int, float]) -> float:
         inner = node.value if isinstance(node, yaml.SequenceNode) else [part for pair in node.value for part in pair]
         sizes[id(node)] = 1 + sum(_size(part, sizes) for part in inner)
     return sizes[id(node)]
+
+
+def read_value(content: str) -> Any:
+    """Return the value of one YAML text, read as values in a config are; nothing is null.
+
+    Raises:
+        yaml.YAMLError: it is not valid YAML.
+        ConfigError: it refers to itself.
+    """
+    node = yaml.compose(content, Loader=_Loader)
+    if node is None:
+        return None
+    if _size(node, {}) > VALUES_MAX:
+        raise ConfigError(
+            f"{content!r} refers to itself, or has more than {VALUES_MAX:,} values. Write the values out."
+        )
+    return _Builder(ConfigText()).build(node, ())
 
 
 class _Builder:

@@ -20,6 +20,11 @@ Imputer = Literal["median", "mean", "most_frequent", "knn", "iterative"]
 """What stands in for a missing number: a statistic of the column, the mean of the nearest rows (k = 5, scaled), or what a
 random forest predicts from the other columns."""
 
+DatePart = Literal["year", "month", "day", "weekday", "hour", "minute", "day_of_year", "elapsed_days", "timestamp"]
+"""What a model can see of a timestamp, in UTC: ``month`` 1 to 12, ``day`` 1 to 31, ``weekday`` 0 (Monday) to 6 (Sunday),
+``hour`` 0 to 23, ``minute`` 0 to 59, ``day_of_year`` 1 to 366; ``elapsed_days`` are the days since 1970-01-01 with the time
+of day as a fraction, ``timestamp`` are the seconds since then."""
+
 Task = Literal["regression", "classification"]
 """What a model answers: a number, or one of some classes."""
 

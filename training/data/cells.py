@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bundle.contract import Feature, truth_value
+from bundle.contract import Feature, timestamp_seconds, timestamp_text, truth_value
+from bundle.timestamp import FIRST_TIMESTAMP, LAST_TIMESTAMP
 
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 _INFINITY = re.compile(r"\s*[+-]?inf(inity)?\s*", re.IGNORECASE)
@@ -34,6 +35,8 @@ def parse_column(series: pd.Series[Any], column: Feature) -> tuple[pd.Series[Any
     """
     if column.type == "category":
         return _by_distinct(_without_missing_texts(series, column), column, object)
+    if column.type == "timestamp" and pd.api.types.is_datetime64_any_dtype(series.dtype):
+        return _seconds_of(series), np.zeros(len(series), dtype=bool)
     if pd.api.types.is_numeric_dtype(series.dtype) and not pd.api.types.is_bool_dtype(series.dtype):
         numbers = series.to_numpy(dtype=np.float64, na_value=np.nan)
         return pd.Series(_without_missing_numbers(numbers, column), index=series.index), np.zeros(
@@ -62,10 +65,32 @@ def _without_missing_numbers(numbers: NDArray[np.float64], column: Feature) -> N
     return np.where(np.isin(numbers, codes), np.nan, numbers) if codes else numbers
 
 
+def _seconds_of(series: pd.Series[Any]) -> pd.Series[Any]:
+    """Return the seconds since 1970-01-01T00:00:00Z of pandas' own timestamps, float64; without a zone they count as UTC."""
+    moments = pd.DatetimeIndex(series)
+    moments = moments.tz_convert("UTC").tz_localize(None) if moments.tz is not None else moments
+    # They go through the same function as the texts of files and requests.
+    texts = pd.Series(np.datetime_as_string(moments.to_numpy()), index=series.index)
+    return texts.where(~series.isna()).map(timestamp_seconds, na_action="ignore").astype(np.float64)
+
+
+def timestamp_texts(seconds: NDArray[np.float64]) -> NDArray[np.object_]:
+    """Return timestamps as a file has them, object of shape (N,): text, None for NaN.
+
+    Args:
+        seconds: since 1970-01-01T00:00:00Z, float64 of shape (N,), NaN where missing. What is outside the years 0001 to
+            9999 becomes their first or last second.
+    """
+    inside = np.clip(seconds, FIRST_TIMESTAMP, LAST_TIMESTAMP).tolist()
+    return np.array([None if math.isnan(value) else timestamp_text(value) for value in inside], dtype=object)
+
+
 def parse_cell(cell: object, column: Feature) -> float | str | None:
     """Return what a cell that is not missing holds, or None where it is of another type than the column's."""
     if column.type == "category":
         return column.normalise(cell) if isinstance(cell, str) else None
+    if column.type == "timestamp" and isinstance(cell, str):
+        return timestamp_seconds(cell.strip())
     booleans = column.type == "boolean"
     if isinstance(cell, bool | np.bool_):
         return float(cell) if booleans else None

@@ -73,7 +73,10 @@ def _text_of(cell: object) -> str:
 def _number(cell: object) -> float | None:
     if isinstance(cell, str):
         return float(cell) if _NUMBER.fullmatch(cell) else None
-    return float(cell) if isinstance(cell, int | float | np.integer | np.floating) else None
+    try:
+        return float(cell) if isinstance(cell, int | float | np.integer | np.floating) else None
+    except OverflowError:
+        return math.inf
 
 
 def positive_of(labels: list[Label], counts: list[int]) -> tuple[Label, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import shutil
 import tarfile
 import tempfile
 import time
@@ -26,6 +27,7 @@ from bundle.manifest import sha256_of
 from training.config import Source
 from training.data.errors import DownloadError
 from training.data.identity import PLAIN_SUFFIX, cached_suffix
+from training.data.kaggle import Download, is_kaggle, kaggle_download
 
 __all__ = ["DownloadError", "fetch", "fetch_unpinned"]
 
@@ -111,7 +113,10 @@ def _download(
         cache_folder.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(cache_folder)
         with _temporary_file(cache_folder) as (file, temporary):
-            got = retrying(_stream, url, file, timeout, limit_bytes)
+            request = kaggle_download(url) if is_kaggle(url) else Download(url)
+            got = retrying(_stream, request, file, timeout, limit_bytes)
+            if is_kaggle(url) and cached_suffix(url) == PLAIN_SUFFIX:
+                got = _without_archive(file, temporary, url, limit_bytes) or got
             file.close()
             if sha256 is not None and got != sha256:
                 raise DownloadError(
@@ -129,15 +134,15 @@ def _download(
         raise DownloadError(f"could not write to the cache folder {cache_folder}: {error}.") from error
 
 
-def _stream(url: str, file: IO[bytes], timeout: httpx.Timeout, limit_bytes: int) -> str:
+def _stream(wanted: Download, file: IO[bytes], timeout: httpx.Timeout, limit_bytes: int) -> str:
     """Write the body of an address to a file, from its beginning, and return its sha256."""
     file.seek(0)
     file.truncate()
-    with httpx.stream("GET", url, timeout=timeout, follow_redirects=True) as response:
+    with httpx.stream("GET", wanted.url, auth=wanted.auth, timeout=timeout, follow_redirects=True) as response:
         if response.status_code in _TEMPORARY_STATUS:
             raise _TemporaryError(f"the server answered {response.status_code} {response.reason_phrase}")
         response.raise_for_status()
-        return _copy(response.iter_bytes(_CHUNK_BYTES), file, url, limit_bytes)
+        return _copy(response.iter_bytes(_CHUNK_BYTES), file, wanted.url, limit_bytes)
 
 
 def _copy(chunks: Iterable[bytes], file: IO[bytes], name: str, limit_bytes: int) -> str:
@@ -153,6 +158,28 @@ def _copy(chunks: Iterable[bytes], file: IO[bytes], name: str, limit_bytes: int)
         digest.update(chunk)
         file.write(chunk)
     return digest.hexdigest()
+
+
+def _without_archive(file: IO[bytes], path: Path, url: str, limit_bytes: int) -> str | None:
+    """Replace a .zip archive by the one CSV file in it, and return that file's sha256; None if it is no archive."""
+    file.flush()
+    if not zipfile.is_zipfile(path):
+        return None
+    try:
+        with (
+            zipfile.ZipFile(path) as archive,
+            _open_only_csv(archive, url) as member,
+            tempfile.TemporaryFile(dir=path.parent) as plain,
+        ):
+            digest = _copy(iter(lambda: member.read(_CHUNK_BYTES), b""), plain, f"the CSV file in {url}", limit_bytes)
+            plain.seek(0)
+            file.seek(0)
+            file.truncate()
+            shutil.copyfileobj(plain, file)
+            file.flush()
+    except _ARCHIVE_ERRORS as error:
+        raise DownloadError(f"{url} cannot be unpacked: {error}. Give its CSV file with DATA=<path>.") from error
+    return digest
 
 
 def _unpacked(raw: Path, url: str, limit_bytes: int) -> Path:

@@ -18,6 +18,7 @@ from training.settings import TrainingSettings
 
 SYNTHETIC = "synthetic"
 """What stands for made-up rows in the place of a path."""
+KAGGLE_SCHEME = "kaggle://"
 PLAIN_SUFFIX = ".csv"
 _ARCHIVE_SUFFIXES = {".zip": ".zip", ".tgz": ".tgz", ".gz": ".tgz"}
 
@@ -92,7 +93,7 @@ def _of_source(source: Source, cache_folder: Path) -> DataIdentity | None:
 
 def is_address(given: str) -> bool:
     """Say whether data was given as an address that is downloaded."""
-    return given.lower().startswith(("http://", "https://"))
+    return given.lower().startswith(("http://", "https://", KAGGLE_SCHEME))
 
 
 def cached_suffix(url: str) -> str:

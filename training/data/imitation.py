@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from bundle.contract import Contract, Feature, label_key
 from bundle.reference import CategoryDistribution, NumberDistribution, Reference
 from training.config import ModelConfig
+from training.data.cells import timestamp_texts
 from training.data.errors import DataError
 
 if TYPE_CHECKING:
@@ -92,8 +93,11 @@ def _drawn(
     """Draw a feature's cells."""
     if isinstance(distribution, NumberDistribution):
         numbers = _numbers(distribution, rows, generator)
-        numbers = np.clip(np.round(numbers) if feature.type == "integer" else numbers, feature.lower, feature.upper)
-        return np.where(generator.random(rows) < distribution.null_rate, np.nan, numbers)
+        numbers = np.clip(
+            np.round(numbers) if feature.type in ("integer", "timestamp") else numbers, feature.lower, feature.upper
+        )
+        drawn = np.where(generator.random(rows) < distribution.null_rate, np.nan, numbers)
+        return timestamp_texts(drawn) if feature.type == "timestamp" else drawn
     cells = _words(distribution.shares, rows, generator)
     if feature.nullable:
         cells[generator.random(rows) < distribution.null_rate] = None

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
+import numpy as np
 import pandas as pd
 from tenacity.wait import wait_base
 
 from training.config import ModelConfig
+from training.data.cells import timestamp_texts
 from training.data.csv_table import csv_text, read_csv, read_stream
 from training.data.download import WAIT, fetch, fetch_unpinned
 from training.data.errors import DataError, DownloadError
@@ -55,7 +57,7 @@ def load_dataset(
 
     Args:
         config: The model's config.
-        given: The path of a CSV file, an http(s) address, the word ``synthetic``, or None.
+        given: The path of a CSV file, an http(s) or kaggle address, the word ``synthetic``, or None.
         cache_folder: Where downloaded files are kept.
         warn: Called with one message whenever the rows are synthetic, whoever wanted it.
         wait: How long to wait between attempts to download.
@@ -99,6 +101,9 @@ def synthetic_csv(config: ModelConfig) -> tuple[bytes, str]:
     """
     if config.synthetic is not None:
         frame, source = generate(config.synthetic), synthetic_source(config.synthetic)
+        for feature in config.features:
+            if feature.type == "timestamp" and pd.api.types.is_numeric_dtype(frame[feature.name]):
+                frame[feature.name] = timestamp_texts(frame[feature.name].to_numpy(dtype=np.float64, na_value=np.nan))
     else:
         frame, tag = imitated_rows(config)
         source = f"synthetic, columns like those of {tag}"
@@ -135,8 +140,8 @@ def _read(path: Path, source: str, config: ModelConfig) -> Dataset:
 
 
 def _parsed(stream: BinaryIO, source: str, config: ModelConfig) -> tuple[pd.DataFrame, str]:
-    """Parse a CSV file with a config's categories and identifiers as text, and return its checksum beside the rows."""
-    text_columns = [feature.name for feature in config.features if feature.type == "category"]
+    """Parse a CSV file with a config's categories, timestamps and identifiers as text, and return its checksum beside the rows."""
+    text_columns = [feature.name for feature in config.features if feature.type in ("category", "timestamp")]
     text_columns += [identifier.name for identifier in config.identifiers]
     return read_stream(stream, source, text_columns, _missing_texts(config))
 

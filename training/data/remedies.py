@@ -14,12 +14,13 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from bundle.contract import number_text
+from bundle.contract import number_text, timestamp_text
 from training.config import Column, ConfigText, ModelConfig
 from training.config.faults import near
 from training.config.text import Path_
 from training.data.cells import parse_column
 from training.data.classes import class_indices, positive_of
+from training.data.date_forms import conversion
 from training.data.errors import Fault
 
 MISSING_MARKERS = frozenset(
@@ -49,6 +50,7 @@ TEXTS_MAX = 8
 CATEGORIES_LISTED_MAX = 30
 """With more values than this the categories are better taken from the data."""
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d{1,3}(\.?\d{3})*,\d+\s*|\s*[+-]?\d+,\d+\s*", re.ASCII)
+_BOUNDS = ("minimum", "maximum", "exclusive_minimum", "exclusive_maximum")
 _REASON = "say why it is left out"
 
 
@@ -88,6 +90,8 @@ def _feature_remedy(column: Column, cells: pd.Series[Any]) -> str | None:
         changes = _of_number(column, cells)
     elif column.type == "boolean":
         changes = _of_boolean(column, cells)
+    elif column.type == "timestamp":
+        changes = _of_timestamp(column, cells)
     else:
         changes = _of_category(column, cells)
     if isinstance(changes, str):
@@ -137,6 +141,19 @@ def _of_boolean(column: Column, cells: pd.Series[Any]) -> dict[str, Any]:
     return _as_category(cells)
 
 
+def _of_timestamp(column: Column, cells: pd.Series[Any]) -> dict[str, Any] | str:
+    seconds, wrong = parse_column(cells, column)
+    markers, others = _divided(_distinct(cells[wrong]))
+    if others:
+        remark = conversion(column.name, others)
+        if remark is not None:
+            return remark
+    if len(others) > TEXTS_MAX or (others and not seconds.notna().any()):
+        return _as_category(cells)
+    bounds = _range(column.lower, column.upper, seconds.dropna())
+    return _missing(column, markers) | bounds
+
+
 def _of_category(column: Column, cells: pd.Series[Any]) -> dict[str, Any]:
     values, wrong = parse_column(cells, column)
     if wrong.any() or column.categories is None:
@@ -152,7 +169,7 @@ def _of_category(column: Column, cells: pd.Series[Any]) -> dict[str, Any]:
 def _as_category(cells: pd.Series[Any]) -> dict[str, Any]:
     """Return what makes a category of a column, whatever it is now."""
     values = sorted(_distinct(cells))
-    bounds = dict.fromkeys(("minimum", "maximum", "exclusive_minimum", "exclusive_maximum", "unit"))
+    bounds = dict.fromkeys((*_BOUNDS, "unit"))
     if len(values) > CATEGORIES_LISTED_MAX:
         return {**bounds, "type": "category", "categories": "from_data", "unknown": "ignore"}
     return {**bounds, "type": "category", "categories": values}
@@ -232,7 +249,11 @@ def _written(column: Column, changes: dict[str, Any]) -> dict[str, Any]:
     """Return the keys of a feature that differ from the defaults, with changes."""
     written = column.model_dump(mode="json", exclude_defaults=True)
     ordered = {"name": column.name, "type": column.type, **written, **changes}
-    plain = {key: _plain(value) if isinstance(value, float) else value for key, value in ordered.items()}
+    text = timestamp_text if ordered["type"] == "timestamp" else _plain
+    plain = {
+        key: text(value) if isinstance(value, int | float) and key in _BOUNDS else value
+        for key, value in ordered.items()
+    }
     return {key: value for key, value in plain.items() if value is not None}
 
 

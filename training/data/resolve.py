@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
-from bundle.contract import Label
+from bundle.contract import LARGEST_EXACT_INTEGER, Label
 from training.config import Column, ConfigError, ModelConfig, faults_in_words
 from training.data.classes import positive_of
 from training.data.errors import DataError, Fault
@@ -138,8 +138,11 @@ def _label(cell: Any) -> Label:
         return cell.strip()
     if isinstance(cell, bool | np.bool_):
         return bool(cell)
-    number = float(cell)
-    return int(number) if number.is_integer() else str(cell)
+    try:
+        number = float(cell)
+    except (OverflowError, TypeError, ValueError):
+        return str(cell)
+    return int(number) if number.is_integer() and abs(number) <= LARGEST_EXACT_INTEGER else str(cell)
 
 
 def _checked(config: ModelConfig, changes: dict[str, Any]) -> ModelConfig:

@@ -6,7 +6,6 @@ types), then two pandera schemas look at the table and at the values, both lazil
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -16,9 +15,10 @@ import pandera.pandas as pa
 from numpy.typing import NDArray
 from pandera.errors import SchemaErrorReason, SchemaErrors
 
-from bundle.contract import Feature, Identifier
-from bundle.numbers import value_text
+from bundle.contract import Feature
+from bundle.timestamp import TIMESTAMP_EXAMPLE
 from training.config import ModelConfig, Target
+from training.data.cell_faults import cell_fault, identifier_faults
 from training.data.cells import parse_column, repeated_rows
 from training.data.classes import allowed_in_words, class_indices
 from training.data.duplicates import ROWS_MIN, without_duplicates
@@ -26,8 +26,6 @@ from training.data.errors import EXAMPLES_LIMIT, DataError, Example, Fault
 from training.data.remedies import remedies_for
 
 __all__ = ["DataError", "Example", "Fault", "check_cells", "fault_message", "validate"]
-
-_SHOWN_CHARACTERS = 40
 
 
 def unheard(message: str) -> None:
@@ -72,7 +70,7 @@ def validate(frame: pd.DataFrame, config: ModelConfig, warn: Callable[[str], Non
         if label in present and config.target.classes is not None:
             values[label.name], label_faults = _checked_classes(raw, config.target)
             cell_faults += label_faults
-    cell_faults += [fault for item in config.identifiers for fault in _identifier_faults(raw, item)]
+    cell_faults += [fault for item in config.identifiers for fault in identifier_faults(raw, item)]
     faults = _faults(_table_schema(columns, config), raw, raw, {}) + cell_faults
     if faults:
         order = {column.name: place for place, column in enumerate(columns)}
@@ -102,7 +100,7 @@ def check_cells(
         parsed[column.name], wrong[column.name] = parse_column(raw[column.name], column)
         rows = np.flatnonzero(wrong[column.name])
         if rows.size:
-            faults.append(_cell_fault(raw, column.name, _type_in_words(column), rows))
+            faults.append(cell_fault(raw, column.name, _type_in_words(column), rows))
     values = pd.DataFrame(parsed, index=raw.index, copy=False)
     schema = pa.DataFrameSchema({column.name: _column(column, column is label) for column in columns})
     return values, faults + _faults(schema, values, raw, wrong)
@@ -114,30 +112,11 @@ def _checked_classes(raw: pd.DataFrame, target: Target) -> tuple[NDArray[np.floa
     faults = []
     unknown = np.flatnonzero(np.isnan(indices))
     if unknown.size:
-        faults.append(_cell_fault(raw, target.name, allowed_in_words(target), unknown))
+        faults.append(cell_fault(raw, target.name, allowed_in_words(target), unknown))
     for place, item in enumerate(target.classes or ()):
         if not (indices == place).any():
             faults.append(Fault(target.name, f"at least one row of the class {item.value!r}", 1, "there is none"))
     return indices, faults
-
-
-def _identifier_faults(raw: pd.DataFrame, identifier: Identifier) -> list[Fault]:
-    """Say which cells an identifier does not take; a file without the column is as good as one with it."""
-    if identifier.name not in raw.columns:
-        return []
-    takes = identifier.check()
-    codes, distinct = pd.factorize(raw[identifier.name].astype(object))
-    good = [takes(_without_fraction(cell)) for cell in distinct]
-    # Missing cells have the code -1, which finds the last.
-    rows = np.flatnonzero(~np.array([*good, not identifier.required], dtype=bool)[codes])
-    return [_cell_fault(raw, identifier.name, identifier.expected(), rows)] if rows.size else []
-
-
-def _without_fraction(cell: object) -> object:
-    """Return a cell as JSON would carry it: a column of integers with missing ones among them is read as floats."""
-    if isinstance(cell, np.generic):
-        cell = cell.item()
-    return int(cell) if isinstance(cell, float) and cell.is_integer() else cell
 
 
 def _table_schema(columns: list[Feature], config: ModelConfig) -> pa.DataFrameSchema:
@@ -176,7 +155,7 @@ def _column(column: Feature, is_label: bool) -> pa.Column:
             checks.append(_finite_check(lambda values: values.isin([0.0, 1.0]), column.expected()))
         if column.type == "integer":
             checks.append(_finite_check(lambda values: values == np.floor(values), "an integer, without a fraction"))
-        if column.type in ("number", "integer"):
+        if column.ordered:
             between = _finite_check(lambda values: values.between(column.lower, column.upper), column.expected())
             checks.append(between)
     if is_label:
@@ -194,7 +173,12 @@ def _finite_check(holds: Callable[[Any], Any], expected: str) -> pa.Check:
 def _type_in_words(column: Feature) -> str:
     if column.type == "boolean":
         return column.expected()
-    return {"category": "text", "number": "a number", "integer": "an integer"}[column.type]
+    return {
+        "category": "text",
+        "number": "a number",
+        "integer": "an integer",
+        "timestamp": f"a date and time such as {TIMESTAMP_EXAMPLE}",
+    }[column.type]
 
 
 def _faults(
@@ -238,7 +222,7 @@ def _translated(error: Any, raw: pd.DataFrame, wrong: dict[str, NDArray[np.bool_
     else:
         left = rows if known is None else rows[~known[rows]]
         if left.size:
-            yield _cell_fault(raw, column, expected, left)
+            yield cell_fault(raw, column, expected, left)
 
 
 def _only(failure_cases: Any) -> str:
@@ -253,22 +237,6 @@ def _failed_rows(failure_cases: Any) -> NDArray[np.int64] | None:
     # A table that fails is named once for each of its columns. (NumPy's own `unique` hashes runs of integers badly.)
     rows: NDArray[np.int64] = np.sort(pd.unique(failure_cases["index"].to_numpy(dtype=np.int64)))
     return rows
-
-
-def _cell_fault(raw: pd.DataFrame, column: str, expected: str, rows: NDArray[np.int64]) -> Fault:
-    """Return a fault of cells, with the first of them as they came."""
-    cells = raw[column]
-    examples = tuple(Example(int(row) + 1, _shown(cells.iloc[row])) for row in rows[:EXAMPLES_LIMIT])
-    return Fault(
-        column, expected, len(rows), f"{len(rows):,} {'value is' if len(rows) == 1 else 'values are'} not", examples
-    )
-
-
-def _shown(value: object) -> str:
-    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
-        return "missing"
-    text = value_text(value)
-    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
 
 
 def fault_message(faults: Sequence[Fault], remedies: Sequence[str] = ()) -> str:

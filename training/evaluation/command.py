@@ -68,6 +68,7 @@ def run_evaluate(
     """
     from training.errors import TrainingError
     from training.evaluation.evaluate import evaluate
+    from training.reports import write_index
     from training.run import prepare
 
     decisions = _decisions(config, given.decisions_file)
@@ -86,8 +87,9 @@ def run_evaluate(
             f"the report could not be written to {folder}: {error.strerror or error}."
             " Choose another folder with --report-folder."
         ) from error
-    _show(report, config, progress)
+    write_index(settings, config.name, title=config.title, unit=config.target.unit)
     progress.listing("Written", [("report", str(folder))])
+    _show(report, config, progress)
 
 
 def _decisions(config: ModelConfig, path: Path | None) -> Decisions:

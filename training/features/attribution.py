@@ -30,6 +30,7 @@ from training.export.registry import WRITE_GRAPH
 from training.frames import to_frame, to_rows
 from training.study.sampling import sample_rows
 from training.transformers.cluster_similarity import ClusterSimilarity
+from training.transformers.date_parts import DateParts
 from training.transformers.ratios import Ratios
 
 TREE_ROWS = 200
@@ -123,6 +124,8 @@ def _through(step: Any, inputs: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
         return [_union([inputs[top], inputs[bottom]]) for top, bottom in pairs]
     if isinstance(step, ClusterSimilarity):
         return [_union(inputs)] * len(step.get_feature_names_out())
+    if isinstance(step, DateParts):
+        return [source for source, parts in zip(inputs, step.parts_, strict=True) for _ in parts]
     if hasattr(step, WRITE_GRAPH):
         return [_union(inputs)] * len(step.get_feature_names_out())
     if isinstance(step, OneHotEncoder):

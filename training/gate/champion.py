@@ -115,7 +115,7 @@ def _asked(champion: Bundle, test: pd.DataFrame) -> _Common:
             if feature.unknown == "refuse":
                 known = [feature.normalise(str(value)) in (feature.categories or ()) for value in column]
                 taken &= missing | np.array(known, dtype=bool)
-        elif feature.type in ("number", "integer"):
+        elif feature.ordered:
             taken &= missing | column.between(feature.lower, feature.upper).to_numpy()
     packed = to_rows(rows[taken].reset_index(drop=True), contract)
     session = open_graph(str(champion.model_path))

@@ -86,7 +86,7 @@ def _narrowed(before: Feature, after: Feature) -> Iterator[str]:
         yield f"{name} must not be null any more"
     if not before.required and after.required:
         yield f"{name} must be sent now"
-    if before.type in ("number", "integer") and (after.lower > before.lower or after.upper < before.upper):
+    if before.ordered and (after.lower > before.lower or after.upper < before.upper):
         yield f"{name} takes {after.expected()}, before {before.expected()}"
     if lost_texts := [text for text in before.missing if text not in after.missing]:
         yield f"{name} no longer takes {', '.join(map(repr, lost_texts))} as null"

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bundle.contract import Feature
+from bundle.contract import Feature, timestamp_text
 from training.config import ModelConfig, Slices
 from training.gate.figures import SliceFigures
 from training.gate.given import GateInput
@@ -133,20 +133,22 @@ def parts_of(values: pd.Series[Any], feature: Feature, quantiles: int) -> Iterat
     there = numbers[~missing]
     if len(np.unique(there)) <= quantiles:
         for value, mask in _equal(values, missing):
-            yield _edge(float(value)), mask
+            yield _edge(float(value), feature), mask
         return
     edges = np.unique(np.quantile(there, np.arange(1, quantiles) / quantiles, method="inverted_cdf"))
     edges = edges[edges < there.max()]
     bins = np.searchsorted(edges, numbers, side="left")
     ends = [float(there.min()), *edges.tolist(), float(there.max())]
     for place in range(len(edges) + 1):
-        low, high = _edge(ends[place]), _edge(ends[place + 1])
+        low, high = _edge(ends[place], feature), _edge(ends[place + 1], feature)
         name = high if low == high else f"{'from' if place == 0 else 'above'} {low} to {high}"
         yield name, (bins == place) & ~missing
 
 
-def _edge(value: float) -> str:
+def _edge(value: float, feature: Feature) -> str:
     """Write an edge with digits enough to tell neighbouring ones apart."""
+    if feature.type == "timestamp":
+        return timestamp_text(value)
     return f"{value:,.6g}"  # rounded: a quantile of the test rows
 
 

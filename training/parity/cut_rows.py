@@ -118,8 +118,7 @@ def _raw_column(feature: NDArray[np.float64], rows: NDArray[np.float64], contrac
     """Return the numeric column that a feature is equal to wherever the column is not missing, or -1."""
     for position, column in enumerate(rows.T):
         present = ~np.isnan(column)
-        numeric = contract.features[position].type in ("number", "integer")
-        if numeric and present.any() and np.array_equal(feature[present], column[present]):
+        if contract.features[position].ordered and present.any() and np.array_equal(feature[present], column[present]):
             return position
     return -1
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bundle.contract import UNKNOWN_CATEGORY, Contract, Feature
+from bundle.contract import UNKNOWN_CATEGORY, Contract, Feature, timestamp_seconds
 from training.frames import to_frame
 from training.parity.cut_rows import cut_rows
 from training.parity.cuts import Cut
@@ -60,6 +60,28 @@ def hostile_rows(
     return [*(Rows(name, some, to_frame(some, contract)) for name, some in packed.items()), unknown]
 
 
+_TURNS = (
+    "1582-10-15",
+    "1600-02-29",
+    "1600-03-01",
+    "1900-02-28",
+    "1900-03-01",
+    "1969-12-31",
+    "1970-01-01",
+    "1999-12-31",
+    "2000-01-01",
+    "2000-02-29",
+    "2000-03-01",
+    "2024-02-29",
+    "2024-12-31",
+    "2025-01-01",
+    "2100-02-28",
+    "2100-03-01",
+)
+"""Days at which parts of a date change: ends of years, leap days and their absence, both sides of 1970."""
+_TURN_TIMES = ("00:00:00", "00:00:00.5", "11:59:59.999", "12:00:00", "23:59:59", "23:59:59.999999")
+
+
 def edge_rows(contract: Contract, rows: NDArray[np.float64], max_rows: int = 5000) -> NDArray[np.float64]:
     """Return rows with one extreme value each, and some with all columns at once.
 
@@ -70,8 +92,8 @@ def edge_rows(contract: Contract, rows: NDArray[np.float64], max_rows: int = 500
     together: list[dict[int, float]] = [
         {at: np.nan for at, feature in enumerate(contract.features) if feature.nullable},
         {at: UNKNOWN_CATEGORY for at, feature in enumerate(contract.features) if feature.unknown == "ignore"},
-        {at: feature.lower for at, feature in enumerate(contract.features) if feature.type in ("number", "integer")},
-        {at: feature.upper for at, feature in enumerate(contract.features) if feature.type in ("number", "integer")},
+        {at: feature.lower for at, feature in enumerate(contract.features) if feature.ordered},
+        {at: feature.upper for at, feature in enumerate(contract.features) if feature.ordered},
     ]
     changes = [{at: value} for at, feature in enumerate(contract.features) for value in _extremes(feature)]
     changes += [change for change in together if change]
@@ -145,6 +167,10 @@ def _extremes(feature: Feature) -> list[float]:
         return [float(code) for code in range(len(feature.categories or ()))] + unknown + missing
     if feature.type == "boolean":
         return [0.0, 1.0, *missing]
+    if feature.type == "timestamp":
+        moments = [timestamp_seconds(f"{day}T{time}Z") for day in _TURNS for time in _TURN_TIMES]
+        inside = [moment for moment in moments if moment is not None and feature.lower <= moment <= feature.upper]
+        return [feature.lower, feature.upper, *inside, *missing]
     double, single = np.finfo(np.float64), np.finfo(np.float32)
     far = [0.0, -0.0, 1.0, -1.0, 1e15, -1e15]
     if feature.type == "number":

@@ -18,6 +18,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import VotingRegressor
+from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 METHODS = ("transform", "predict", "predict_proba", "decision_function")
@@ -61,6 +64,7 @@ def overhear(
     """
     heard: dict[int, Heard] = {}
     wanted = {id(model) for model in objects}
+    unread = set() if answers else _voters(pipeline)
 
     def note(model: Any, X: Any) -> None:
         heard.setdefault(id(model), Heard(X))
@@ -71,7 +75,7 @@ def overhear(
         # Other processes would not be heard.
         stack.enter_context(joblib.parallel_config(backend="sequential"))
         for model in {id(model): model for model in objects}.values():
-            stack.enter_context(_covered(model, note, heard))
+            stack.enter_context(_covered(model, note, heard, is_read=id(model) not in unread))
         try:
             pipeline.predict(frame)
             if hasattr(pipeline, "predict_proba") and (answers or len(heard) < len(wanted)):
@@ -82,14 +86,14 @@ def overhear(
 
 
 @contextmanager
-def _covered(model: Any, note: Any, heard: dict[int, Heard]) -> Iterator[None]:
+def _covered(model: Any, note: Any, heard: dict[int, Heard], *, is_read: bool) -> Iterator[None]:
     """Cover an object's methods by ones of its own that note what passes."""
     attributes = vars(model)
     covered = []
     for method in METHODS:
         original = getattr(model, method, None)
         if original is not None and method not in attributes:
-            attributes[method] = _noting(model, method, original, note, heard)
+            attributes[method] = _noting(model, method, original, note, heard, is_read=is_read)
             covered.append(method)
     try:
         yield
@@ -98,15 +102,33 @@ def _covered(model: Any, note: Any, heard: dict[int, Heard]) -> Iterator[None]:
             del attributes[method]
 
 
-def _noting(model: Any, method: str, original: Any, note: Any, heard: dict[int, Heard]) -> Any:
+def _noting(model: Any, method: str, original: Any, note: Any, heard: dict[int, Heard], *, is_read: bool) -> Any:
     @functools.wraps(original)
     def ask(X: Any, *arguments: Any, **options: Any) -> Any:
         note(model, X)
+        if not is_read and method == "predict":
+            return np.zeros(X.shape[0])
         answer = original(X, *arguments, **options)
         heard[id(model)].answers.setdefault(method, answer)
         return answer
 
     return ask
+
+
+def _voters(pipeline: Any) -> set[int]:
+    """Return the identities of the members of a vote at a pipeline's end.
+
+    All are asked the same, and their answers meet in their mean only. What one of them answers changes nothing of what another is asked, so nobody has to wait for it.
+    """
+    model = pipeline
+    while True:
+        if isinstance(model, Pipeline):
+            model = model.steps[-1][1]
+        elif isinstance(model, TransformedTargetRegressor):
+            model = model.regressor_
+        else:
+            break
+    return {id(member) for member in model.estimators_} if isinstance(model, VotingRegressor) else set()
 
 
 def as_numbers(values: Any) -> NDArray[np.float64]:

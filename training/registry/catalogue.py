@@ -30,7 +30,7 @@ from training.registry.version import (
     read_version,
 )
 from training.settings import TrainingSettings
-from training.tracking import Connection, connect, tracking_uri
+from training.tracking import Connection, connect, move_former_registry, tracking_uri
 from training.tracking.place import WAIT, masked
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class Catalogue:
 
     def _connection(self) -> Connection:
         if self._opened is None:
+            move_former_registry(self._settings)
             self._opened = connect(tracking_uri(self._settings), wait=self._wait)
         return self._opened
 

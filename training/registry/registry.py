@@ -32,7 +32,7 @@ from training.registry.version import (
     Version,
 )
 from training.tracking import tracking_uri
-from training.tracking.exclusive import one_process_at_a_time
+from training.tracking.exclusive import exclusive_database
 from training.tracking.names import key, text
 from training.tracking.who import who as current_user
 
@@ -80,7 +80,7 @@ class Registry(Catalogue):
             BundleError: the folder holds no bundle that verifies.
         """
         bundle = read_bundle(bundle_folder, bundle_tag)
-        with one_process_at_a_time(tracking_uri(self._settings)):
+        with exclusive_database(tracking_uri(self._settings)):
             version = self.find(bundle_tag)
             if version is None:
                 version = self._created(name, bundle, pipeline_tag, run_id, metrics, tags, description_markdown)

@@ -56,16 +56,28 @@ def run_retrain(given: argparse.Namespace, settings: TrainingSettings, progress:
         ConfigError: the config cannot be read.
         Exception: as ``training.retraining.run.retrain``.
     """
-    from training.config import load_config
+    from training.commands.configs import read_config
+    from training.preflight import before_reading, before_training, require_none
+    from training.reports import indexed
     from training.retraining.decide import Conditions
     from training.retraining.report import HEADLINES
-    from training.retraining.run import retrain
     from training.stages.steps import make_plan
+    from training.stages.table import QUICK
 
     plan = None if given.steps is None else make_plan(given.steps)
     conditions = Conditions(if_drift=given.if_drift, if_changed=given.if_changed)
-    config = load_config(given.config)
-    result, folder = retrain(config, given.data, settings, progress, conditions=conditions, plan=plan)
+    config = read_config(given, settings, progress)
+    steps = QUICK if plan is None else plan.steps
+    require_none(
+        [
+            *before_reading(config, settings, given.data),
+            *before_training(config, settings, given.data, steps=steps),
+        ]
+    )
+    from training.retraining.run import retrain
+
+    with indexed(settings, config):
+        result, folder = retrain(config, given.data, settings, progress, conditions=conditions, plan=plan)
     challenger = result.challenger
     progress.listing(
         HEADLINES[result.outcome],

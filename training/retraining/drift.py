@@ -116,12 +116,12 @@ def level_of(index: float, p_value: float) -> Level:
 
 
 def _fits(before: NumberDistribution | CategoryDistribution, feature: Feature) -> bool:
-    return isinstance(before, NumberDistribution) == (feature.type in ("number", "integer"))
+    return isinstance(before, NumberDistribution) == feature.ordered
 
 
 def _cells(column: pd.Series[Any], feature: Feature) -> NDArray[np.float64] | NDArray[np.object_]:
     """Return a column as numbers with NaN, or as the keys of the reference's shares with None."""
-    if feature.type in ("number", "integer"):
+    if feature.ordered:
         return column.to_numpy(dtype=np.float64)
     if feature.type == "boolean":
         words = {0.0: "false", 1.0: "true"}

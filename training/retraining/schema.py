@@ -14,6 +14,7 @@ import pandas as pd
 
 from bundle.contract import TRUTH_WORDS, Contract, Feature, Strict
 from training.config import ModelConfig
+from training.data.cells import parse_column
 
 EXAMPLES = 5
 """How many unknown values are named."""
@@ -100,6 +101,10 @@ def _change(cells: pd.Series[Any], feature: Feature) -> ColumnChange | None:
             wrong |= numbers != np.round(numbers)
         other_type = int(wrong.sum())
         out_of_range = int((~wrong & ((numbers < feature.lower) | (numbers > feature.upper))).sum())
+    elif feature.type == "timestamp":
+        seconds, wrong = parse_column(there, feature)
+        other_type = int(wrong.sum())
+        out_of_range = int((~wrong & ~seconds.between(feature.lower, feature.upper).to_numpy()).sum())
     elif feature.type == "boolean":
         other_type = int((~there.astype(str).str.strip().str.lower().isin(_BOOLEANS)).sum())
     else:

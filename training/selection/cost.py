@@ -99,7 +99,7 @@ def explain_doubt(cost: Cost, budget: Selection) -> str:
         "single_row_us_max": f"one row took {cost.single_row_us:,.0f} µs",
         "batch_us_max": f"{BATCH_ROWS} rows took {cost.batch_us:,.0f} µs",
     }
-    found = [f"{words[key]}, allowed {getattr(budget, key):,g}" for key in _undecided(cost, budget)]
+    found = [f"{words[key]}, allowed {number_text(getattr(budget, key))}" for key in _undecided(cost, budget)]
     return f"{'; '.join(found)}; not judged, because the machine was busy" if found else ""
 
 

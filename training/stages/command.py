@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from training.installing import program
 from training.stages.steps import OWN
-from training.stages.table import DECIDING, QUICK, STAGES
+from training.stages.table import DECIDING, LOOKING, QUICK, STAGES
+
+HEADLINES = ("rmse", "mae", "r2", "mape", "within_10", "roc_auc", "accuracy", "precision", "recall", "f1")
+"""The metrics that a run ends with; the report has all of them."""
 
 if TYPE_CHECKING:
     from training.config import ModelConfig
@@ -49,36 +55,56 @@ def run_train(given: argparse.Namespace, config: ModelConfig, settings: Training
         TrainingError: the options do not go together, or see ``training.run``.
     """
     from training.errors import TrainingError
-    from training.run import run_steps, train
-    from training.save import to_json
+    from training.preflight import before_reading, before_training, require_none
     from training.stages.steps import StepsError, make_plan
 
     json_file: Path | None = given.json
     if json_file is not None and not (json_file.parent.is_dir() and os.access(json_file.parent, os.W_OK)):
         raise TrainingError(f"--json {json_file}: its folder is not there or cannot be written. Make it first.")
+    early = before_reading(config, settings, given.data)
     if given.steps is None:
         if given.decisions is not None or given.force:
             raise StepsError("--decisions and --force go with --steps: say which stages run, such as --steps all")
-        result: TrainResult | None = train(config, given.data, settings, progress)
+        require_none([*early, *before_training(config, settings, given.data)])
+        from training.run import train
+
+        with _indexed(config, settings):
+            result: TrainResult | None = train(config, given.data, settings, progress)
     else:
         plan = make_plan(given.steps, given.decisions)
         if json_file is not None and "register" not in plan.steps:
             raise StepsError("--json writes what the stage register has stored, and that is not among the steps")
-        _, result = run_steps(config, plan, given.data, settings, progress, force=given.force)
+        late = before_training(config, settings, given.data, steps=plan.steps) if _fits(plan.steps) else []
+        require_none([*early, *late])
+        from training.run import run_steps
+
+        with _indexed(config, settings):
+            _, result = run_steps(config, plan, given.data, settings, progress, force=given.force)
     if result is not None:
-        show(result.config, result, progress)
+        show(result.config, result, settings, progress)
         if json_file is not None:
+            from training.save import to_json
+
             json_file.write_text(to_json(summary(result)), encoding="utf-8")
 
 
-def show(config: ModelConfig, result: TrainResult, progress: Progress) -> None:
-    """Show what a run has made: figures, tags and places."""
-    from training.card import metric_rows
+def _indexed(config: ModelConfig, settings: TrainingSettings) -> AbstractContextManager[object]:
+    """Write the page that leads to all reports at the end, also if the gate ends the run."""
+    from training.reports import indexed
 
-    title = f"{config.title}, {result.provenance.data} data, test part"
-    progress.table(title, metric_rows(config, result.metrics))
-    if result.provenance.data == "synthetic":
-        progress.say("  The data is SYNTHETIC: these figures say nothing about real data.")
+    return indexed(settings, config)
+
+
+def _fits(steps: Sequence[str]) -> bool:
+    """Say whether a model is fitted, proven or stored by one of these stages."""
+    return any(name not in LOOKING and name != "study" for name in steps)
+
+
+def show(config: ModelConfig, result: TrainResult, settings: TrainingSettings, progress: Progress) -> None:
+    """Show what a run has made: tags and places, then how good it is, as the last lines."""
+    from training.card import metric_rows
+    from training.reports.index_page import INDEX_FILE
+
     version = result.registry_version
     progress.listing(
         "Saved",
@@ -95,8 +121,15 @@ def show(config: ModelConfig, result: TrainResult, progress: Progress) -> None:
             ("registry", f"{config.name}, version {version}, challenger" if version else "not tracked"),
             ("in the store", str(result.bundle_folder)),
             ("report", str(result.report_folder)),
+            ("all reports", str(settings.runs_folder / config.name / INDEX_FILE)),
+            ("serve it", f"{program('tabento')} serve {result.tags.bundle}"),
         ],
     )
+    short = {name: result.metrics[name] for name in HEADLINES if name in result.metrics} or result.metrics
+    title = f"{config.title}, {result.provenance.data} data, test part"
+    progress.table(title, metric_rows(config, short))
+    if result.provenance.data == "synthetic":
+        progress.say("  The data is SYNTHETIC: these figures say nothing about real data.")
 
 
 def summary(result: TrainResult) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from joblib import cpu_count
 from bundle.store import load_bundle
 from training.gate import GateInput, run_gate
 from training.gate.ahead import ROWS_MIN
+from training.gate.summary import summary_line
 from training.stages.context import Context
 from training.stages.outcome import Outcome
 
@@ -39,7 +40,7 @@ def run(context: Context, folder: Path) -> Outcome:
         folder=folder,
     )
     report = run_gate(given, context.progress, context.refits.take())
-    context.progress.table("Gate", report.rows())
+    context.progress.say(summary_line(report))
     for check in report.undecided:
         context.progress.warn(check.in_words())
     report.require()

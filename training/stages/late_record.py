@@ -7,6 +7,7 @@ off the journal when it is entered, so that an interrupted record goes on where 
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from bundle.errors import BundleError
@@ -36,6 +37,10 @@ def record_late(folder: Path, settings: TrainingSettings, progress: Progress) ->
     """
     name, version = folder.parent.name, folder.name.removeprefix(PREFIX)
     workspace = Workspace(folder)
+    if not workspace.path("config/config.yaml").is_file():
+        # What is left of a record that was ended while it removed its folder.
+        shutil.rmtree(folder, ignore_errors=True)
+        return True
     try:
         with workspace.locked(), progress.step(f"Record {name}:{version} in MLflow") as step:
             config = load_config(workspace.path("config/config.yaml"))
@@ -52,6 +57,9 @@ def record_late(folder: Path, settings: TrainingSettings, progress: Progress) ->
         progress.warn(f"{name}:{version} is not recorded yet: {error}\n{_AGAIN}")
         return False
     shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):
+        folder.parent.rmdir()
+        settings.artifacts_folder.rmdir()
     return True
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 
+from training.durations import Durations
 from training.errors import SaveError, TrainingError
 from training.progress import Progress
 from training.stages.context import Context, decisions_file, missing_input
@@ -52,6 +53,9 @@ def run_stages(context: Context, *, force: bool | Container[str] = False) -> lis
     """
     done: list[Done] = []
     recorder = Recorder(context)
+    durations = Durations(context.settings.runs_folder, context.config)
+    if expected := durations.expect_all(context.plan.steps):
+        context.progress.say(expected)
     failed = True
     steps = context.plan.steps
     beside: BesideStage | None = None
@@ -61,6 +65,7 @@ def run_stages(context: Context, *, force: bool | Container[str] = False) -> lis
             for position, name in enumerate(steps, start=1):
                 is_forced = force if isinstance(force, bool) else name in force
                 head = f"[{position}/{len(steps)}] {name}"
+                expected = durations.expect(name)
                 if RESOLVED in STAGES[name].needs:
                     context = replace(context, config=context.resolved())
                 following = steps[position] if position < len(steps) else None
@@ -70,19 +75,19 @@ def run_stages(context: Context, *, force: bool | Container[str] = False) -> lis
                     and BESIDE.get(name) == following
                     and (is_forced or not _is_unchanged(context, STAGES[name]))
                 ):
-                    context.progress.say(f"{head}: {STAGES[name].title}, side by side with {following}")
+                    context.progress.say(f"{head}: {STAGES[name].title}, side by side with {following}{expected}")
                     beside = BesideStage(context, name, head, process)
                     continue
                 with _collecting(beside, context, recorder, done):
-                    result = _run(
-                        replace(context, run_id=recorder.run_id), STAGES[name], head, recorder, force=is_forced
-                    )
+                    here = replace(context, run_id=recorder.run_id)
+                    result = _run(here, STAGES[name], head, recorder, expected, force=is_forced)
                 beside = None
                 done.append(result)
         failed = False
     finally:
         context.refits.stop()
         recorder.finish(failed=failed)
+        durations.record({item.name: item.seconds for item in done if item.ran})
     return done
 
 
@@ -105,7 +110,7 @@ def _collecting(beside: BesideStage | None, context: Context, recorder: Recorder
     def finish() -> None:
         current = replace(context, run_id=recorder.run_id)
         stage = STAGES[beside.name]
-        done.append(_run(current, stage, beside.head, recorder, force=True, compute=beside.collect))
+        done.append(_run(current, stage, beside.head, recorder, "", force=True, compute=beside.collect))
 
     try:
         try:
@@ -133,6 +138,7 @@ def _run(
     stage: Stage,
     head: str,
     recorder: Recorder,
+    expected: str,
     *,
     force: bool,
     compute: Callable[[Context, Path], Outcome] | None = None,
@@ -145,7 +151,7 @@ def _run(
     if not force and outside is not None and is_current(stage, context, stage_key(stage, context, outside)):
         context.progress.say(f"{head}: unchanged since it last ran, skipped")
         return Done(stage.name, "", time.monotonic() - began, ran=False)
-    context.progress.say(f"{head}: {stage.title}" if compute is None else f"{head}: what it found")
+    context.progress.say(f"{head}: {stage.title}{expected}" if compute is None else f"{head}: what it found")
     recorder.open(stage.name)
     if stage.name == "fit" and "gate" in context.plan.steps:
         begin_refits(context)

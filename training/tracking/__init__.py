@@ -2,6 +2,7 @@
 
 from training.tracking.connection import Connection, connect
 from training.tracking.errors import TrackingError
+from training.tracking.former_place import move_former_registry
 from training.tracking.place import tracking_uri
 from training.tracking.stage_run import StageRun
 from training.tracking.tracker import NullTracker, Tracker, open_tracker
@@ -13,6 +14,7 @@ __all__ = [
     "Tracker",
     "TrackingError",
     "connect",
+    "move_former_registry",
     "open_tracker",
     "tracking_uri",
 ]

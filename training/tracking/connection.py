@@ -17,7 +17,7 @@ import tenacity
 from tenacity.wait import wait_base
 
 from training.tracking.errors import TrackingError
-from training.tracking.exclusive import one_process_at_a_time
+from training.tracking.exclusive import exclusive_database
 from training.tracking.place import ATTEMPTS, TIMEOUT_S, WAIT, artifact_location, masked, require_reachable, sqlite_path
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def connect(uri: str, *, wait: wait_base = WAIT) -> Connection:
         with quiet():
             from mlflow import MlflowClient
         # Once more, because its import sets the level of its logger.
-        with quiet(), one_process_at_a_time(uri):
+        with quiet(), exclusive_database(uri):
             client = MlflowClient(tracking_uri=uri, registry_uri=uri)
             if sqlite_path(uri) is not None:
                 # MLflow makes or updates the tables at the first question, and two processes at once break each other's.

@@ -23,7 +23,14 @@ EXAMPLE_FILE = "input_example.json"
 MODEL_FILE = "MLmodel"
 FLAVOUR = "tabento"
 
-_TYPES: Mapping[FeatureType, str] = {"number": "double", "integer": "long", "boolean": "boolean", "category": "string"}
+_TYPES: Mapping[FeatureType, str] = {
+    "number": "double",
+    "integer": "long",
+    "boolean": "boolean",
+    "category": "string",
+    "timestamp": "string",
+}
+"""A timestamp is sent as text, so it is text in MLflow's signature as well."""
 
 
 def write_model(

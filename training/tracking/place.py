@@ -1,6 +1,6 @@
 """The place of the records: which MLflow server or database, and where it keeps files.
 
-By default that is SQLite in the runs folder, with the files beside it. A place is looked at before MLflow is, because
+By default that is SQLite in the registry folder, with the files beside it. A place is looked at before MLflow is, because
 MLflow tries a database that does not answer for minutes.
 """
 
@@ -36,7 +36,7 @@ _HOSTED = ("databricks", "databricks-uc")
 
 
 def tracking_uri(settings: TrainingSettings) -> str:
-    """Return the address of the MLflow server or database: ``tracking_uri``, or SQLite in the runs folder.
+    """Return the address of the MLflow server or database: ``tracking_uri``, or SQLite in the registry folder.
 
     Raises:
         TrackingError: ``tracking_uri`` is no address.
@@ -44,7 +44,7 @@ def tracking_uri(settings: TrainingSettings) -> str:
     given = settings.tracking_uri
     if given is None:
         # SQLAlchemy takes a path as it is, without percent signs.
-        return f"sqlite:///{(settings.runs_folder.resolve() / DATABASE_FILE).as_posix()}"
+        return f"sqlite:///{(settings.registry_folder.resolve() / DATABASE_FILE).as_posix()}"
     if given in _HOSTED or re.match(r"^[a-z][a-z0-9+.-]*:/", given):
         return given
     raise TrackingError(

@@ -27,6 +27,7 @@ from training.provenance import Origin, git_commit, origin_of
 from training.settings import TrainingSettings
 from training.tracking.connection import Connection, connect
 from training.tracking.errors import TrackingError
+from training.tracking.former_place import move_former_registry
 from training.tracking.place import WAIT, masked, tracking_uri
 from training.tracking.stage_run import Link, StageRun
 from training.tracking.who import who
@@ -172,6 +173,7 @@ def open_tracker(
     link = Link(None, progress)
     try:
         uri = tracking_uri(settings)
+        move_former_registry(settings)
         link.connection = connection = connect(uri, wait=wait)
         experiment_id = connection.experiment(config.name)
         run_id = _resumed(connection, fingerprint, workspace)

@@ -92,3 +92,14 @@ def test_a_syntax_error_has_the_position_of_its_byte(body: bytes, message: str, 
     with pytest.raises(JsonSyntaxError, match=message) as caught:
         _value(body)
     assert caught.value.position == position
+
+
+@pytest.mark.parametrize("tail", [b".5", b"e5", b"e+5", b"E-5", b".5e+5"])
+@pytest.mark.parametrize("missing", range(5))
+def test_a_chunk_may_end_anywhere_in_a_number(tail: bytes, missing: int) -> None:
+    """A fraction or an exponent that begins just before the end of a chunk belongs to the number."""
+    whole = b"1" + b"0" * (CHUNK - 1 - missing) + tail
+    assert isinstance(_value(whole), NumberText)
+    if not tail.startswith(b"."):
+        small = b"0." + b"0" * (CHUNK - 3 - missing) + b"1" + tail
+        assert _value(small) == float(small)

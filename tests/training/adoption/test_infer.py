@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LinearRegression
 from sklearn.svm import LinearSVC
@@ -22,7 +19,6 @@ from training.adoption.infer import (
     infer_output,
     input_names,
     model_name,
-    value_range,
 )
 from training.adoption.sample import Sample
 
@@ -67,42 +63,6 @@ def test_categories_are_the_encoders_then_the_samples() -> None:
     knows = ColumnFacts("c", values=["b", "a"])
     assert categories(["z", "a", "y", "z"], knows) == ("b", "a", "y", "z")
     assert categories(["z"], ColumnFacts("c", values=["b"], refuses_unknown=True)) == ("b",)
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "whole", "expected"),
-    [
-        (10.0, 20.0, False, (5.0, 25.0)),
-        (0.0, 1.0, False, (0.0, 1.5)),
-        (-1.0, 1.0, False, (-2.0, 2.0)),
-        (-9.0, -5.0, False, (-11.0, -3.0)),
-        (-9.0, 0.0, False, (-13.5, 0.0)),
-        (0.1, 0.3, False, (0.0, 0.4)),
-        (1.0, 5.0, True, (0.0, 7.0)),
-        (1900.0, 2020.0, True, (1840.0, 2080.0)),
-        (7.0, 7.0, False, (3.5, 10.5)),
-        (0.0, 0.0, True, (0.0, 1.0)),
-        (1e-9, 3e-9, False, (0.0, 4e-9)),
-    ],
-)
-def test_range_has_slack(low: float, high: float, whole: bool, expected: tuple[float, float]) -> None:
-    """Half the span on either side, rounded outwards, never across zero."""
-    assert value_range(low, high, whole=whole) == pytest.approx(expected, rel=1e-9)
-
-
-@given(st.floats(allow_nan=False, allow_infinity=False), st.floats(-1e15, 1e15), st.booleans())
-@example(0.0, 5e-324, False)
-@example(-1.7e308, 1e15, False)
-@example(1e15, 1e15 + 1, True)
-def test_range_holds_the_sample(first: float, second: float, whole: bool) -> None:
-    """Whatever the numbers, the sample's own lie inside, and integers get integer ends."""
-    low, high = sorted((np.floor(first), np.floor(second)) if whole else (first, second))
-    lower, upper = value_range(float(low), float(high), whole=whole)
-    assert lower <= low <= high <= upper
-    assert np.isfinite([lower, upper]).all()
-    if whole:
-        assert lower == int(lower)
-        assert upper == int(upper)
 
 
 def test_feature_tells_what_was_seen() -> None:

@@ -53,13 +53,15 @@ class WebServer:
     url: str
     answers: list[Answer] = field(default_factory=list)
     requests: int = 0
+    asked: list[tuple[str, str | None]] = field(default_factory=list)
+    """Of each request the path and the header ``Authorization``."""
 
 
 @pytest.fixture
 def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
     """Serve on this machine until the test ends, past any proxy that the environment names."""
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
 
     ended = threading.Event()
 
@@ -67,6 +69,7 @@ def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
         def do_GET(self) -> None:
             answer = state.answers[min(state.requests, len(state.answers) - 1)]
             state.requests += 1
+            state.asked.append((self.path, self.headers["Authorization"]))
             if answer.silent:
                 ended.wait(30)
                 return

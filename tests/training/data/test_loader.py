@@ -222,3 +222,18 @@ def test_missing_is_said_by_column() -> None:
     assert frame["a"].isna().tolist() == [True, False]
     assert frame["b"].tolist() == ["NA", "x"]
     assert frame["c"].tolist() == ["01", "02"]
+
+
+def test_texts_of_a_column_that_count_as_missing_are_read_as_missing(orchard: ModelConfig, tmp_path: Path) -> None:
+    """In their column alone: the numbers beside them are read as numbers, and identifiers keep their leading zeros."""
+    content = orchard.model_dump()
+    content["features"] = [dict(column) for column in content["features"]]
+    content["features"][3] |= {"missing": (" ", "?")}
+    config = ModelConfig.model_validate({**content, "identifiers": [{"name": "tree"}]})
+    path = tmp_path / "trees.csv"
+    path.write_text("slope,height,tree\n ,1,01\n1.5,?,007\n?,3,x\n", encoding="utf-8")
+    frame = load(config, str(path), tmp_path).frame
+    assert frame["slope"].dtype == np.float64
+    assert frame["slope"].isna().tolist() == [True, False, True]
+    assert frame["height"].tolist() == ["1", "?", "3"]
+    assert frame["tree"].tolist() == ["01", "007", "x"]

@@ -133,6 +133,15 @@ def test_target_that_is_no_classification_is_refused(cells: list[str], message: 
         with_classes(config(), rides().assign(tipped=cells), print)
 
 
+def test_number_beyond_every_float_is_a_label_like_others() -> None:
+    """It is answered as text, because JSON's readers round such a number."""
+    frame = rides().assign(tipped=pd.Series([10**400, 0] * (ROWS // 2), dtype=object))
+    found, _ = resolved(config(), frame.assign(tipped=frame["tipped"].map(str)))
+    assert found.contract().output.classes == ("0", "1" + "0" * 400)
+    with pytest.raises(DataError, match="tipped"):
+        resolved(config(target={"name": "tipped", "classes": [0, 1]}), frame)
+
+
 def test_target_that_is_missing_is_named() -> None:
     """As for a target with listed classes."""
     with pytest.raises(DataError, match="no column 'tipped', the target"):

@@ -25,7 +25,7 @@ def config_file(tmp_path: Path) -> Path:
 
 
 def test_figures_are_shown_and_written(config_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The table has means and intervals, and the folder of runs gets the three files and nothing else."""
+    """The table has means and intervals, and the folder of runs gets the three files and the page that leads to them."""
     words = ["evaluate", "--config", str(config_file), "--data", "synthetic", "--runs-folder", str(tmp_path / "runs")]
     assert main([*words, "--jobs", "1"]) == 0
     out, err = capsys.readouterr()
@@ -34,7 +34,7 @@ def test_figures_are_shown_and_written(config_file: Path, tmp_path: Path, capsys
     assert "SYNTHETIC" in err
     folder = tmp_path / "runs" / "orchard" / "evaluation"
     assert sorted(file.name for file in folder.iterdir()) == ["evaluation.json", "evaluation.md", "evaluation.png"]
-    assert [file.name for file in folder.parent.iterdir()] == ["evaluation"]
+    assert sorted(file.name for file in folder.parent.iterdir()) == ["evaluation", "index.html"]
     assert json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))["data"].startswith("synthetic, ")
 
 

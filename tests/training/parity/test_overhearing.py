@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
+import pytest
 from scipy import sparse
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import RandomForestRegressor, StackingRegressor, VotingRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
@@ -28,6 +33,29 @@ def test_trees_inside_a_vote_inside_a_pipeline_are_heard() -> None:
     np.testing.assert_array_equal(
         heard.taken, pipeline[-1].estimators_[0][:-1].transform(pipeline[:-1].transform(FRAME))
     )
+
+
+class Refusing(DummyRegressor):  # type: ignore[misc]
+    """A member of a vote that answers nothing."""
+
+    def predict(self, X: object) -> Any:
+        """Raise an error."""
+        raise AssertionError("it was asked for an answer that nobody reads")
+
+
+def test_members_of_a_last_vote_are_not_waited_for() -> None:
+    """What one member answers changes nothing of what the next is given, so it is not computed unless it is wanted."""
+    vote = VotingRegressor([("first", Refusing()), ("second", DecisionTreeRegressor(max_depth=2))])
+    pipeline = fitted(make_pipeline(prepared(), TransformedTargetRegressor(vote)))
+    members = pipeline[-1].regressor_.estimators_
+    given = pipeline[:-1].transform(FRAME)
+    for heard in overhear(pipeline, FRAME, members):
+        assert heard is not None
+        np.testing.assert_array_equal(heard.taken, given)
+    with pytest.raises(AssertionError, match="nobody reads"):
+        overhear(pipeline, FRAME, members, answers=True)
+    with pytest.raises(AssertionError, match="nobody reads"):
+        pipeline.predict(FRAME)
 
 
 def test_final_estimator_of_a_stack_is_heard() -> None:

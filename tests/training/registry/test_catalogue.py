@@ -88,7 +88,7 @@ def test_files_that_were_changed_in_the_registry_are_refused(registry: Registry,
     tag = store_bundle()
     register(registry, tag)
     bentoml.models.delete(tag)
-    (model,) = (settings.runs_folder / "mlflow-artifacts").rglob("model.onnx")
+    (model,) = (settings.registry_folder / "mlflow-artifacts").rglob("model.onnx")
     model.write_bytes(model.read_bytes() + b"x")
     with pytest.raises(BundleIntegrityError, match=r"model\.onnx"):
         registry.ensure_local(tag)

@@ -17,22 +17,22 @@ from training.settings import TrainingSettings
 
 @pytest.fixture
 def folder(settings: TrainingSettings, registry: Registry) -> str:
-    """The runs folder of a registry with two versions, of which the first is champion."""
+    """The folder of a registry with two versions, of which the first is champion."""
     register(registry, store_bundle(), rmse=2.0, r2=0.5)
     registry.promote("orchard", 1, who="Ada", why="the first")
     register(registry, store_bundle(), rmse=1.0, r2=0.4)
-    return str(settings.runs_folder)
+    return str(settings.registry_folder)
 
 
 def asked(capsys: pytest.CaptureFixture[str], folder: str, *words: str) -> Any:
     """Run a command with --json and return what it printed."""
-    assert main(["models", *words, "--json", "--runs-folder", folder]) == 0
+    assert main(["models", *words, "--json", "--registry-folder", folder]) == 0
     return json.loads(capsys.readouterr().out)
 
 
 def told(capsys: pytest.CaptureFixture[str], folder: str, *words: str) -> str:
     """Run a command and return what people read."""
-    assert main(["models", *words, "--runs-folder", folder]) == 0
+    assert main(["models", *words, "--registry-folder", folder]) == 0
     out, err = capsys.readouterr()
     assert err == ""
     return out
@@ -99,13 +99,13 @@ def test_errors_end_with_1_and_say_what_there_is(folder: str, capsys: pytest.Cap
         (["resolve", "orchard@blue"], "its aliases: challenger, champion"),
         (["promote", "orchard", "1", "--why", "again"], "champion already"),
     ):
-        assert main(["models", *words, "--runs-folder", folder]) == 1
+        assert main(["models", *words, "--registry-folder", folder]) == 1
         assert text in capsys.readouterr().err
 
 
 def test_empty_registry_says_so(settings: TrainingSettings, capsys: pytest.CaptureFixture[str]) -> None:
     """Before the first training there is nothing, and that is no error."""
-    assert "no model is registered yet" in told(capsys, str(settings.runs_folder), "list")
+    assert "no model is registered yet" in told(capsys, str(settings.registry_folder), "list")
 
 
 def test_model_without_champion_has_no_history(
@@ -113,7 +113,7 @@ def test_model_without_champion_has_no_history(
 ) -> None:
     """The way to a first champion is told."""
     register(registry, store_bundle())
-    assert "tabento models promote" in told(capsys, str(settings.runs_folder), "history", "orchard")
+    assert "tabento models promote" in told(capsys, str(settings.registry_folder), "history", "orchard")
 
 
 def test_ab_needs_no_registry(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

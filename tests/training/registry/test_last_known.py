@@ -81,7 +81,7 @@ def test_a_bundle_that_is_gone_or_another_is_not_served(tag: str, capsys: pytest
 
 def test_an_answer_is_remembered(tag: str, settings: TrainingSettings, capsys: pytest.CaptureFixture[str]) -> None:
     """Whatever the registry answers is kept for the next outage."""
-    assert main(["models", "resolve", "orchard/1", "--runs-folder", str(settings.runs_folder)]) == 0
+    assert main(["models", "resolve", "orchard/1", "--registry-folder", str(settings.registry_folder)]) == 0
     kept = LastKnownAnswers(Registry(settings).address).recall("orchard/1")
     assert kept is not None
     assert kept.bundle_tag == tag

@@ -176,7 +176,7 @@ def test_promotion_that_cannot_be_written_down_does_not_happen(registry: Registr
     for _ in range(2):
         register(registry, store_bundle())
     registry.promote("orchard", 1, why="first")
-    with closing(sqlite3.connect(settings.runs_folder / "mlflow.db")) as database:
+    with closing(sqlite3.connect(settings.registry_folder / "mlflow.db")) as database:
         database.execute(
             "CREATE TRIGGER no_history BEFORE INSERT ON registered_model_tags"
             " BEGIN SELECT RAISE(ABORT, 'read only'); END"

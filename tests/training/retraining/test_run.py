@@ -127,7 +127,8 @@ def test_command_tells_outcome_reasons_and_report(
     monkeypatch.setenv("TABENTO_TRAINING_LATENCY_BUDGET_S", "0.02")
     words = [
         *("retrain", "--config", str(ORCHARD), "--data", rows(tmp_path), "--tracking"),
-        *("--runs-folder", str(settings.runs_folder), "--artifacts-folder", str(settings.artifacts_folder)),
+        *("--runs-folder", str(settings.runs_folder), "--registry-folder", str(settings.registry_folder)),
+        *("--artifacts-folder", str(settings.artifacts_folder)),
         *("--steps", "config,data,validate,fit,export,gate,register"),
     ]
     assert main(words) == 0

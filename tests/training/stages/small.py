@@ -45,6 +45,7 @@ def small_settings(folder: Path, **changes: Any) -> TrainingSettings:
         **{
             "data_folder": folder / "data",
             "runs_folder": folder / "runs",
+            "registry_folder": folder / "registry",
             "artifacts_folder": folder / "artifacts",
             "download": False,
             "latency_budget_s": 0.02,

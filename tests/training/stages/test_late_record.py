@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +91,7 @@ def test_late_record_is_whole(stored: Stored) -> None:
     assert parent.data.metrics["rmse"] == challenger.metrics["rmse"]
     assert parent.data.tags["data_kind"] == "synthetic"
     assert unrecorded(stored.settings) == []
+    assert not stored.settings.artifacts_folder.exists()
     assert finish_records(stored.settings, silence())
 
 
@@ -146,3 +148,26 @@ def test_model_that_fails_its_gate_is_recorded_at_once(tmp_path: Path, model_sto
         ensure(small_config(gate=gate), None, settings, silence(), record_later=True)
     assert runs(settings) == ["export FINISHED", "fit FINISHED", "gate FAILED", "validate FINISHED"]
     assert unrecorded(settings) == []
+
+
+def test_two_records_at_once_are_one(stored: Stored) -> None:
+    """Of two processes one records the model, and the other waits and finds nothing left; nobody complains."""
+    errors = [io.StringIO(), io.StringIO()]
+    threads = [
+        threading.Thread(target=finish_records, args=(stored.settings, Progress(io.StringIO(), err))) for err in errors
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [err.getvalue() for err in errors] == ["", ""]
+    assert len(Registry(stored.settings).versions("orchard")) == 1
+    assert unrecorded(stored.settings) == []
+
+
+def test_what_a_killed_record_left_is_removed(stored: Stored) -> None:
+    """A folder without its config is what was left of a record whose end was interrupted."""
+    (folder,) = unrecorded(stored.settings, "orchard")
+    shutil.rmtree(folder / "config")
+    assert finish_records(stored.settings, silence())
+    assert unrecorded(stored.settings) == []

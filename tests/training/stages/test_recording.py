@@ -25,7 +25,7 @@ ALL_BUT_STUDIES = "config,data,validate,fit,export,gate,register"
 def settings(tmp_path: Path) -> TrainingSettings:
     """Settings with tracking on, in a database of the test's own."""
     place = mlflow_settings(tmp_path)
-    return small_settings(tmp_path, tracking=True, runs_folder=place.runs_folder, tracking_uri=place.tracking_uri)
+    return small_settings(tmp_path, tracking=True, runs_folder=place.runs_folder, registry_folder=place.registry_folder)
 
 
 def run(settings: TrainingSettings, folder: Path, steps: str, **changes: object) -> None:

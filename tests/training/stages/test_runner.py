@@ -152,3 +152,17 @@ def test_summary_has_a_line_for_each_stage() -> None:
     assert "data       1.3 s  260 rows" in text
     assert "fit    unchanged" in text
     assert "total      1.3 s" in text
+
+
+def test_what_the_data_gives_reaches_the_later_stages(tmp_path: Path) -> None:
+    """Categories that the config leaves to the data are in the exported contract, and a second run finds them again."""
+    columns = [column.model_dump() for column in small_config().features]
+    for column in columns:
+        if column["name"] == "sort":
+            column |= {"categories": "from_data", "min_frequency": 5, "unknown": "ignore"}
+    config = small_config(features=columns)
+    assert config.is_open
+    assert ran(run(config, tmp_path, UP_TO_FIT))[-1] == "fit"
+    assert ran(run(config, tmp_path, UP_TO_FIT)) == []
+    resolved = context_of(config, tmp_path, "fit").resolved()
+    assert resolved.contract().features[-1].categories == ("BOSKOOP", "COX", "GLOSTER")

@@ -36,7 +36,7 @@ def test_experiment_is_made_once_and_a_deleted_one_is_told(connection: Connectio
     number = connection.experiment("orchard")
     assert connection.experiment("orchard") == number
     place = connection.call("look", lambda client: client.get_experiment(number)).artifact_location
-    assert place.endswith("/runs/mlflow-artifacts")
+    assert place.endswith("/registry/mlflow-artifacts")
     connection.call("delete", lambda client: client.delete_experiment(number))
     with pytest.raises(TrackingError, match="mlflow experiments restore"):
         connection.experiment("orchard")

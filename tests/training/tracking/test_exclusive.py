@@ -12,7 +12,7 @@ from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS
 
 from tests.training.mlflows import AT_ONCE, mlflow_settings
 from training.tracking import TrackingError, connect, tracking_uri
-from training.tracking.exclusive import one_process_at_a_time
+from training.tracking.exclusive import exclusive_database
 
 FIRST = """
 import sys
@@ -66,7 +66,7 @@ def test_an_experiment_that_another_made_in_between_is_used(tmp_path: Path, monk
 
 def test_a_server_is_not_locked(tmp_path: Path) -> None:
     """Only a database in a file needs the lock; nothing is written for another."""
-    with one_process_at_a_time("https://mlflow.example.org"), one_process_at_a_time("https://mlflow.example.org"):
+    with exclusive_database("https://mlflow.example.org"), exclusive_database("https://mlflow.example.org"):
         assert list(tmp_path.iterdir()) == []
 
 
@@ -75,7 +75,7 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
         pytest.raises(TrackingError, match=r"mlflow\.db\.lock cannot be written"),
-        one_process_at_a_time(f"sqlite:///{tmp_path}/file/mlflow.db"),
+        exclusive_database(f"sqlite:///{tmp_path}/file/mlflow.db"),
     ):
         pass
 
@@ -84,5 +84,5 @@ def test_a_block_inside_a_block_runs_on(tmp_path: Path) -> None:
     """A process never waits for itself, and the lock is free again afterwards."""
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     for _ in range(2):
-        with one_process_at_a_time(uri), one_process_at_a_time(uri):
+        with exclusive_database(uri), exclusive_database(uri):
             pass

@@ -18,12 +18,12 @@ from training.tracking.errors import TrackingError
 from training.tracking.place import artifact_location, masked, require_reachable, sqlite_path, tracking_uri
 
 
-def test_default_is_sqlite_in_the_runs_folder(tmp_path: Path) -> None:
-    """Without an address, database and files lie in the runs folder, by absolute paths."""
-    uri = tracking_uri(TrainingSettings(runs_folder=tmp_path / "my runs"))
-    assert uri == f"sqlite:///{tmp_path}/my runs/mlflow.db"
-    assert sqlite_path(uri) == tmp_path / "my runs" / "mlflow.db"
-    assert artifact_location(uri) == (tmp_path / "my runs" / "mlflow-artifacts").as_uri()
+def test_default_is_sqlite_in_the_registry_folder(tmp_path: Path) -> None:
+    """Without an address, database and files lie in the registry folder, by absolute paths."""
+    uri = tracking_uri(TrainingSettings(registry_folder=tmp_path / "my registry"))
+    assert uri == f"sqlite:///{tmp_path}/my registry/mlflow.db"
+    assert sqlite_path(uri) == tmp_path / "my registry" / "mlflow.db"
+    assert artifact_location(uri) == (tmp_path / "my registry" / "mlflow-artifacts").as_uri()
 
 
 def test_server_keeps_its_own_files() -> None:

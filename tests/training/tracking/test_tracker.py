@@ -151,7 +151,7 @@ def test_database_that_fails_on_the_way_warns_once(tmp_path: Path) -> None:
     settings = mlflow_settings(tmp_path)
     told = io.StringIO()
     tracker = opened(settings, progress=Progress(err=told))
-    with closing(sqlite3.connect(settings.runs_folder / "mlflow.db")) as database:
+    with closing(sqlite3.connect(settings.registry_folder / "mlflow.db")) as database:
         database.execute("ALTER TABLE metrics RENAME TO gone")
     tracker.metrics({"rmse": 1.0})
     tracker.metrics({"r2": 1.0})

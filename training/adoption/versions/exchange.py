@@ -25,8 +25,8 @@ _NAN, _NONE = -1, -2
 class Question:
     """What is asked, and under which consent."""
 
-    pipeline: Path
-    """The pipeline's file."""
+    content: bytes
+    """The pipeline's file, as it was judged here: it is not read from its path a second time."""
     tables: Mapping[str, pd.DataFrame]
     """By name, the rows as the pipeline is given them."""
     probabilities: bool
@@ -70,7 +70,9 @@ def ask_there(question: Question, environment: Environment) -> ForeignAnswers:
     with tempfile.TemporaryDirectory(prefix="tabento-") as folder:
         questions, answers = Path(folder) / "questions.npz", Path(folder) / "answers.npz"
         np.savez(questions, allow_pickle=False, **_arrays(question))
-        arguments = [str(question.pipeline.resolve()), str(questions), str(answers)]
+        pipeline = Path(folder) / "pipeline"
+        pipeline.write_bytes(question.content)
+        arguments = [str(pipeline), str(questions), str(answers)]
         arguments += ["--i-trust-this-file"] if question.trust_pickle else []
         try:
             code, said = environment.answer(arguments, question.paths)

@@ -50,19 +50,19 @@ class FittedWith:
     """The version of scikit-learn here."""
 
     @property
-    def others(self) -> tuple[str, ...]:
-        """Those versions that are not the installed one."""
-        return tuple(one for one in self.versions if one != self.installed)
-
-    @property
     def version(self) -> str | None:
         """The version that differs from the installed one, else the one that the file names, else None."""
-        return next(iter((*self.others, *self.versions)), None)
+        return next(iter((*self.foreign, *self.versions)), None)
+
+    @property
+    def foreign(self) -> tuple[str, ...]:
+        """The versions that are not the installed one."""
+        return tuple(one for one in self.versions if one != self.installed)
 
     @property
     def differs(self) -> bool:
         """Whether the file names another version than the installed one."""
-        return bool(self.others)
+        return bool(self.foreign)
 
     def words(self, source: str) -> str:
         """Return the words with which every message about such a file begins; empty if the versions are the same."""

@@ -7,6 +7,7 @@ another numpy takes the other side; such a row is let through only if the pipeli
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -243,7 +244,8 @@ class _Comparison:
 
 def _proof_rows(case: Case) -> Rows:
     """Return the rows of the proof: those of the sample and hostile ones, of which the pipeline here answers each."""
-    contract, packed = case.contract, case.packed[: max(case.max_rows // 2, 1)]
+    contract, count = case.contract, min(len(case.packed), max(case.max_rows // 2, 1))
+    packed = case.packed[np.linspace(0, len(case.packed) - 1, count).astype(np.intp)]
     cuts = cuts_of(plain_graph(case.pipeline, contract))
     kinds = [Rows("test", packed, to_frame(packed, contract))]
     room = max(case.max_rows - len(packed), case.max_rows // 2)
@@ -266,12 +268,15 @@ def _question(case: Case, rows: Rows, paths: Sequence[str]) -> Question:
         # The step in front turns None into NaN; the file does not have it.
         proof = case.pipeline[:-1].transform(proof)
     skops = case.loaded.kind == "skops"
+    content = case.path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != case.loaded.sha256:
+        raise AdoptionError(f"{case.path} has changed since the import began. Give the same command again.")
     return Question(
-        pipeline=case.path,
+        content=content,
         tables={SAMPLE: case.sample, PROOF: proof},
         probabilities=case.contract.output.classes is not None and case.contract.output.probabilities,
         # All of its types were audited when it was loaded.
-        allowed=type_names(case.path.read_bytes()) if skops else (),
+        allowed=type_names(content) if skops else (),
         trust_pickle=not skops,
         paths=paths,
     )
@@ -320,4 +325,4 @@ def _first(mask: NDArray[np.bool_]) -> int:
 
 
 def _shown(values: NDArray[np.float64]) -> str:
-    return ", ".join(f"{value:.9g}" for value in values[:6])
+    return ", ".join(f"{value:.9g}" for value in values[:6])  # rounded: computed answers
