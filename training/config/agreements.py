@@ -180,9 +180,8 @@ def _kinds(config: ModelConfig) -> Iterator[tuple[Path_, Kind]]:
         yield ("selection", "kinds", place), kind
     for place, candidate in enumerate(config.selection.candidates):
         yield from _kinds_of(("selection", "candidates", place, "estimator"), candidate.estimator)
-    if config.selection.grids != "built_in":
-        for place, grid in enumerate(config.selection.grids):
-            yield ("selection", "grids", place, "kind"), grid.kind
+    for place, grid in enumerate(config.selection.grids):
+        yield ("selection", "grids", place, "kind"), grid.kind
 
 
 def _kinds_of(path: Path_, estimator: Estimator) -> Iterator[tuple[Path_, Kind]]:

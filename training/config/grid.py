@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
@@ -45,10 +45,6 @@ class Grid(Strict):
     def combinations(self) -> int:
         """How many combinations the grid has."""
         return prod(len(values) for values in self.params.values())
-
-
-Grids = Literal["built_in"] | tuple[Grid, ...]
-"""The grids that `tabento` has for five families, or a config's own."""
 
 
 def _is_among(value: Param, others: tuple[Param, ...]) -> bool:

@@ -57,7 +57,7 @@ BUILT_IN: dict[Task, tuple[Grid, ...]] = {
         _BOOSTING,
     ),
 }
-"""The grids of ``selection.grids: built_in``: 9 combinations of ridge, lasso and logistic regression each, 96 of a decision
+"""The grids of ``selection.built_in_grids``: 9 combinations of ridge, lasso and logistic regression each, 96 of a decision
 tree, 180 of a random forest and 300 of gradient boosting."""
 
 
@@ -70,7 +70,7 @@ class GridFamily:
 
 
 def list_families(config: ModelConfig, own: Estimator) -> tuple[GridFamily, ...]:
-    """Return the families of ``selection.grids``, the quickest to fit first.
+    """Return the families of ``selection.grids`` and ``built_in_grids``, the quickest to fit first.
 
     Grids of the same kind are one family, and a combination that is in several of them is in it once. A candidate is named
     after its kind and its position in the grid: ``ridge grid 3`` has the third combination.
@@ -82,10 +82,11 @@ def list_families(config: ModelConfig, own: Estimator) -> tuple[GridFamily, ...]
     Raises:
         ConfigError: the kind has no such parameter, or a config cannot set it.
     """
-    grids = BUILT_IN[config.task] if config.selection.grids == "built_in" else config.selection.grids
-    found: dict[Kind, list[Candidate]] = {}
-    for place, grid in enumerate(grids):
+    for place, grid in enumerate(config.selection.grids):
         check_params(grid.kind, tuple(grid.params), config.task, f"selection.grids.{place}")
+    built_in = BUILT_IN[config.task] if config.selection.built_in_grids else ()
+    found: dict[Kind, list[Candidate]] = {}
+    for grid in (*config.selection.grids, *built_in):
         family = found.setdefault(grid.kind, [])
         seen = {_text(candidate.estimator) for candidate in family}
         for values in product(*grid.params.values()):

@@ -90,7 +90,7 @@ def test_winner_comes_from_a_grid(tmp_path: Path) -> None:
 
 def test_counts_are_told_when_the_minutes_are_over(tmp_path: Path) -> None:
     """A person reads how many combinations of each family were not reached, without 500 names."""
-    config = _config(grids="built_in", minutes=1e-9)
+    config = _config(grids=[], built_in_grids=True, minutes=1e-9)
     err = io.StringIO()
     select(
         config, orchard_frame(90), config.decisions(), tmp_path, Progress(io.StringIO(), err, heartbeat_s=600), n_jobs=1

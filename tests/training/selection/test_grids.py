@@ -43,7 +43,7 @@ def test_order_depends_on_the_seed_alone() -> None:
     """The same seed gives the same order, another seed another one."""
     orders = []
     for seed in (1, 1, 2):
-        config = _config("built_in", seed=seed)
+        config = orchard_config(selection={"kinds": [], "built_in_grids": True}, seed=seed)
         orders.append([item.name for item in in_turns(list_families(config, config.estimator))])
     assert orders[0] == orders[1]
     assert orders[0] != orders[2]
@@ -52,14 +52,14 @@ def test_order_depends_on_the_seed_alone() -> None:
 
 def test_built_in_grids_have_their_sizes() -> None:
     """The built-in grids of a regression have 9, 9, 96, 180 and 300 combinations, and can all be set."""
-    config = _config("built_in")
+    config = orchard_config(selection={"built_in_grids": True})
     sizes = {family.kind: len(family.candidates) for family in list_families(config, config.estimator)}
     assert sizes == {"ridge": 9, "lasso": 9, "decision_tree": 96, "random_forest": 180, "gradient_boosting": 300}
 
 
 def test_classification_has_built_in_grids() -> None:
     """Classes are answered by logistic regression in the place of ridge and lasso."""
-    config = seedling_config(selection={"grids": "built_in"})
+    config = seedling_config(selection={"built_in_grids": True})
     kinds = {family.kind for family in list_families(config, config.estimator)}
     assert kinds == {"logistic_regression", "decision_tree", "random_forest", "gradient_boosting"}
 
@@ -85,7 +85,7 @@ def test_unknown_parameter_is_refused(params: dict[str, object], message: str) -
 @pytest.mark.parametrize(
     ("grids", "message"),
     [
-        ("all", "built_in"),
+        ("all", "grids"),
         ([{"kind": "voting", "params": {"weights": [1]}}], "selection.candidates"),
         ([{"kind": "ridge", "params": {}}], "params"),
         ([{"kind": "ridge", "params": {"alpha": []}}], "alpha"),
