@@ -7,7 +7,7 @@ on one thread and take the config's seed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
@@ -348,7 +348,7 @@ def _single(kind: Kind, params: Mapping[str, Param], task: Task, seed: int, wher
     """Return one estimator with its scalers."""
     spec = _SPECS[kind]
     made = _class_of(kind, task, where)
-    _check_params(kind, params, task, where)
+    check_params(kind, params, task, where)
     given = {**spec.defaults(task), **params, **spec.fixed}
     if "random_state" in made().get_params():
         given["random_state"] = seed
@@ -379,8 +379,18 @@ def _class_of(kind: Kind, task: Task, where: str) -> Any:
     return getattr(import_module(spec.module), name)
 
 
-def _check_params(kind: Kind, params: Mapping[str, Param], task: Task, where: str) -> None:
-    """Refuse parameters that are unknown, or decided elsewhere."""
+def check_params(kind: Kind, params: Collection[str], task: Task, where: str) -> None:
+    """Refuse parameters that are unknown, or decided elsewhere.
+
+    Args:
+        kind: not one that is made of others.
+        params: their names.
+        task: what the estimator answers.
+        where: the config's key under which ``params`` stand, for the message.
+
+    Raises:
+        ConfigError: with the parameter and what can be set.
+    """
     if not params:
         return
     spec = _SPECS[kind]

@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 
 from bundle.contract import Feature
 from bundle.numbers import value_text
-from training.config import ConfigError, Decisions, Estimator, ModelConfig
+from training.config import ConfigError, Decisions, Estimator, ModelConfig, load_class, module_folder
 from training.errors import TrainingError
 from training.estimators import build_estimator, takes_missing
 from training.frames import to_frame, to_rows
@@ -63,8 +63,9 @@ def build_pipeline(config: ModelConfig, decisions: Decisions | None = None) -> P
 
     It takes the frame of ``training.frames.to_frame``, with all features of the contract, and answers float64 of shape
     (N,) in the target's unit, or labels. Its step ``features`` gives, in this order: numbers and integers, imputed;
-    booleans, imputed with the more frequent value; ratios and cluster similarities of imputed numbers; parts of
-    timestamps; one column per category. A nullable category has one column more, for missing: that nothing was said may itself say something. An
+    booleans, imputed with the more frequent value; ratios, cluster similarities and the config's own transformers, of
+    imputed numbers; parts of timestamps; one column per category. A nullable category has one column more, for missing:
+    that nothing was said may itself say something. An
     unknown category makes all of them zero. An imputation that looks across columns is done once, over all numbers, so
     ratios and similarities stand right behind these then. Parts of a timestamp that may be missing are imputed each by
     itself, with the median where the imputation of numbers looks across columns.
@@ -153,6 +154,11 @@ def _derived(config: ModelConfig, decisions: Decisions, numeric: Sequence[str]) 
     if clusters and decisions.n_clusters and {*clusters.columns} <= {*numeric}:
         places = ClusterSimilarity(decisions.n_clusters, clusters.gamma, random_state=config.seed, label=clusters.label)
         groups.append(("clusters", places, list(clusters.columns)))
+    folder = module_folder(config)
+    for place, custom in enumerate(config.derived.custom):
+        if {*custom.columns} <= {*numeric}:
+            own = load_class(custom.transformer, folder)(**custom.params)
+            groups.append((f"custom_{place}", own, list(custom.columns)))
     return groups
 
 

@@ -142,6 +142,11 @@ def _derived(config: ModelConfig, decisions: Decisions) -> str:
         for dates in config.derived.dates
         if dates.column in used
     ]
+    lines += [
+        f"- `{custom.transformer}` of {', '.join(f'`{column}`' for column in custom.columns)} (code {(custom.sha256 or '')[:12]})"
+        for custom in config.derived.custom
+        if used >= set(custom.columns)
+    ]
     return "Computed inside the model from what is sent:\n\n" + "\n".join(lines) if lines else ""
 
 

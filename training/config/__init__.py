@@ -2,11 +2,12 @@
 
 from training.config.card import CardNotes
 from training.config.column import Column
+from training.config.custom_code import load_class, module_folder
 from training.config.data import Draw, Source, Split, Stratify, Synthetic
 from training.config.decisions import Decisions
 from training.config.estimator import Estimator, Member
 from training.config.faults import explain
-from training.config.features import Clusters, Dates, Derived, Ratio
+from training.config.features import Clusters, CustomTransformer, Dates, Derived, Ratio
 from training.config.gate import (
     AgainstChampion,
     Calibration,
@@ -18,6 +19,7 @@ from training.config.gate import (
     Seeds,
     Slices,
 )
+from training.config.grid import Grid
 from training.config.model import ModelConfig, Slo
 from training.config.reading import faults_in_words, load_as, load_config, load_yaml
 from training.config.study import Candidate, Evaluation, Metric, Range, Selection, Studies, Sweep
@@ -35,6 +37,7 @@ __all__ = [
     "Column",
     "ConfigError",
     "ConfigText",
+    "CustomTransformer",
     "DatePart",
     "Dates",
     "Decision",
@@ -45,6 +48,7 @@ __all__ = [
     "Estimator",
     "Evaluation",
     "Gate",
+    "Grid",
     "Imputer",
     "Invariance",
     "Kind",
@@ -71,6 +75,8 @@ __all__ = [
     "explain",
     "faults_in_words",
     "load_as",
+    "load_class",
     "load_config",
     "load_yaml",
+    "module_folder",
 ]

@@ -110,6 +110,9 @@ def _numeric_columns(config: ModelConfig) -> Iterator[tuple[Path_, str]]:
     if config.derived.clusters:
         for place, name in enumerate(config.derived.clusters.columns):
             yield ("derived", "clusters", "columns", place), name
+    for place, custom in enumerate(config.derived.custom):
+        for position, name in enumerate(custom.columns):
+            yield ("derived", "custom", place, "columns", position), name
     if config.split.stratify:
         yield ("split", "stratify", "column"), config.split.stratify.column
     for place, item in enumerate(config.gate.directions):
@@ -177,6 +180,9 @@ def _kinds(config: ModelConfig) -> Iterator[tuple[Path_, Kind]]:
         yield ("selection", "kinds", place), kind
     for place, candidate in enumerate(config.selection.candidates):
         yield from _kinds_of(("selection", "candidates", place, "estimator"), candidate.estimator)
+    if config.selection.grids != "built_in":
+        for place, grid in enumerate(config.selection.grids):
+            yield ("selection", "grids", place, "kind"), grid.kind
 
 
 def _kinds_of(path: Path_, estimator: Estimator) -> Iterator[tuple[Path_, Kind]]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field, StringConstraints, field_validator
 
 from bundle.contract import Growing, Strict
-from training.config.types import DatePart, PositiveInt
+from training.config.types import DatePart, Param, PositiveInt, Sha256
 
 
 class Ratio(Strict):
@@ -53,12 +53,29 @@ class Dates(Strict):
         return tuple(f"{self.column}_{part}" for part in self.parts)
 
 
+class CustomTransformer(Strict):
+    """Derived features of a class of one's own, see ``training.config.custom_code``."""
+
+    transformer: Annotated[
+        str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*$")
+    ]
+    """The class, as ``module:Class``; the module is in the config's folder or installed."""
+    columns: Annotated[tuple[str, ...], Field(min_length=1)]
+    """The numeric columns that it is given, imputed, in this order."""
+    params: dict[str, Param] = {}
+    """The arguments with which it is made."""
+    sha256: Sha256 | None = None
+    """The checksum of its code; filled in when the config is read. If it is in the config, other code is refused."""
+
+
 class Derived(Growing):
     """Features that are computed inside the pipeline from those that clients send."""
 
-    later_keys = ("dates",)
+    later_keys = ("dates", "custom")
 
     ratios: tuple[Ratio, ...] = ()
     clusters: Clusters | None = None
     dates: tuple[Dates, ...] = ()
     """What the model sees of timestamps; a timestamp itself is no number that a model could use."""
+    custom: tuple[CustomTransformer, ...] = ()
+    """Features of one's own classes."""

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from training.config.copied import copied_texts
+from training.config.custom_code import with_custom_code
 from training.config.faults import ConfigFault, faults_of
 from training.config.imported import as_training_text
 from training.config.mending import find_faults, usable_part
@@ -62,7 +63,8 @@ def load_config(path: Path, warn: Callable[[str], None] | None = None, overrides
         warn: called with each thing that is not wrong but most likely not meant.
 
     Raises:
-        ConfigError: with every fault of the file: its line, the key, the value and what is allowed.
+        ConfigError: with every fault of the file: its line, the key, the value and what is allowed; or a class of
+            ``derived.custom`` cannot be used, see ``with_custom_code``.
     """
     text = as_training_text(_mapping(path))
     apply_overrides(text, overrides)
@@ -75,7 +77,7 @@ def load_config(path: Path, warn: Callable[[str], None] | None = None, overrides
     if warn is not None:
         for warning in copied_texts(config, text):
             warn(warning)
-    return config.with_text(text)
+    return with_custom_code(config.with_text(text))
 
 
 def _mapping(path: Path) -> ConfigText:

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from bundle.contract import Number, Strict
 from bundle.numbers import number_text
 from training.config.estimator import Estimator
+from training.config.grid import Grids
 from training.config.types import Imputer, Kind, Param, Positive, PositiveInt, Share, Task
 
 RegressionMetric = Literal["rmse", "mae", "r2", "mape", "wmape"]
@@ -68,6 +69,9 @@ class Selection(Strict):
     """Which estimators are compared with their default parameters; by default all that are installed."""
     candidates: tuple[Candidate, ...] = ()
     """More estimators, with parameters. The config's own ``estimator`` always takes part."""
+    grids: Grids = ()
+    """Grids of parameters whose combinations are compared as well, after the other candidates; ``built_in`` for those of
+    ``training.selection.grids``."""
     folds: Annotated[int, Field(ge=2, le=20)] | None = None
     """The folds of the cross-validation; by default 10 below 1,000 training rows, else 5."""
     repeats: Annotated[int, Field(ge=1, le=20)] | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from training.export.errors import ExportError
 from training.export.graph import Step
 from training.export.pen import Pen
 from training.export.values import Columns, Scores
@@ -23,6 +24,8 @@ REGRESSORS: dict[type, Regress] = {}
 """Fitted regressor → a value of shape (N, targets): what its ``predict`` gives."""
 CLASSIFIERS: dict[type, Classify] = {}
 """Fitted classifier → label, probabilities and decision."""
+WRITE_GRAPH = "write_graph"
+"""The method by which a transformer that is not in the table writes itself: ``write_graph(pen, columns) -> Columns``."""
 SAFE_IN_SINGLE: set[type] = set()
 """Steps that answer the same whether their input is float32 or the same numbers in float64."""
 
@@ -62,9 +65,56 @@ def transform(pen: Pen, model: Any, columns: Columns) -> Columns:
     Raises:
         ExportError: it has no exact conversion.
     """
-    result: Columns = _find(pen, TRANSFORMERS, model, "transformer", columns)(pen, model, columns)
+    if type(model) not in TRANSFORMERS and callable(getattr(type(model), WRITE_GRAPH, None)):
+        result = _write_own(pen, model, columns)
+    else:
+        result = _find(pen, TRANSFORMERS, model, "transformer", columns)(pen, model, columns)
     pen.graph.steps.append(Step(pen.step, model, result))
     pen.graph.widths[result.name] = result.width
+    return result
+
+
+def _write_own(pen: Pen, model: Any, columns: Columns) -> Columns:
+    """Let a transformer that the project does not know write itself.
+
+    Raises:
+        ExportError: a subclass computes something else than the class that wrote the method, the transformer would see
+            strings or float32, or what it returns is not what it promises.
+    """
+    name = type(model).__name__
+    pen.require_numbers(columns)
+    if columns.single:
+        raise pen.refusal(
+            "it would compute in float32, because every column that reaches it is float32",
+            "dtype=float64 in the steps in front of it",
+        )
+    order = type(model).__mro__
+    writer = next(at for at, kind in enumerate(order) if WRITE_GRAPH in vars(kind))
+    computes = next((at for at, kind in enumerate(order) if "transform" in vars(kind)), writer)
+    if computes < writer:
+        raise pen.refusal(
+            f"{name} has a `transform` of its own and inherits `{WRITE_GRAPH}` from {order[writer].__name__}",
+            f"a `{WRITE_GRAPH}` in {name} that computes what its `transform` does",
+        )
+    try:
+        result = getattr(model, WRITE_GRAPH)(pen, columns)
+    except ExportError:
+        raise
+    except Exception as error:
+        raise pen.refusal(
+            f"`{WRITE_GRAPH}` of {name} raised {type(error).__name__}: {error}", "the method without that error"
+        ) from error
+    if not isinstance(result, Columns) or not result.numeric:
+        raise pen.refusal(
+            f"`{WRITE_GRAPH}` of {name} was expected to return columns of numbers, got {type(result).__name__}",
+            "`return training.export.values.numbers(name, width)`",
+        )
+    width = len(model.get_feature_names_out())
+    if result.width != width:
+        raise pen.refusal(
+            f"`{WRITE_GRAPH}` of {name} returns {result.width} columns, `get_feature_names_out` names {width}",
+            "as many columns as names",
+        )
     return result
 
 

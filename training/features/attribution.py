@@ -26,6 +26,7 @@ from sklearn.preprocessing import OneHotEncoder
 from threadpoolctl import threadpool_limits
 
 from bundle.contract import Contract
+from training.export.registry import WRITE_GRAPH
 from training.frames import to_frame, to_rows
 from training.study.sampling import sample_rows
 from training.transformers.cluster_similarity import ClusterSimilarity
@@ -125,6 +126,8 @@ def _through(step: Any, inputs: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
         return [_union(inputs)] * len(step.get_feature_names_out())
     if isinstance(step, DateParts):
         return [source for source, parts in zip(inputs, step.parts_, strict=True) for _ in parts]
+    if hasattr(step, WRITE_GRAPH):
+        return [_union(inputs)] * len(step.get_feature_names_out())
     if isinstance(step, OneHotEncoder):
         return [source for source, values in zip(inputs, step.categories_, strict=True) for _ in values]
     return inputs

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import training
-from training.config import Decisions, ModelConfig
+from training.config import Decisions, ModelConfig, module_folder
 from training.gate.refits import CHECKS, Request
 from training.gate.report import Check
 
@@ -42,7 +42,9 @@ class RefitsAhead:
         if processes < 2 or (config.gate.seeds is None and config.gate.leakage is None):
             return
         request = Request(config=config, decisions=decisions, train_file=train_file.absolute())
-        path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
+        folder = module_folder(config)
+        places = (str(_ROOT), os.environ.get("PYTHONPATH"), str(folder) if folder is not None else None)
+        path = os.pathsep.join(filter(None, places))
         cores = {"PYTHONPATH": path, "LOKY_MAX_CPU_COUNT": str(processes - 1)}
         try:
             self._process = subprocess.Popen(

@@ -23,7 +23,8 @@ OVERFIT_SHARE = 0.25
 """From this share of the gain over the baseline on, the gap between training and validation score is called overfitting.
 Boosted trees of a sound size stay below a fifth, fully grown forests are near a half, a memorising model at one."""
 
-Status = Literal["eligible", "over budget", "not exportable", "failed", "baseline", "not begun"]
+Status = Literal["eligible", "over budget", "not exportable", "failed", "baseline", "not begun", "not measured"]
+"""``not measured`` goes with a combination of a grid: it has scores, and its cost could not have made it the winner."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,43 @@ def compare(
         What was found out. A candidate that cannot be built, fitted, measured or exported says why instead of ending the
         run: the others are still worth comparing.
     """
+    scored = score(config, train, decisions, candidate, folds, n_jobs=n_jobs)
+    return scored if scored.status == "failed" else judge_cost(config, train, decisions, scored, baseline=baseline)
+
+
+def score(
+    config: ModelConfig,
+    train: pd.DataFrame,
+    decisions: Decisions,
+    candidate: Candidate,
+    folds: list[Fold],
+    *,
+    n_jobs: int | None = None,
+) -> Compared:
+    """Cross-validate a candidate, without looking at its cost.
+
+    Arguments are those of ``compare``.
+
+    Returns:
+        The scores with the status ``not measured``, or ``failed`` with the reason.
+    """
     decided = decisions.model_copy(update={"estimator": candidate.estimator})
     try:
         scores = cross_validate(config, train, decided, folds, n_jobs=n_jobs, train_scores=True)
     except (ConfigError, TrainingError, ValueError, ArithmeticError) as error:
         return Compared(candidate, "failed", first_line(error))
+    return Compared(candidate, "not measured", scores=scores)
+
+
+def judge_cost(
+    config: ModelConfig, train: pd.DataFrame, decisions: Decisions, scored: Compared, *, baseline: bool = False
+) -> Compared:
+    """Fit a candidate with scores on the whole training part, export it, measure it and hold it against the budget.
+
+    Arguments are those of ``compare``; ``scored`` is what ``score`` returned.
+    """
+    candidate, scores = scored.candidate, scored.scores
+    decided = decisions.model_copy(update={"estimator": candidate.estimator})
     try:
         cost = measure_cost(config, train, decided)
     except ExportError as error:

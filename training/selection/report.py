@@ -118,6 +118,24 @@ def conclusion(choice: Choice, metric: str) -> str:
     )
 
 
+def describe_overfitting(choice: Choice, baseline: Compared | None, metric: str) -> str:
+    """Say that the chosen candidate is much better on its training rows than on held-out ones; empty if it is not."""
+    winner = choice.winner
+    share = overfit_share(winner, baseline, metric)
+    if share is None or share <= OVERFIT_SHARE or winner.scores is None:
+        return ""
+    return (
+        f"The chosen {winner.name} overfits: {metric} {figure(winner.scores.train_mean(metric))} on the rows it was fitted"
+        f" on, {figure(winner.scores.mean(metric))} on held-out rows. The gap is {_share_text(share)} its gain over the"
+        f" baseline (warning above {OVERFIT_SHARE:.0%}). The score on held-out rows decides, so it is chosen all the same;"
+        " stronger regularisation or more rows may close the gap."
+    )
+
+
+def _share_text(share: float) -> str:
+    return f"{share:.0%} of" if share != float("inf") else "infinitely larger than"
+
+
 def markdown(config: ModelConfig, compared: Sequence[Compared], choice: Choice, metric: str, train_rows: int) -> str:
     """Return ``table.md``."""
     table = rows(compared, choice, metric)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -17,8 +18,20 @@ from training.selection.candidates import BASELINE, OWN, list_candidates
 from training.selection.choice import Choice, choose
 from training.selection.compare import Compared, compare
 from training.selection.cost import explain_doubt
+from training.selection.grid_report import describe_shortfall, grid_markdown, grid_rows, grids_as_json
+from training.selection.grid_search import GridResult, search_grids
+from training.selection.grids import list_families
 from training.selection.plots import plot_overfitting, plot_pareto
-from training.selection.report import as_json, baseline_of, conclusion, figure, limits, markdown, rows
+from training.selection.report import (
+    as_json,
+    baseline_of,
+    conclusion,
+    describe_overfitting,
+    figure,
+    limits,
+    markdown,
+    rows,
+)
 
 TABLE_FILE = "table.md"
 FIGURES_FILE = "selection.json"
@@ -57,14 +70,24 @@ def select(
     """
     metric = metric_of(config)
     candidates = list_candidates(config, decisions.estimator)
+    families = list_families(config, decisions.estimator)
     folds = make_folds(config, train, config.selection.folds, config.selection.repeats)
-    compared = compare_all(config, train, decisions, candidates, folds, progress, n_jobs)
+    deadline = time.monotonic() + 60 * config.selection.minutes
+    compared = compare_all(config, train, decisions, candidates, folds, progress, deadline, n_jobs)
+    grids = search_grids(config, train, decisions, families, compared, folds, progress, deadline, n_jobs)
+    compared += [item for grid in grids for item in grid.measured]
     choice = choose(compared, metric)
     progress.table(f"Estimators by {metric} ({limits(config)})", rows(compared, choice, metric))
     progress.say(conclusion(choice, metric))
-    warn_of(config, compared, choice, metric, progress)
-    (folder / TABLE_FILE).write_text(markdown(config, compared, choice, metric, len(train)), encoding="utf-8")
-    figures = json.dumps(as_json(config, compared, choice, metric), indent=2, ensure_ascii=False, allow_nan=False)
+    if grids:
+        progress.table("Grids", grid_rows(grids, baseline_of(compared), metric))
+    warn_of(config, compared, choice, metric, progress, grids)
+    text = markdown(config, compared, choice, metric, len(train)) + grid_markdown(grids, baseline_of(compared), metric)
+    (folder / TABLE_FILE).write_text(text, encoding="utf-8")
+    content = as_json(config, compared, choice, metric)
+    if grids:
+        content["grids"] = grids_as_json(grids, baseline_of(compared), metric)
+    figures = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
     (folder / FIGURES_FILE).write_text(figures + "\n", encoding="utf-8")
     plot_pareto(config, compared, choice, metric, folder / PARETO_FILE)
     plot_overfitting(config, compared, choice, metric, folder / OVERFITTING_FILE)
@@ -78,14 +101,15 @@ def compare_all(
     candidates: tuple[Candidate, ...],
     folds: list[Fold],
     progress: Progress,
+    deadline: float,
     n_jobs: int | None = None,
 ) -> list[Compared]:
     """Compare the candidates one after the other until the minutes are over; the own one and the baseline always are.
 
-    Arguments are those of ``select``; the candidates come in the order in which they begin.
+    Arguments are those of ``select``; the candidates come in the order in which they begin, and after ``deadline``, a
+    value of ``time.monotonic()``, no other begins.
     """
     metric = metric_of(config)
-    deadline = time.monotonic() + 60 * config.selection.minutes
     compared: list[Compared] = []
     for candidate in candidates:
         if candidate.name not in (OWN, BASELINE) and time.monotonic() >= deadline:
@@ -104,8 +128,17 @@ def compare_all(
     return compared
 
 
-def warn_of(config: ModelConfig, compared: list[Compared], choice: Choice, metric: str, progress: Progress) -> None:
-    """Warn of what a reader of the table might overlook: candidates left out, and a winner that is no better than none."""
+def warn_of(
+    config: ModelConfig,
+    compared: list[Compared],
+    choice: Choice,
+    metric: str,
+    progress: Progress,
+    grids: Sequence[GridResult] = (),
+) -> None:
+    """Warn of what a reader of the table might overlook: candidates left out, a winner that overfits or gains nothing."""
+    if shortfall := describe_shortfall(grids):
+        progress.warn(shortfall)
     left_out = [item.name for item in compared if item.status == "not begun"]
     if left_out:
         progress.warn(
@@ -124,6 +157,8 @@ def warn_of(config: ModelConfig, compared: list[Compared], choice: Choice, metri
     if doubts:
         progress.warn("\n".join(["These count as within the budget:", *doubts]))
     baseline = baseline_of(compared)
+    if overfitting := describe_overfitting(choice, baseline, metric):
+        progress.warn(overfitting)
     if baseline is not None and baseline.scores is not None and choice.winner.scores is not None:
         best = choice.winner.scores.mean(metric)
         if not better(metric, best, baseline.scores.mean(metric)):

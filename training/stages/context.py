@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from sklearn.pipeline import Pipeline
 
 from bundle.contract import Contract
-from training.config import Decisions, ModelConfig, explain
+from training.config import Decisions, ModelConfig, explain, load_class, module_folder
 from training.errors import TrainingError
 from training.gate.ahead import RefitsAhead
 from training.latency import LatencyTable
@@ -93,6 +93,9 @@ class Context:
 
     def pipeline(self) -> Pipeline:
         """Return the fitted pipeline."""
+        for custom in self.config.derived.custom:
+            # The file names its classes by their modules, and one beside the config has to be found first.
+            load_class(custom.transformer, module_folder(self.config))
         return joblib.load(self._there("fit/pipeline.joblib"))
 
     def model(self) -> bytes:
