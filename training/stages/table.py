@@ -54,8 +54,9 @@ MACHINERY = (
     "training/stages/table.py",
     "training/stages/tables.py",
     "training/stages/workspace.py",
+    "training/startup_check.py",
 )
-"""Code that every stage runs through and that changes nothing of what is computed."""
+"""Code that stages run through and that changes nothing of what is computed; the last looks whether it can be served."""
 
 
 @dataclass(frozen=True)
