@@ -43,6 +43,7 @@ DRAWING_CODE = (
     "training/study/sampling.py",
 )
 MACHINERY = (
+    "training/exclusive.py",
     "training/installing.py",
     "training/progress.py",
     "training/provenance.py",
