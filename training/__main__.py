@@ -195,6 +195,7 @@ def _run(given: argparse.Namespace) -> int:
             registry_folder=getattr(given, "registry_folder", None),
             artifacts_folder=getattr(given, "artifacts_folder", None),
             jobs=getattr(given, "jobs", None),
+            parallel=getattr(given, "parallel", None),
             tracking=getattr(given, "tracking", None),
             tracking_uri=getattr(given, "tracking_uri", None),
             download=getattr(given, "download", None),

@@ -34,12 +34,21 @@ class Step:
 class Progress:
     """Tells a person how a run goes."""
 
-    def __init__(self, out: TextIO | None = None, err: TextIO | None = None, heartbeat_s: float = HEARTBEAT_S) -> None:
-        """Print steps and tables on ``out`` (default stdout) and warnings on ``err`` (default stderr)."""
+    def __init__(
+        self,
+        out: TextIO | None = None,
+        err: TextIO | None = None,
+        heartbeat_s: float = HEARTBEAT_S,
+        elapsed_s: float = 0.0,
+    ) -> None:
+        """Print steps and tables on ``out`` (default stdout) and warnings on ``err`` (default stderr).
+
+        A progress that goes on with another one's run begins its time at ``elapsed_s`` seconds.
+        """
         self._out = out if out is not None else sys.stdout
         self._err = err if err is not None else sys.stderr
         self._heartbeat_s = heartbeat_s
-        self._started = time.monotonic()
+        self._started = time.monotonic() - elapsed_s
 
     @property
     def elapsed_s(self) -> float:

@@ -53,6 +53,8 @@ class TrainingSettings(BaseSettings):
     jobs: Annotated[int, Field(ge=1)] | None = None
     """How many processes fit at the same time in cross-validations; by default as many as there are cores. The figures
     do not depend on it."""
+    parallel: bool = False
+    """Whether the study of the data runs in a process of its own while the features are studied. What is made is the same."""
     tracking: bool = True
     """Whether runs are recorded in MLflow."""
     tracking_uri: str | None = None

@@ -38,6 +38,12 @@ def add_steps(command: argparse.ArgumentParser) -> None:
         help=f"with --steps: up to which stage decisions count, {OWN} for the config's own"
         " (default: those of the stages that are among the steps)",
     )
+    command.add_argument(
+        "--parallel",
+        action="store_true",
+        default=None,
+        help="with --steps: study the data in a process of its own while the features are studied",
+    )
     command.add_argument("--force", action="store_true", help="with --steps: run unchanged stages, too")
     command.add_argument("--json", type=Path, metavar="FILE", help="write the result to this file, as JSON")
 

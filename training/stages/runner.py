@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Container, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Container, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from importlib import import_module
+from pathlib import Path
 
 from training.durations import Durations
-from training.errors import SaveError
+from training.errors import SaveError, TrainingError
 from training.progress import Progress
 from training.stages.context import Context, decisions_file, missing_input
 from training.stages.gate import begin_refits
 from training.stages.outcome import Outcome
 from training.stages.recording import Recorder
+from training.stages.side_by_side import BESIDE, BesideStage, one_process
 from training.stages.state import is_current, stage_key, write_state
 from training.stages.table import RESOLVED, STAGES, Stage
 
@@ -55,16 +57,32 @@ def run_stages(context: Context, *, force: bool | Container[str] = False) -> lis
     if expected := durations.expect_all(context.plan.steps):
         context.progress.say(expected)
     failed = True
+    steps = context.plan.steps
+    beside: BesideStage | None = None
+    pool = one_process() if context.settings.parallel else nullcontext()
     try:
-        with context.workspace.locked(), _cores(context.settings.jobs):
-            for position, name in enumerate(context.plan.steps, start=1):
+        with context.workspace.locked(), _cores(context.settings.jobs), pool as process:
+            for position, name in enumerate(steps, start=1):
                 is_forced = force if isinstance(force, bool) else name in force
-                head = f"[{position}/{len(context.plan.steps)}] {name}"
+                head = f"[{position}/{len(steps)}] {name}"
                 expected = durations.expect(name)
                 if RESOLVED in STAGES[name].needs:
                     context = replace(context, config=context.resolved())
-                here = replace(context, run_id=recorder.run_id)
-                done.append(_run(here, STAGES[name], head, recorder, expected, force=is_forced))
+                following = steps[position] if position < len(steps) else None
+                if (
+                    process is not None
+                    and following is not None
+                    and BESIDE.get(name) == following
+                    and (is_forced or not _is_unchanged(context, STAGES[name]))
+                ):
+                    context.progress.say(f"{head}: {STAGES[name].title}, side by side with {following}{expected}")
+                    beside = BesideStage(context, name, head, process)
+                    continue
+                with _collecting(beside, context, recorder, done):
+                    here = replace(context, run_id=recorder.run_id)
+                    result = _run(here, STAGES[name], head, recorder, expected, force=is_forced)
+                beside = None
+                done.append(result)
         failed = False
     finally:
         context.refits.stop()
@@ -82,7 +100,50 @@ def tell(done: list[Done], progress: Progress) -> None:
     progress.listing("Stages", [(f"{name:<{width}}  {took:>9}", detail) for name, took, detail in rows])
 
 
-def _run(context: Context, stage: Stage, head: str, recorder: Recorder, expected: str, *, force: bool) -> Done:
+@contextmanager
+def _collecting(beside: BesideStage | None, context: Context, recorder: Recorder, done: list[Done]) -> Iterator[None]:
+    """Run a stage, and then finish the one that ran side by side with it, whether or not the first has failed."""
+    if beside is None:
+        yield
+        return
+
+    def finish() -> None:
+        current = replace(context, run_id=recorder.run_id)
+        stage = STAGES[beside.name]
+        done.append(_run(current, stage, beside.head, recorder, "", force=True, compute=beside.collect))
+
+    try:
+        try:
+            yield
+        except Exception as error:
+            try:
+                finish()
+            except TrainingError as other:
+                # The run ends with the error of the stage that was in front; the other one is told as well.
+                error.add_note(f"The stage {beside.name}, side by side with it, failed too: {other}")
+                context.progress.warn(f"The stage {beside.name} failed too: {other}")
+            raise
+        finish()
+    finally:
+        beside.clear()
+
+
+def _is_unchanged(context: Context, stage: Stage) -> bool:
+    _require_inputs(context, stage)
+    return is_current(stage, context, stage_key(stage, context, ""))
+
+
+def _run(
+    context: Context,
+    stage: Stage,
+    head: str,
+    recorder: Recorder,
+    expected: str,
+    *,
+    force: bool,
+    compute: Callable[[Context, Path], Outcome] | None = None,
+) -> Done:
+    """Run a stage, unless nothing has changed; ``compute`` stands for the stage's own function if that ran elsewhere."""
     _require_inputs(context, stage)
     module = import_module(f"training.stages.{stage.name}")
     began = time.monotonic()
@@ -90,13 +151,13 @@ def _run(context: Context, stage: Stage, head: str, recorder: Recorder, expected
     if not force and outside is not None and is_current(stage, context, stage_key(stage, context, outside)):
         context.progress.say(f"{head}: unchanged since it last ran, skipped")
         return Done(stage.name, "", time.monotonic() - began, ran=False)
-    context.progress.say(f"{head}: {stage.title}{expected}")
+    context.progress.say(f"{head}: {stage.title}{expected}" if compute is None else f"{head}: what it found")
     recorder.open(stage.name)
     if stage.name == "fit" and "gate" in context.plan.steps:
         begin_refits(context)
     context = replace(context, run_id=recorder.run_id)
     with context.workspace.writing(stage.name) as folder, recorder.stage(stage.name, folder):
-        outcome: Outcome = module.run(context, folder)
+        outcome: Outcome = (compute or module.run)(context, folder)
         missing = [name for name in stage.makes if not (folder / name).is_file()]
         if missing:
             raise SaveError(
