@@ -33,21 +33,6 @@ class Clusters(Growing):
     """Whether the number of the nearest centre, 0 to n_clusters - 1, is one more feature, ``cluster_label``."""
 
 
-class CustomTransformer(Strict):
-    """Derived features of a class of one's own, see ``training.config.custom_code``."""
-
-    transformer: Annotated[
-        str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*$")
-    ]
-    """The class, as ``module:Class``; the module is in the config's folder or installed."""
-    columns: Annotated[tuple[str, ...], Field(min_length=1)]
-    """The numeric columns that it is given, imputed, in this order."""
-    params: dict[str, Param] = {}
-    """The arguments with which it is made."""
-    sha256: Sha256 | None = None
-    """The checksum of its code; filled in when the config is read. If it is in the config, other code is refused."""
-
-
 class Dates(Strict):
     """Derived features: parts of a timestamp, see ``DateParts``."""
 
@@ -66,6 +51,21 @@ class Dates(Strict):
     def names(self) -> tuple[str, ...]:
         """Return the names of the derived features: ``pickup_at_year``, …"""
         return tuple(f"{self.column}_{part}" for part in self.parts)
+
+
+class CustomTransformer(Strict):
+    """Derived features of a class of one's own, see ``training.config.custom_code``."""
+
+    transformer: Annotated[
+        str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*$")
+    ]
+    """The class, as ``module:Class``; the module is in the config's folder or installed."""
+    columns: Annotated[tuple[str, ...], Field(min_length=1)]
+    """The numeric columns that it is given, imputed, in this order."""
+    params: dict[str, Param] = {}
+    """The arguments with which it is made."""
+    sha256: Sha256 | None = None
+    """The checksum of its code; filled in when the config is read. If it is in the config, other code is refused."""
 
 
 class Derived(Growing):

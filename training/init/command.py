@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from training.settings import TrainingSettings
 
 EXAMPLES = """examples:
-  tabento init telco.csv --target Churn
+  tabento init rows.csv --target Left
   tabento init trips.parquet --target fare --name taxi --out configs/taxi.yaml
   tabento init bank.csv --target y --positive yes
 

@@ -22,7 +22,7 @@ CLASS_ROWS_MIN = 2
 CLASS_ROWS_FEW = 20
 """With fewer rows, nothing that is said of a class is reliable."""
 _POSITIVE = {
-    "yes", "y", "true", "t", "on", "positive", "pos", "churn", "churned", "left", "exited", "fraud", "default", "spam",
+    "yes", "y", "true", "t", "on", "positive", "pos", "churned", "left", "exited", "fraud", "default", "spam",
     "bad", "died", "dead", "clicked", "bought", "won", "success", "disease", "malignant", "abnormal", "anomaly",
 }  # fmt: skip
 

@@ -1,6 +1,6 @@
 """What the registry answered last, kept beside the model store, so that an outage of the registry stops no service.
 
-A name such as ``california@champion`` means what the registry says now. If the registry cannot be reached, it means what the
+A name such as ``NAME@champion`` means what the registry says now. If the registry cannot be reached, it means what the
 registry said last, provided that the bundle is in the local store and unchanged; whoever asks is told how old that is.
 """
 

@@ -43,6 +43,7 @@ DRAWING_CODE = (
     "training/study/sampling.py",
 )
 MACHINERY = (
+    "training/exclusive.py",
     "training/installing.py",
     "training/progress.py",
     "training/provenance.py",
@@ -54,8 +55,9 @@ MACHINERY = (
     "training/stages/table.py",
     "training/stages/tables.py",
     "training/stages/workspace.py",
+    "training/startup_check.py",
 )
-"""Code that every stage runs through and that changes nothing of what is computed."""
+"""Code that stages run through and that changes nothing of what is computed; the last looks whether it can be served."""
 
 
 @dataclass(frozen=True)
