@@ -61,29 +61,25 @@ TARGET_SCALES: dict[str, tuple[Function, Function]] = {"sqrt": (np.sqrt, square_
 def build_pipeline(config: ModelConfig, decisions: Decisions | None = None) -> Pipeline:
     """Return the unfitted pipeline that a config describes.
 
-        It takes the frame of ``training.frames.to_frame``, with all features of the contract, and answers float64 of shape
-        (N,) in the target's unit, or labels. Its step ``features`` gives, in this order: numbers and integers, imputed;
-        booleans, imputed with the more frequent value; ratios, cluster similarities and the config's own transformers, of
-        imputed numbers; parts of timestamps; one column per category. A nullable category has one column more, for missing:
-        that nothing was said may itself say something. An
-        unknown category makes all of them zero. An imputation that looks across columns is done once, over all numbers, so
-        ratios and similarities stand right behind these then. Parts of a timestamp that may be missing are imputed each by
-        itself, with the median where the imputation of numbers looks across columns.
-            unknown category makes all of them zero. An imputation that looks across columns is done once, over all numbers, so
-            ratios and similarities stand right behind these then. Parts of a timestamp that may be missing are imputed each by
-            itself, with the median where the imputation of numbers looks across columns.
-    >>>>>>> w-grid
+    It takes the frame of ``training.frames.to_frame``, with all features of the contract, and answers float64 of shape
+    (N,) in the target's unit, or labels. Its step ``features`` gives, in this order: numbers and integers, imputed;
+    booleans, imputed with the more frequent value; ratios, cluster similarities and the config's own transformers, of
+    imputed numbers; parts of timestamps; one column per category. A nullable category has one column more, for missing:
+    that nothing was said may itself say something. An unknown category makes all of them zero. An imputation that looks
+    across columns is done once, over all numbers, so ratios and similarities stand right behind these then. Parts of a
+    timestamp that may be missing are imputed each by itself, with the median if the imputation of numbers looks across
+    columns.
 
-            A ratio whose denominator may be 0 is imputed as well, with its median, unless the estimator takes NaN.
+    A ratio whose denominator may be 0 is imputed as well, with its median, unless the estimator takes NaN.
 
-            Args:
-                config: the model's config.
-                decisions: what the studies have decided; by default what the config itself says. A feature outside
-                    ``decisions.columns`` is left out with the ratios and the clusters that need it.
+    Args:
+        config: the model's config.
+        decisions: what the studies have decided; by default what the config itself says. A feature outside
+            ``decisions.columns`` is left out with the ratios and the clusters that need it.
 
-            Raises:
-                ConfigError: a parameter is not known or not the config's to set, the estimator does not do the task, or no
-                    column is left.
+    Raises:
+        ConfigError: a parameter is not known or not the config's to set, the estimator does not do the task, or no
+            column is left.
     """
     decided = decisions or config.decisions()
     groups = _groups(config, decided)
