@@ -32,6 +32,7 @@ PROBE_ROWS = 5_000
 PERMUTED_ROWS = 2_000
 """How many training rows the model learns with permuted targets: chance is the same with fewer, only wider."""
 _LEAVES, _LEAF_SHARE = 64, 0.005
+_LARGEST = float(np.finfo(np.float32).max)
 _SHOWN = 3
 
 
@@ -84,7 +85,8 @@ def single_feature_scores(config: ModelConfig, train: pd.DataFrame) -> dict[str,
 def _column(values: pd.Series[Any], feature: Feature) -> NDArray[np.float64]:
     """Return a feature as one column of numbers, shape (N, 1), NaN where missing."""
     if feature.type != "category":
-        return values.to_numpy(dtype=np.float64).reshape(-1, 1)
+        # scikit-learn's trees compare in float32, and refuse what is beyond its range.
+        return values.to_numpy(dtype=np.float64).clip(-_LARGEST, _LARGEST).reshape(-1, 1)
     cells = np.array([np.nan if value is None else value for value in values.to_numpy(dtype=object)], dtype=object)
     coded = OrdinalEncoder(encoded_missing_value=np.nan).fit_transform(cells.reshape(-1, 1))
     return np.asarray(coded, dtype=np.float64)

@@ -46,6 +46,13 @@ def test_category_alone_is_scored_with_its_missing_values() -> None:
     assert abs(scores["age"]) < 0.3
 
 
+def test_numbers_beyond_float32_are_probed() -> None:
+    """Trees of scikit-learn refuse them; the probe looks at such a column all the same."""
+    given = orchard_given()
+    huge = given.train.assign(age=given.train["age"] * 1e300)
+    assert np.isfinite(single_feature_scores(given.config, huge)["age"])
+
+
 def test_probe_is_the_same_twice() -> None:
     """The config's seed makes the folds."""
     given = seedling_given()
