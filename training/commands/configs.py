@@ -32,9 +32,6 @@ def read_config(given: argparse.Namespace, settings: TrainingSettings, progress:
         ConfigError: with the faults of the config and of the data.
         DataError: a data file was given that is not there.
     """
-    if not given.config.exists():
-        # Before what reads a config is imported, which takes a while.
-        raise ConfigError(f"there is no config {given.config}")
     from training.config import load_config
     from training.data.identity import require_data
 
