@@ -10,10 +10,12 @@ writes the steps of ``training.export.grafts``, in double.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 from sklearn.base import is_classifier, is_regressor
 
@@ -21,7 +23,8 @@ from bundle.contract import Contract, answer_width, category_codes
 from bundle.format import INPUT_NAME, PREDICTION_NAME
 from training.export import families as families  # registers every converter
 from training.export.folding import fold_into_trees
-from training.export.graph import IR_VERSION, ML_DOMAIN, ML_OPSET, OPSET, TREE_DOMAIN, Graph, copied, settle
+from training.export.graph import IR_VERSION, ML_DOMAIN, ML_OPSET, OPSET, Graph, settle
+from training.export.onnx_nodes import without_trees
 from training.export.packing import PASSES
 from training.export.pen import Pen
 from training.export.promises import promise_passes
@@ -105,30 +108,18 @@ def _targets(graph: Graph, answer: str) -> int | None:
     width = graph.width(answer)
     if width is not None:
         return width
-    nodes = [copied(node) for node in graph.nodes]
-    for node in nodes:
-        if node.domain == TREE_DOMAIN:
-            node.domain = ML_DOMAIN
-    constants = [numpy_helper.from_array(array, name) for name, array in graph.constants.items()]
-    ends = [helper.make_empty_tensor_value_info(answer)]
-    inferred = onnx.shape_inference.infer_shapes(
-        _proto(helper.make_graph(nodes, graph.name, graph.inputs, ends, constants)), data_prop=True
-    )
+    model = _empty_model(graph.name, graph.inputs, [helper.make_empty_tensor_value_info(answer)])
+    graph.write_nodes(model.graph)
+    model.graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in graph.constants.items())
+    inferred = onnx.shape_inference.infer_shapes(without_trees(model), data_prop=True)
     dimensions = inferred.graph.output[0].type.tensor_type.shape.dim
     return int(dimensions[1].dim_value) or None if len(dimensions) == 2 else None
 
 
 def finish(graph: Graph, contract: Contract) -> onnx.ModelProto:
     """Turn a graph into a checked model; the graph is not to be used after that."""
-    graph.nodes.append(helper.make_node("Identity", [graph.outputs[0]], [PREDICTION_NAME]))
-    last = graph.producer(graph.outputs[0])
-    if last is not None and not [node for node in graph.consumers(graph.outputs[0]) if node.op_type != "Identity"]:
-        # The answer's own node gives the output, unless something else reads it too.
-        graph.nodes.pop()
-        last.output[list(last.output).index(graph.outputs[0])] = PREDICTION_NAME
-    graph.outputs = [PREDICTION_NAME]
     model = _model(graph, contract)
-    onnx.checker.check_model(model, full_check=True)
+    onnx.checker.check_model(without_trees(model), full_check=True)
     return model
 
 
@@ -145,37 +136,49 @@ def _empty(contract: Contract) -> onnx.ModelProto:
 
 def _model(graph: Graph, contract: Contract) -> onnx.ModelProto:
     """Put the pieces together; names are handed out anew, in order, so that no counter shows."""
-    _rename(graph)
-    for node in graph.nodes:
-        if node.domain == TREE_DOMAIN:
-            node.domain = ML_DOMAIN
     double = onnx.TensorProto.DOUBLE
     shape = ["N"] if graph.flat else ["N", answer_width(contract) or "targets"]
-    body = helper.make_graph(
-        graph.nodes,
+    model = _empty_model(
         contract.name,
         [helper.make_tensor_value_info(INPUT_NAME, double, ["N", len(contract.features)])],
         [helper.make_tensor_value_info(PREDICTION_NAME, double, shape)],
-        [numpy_helper.from_array(array, name) for name, array in sorted(graph.constants.items())],
     )
-    model = _proto(body)
+    graph.write_nodes(model.graph)
+    _give_answer(model.graph, graph)
+    constants = _rename(model.graph.node, graph.constants)
+    model.graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in sorted(constants.items()))
     model.doc_string = contract.title
     return model
 
 
-def _proto(body: onnx.GraphProto) -> onnx.ModelProto:
+def _empty_model(name: str, inputs: Sequence[Any], outputs: Sequence[Any]) -> onnx.ModelProto:
+    """Return a model without nodes; they are added in place, because a large forest is not to be copied."""
     return helper.make_model(
-        body,
+        helper.make_graph([], name, list(inputs), list(outputs)),
         producer_name=PRODUCER,
         ir_version=IR_VERSION,
         opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(ML_DOMAIN, ML_OPSET)],
     )
 
 
-def _rename(graph: Graph) -> None:
-    """Name each value after the operator that makes it, and each constant after the first node that reads it."""
+def _give_answer(body: onnx.GraphProto, graph: Graph) -> None:
+    """Let the node that makes the answer give the output, or an Identity if something else reads the answer too."""
+    answer = graph.outputs[0]
+    last = next((node for node in reversed(body.node) if answer in node.output), None)
+    if last is None or graph.consumers(answer):
+        body.node.append(helper.make_node("Identity", [answer], [PREDICTION_NAME]))
+    else:
+        last.output[list(last.output).index(answer)] = PREDICTION_NAME
+
+
+def _rename(nodes: Sequence[Any], constants: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Name each value after the operator that makes it, and each constant after the first node that reads it.
+
+    Returns:
+        The constants that are read, by their new names.
+    """
     names: dict[str, str] = {INPUT_NAME: INPUT_NAME, PREDICTION_NAME: PREDICTION_NAME}
-    for number, node in enumerate(graph.nodes):
+    for number, node in enumerate(nodes):
         node.name = f"{number:02d}_{node.op_type}"
         for position, name in enumerate(node.input):
             if name and name not in names:
@@ -184,4 +187,4 @@ def _rename(graph: Graph) -> None:
         for position, name in enumerate(node.output):
             names.setdefault(name, f"{node.name}_out" if position == 0 else f"{node.name}_out{position}")
             node.output[position] = names[name]
-    graph.constants = {names[name]: array for name, array in graph.constants.items() if name in names}
+    return {names[name]: array for name, array in constants.items() if name in names}

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import helper
 
 from bundle.contract import Contract
 from training.export.graph import TREE_DOMAIN, Graph, Monotone
@@ -32,7 +31,7 @@ def fold_into_trees(contract: Contract) -> Callable[[Graph], bool]:
 
     def run(graph: Graph) -> bool:
         changed = False
-        for node in list(graph.nodes):
+        for node in graph.nodes:
             if node.domain == TREE_DOMAIN and node.op_type == "TreeEnsemble":
                 changed |= _fold(graph, node, contract)
         return changed
@@ -46,7 +45,7 @@ def _fold(graph: Graph, node: Any, contract: Contract) -> bool:
     widths = [graph.width(part) for part in parts]
     if any(width is None for width in widths):
         return False
-    trees = Trees.of_node(node)
+    trees = graph.trees_of(node).copied()
     starts = np.cumsum([0, *(width for width in widths if width is not None)])
     part_of = np.searchsorted(starts, trees.features, side="right") - 1
     column_of = trees.features - starts[part_of]
@@ -73,10 +72,7 @@ def _fold(graph: Graph, node: Any, contract: Contract) -> bool:
     offsets = np.cumsum([0, *(length for length in lengths if length is not None)])
     trees.features = offsets[place] + column_of
     given = fed[0] if len(fed) == 1 else graph.add("Concat", fed, "features", before=node, axis=1)
-    new = helper.make_node(
-        "TreeEnsemble", [given], list(node.output), name=node.name, domain=TREE_DOMAIN, **trees.attributes()
-    )
-    graph.nodes[graph.index(node)] = new
+    graph.feed_trees(node, given, trees)
     return True
 
 
@@ -172,7 +168,7 @@ def _count_crossings(graph: Graph, reader: Any, source: str, counted: Mapping[in
     columns = graph.constant(np.array(list(counted), dtype=np.int64), "columns")
     picked = graph.add("Gather", [source, columns], "picked", before=reader, axis=1)
     trees = pieces_as_trees(list(counted.values()))
-    return graph.add("TreeEnsemble", [picked], "crossings", before=reader, domain=TREE_DOMAIN, **trees.attributes())
+    return graph.add_trees(picked, trees, "crossings", before=reader)
 
 
 def _inside(graph: Graph, known: Monotone, column: int, contract: Contract) -> bool:

@@ -15,6 +15,12 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from training.export.constants import Constants
+from training.export.node_list import NodeList
+from training.export.onnx_nodes import attribute as attribute
+from training.export.onnx_nodes import copied as copied
+from training.export.onnx_nodes import fill
+from training.export.trees import Trees
 from training.export.values import Columns, Scores
 
 OPSET = 21
@@ -69,10 +75,8 @@ class Graph:
 
     def __init__(self, model: onnx.ModelProto) -> None:
         self.name: str = model.graph.name
-        self.nodes: list[Any] = [copied(node) for node in model.graph.node]
-        self.constants: dict[str, NDArray[Any]] = {
-            tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer
-        }
+        self.nodes = NodeList(copied(node) for node in model.graph.node)
+        self.constants = Constants({tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer})
         self.inputs: list[Any] = list(model.graph.input)
         self.outputs: list[str] = [output.name for output in model.graph.output]
         self.flat = False
@@ -85,21 +89,22 @@ class Graph:
         """Every step that was written, inner ones before those that hold them."""
         self.writers: dict[str, str] = {}
         """By value: the step that wrote it; nodes that a pass adds have none."""
+        self._trees: dict[str, Trees] = {}
         self._fresh = 0
 
     def producer(self, value: str) -> Any | None:
         """Return the node that makes a value, or None for an input or a constant."""
-        return next((node for node in self.nodes if value in node.output), None)
+        return self.nodes.maker(value)
 
     def consumers(self, value: str) -> list[Any]:
         """Return the nodes that read a value."""
-        return [node for node in self.nodes if value in node.input]
+        return self.nodes.readers(value)
 
     def constant(self, array: NDArray[Any], hint: str) -> str:
         """Keep an array as a constant and return its name; an equal constant is used again."""
-        for name, known in self.constants.items():
-            if known.dtype == array.dtype and known.shape == array.shape and known.tobytes() == array.tobytes():
-                return name
+        known = self.constants.name_of(array)
+        if known is not None:
+            return known
         name = self.fresh(hint)
         self.constants[name] = np.ascontiguousarray(array) if array.ndim else array
         return name
@@ -119,12 +124,11 @@ class Graph:
 
     def fresh(self, hint: str) -> str:
         """Return a name that nothing in the graph has yet; the same sequence of calls gives the same names."""
-        taken = {name for node in self.nodes for name in node.output} | set(self.constants)
-        taken |= {value.name for value in self.inputs}
         while True:
             self._fresh += 1
             name = f"{hint}_{self._fresh}"
-            if name not in taken:
+            taken = self.producer(name) is not None or name in self.constants
+            if not taken and all(value.name != name for value in self.inputs):
                 return name
 
     def add(
@@ -141,23 +145,58 @@ class Graph:
         """
         output = self.fresh(hint)
         node = helper.make_node(operator, list(inputs), [output], **attributes)
-        self.nodes.insert(len(self.nodes) if before is None else self.index(before), node)
+        if before is None:
+            self.nodes.append(node)
+        else:
+            self.nodes.insert_before(node, before)
         return output
 
-    def index(self, node: Any) -> int:
-        """Return where a node stands, by identity: two nodes of a graph may be equal."""
-        return next(at for at, other in enumerate(self.nodes) if other is node)
+    def add_trees(self, value: str, trees: Trees, hint: str, *, before: Any | None = None) -> str:
+        """Add an ensemble of trees that read a value, and return its output, shape (N, targets).
+
+        The trees stay arrays until the model is written: as attributes of a node they would be taken apart and put
+        together at every pass.
+        """
+        output = self.add("TreeEnsemble", [value], hint, before=before, domain=TREE_DOMAIN, n_targets=trees.n_targets)
+        self._trees[output] = trees
+        return output
+
+    def trees_of(self, node: Any) -> Trees:
+        """Return the trees of a node of ``TREE_DOMAIN``; whoever changes them changes a copy."""
+        output = node.output[0]
+        if output not in self._trees:
+            self._trees[output] = Trees.of_node(node)
+        return self._trees[output]
+
+    def feed_trees(self, node: Any, value: str, trees: Trees) -> None:
+        """Let an ensemble read another value and be other trees."""
+        self.nodes.read(node, 0, value)
+        self._trees[node.output[0]] = trees
+
+    def onnx_nodes(self) -> list[Any]:
+        """Return copies of all nodes as a model has them: trees in the domain ``ai.onnx.ml``, with all attributes."""
+        made = onnx.GraphProto()
+        self.write_nodes(made)
+        return list(made.node)
+
+    def write_nodes(self, model: onnx.GraphProto) -> None:
+        """Add all nodes to a model's graph, as ``onnx_nodes`` returns them."""
+        for node in self.nodes:
+            if node.domain == TREE_DOMAIN:
+                fill(model.node.add(), node, self.trees_of(node).attributes(), ML_DOMAIN)
+            else:
+                model.node.append(node)
 
     def remove(self, node: Any) -> None:
         """Take a node out of the graph."""
-        del self.nodes[self.index(node)]
+        self.nodes.remove(node)
 
     def replace(self, old: str, new: str) -> None:
         """Let everything that reads the value ``old`` read ``new``; an output keeps its place under the new name."""
-        for node in self.nodes:
+        for node in self.consumers(old):
             for position, name in enumerate(node.input):
                 if name == old:
-                    node.input[position] = new
+                    self.nodes.read(node, position, new)
         self.outputs = [new if name == old else name for name in self.outputs]
         # What was known of the old value holds for the new one, which is the same.
         if old in self.monotone:
@@ -171,14 +210,27 @@ class Graph:
             dataclasses.replace(ensemble, output=new) if ensemble.output == old else ensemble
             for ensemble in self.ensembles
         ]
-        for at, ensemble in enumerate(self.ensembles):
-            if ensemble.output == old:
-                self.ensembles[at] = dataclasses.replace(ensemble, output=new)
 
     def width(self, value: str) -> int | None:
-        """Return the number of columns of a two-dimensional value, or None where it is not known."""
+        """Return the number of columns of a two-dimensional value, or None if it is not known."""
+        found = self.widths.get(value)
+        if found is None:
+            found = self._width(value, {})
+        return found
+
+    def _width(self, value: str, asked: dict[str, int | None]) -> int | None:
+        """Work a width out; ``asked`` holds what is known so far, because many nodes may read one value."""
         if value in self.widths:
             return self.widths[value]
+        if value not in asked:
+            asked[value] = self._width_by_node(value, asked)
+        found = asked[value]
+        # A value keeps its width whatever a pass does; what is not known now may be known later.
+        if found is not None and self.producer(value) is not None:
+            self.widths[value] = found
+        return found
+
+    def _width_by_node(self, value: str, asked: dict[str, int | None]) -> int | None:
         for given in self.inputs:
             if given.name == value:
                 return int(given.type.tensor_type.shape.dim[1].dim_value) or None
@@ -190,15 +242,15 @@ class Graph:
             indices = self.constants[node.input[1]]
             return int(indices.shape[-1]) if indices.ndim else None
         if node.op_type == "Gather" and node.input[0] in self.constants:
-            return self.width(node.input[1]) if self.constants[node.input[0]].ndim == 1 else None
+            return self._width(node.input[1], asked) if self.constants[node.input[0]].ndim == 1 else None
         if node.op_type.startswith("Reduce"):
-            return 1 if attribute(node, "keepdims", 1) else self.width(node.input[0])
+            return 1 if attribute(node, "keepdims", 1) else self._width(node.input[0], asked)
         if node.op_type == "ArgMin":
             return 1 if attribute(node, "axis", 0) == 1 and attribute(node, "keepdims", 1) else None
         if node.op_type in ("Cast", "Clip"):
-            return self.width(node.input[0])
+            return self._width(node.input[0], asked)
         if node.op_type in _ELEMENTWISE:
-            widths = [self.width(name) for name in node.input]
+            widths = [self._width(name, asked) for name in node.input]
             known = [width for width in widths if width is not None]
             return max(known) if known and len(known) == len(widths) else None
         if node.op_type == "TreeEnsemble":
@@ -206,7 +258,7 @@ class Graph:
         if node.op_type in ("Gemm", "MatMul"):
             return self.constants[node.input[1]].shape[-1] if node.input[1] in self.constants else None
         if node.op_type == "Concat":
-            widths = [self.width(name) for name in node.input]
+            widths = [self._width(name, asked) for name in node.input]
             return None if None in widths else sum(width for width in widths if width is not None)
         return None
 
@@ -249,21 +301,6 @@ _ELEMENTWISE = frozenset(
         "Xor",
     )
 )
-
-
-def copied(node: Any) -> Any:
-    """Return a copy of a protobuf message."""
-    copy = type(node)()
-    copy.CopyFrom(node)
-    return copy
-
-
-def attribute(node: Any, name: str, default: Any = None) -> Any:
-    """Return the value of a node's attribute."""
-    for given in node.attribute:
-        if given.name == name:
-            return helper.get_attribute_value(given)
-    return default
 
 
 def settle(graph: Graph, passes: Iterable[Callable[[Graph], bool]]) -> None:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from training.export.graph import TREE_DOMAIN
 from training.export.pen import Pen
 from training.export.trees import Trees
 
@@ -69,7 +68,7 @@ def look_up(pen: Pen, value: str, functions: Sequence[Pieces]) -> str:
         A value of shape (N, columns). Nothing stands for it in the ensembles that parity compares with estimators.
     """
     trees = pieces_as_trees(functions)
-    return pen.node("TreeEnsemble", [value], "pieces", domain=TREE_DOMAIN, **trees.attributes())
+    return pen.ensemble(value, trees, "pieces")
 
 
 def pieces_as_trees(functions: Sequence[Pieces]) -> Trees:

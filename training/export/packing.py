@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from training.export.graph import Graph, attribute
+from training.export.graph import TREE_DOMAIN, Graph, attribute
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ def is_imputation(graph: Graph, node: Any) -> bool:
 
 def drop_identities(graph: Graph) -> bool:
     """Take out Identity nodes, and Gathers of all columns in their order."""
+    changed = False
     for node in graph.nodes:
         whole = is_gather(graph, node) and np.array_equal(
             graph.constants[node.input[1]], np.arange(graph.width(node.input[0]) or 0)
@@ -74,26 +75,28 @@ def drop_identities(graph: Graph) -> bool:
         if node.op_type == "Identity" or whole:
             graph.remove(node)
             graph.replace(node.output[0], node.input[0])
-            return True
-    return False
+            changed = True
+    return changed
 
 
 def compose_gathers(graph: Graph) -> bool:
     """Pick columns of picked columns in one step."""
+    changed = False
     for node in graph.nodes:
         inner = graph.producer(node.input[0])
         if not is_gather(graph, node) or inner is None or not is_gather(graph, inner):
             continue
         first, second = graph.constants[inner.input[1]], graph.constants[node.input[1]]
         if first.ndim == 1:
-            node.input[0] = inner.input[0]
-            node.input[1] = graph.constant(first[second], "columns")
-            return True
-    return False
+            graph.nodes.read(node, 0, inner.input[0])
+            graph.nodes.read(node, 1, graph.constant(first[second], "columns"))
+            changed = True
+    return changed
 
 
 def join_gathers(graph: Graph) -> bool:
     """Pick columns that stand side by side in one step, where they are picked from the same value one after the other."""
+    changed = False
     for node in graph.nodes:
         if node.op_type != "Concat" or attribute(node, "axis") != 1:
             continue
@@ -108,8 +111,8 @@ def join_gathers(graph: Graph) -> bool:
         whole = joined[0] if len(joined) == 1 else graph.add("Concat", joined, "joined", before=node, axis=1)
         graph.remove(node)
         graph.replace(node.output[0], whole)
-        return True
-    return False
+        changed = True
+    return changed
 
 
 def _flattened(graph: Graph, node: Any) -> list[str]:
@@ -178,27 +181,35 @@ def merge_imputations(graph: Graph) -> bool:
 
 
 def share_equals(graph: Graph) -> bool:
-    """Compute a value once that several nodes compute in the same way."""
+    """Compute a value once that several nodes compute in the same way.
+
+    What reads a value comes behind what makes it, so one walk finds those that become equal on the way, too.
+    """
     seen: dict[tuple[object, ...], tuple[str, ...]] = {}
+    changed = False
     for node in graph.nodes:
         attributes = tuple(sorted(given.SerializeToString(deterministic=True) for given in node.attribute))
-        key = (node.op_type, node.domain, tuple(node.input), attributes, len(node.output))
+        trees = graph.trees_of(node).digest() if node.domain == TREE_DOMAIN else None
+        key = (node.op_type, node.domain, tuple(node.input), attributes, trees, len(node.output))
         if key in seen:
             graph.remove(node)
             for old, new in zip(node.output, seen[key], strict=True):
                 graph.replace(old, new)
-            return True
-        seen[key] = tuple(node.output)
-    return False
+            changed = True
+        else:
+            seen[key] = tuple(node.output)
+    return changed
 
 
 def drop_dead(graph: Graph) -> bool:
     """Take out nodes and constants that nothing reads."""
-    read = {name for node in graph.nodes for name in node.input} | set(graph.outputs)
-    dead = [node for node in graph.nodes if not read & set(node.output)]
-    unread = [name for name in graph.constants if name not in read]
-    for node in dead:
-        graph.remove(node)
+    dead = []
+    # From the end, so that a node is asked after everything that might read it was.
+    for node in reversed(list(graph.nodes)):
+        if not any(graph.consumers(value) or value in graph.outputs for value in node.output):
+            graph.remove(node)
+            dead.append(node)
+    unread = [name for name in graph.constants if not graph.consumers(name) and name not in graph.outputs]
     for name in unread:
         del graph.constants[name]
     return bool(dead or unread)

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 
 from bundle.contract import Contract
 from training.export.errors import ExportError
-from training.export.graph import TREE_DOMAIN, Ensemble, Graph, Monotone
+from training.export.graph import Ensemble, Graph, Monotone
 from training.export.trees import Trees
 from training.export.values import Columns
 
@@ -66,6 +66,12 @@ class Pen:
     def node(self, operator: str, inputs: Sequence[str], hint: str = "", **attributes: Any) -> str:
         """Add a node with one output and return the output's name; ``attributes`` may say ``domain``."""
         output = self.graph.add(operator, inputs, hint or operator.lower(), **attributes)
+        self.graph.writers[output] = self.step
+        return output
+
+    def ensemble(self, value: str, trees: Trees, hint: str) -> str:
+        """Add trees that stand for no estimator; the output has shape (N, targets)."""
+        output = self.graph.add_trees(value, trees, hint)
         self.graph.writers[output] = self.step
         return output
 
@@ -178,6 +184,6 @@ class Pen:
             "its trees would split on",
             "SimpleImputer in front of the trees, or trees that take missing values themselves",
         )
-        output = self.node("TreeEnsemble", [columns.name], "trees", domain=TREE_DOMAIN, **trees.attributes())
+        output = self.ensemble(columns.name, trees, "trees")
         self.graph.ensembles.append(Ensemble(output, self.step, estimator))
         return output

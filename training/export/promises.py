@@ -20,6 +20,7 @@ def promise_passes(contract: Contract) -> tuple[Callable[[Graph], bool], ...]:
 
     def drop_imputation(graph: Graph) -> bool:
         """Take out the imputation of columns none of which can be missing."""
+        changed = False
         for node in graph.nodes:
             found = origins(graph, node.output[0]) if is_imputation(graph, node) else None
             if found is None:
@@ -27,18 +28,19 @@ def promise_passes(contract: Contract) -> tuple[Callable[[Graph], bool], ...]:
             if not any(contract.features[origin.column].nullable for origin in found if origin.statistic is not None):
                 graph.remove(node)
                 graph.replace(node.output[0], node.input[2])
-                return True
-        return False
+                changed = True
+        return changed
 
     def drop_zero_guard(graph: Graph) -> bool:
         """Take out the NaN for a zero denominator where no denominator can be zero."""
+        changed = False
         for node in graph.nodes:
             guarded = _guarded_quotient(graph, node)
             if guarded and _never_zero(graph, guarded.input[1], contract):
                 graph.remove(node)
                 graph.replace(node.output[0], guarded.output[0])
-                return True
-        return False
+                changed = True
+        return changed
 
     return drop_imputation, drop_zero_guard
 

@@ -10,20 +10,22 @@ from a constant therefore has that constant in the leaves of the first tree: bot
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from training.export.graph import attribute
+from training.export.onnx_nodes import attribute, integers
 
 SUM = 1
 NONE = 0
 LEQ, LT, GTE, GT, EQ, NEQ, MEMBER = range(7)
 """How an inner node compares: the numbers of ``nodes_modes``."""
+_ARRAYS = ("features", "splits", "missing", "true", "true_leaf", "false", "false_leaf", "leaves")
 BEYOND_FLOAT32 = 2.0**128
 """What would follow the largest float32; it rounds to infinity, and so does all from half of the way on."""
 
@@ -63,36 +65,62 @@ class Trees:
     """(I,) how nodes compare; None: all by ``LEQ``."""
     members: tuple[NDArray[np.float64], ...] = ()
     """For each node of mode ``MEMBER``, in their order: the values that go to the true side; at least one."""
+    _digest: bytes | None = field(default=None, init=False, repr=False, compare=False)
 
     def is_threshold(self) -> NDArray[np.bool_]:
         """Say which nodes ask whether feature <= split, shape (I,)."""
         return np.ones(len(self.splits), dtype=bool) if self.modes is None else self.modes == LEQ
 
     def attributes(self) -> dict[str, Any]:
-        """Return the attributes of the ``TreeEnsemble`` node."""
+        """Return the attributes of the ``TreeEnsemble`` node; lists of integers are arrays."""
         given = {
             "aggregate_function": SUM,
             "post_transform": NONE,
             "n_targets": self.n_targets,
             "tree_roots": self.roots,
-            "nodes_featureids": self.features.tolist(),
+            "nodes_featureids": self.features,
             "nodes_splits": numpy_helper.from_array(self.splits, "splits"),
             "nodes_modes": numpy_helper.from_array(self._modes(), "modes"),
-            "nodes_truenodeids": self.true.tolist(),
-            "nodes_trueleafs": self.true_leaf.tolist(),
-            "nodes_falsenodeids": self.false.tolist(),
-            "nodes_falseleafs": self.false_leaf.tolist(),
-            "leaf_targetids": [0] * len(self.leaves) if self.targets is None else self.targets.tolist(),
+            "nodes_truenodeids": self.true,
+            "nodes_trueleafs": self.true_leaf,
+            "nodes_falsenodeids": self.false,
+            "nodes_falseleafs": self.false_leaf,
+            "leaf_targetids": np.zeros(len(self.leaves), dtype=np.int64) if self.targets is None else self.targets,
             "leaf_weights": numpy_helper.from_array(self.leaves, "leaves"),
         }
         # Without the flags ONNX Runtime spares a NaN test at every node.
         if self.missing.any():
-            given["nodes_missing_value_tracks_true"] = self.missing.tolist()
+            given["nodes_missing_value_tracks_true"] = self.missing
         if self.members:
             # One list for all nodes of the kind, NaN between one node's values and the next one's.
             parts = [np.append(values, np.nan) for values in self.members]
             given["membership_values"] = numpy_helper.from_array(np.concatenate(parts), "members")
         return given
+
+    def digest(self) -> bytes:
+        """Return a SHA-256 digest of everything that the trees are; it is computed once."""
+        if self._digest is None:
+            found = hashlib.sha256(repr((self.n_targets, len(self.members))).encode())
+            targets = np.zeros(len(self.leaves), dtype=np.int64) if self.targets is None else self.targets
+            arrays = [np.array(self.roots), self._modes(), *(getattr(self, name) for name in _ARRAYS), targets]
+            for array in [*arrays, *self.members]:
+                found.update(f"{array.dtype.str}{array.shape}".encode())
+                found.update(memoryview(np.ascontiguousarray(array).view(np.uint8)))
+            self._digest = found.digest()
+        return self._digest
+
+    def copied(self) -> Trees:
+        """Return trees whose nodes may be changed without a change of these."""
+        return dataclasses.replace(
+            self,
+            features=self.features.copy(),
+            splits=self.splits.copy(),
+            missing=self.missing.copy(),
+            true=self.true.copy(),
+            true_leaf=self.true_leaf.copy(),
+            false=self.false.copy(),
+            false_leaf=self.false_leaf.copy(),
+        )
 
     def _modes(self) -> NDArray[np.uint8]:
         return np.full(len(self.splits), LEQ, dtype=np.uint8) if self.modes is None else self.modes
@@ -100,23 +128,19 @@ class Trees:
     @classmethod
     def of_node(cls, node: Any) -> Trees:
         """Read the arrays back from a ``TreeEnsemble`` node."""
-
-        def integers(name: str) -> NDArray[np.int64]:
-            return np.array(attribute(node, name, []), dtype=np.int64)
-
         splits = np.array(numpy_helper.to_array(attribute(node, "nodes_splits")), dtype=np.float64)
-        missing = integers("nodes_missing_value_tracks_true")
+        missing = integers(node, "nodes_missing_value_tracks_true")
         return cls(
-            roots=list(attribute(node, "tree_roots")),
-            features=integers("nodes_featureids"),
+            roots=integers(node, "tree_roots").tolist(),
+            features=integers(node, "nodes_featureids"),
             splits=splits,
             missing=missing if len(missing) else np.zeros(len(splits), dtype=np.int64),
-            true=integers("nodes_truenodeids"),
-            true_leaf=integers("nodes_trueleafs"),
-            false=integers("nodes_falsenodeids"),
-            false_leaf=integers("nodes_falseleafs"),
+            true=integers(node, "nodes_truenodeids"),
+            true_leaf=integers(node, "nodes_trueleafs"),
+            false=integers(node, "nodes_falsenodeids"),
+            false_leaf=integers(node, "nodes_falseleafs"),
             leaves=np.array(numpy_helper.to_array(attribute(node, "leaf_weights")), dtype=np.float64),
-            targets=integers("leaf_targetids"),
+            targets=integers(node, "leaf_targetids"),
             n_targets=int(attribute(node, "n_targets", 1)),
             modes=np.array(numpy_helper.to_array(attribute(node, "nodes_modes")), dtype=np.uint8),
             members=_members(attribute(node, "membership_values")),
@@ -222,6 +246,46 @@ def join(parts: Sequence[Trees], targets: Sequence[int] | None = None, n_targets
         modes=None if plain else np.concatenate([part._modes() for part in parts]),
         members=tuple(values for part in parts for values in part.members),
     )
+
+
+def in_parts(trees: Trees, nodes: int) -> Iterator[Trees]:
+    """Yield an ensemble in parts of whole trees, in their order.
+
+    Args:
+        trees: the ensemble.
+        nodes: about how many inner nodes a part has at most; a larger tree is a part of its own.
+    """
+    starts = [*trees.roots, len(trees.splits)]
+    owner, _ = tree_of_leaf(trees)
+    members_before = np.cumsum(np.concatenate([[0], trees._modes() == MEMBER]))
+    first = 0
+    while first < len(trees.roots):
+        last = first + 1
+        while last < len(trees.roots) and starts[last + 1] - starts[first] <= nodes:
+            last += 1
+        inner = slice(starts[first], starts[last])
+        outer = slice(*np.searchsorted(owner, [first, last]).tolist())
+
+        def moved(side: str, inner: slice = inner, outer: slice = outer) -> NDArray[np.int64]:
+            is_leaf = getattr(trees, f"{side}_leaf")[inner] == 1
+            return np.asarray(getattr(trees, side)[inner] - np.where(is_leaf, outer.start, inner.start))
+
+        yield Trees(
+            roots=[root - inner.start for root in trees.roots[first:last]],
+            features=trees.features[inner],
+            splits=trees.splits[inner],
+            missing=trees.missing[inner],
+            true=moved("true"),
+            true_leaf=trees.true_leaf[inner],
+            false=moved("false"),
+            false_leaf=trees.false_leaf[inner],
+            leaves=trees.leaves[outer],
+            targets=None if trees.targets is None else trees.targets[outer],
+            n_targets=trees.n_targets,
+            modes=None if trees.modes is None else trees.modes[inner],
+            members=trees.members[members_before[inner.start] : members_before[inner.stop]],
+        )
+        first = last
 
 
 def tree_of_leaf(trees: Trees) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -20,11 +20,21 @@ from bundle.contract import Contract
 from training.export.convert import write_graph
 from training.export.graph import ML_DOMAIN, Graph
 from training.export.leaves import reached_leaves
-from training.export.trees import Trees, leaf_index_trees
+from training.export.onnx_nodes import with_attributes
+from training.export.trees import Trees, in_parts, leaf_index_trees
 from training.parity.sessions import open_session, values_of, with_outputs
 
 CHUNK_ROWS = 2000
 """Rows that are compared at once: 2,000 rows of 1,000 trees are 16 MB."""
+
+
+PART_NODES = 250_000
+"""A copy with more inner nodes is several: while ONNX Runtime loads a node of the graph it takes some 600 bytes for each
+node of its trees, and gives back most of it after that."""
+
+
+SESSION_NODES = 1_000_000
+"""Copies with more inner nodes than that are spread over several sessions, which are made one after the other."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +84,7 @@ class BranchProbe:
 
     def __init__(self, pipeline: Any, model: onnx.ModelProto, contract: Contract, plain: Graph) -> None:
         nodes = _matched(pipeline, model, contract, plain)
-        copies: list[Any] = []
+        copies = _Copies(model)
         names: dict[int, list[str]] = {}
         steps: dict[int, tuple[str, Any]] = {}
         self.unread: list[str] = []
@@ -83,18 +93,14 @@ class BranchProbe:
             if node is None:
                 self.unread.append(ensemble.step)
                 continue
-            output = f"leaves_{len(copies)}"
-            attributes = leaf_index_trees(Trees.of_node(node)).attributes()
-            copies.append(helper.make_node("TreeEnsemble", [node.input[0]], [output], domain=ML_DOMAIN, **attributes))
-            names.setdefault(id(ensemble.estimator), []).append(output)
+            for part in in_parts(Trees.of_node(node), PART_NODES):
+                names.setdefault(id(ensemble.estimator), []).append(copies.add(node.input[0], part))
             steps[id(ensemble.estimator)] = (ensemble.step, ensemble.estimator)
         self.forests = [Forest(*steps[key], tuple(outputs)) for key, outputs in names.items()]
         """The estimators whose leaves can be compared, in the order in which the graph asks them."""
         self.trees = 0
         """How many trees were compared, counted at the first comparison."""
-        self._outputs = [output for forest in self.forests for output in forest.outputs]
-        if self.forests:
-            self._session = open_session(with_outputs(model, self._outputs, copies))
+        self._sessions = copies.sessions()
 
     @property
     def estimators(self) -> list[Any]:
@@ -138,7 +144,9 @@ class BranchProbe:
         """
         if not self.forests or not len(rows):
             return []
-        found = dict(zip(self._outputs, values_of(self._session, rows, self._outputs), strict=True))
+        found: dict[str, NDArray[np.float64]] = {}
+        for session, outputs in self._sessions:
+            found |= dict(zip(outputs, values_of(session, rows, outputs), strict=True))
         results = []
         for forest in list(self.forests):
             given = taken.get(id(forest.estimator))
@@ -153,6 +161,43 @@ class BranchProbe:
             results.append(Reached(forest, own.astype(np.int64), graph))
         self.trees = sum(reached.graph.shape[1] for reached in results)
         return results
+
+
+class _Copies:
+    """Copies of the served trees whose leaves answer their own number, in one session or, if they are large, several.
+
+    Args:
+        model: the served model.
+    """
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self._model = model
+        self._nodes: list[Any] = []
+        self._size = 0
+        self._count = 0
+        self._sessions: list[tuple[Any, list[str]]] = []
+
+    def add(self, value: str, trees: Trees) -> str:
+        """Add trees that read a value, and return the name of their output, shape (N, trees)."""
+        if self._nodes and self._size + len(trees.splits) > SESSION_NODES:
+            self._open()
+        output = f"leaves_{self._count}"
+        made = helper.make_node("TreeEnsemble", [value], [output])
+        self._nodes.append(with_attributes(made, leaf_index_trees(trees).attributes(), ML_DOMAIN))
+        self._count += 1
+        self._size += len(trees.splits)
+        return output
+
+    def sessions(self) -> list[tuple[Any, list[str]]]:
+        """Return the sessions, each with the names of its outputs."""
+        if self._nodes:
+            self._open()
+        return self._sessions
+
+    def _open(self) -> None:
+        outputs = [str(node.output[0]) for node in self._nodes]
+        self._sessions.append((open_session(with_outputs(self._model, outputs, self._nodes)), outputs))
+        self._nodes, self._size = [], 0
 
 
 def part_of(values: Any, here: Any) -> Any:

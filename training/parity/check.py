@@ -96,6 +96,8 @@ class _Proof:
         self._pipeline = pipeline
         self._model = model
         self._contract = contract
+        # First of all: while ONNX Runtime loads a large ensemble it takes most of the memory that the proof needs.
+        self._session = open_session(model)
         served = onnx.ModelProto.FromString(model)
         self._single = single_precision_operators(served)
         if self._single:
@@ -108,7 +110,6 @@ class _Proof:
         self._limits = limits
         self._plain = plain_graph(pipeline, contract)
         self._probe = BranchProbe(pipeline, served, contract, self._plain)
-        self._session = open_session(model)
         self._labels = 0 if contract.output.classes is None else 1
         self._worst_packed: list[NDArray[np.float64]] = []
 

@@ -84,7 +84,7 @@ def cuts_of(graph: Graph) -> list[Cut]:
     owners: dict[int, Any] = {}
     for ensemble in graph.ensembles:
         owners[id(ensemble.estimator)] = ensemble.estimator
-        grown.setdefault(id(ensemble.estimator), []).append(Trees.of_node(nodes[ensemble.output]))
+        grown.setdefault(id(ensemble.estimator), []).append(graph.trees_of(nodes[ensemble.output]))
     for key, trees in grown.items():
         owner = owners[key]
         single = _compares_in_single(owner)

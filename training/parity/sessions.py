@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from bundle.format import INPUT_NAME, PREDICTION_NAME
-from training.export.graph import IR_VERSION, ML_DOMAIN, ML_OPSET, OPSET, TREE_DOMAIN, Graph, copied
+from training.export.graph import IR_VERSION, ML_DOMAIN, ML_OPSET, OPSET, Graph
+from training.export.onnx_nodes import without_trees
 
 CHUNK_ROWS = 1000
 """The most rows that the service lets into one call."""
@@ -67,11 +68,18 @@ def values_of(
 def with_outputs(model: onnx.ModelProto, names: Sequence[str], nodes: Sequence[Any] = ()) -> bytes:
     """Return a model that gives other outputs: values that it has, or those of nodes that are added behind it.
 
-    ONNX Runtime infers the types, so an output is no more than a name.
+    What the outputs are not computed from is left out. ONNX Runtime infers the types, so an output is no more than a name.
     """
-    probe = copied(model)
-    del probe.graph.output[:]
-    probe.graph.node.extend(nodes)
+    asked, needed = set(names), []
+    for node in reversed([*model.graph.node, *nodes]):
+        if asked & set(node.output):
+            needed.append(node)
+            asked |= set(node.input)
+    probe = onnx.ModelProto(ir_version=model.ir_version, opset_import=model.opset_import)
+    probe.graph.name = model.graph.name
+    probe.graph.input.extend(model.graph.input)
+    probe.graph.node.extend(needed[::-1])
+    probe.graph.initializer.extend(array for array in model.graph.initializer if array.name in asked)
     probe.graph.output.extend([onnx.ValueInfoProto(name=name) for name in names])
     data: bytes = probe.SerializeToString()
     return data
@@ -79,10 +87,7 @@ def with_outputs(model: onnx.ModelProto, names: Sequence[str], nodes: Sequence[A
 
 def probe_of(graph: Graph, names: Sequence[str]) -> bytes:
     """Return a graph that is still being written as a model whose outputs, ``probe_0`` …, are some of its values."""
-    nodes = [copied(node) for node in graph.nodes]
-    for node in nodes:
-        if node.domain == TREE_DOMAIN:
-            node.domain = ML_DOMAIN
+    nodes = graph.onnx_nodes()
     outputs = [f"probe_{number}" for number in range(len(names))]
     # A value may be the input, a constant or the same as another: an Identity makes an output of it all the same.
     nodes += [helper.make_node("Identity", [name], [output]) for name, output in zip(names, outputs, strict=True)]
@@ -104,7 +109,7 @@ def probe_of(graph: Graph, names: Sequence[str]) -> bytes:
 
 def single_precision_operators(model: onnx.ModelProto) -> tuple[str, ...]:
     """Return the types of the operators that give float32, each once, in the graph's order."""
-    inferred = onnx.shape_inference.infer_shapes(model)
+    inferred = onnx.shape_inference.infer_shapes(without_trees(model))
     kinds = {value.name: value.type.tensor_type.elem_type for value in inferred.graph.value_info}
     found = [
         node.op_type

@@ -14,7 +14,7 @@ from sklearn.base import is_classifier
 
 from bundle.contract import Contract, Feature, Output, category_codes
 from training.export.folding import fold_into_trees
-from training.export.graph import IR_VERSION, ML_DOMAIN, ML_OPSET, OPSET, TREE_DOMAIN, Graph, settle
+from training.export.graph import IR_VERSION, ML_DOMAIN, ML_OPSET, OPSET, Graph, settle
 from training.export.leaves import reached_leaves
 from training.export.packing import PASSES
 from training.export.pen import Pen
@@ -86,12 +86,11 @@ class Written:
         self.estimators = [ensemble.estimator for ensemble in graph.ensembles]
         # Lookups of encoders are trees too, but stand for no estimator.
         nodes: list[Any] = [graph.producer(ensemble.output) for ensemble in graph.ensembles]
-        self.trees = [Trees.of_node(node) for node in nodes]
+        self.trees = [graph.trees_of(node) for node in nodes]
         self._names = list(given)
         self._session = _session(graph, dict(zip(given, graph.outputs, strict=True)))
         for node, trees in zip(nodes, self.trees, strict=True):
-            attributes = leaf_index_trees(trees).attributes()
-            graph.add("TreeEnsemble", [node.input[0]], "leaves", domain=TREE_DOMAIN, **attributes)
+            graph.add_trees(node.input[0], leaf_index_trees(trees), "leaves")
         asked = {f"leaves{at}": node.output[0] for at, node in enumerate(graph.nodes[-len(nodes) :])}
         self._leaves = _session(graph, asked)
 
@@ -124,12 +123,8 @@ class Written:
 
 
 def _session(graph: Graph, given: Mapping[str, str]) -> onnxruntime.InferenceSession:
-    nodes = [onnx.NodeProto.FromString(node.SerializeToString()) for node in graph.nodes]
-    for node in nodes:
-        if node.domain == TREE_DOMAIN:
-            node.domain = ML_DOMAIN
     body = helper.make_graph(
-        [*nodes, *(helper.make_node("Identity", [value], [name]) for name, value in given.items())],
+        [*graph.onnx_nodes(), *(helper.make_node("Identity", [value], [name]) for name, value in given.items())],
         "grown",
         graph.inputs,
         [helper.make_tensor_value_info(name, TensorProto.DOUBLE, ["N", None]) for name in given],
@@ -147,7 +142,7 @@ def run_trees(trees: Trees, rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return what ONNX Runtime's trees answer, shape (N, targets)."""
     value = helper.make_tensor_value_info("rows", TensorProto.DOUBLE, ["N", rows.shape[1]])
     graph = Graph(helper.make_model(helper.make_graph([], "trees", [value], [])))
-    said = graph.add("TreeEnsemble", ["rows"], "said", domain=TREE_DOMAIN, **trees.attributes())
+    said = graph.add_trees("rows", trees, "said")
     return np.asarray(_session(graph, {"values": said}).run(None, {"rows": rows})[0])
 
 

@@ -15,7 +15,7 @@ from bundle.contract import Contract, Feature, Output, category_codes
 from bundle.format import INPUT_NAME
 from training.export import families as families
 from training.export.convert import export_pipeline, serialise
-from training.export.graph import IR_VERSION, ML_DOMAIN, ML_OPSET, OPSET, TREE_DOMAIN, Graph, settle
+from training.export.graph import IR_VERSION, ML_DOMAIN, ML_OPSET, OPSET, Graph, settle
 from training.export.packing import PASSES
 from training.export.pen import Pen
 from training.export.promises import promise_passes
@@ -63,13 +63,7 @@ def packed(transformer: Any, contract: Contract) -> Graph:
 
 def run(graph: Graph, rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return what a graph's first output is for some rows."""
-    nodes = []
-    for node in graph.nodes:
-        copy = type(node)()
-        copy.CopyFrom(node)
-        copy.domain = ML_DOMAIN if node.domain == TREE_DOMAIN else node.domain
-        nodes.append(copy)
-    nodes.append(helper.make_node("Identity", graph.outputs, ["given"]))
+    nodes = [*graph.onnx_nodes(), helper.make_node("Identity", graph.outputs, ["given"])]
     body = helper.make_graph(
         nodes,
         "table",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cProfile
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,10 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
 
-from tests.training.export.written import check, labels, table, target, write
-from training.export import ExportError
+from tests.training.export.written import check, labels, number_contract, table, target, write
+from training.export import ExportError, export_pipeline
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -79,3 +81,15 @@ def test_one_class_only_is_refused() -> None:
     model = AdaBoostClassifier(GaussianNB(), n_estimators=2).fit(ROWS[:50], ["only"] * 50)
     with pytest.raises(ExportError, match="one class only"):
         write(model, 6)
+
+
+def test_the_work_grows_with_the_members() -> None:
+    """An export of twice as many members takes about twice as many calls of functions: not the square, not the cube."""
+    calls = []
+    for count in (30, 60):
+        model = AdaBoostClassifier(DecisionTreeClassifier(max_depth=1), n_estimators=count, random_state=0)
+        model.fit(ROWS[:300], labels(RAW, ["no", "yes"])[:300])
+        profile = cProfile.Profile()
+        profile.runcall(export_pipeline, model, number_contract(ROWS.shape[1], ("no", "yes")))
+        calls.append(sum(entry.callcount for entry in profile.getstats()))
+    assert calls[1] < 2.5 * calls[0]

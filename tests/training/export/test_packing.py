@@ -135,7 +135,8 @@ def test_equal_nodes_of_several_outputs_become_one() -> None:
         {"both": [1, 2]},
     )
     for outputs in (["y1", "y2"], ["x1", "x2"]):
-        graph.nodes.insert(1, helper.make_node("Split", ["x"], outputs, axis=1, num_outputs=2))
+        split = helper.make_node("Split", ["x"], outputs, axis=1, num_outputs=2)
+        graph.nodes.insert_before(split, graph.nodes[1])
     before = _run(graph)
     settle(graph, PASSES)
     assert [node.op_type for node in graph.nodes].count("Split") == 1

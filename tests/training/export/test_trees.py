@@ -8,7 +8,17 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from tests.training.export.grown import run_trees
-from training.export.trees import LEQ, MEMBER, Trees, float32_splits, join, leaf_index_trees, single_leaf, tree
+from training.export.trees import (
+    LEQ,
+    MEMBER,
+    Trees,
+    float32_splits,
+    in_parts,
+    join,
+    leaf_index_trees,
+    single_leaf,
+    tree,
+)
 
 STUMP = tree(
     leaf=np.array([False, True, True]),
@@ -102,3 +112,15 @@ def test_thresholds_on_float32_rows(thresholds: NDArray[np.float64]) -> None:
     assert (rounded <= thresholds).all()
     assert (beyond > thresholds)[np.isfinite(thresholds)].all()
     np.testing.assert_array_equal(float32_splits(thresholds.reshape(2, -1)).ravel(), found)
+
+
+@pytest.mark.parametrize("nodes", [1, 2, 3, 100])
+def test_an_ensemble_in_parts(nodes: int) -> None:
+    """The parts hold whole trees in their order, and say together what the ensemble says."""
+    trees = join([STUMP, single_leaf(2.0), _of_members([3.0]), STUMP, _of_members([1.0, 9.0])], [0, 1, 1, 0, 1], 2)
+    rows = np.array([[3.0, 0.0], [9.0, 1.0], [np.nan, np.nan]])
+    parts = list(in_parts(trees, nodes))
+    assert [len(part.roots) for part in parts] == {1: [1] * 5, 2: [2, 2, 1], 3: [3, 2], 100: [5]}[nodes]
+    np.testing.assert_array_equal(sum(run_trees(part, rows) for part in parts), run_trees(trees, rows))
+    leaves = [run_trees(leaf_index_trees(part), rows) for part in parts]
+    np.testing.assert_array_equal(np.concatenate(leaves, axis=1), run_trees(leaf_index_trees(trees), rows))

@@ -14,7 +14,7 @@ from sklearn.base import is_classifier, is_regressor
 
 from bundle.contract import Contract, Feature, Output
 from training.export.folding import fold_into_trees
-from training.export.graph import IR_VERSION, ML_DOMAIN, ML_OPSET, OPSET, TREE_DOMAIN, Graph, settle
+from training.export.graph import IR_VERSION, ML_DOMAIN, ML_OPSET, OPSET, Graph, settle
 from training.export.packing import PASSES
 from training.export.pen import Pen
 from training.export.promises import promise_passes
@@ -92,11 +92,8 @@ def _pen(width: int) -> Pen:
 
 def _made(graph: Graph, given: Mapping[str, str]) -> bytes:
     """Return a checked model that answers some values under names of their own."""
-    for node in graph.nodes:
-        if node.domain == TREE_DOMAIN:
-            node.domain = ML_DOMAIN
     body = helper.make_graph(
-        [*graph.nodes, *(helper.make_node("Identity", [value], [name]) for name, value in given.items())],
+        [*graph.onnx_nodes(), *(helper.make_node("Identity", [value], [name]) for name, value in given.items())],
         "written",
         graph.inputs,
         [helper.make_tensor_value_info(name, TensorProto.DOUBLE, ["N", None]) for name in given],

@@ -1,0 +1,115 @@
+"""What do the export of a large model and its proof cost: processor seconds and memory?
+
+Each model is fitted, exported and proven in a process of its own, so that the peak of memory is its own too. The command
+writes ``benchmarks/results/export_cost.json`` and a picture of how the cost grows with the model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from sklearn.ensemble import AdaBoostClassifier, RandomForestRegressor
+from sklearn.tree import DecisionTreeClassifier
+
+from benchmarks.machine import describe_machine
+from benchmarks.process import ROOT, BenchmarkError
+from benchmarks.zoo.data import PLAIN, Task, contract_of, shipments
+from bundle.contract import Output
+from training.export.convert import export_pipeline, serialise
+from training.frames import to_frame, to_rows
+from training.parity import check_parity
+
+RESULTS = ROOT / "benchmarks" / "results" / "export_cost.json"
+FIT_ROWS = 16_000
+"""About as many as a table of 20,000 rows leaves for fitting."""
+TEST_ROWS = 4_000
+SEED = 13
+
+
+def _stumps(count: int) -> AdaBoostClassifier:
+    return AdaBoostClassifier(DecisionTreeClassifier(max_depth=1), n_estimators=count, random_state=SEED)
+
+
+def _forest(trees: int) -> RandomForestRegressor:
+    return RandomForestRegressor(trees, max_depth=20, random_state=SEED, n_jobs=2)
+
+
+CASES: dict[str, tuple[Task, Callable[[], Any]]] = {
+    "AdaBoostClassifier, 100 stumps": ("binary", lambda: _stumps(100)),
+    "AdaBoostClassifier, 200 stumps": ("binary", lambda: _stumps(200)),
+    "AdaBoostClassifier, 400 stumps": ("binary", lambda: _stumps(400)),
+    "RandomForestRegressor, 100 trees of depth 20": ("regression", lambda: _forest(100)),
+    "RandomForestRegressor, 500 trees of depth 20": ("regression", lambda: _forest(500)),
+}
+
+
+def _peak_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def measure(task: Task, build: Callable[[], Any]) -> dict[str, float]:
+    """Fit, export and prove one model in this process.
+
+    Returns:
+        Processor seconds of each part, MiB at the peak of memory after each, and the size of the graph in MiB.
+    """
+    table = shipments(FIT_ROWS + TEST_ROWS)
+    model = build()
+    output = (
+        Output(name="cost") if task == "regression" else Output(name="late", classes=(False, True), probabilities=True)
+    )
+    contract = contract_of(table.frame[list(PLAIN)], output, "large")
+    frame = to_frame(to_rows(table.frame[list(PLAIN)], contract), contract)
+    model.fit(frame[:FIT_ROWS], table.targets[task][:FIT_ROWS])
+    figures = {"fitted_peak_mib": _peak_mib()}
+    started = time.process_time()
+    graph = serialise(export_pipeline(model, contract))
+    figures |= {"export_s": time.process_time() - started, "export_peak_mib": _peak_mib()}
+    figures["graph_mib"] = len(graph) / 2**20
+    started = time.process_time()
+    report = check_parity(model, graph, contract, frame[FIT_ROWS:])
+    figures |= {"proof_s": time.process_time() - started, "proof_peak_mib": _peak_mib(), "rows": report.rows}
+    return {name: round(value, 2) for name, value in figures.items()}
+
+
+def _measure_apart(name: str) -> dict[str, float]:
+    """Measure a case in a process of its own.
+
+    Raises:
+        BenchmarkError: the process failed.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.export_cost", "--alone", name], capture_output=True, text=True, cwd=ROOT
+    )
+    if done.returncode:
+        raise BenchmarkError(f"{name}: {done.stderr.strip().splitlines()[-1]}")
+    figures: dict[str, float] = json.loads(done.stdout)
+    return figures
+
+
+def main() -> None:
+    """Measure the cases that are asked for, all by default."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--only", nargs="*", choices=list(CASES), help="which models; all by default")
+    parser.add_argument("--alone", choices=list(CASES), help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.alone:
+        print(json.dumps(measure(*CASES[given.alone])))
+        return
+    results = {}
+    for name in given.only or CASES:
+        results[name] = _measure_apart(name)
+        sys.stderr.write(f"{name}: {results[name]}\n")
+    if not given.only:
+        RESULTS.write_text(json.dumps({"machine": describe_machine(), "results": results}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
