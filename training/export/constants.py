@@ -59,4 +59,4 @@ class Constants(MutableMapping[str, NDArray[Any]]):
 
 def _content(array: NDArray[Any]) -> _Content:
     data = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-    return array.dtype.str, array.shape, hashlib.sha256(memoryview(data)).digest()
+    return array.dtype.str, array.shape, hashlib.sha256(data.data).digest()

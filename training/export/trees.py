@@ -105,7 +105,7 @@ class Trees:
             arrays = [np.array(self.roots), self._modes(), *(getattr(self, name) for name in _ARRAYS), targets]
             for array in [*arrays, *self.members]:
                 found.update(f"{array.dtype.str}{array.shape}".encode())
-                found.update(memoryview(np.ascontiguousarray(array).view(np.uint8)))
+                found.update(np.ascontiguousarray(array).view(np.uint8).data)
             self._digest = found.digest()
         return self._digest
 
