@@ -31,7 +31,7 @@ export PYTHONHASHSEED ?= 0
 # It is made where it is first needed: compiling all that is installed (uv pip install --compile-bytecode) takes 20 s.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup setup-dev init data train import serve test test-real lint format lock bento image bench bench-full siege zoo old-versions figures footprint first-steps clean
+.PHONY: help setup setup-dev init data train import serve test test-real lint format lock bento image bench bench-full siege zoo league export-cost old-versions figures footprint first-steps clean
 
 help: ## print the targets
 	@echo "make TARGET [MODEL=$(MODEL)] [DATA=file.csv] [PORT=$(PORT)]"
@@ -166,6 +166,12 @@ first-steps: $(VENV)/.training ## measure commands, edits and seconds from a tab
 
 zoo: $(VENV)/.training ## export a zoo of pipelines exactly and naively, and compare both with scikit-learn
 	@$(BIN)/python -m benchmarks.zoo $(if $(DATA),--data "$(DATA)")
+
+league: $(VENV)/.training ## put the zoo through other converters too, each in an environment of its own, and compare [ARGS="--every 10"]
+	@$(BIN)/python -m benchmarks.league $(ARGS)
+
+export-cost: $(VENV)/.training ## measure what export and proof of large models cost in time and memory
+	@$(BIN)/python -m benchmarks.export_cost
 
 old-versions: $(VENV)/.training ## fit pipelines with scikit-learn 1.3 to 1.8 and import each [ARGS="--versions 1.5.2 --json file.json"]
 	@$(BIN)/python -m benchmarks.old_versions $(ARGS)
