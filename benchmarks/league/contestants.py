@@ -178,7 +178,9 @@ def m2cgen(case: Case) -> Converted:
     (folder / "model.c").write_text(code)
     library = folder / "model.so"
     subprocess.run(
-        ["gcc", "-O2", "-shared", "-fPIC", "-o", library, folder / "model.c", "-lm"], check=True, capture_output=True
+        ["gcc", "-O2", "-shared", "-fPIC", "-o", library, folder / "model.c", "-lm"],  # noqa: S607
+        check=True,
+        capture_output=True,
     )
     score = ctypes.CDLL(str(library)).score
     pointer = ctypes.POINTER(ctypes.c_double)
