@@ -31,7 +31,7 @@ export PYTHONHASHSEED ?= 0
 # It is made where it is first needed: compiling all that is installed (uv pip install --compile-bytecode) takes 20 s.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup setup-dev init data train import serve test test-real lint format lock bento image bench bench-full siege zoo old-versions figures footprint first-steps clean
+.PHONY: help setup setup-dev init data train import serve test test-real lint format lock bento image bench bench-full siege zoo judge old-versions figures footprint first-steps clean
 
 help: ## print the targets
 	@echo "make TARGET [MODEL=$(MODEL)] [DATA=file.csv] [PORT=$(PORT)]"
@@ -166,6 +166,9 @@ first-steps: $(VENV)/.training ## measure commands, edits and seconds from a tab
 
 zoo: $(VENV)/.training ## export a zoo of pipelines exactly and naively, and compare both with scikit-learn
 	@$(BIN)/python -m benchmarks.zoo $(if $(DATA),--data "$(DATA)")
+
+judge: $(VENV)/.dev ## judge exported graphs from outside: the zoo and pipelines of notebooks against scikit-learn [ARGS="--only titanic --json file.json"]
+	@$(BIN)/python -m benchmarks.judge --jobs 2 --docs docs/judge.md $(ARGS)
 
 old-versions: $(VENV)/.training ## fit pipelines with scikit-learn 1.3 to 1.8 and import each [ARGS="--versions 1.5.2 --json file.json"]
 	@$(BIN)/python -m benchmarks.old_versions $(ARGS)

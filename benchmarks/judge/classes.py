@@ -1,0 +1,28 @@
+"""The names of the classes of which a fitted pipeline is made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn.base import BaseEstimator
+
+
+def class_names(pipeline: Any) -> tuple[str, ...]:
+    """Return the names of all estimators and transformers inside a pipeline, each once, sorted."""
+    found: set[str] = set()
+    seen: set[int] = set()
+    pending: list[tuple[Any, int]] = [(pipeline, 0)]
+    while pending:
+        thing, depth = pending.pop()
+        if id(thing) in seen or depth > 8:
+            continue
+        seen.add(id(thing))
+        if isinstance(thing, dict):
+            pending += [(value, depth + 1) for value in thing.values()]
+        elif isinstance(thing, list | tuple):
+            pending += [(value, depth + 1) for value in thing[:40]]
+        elif isinstance(thing, BaseEstimator) or hasattr(thing, "get_params"):
+            found.add(type(thing).__name__)
+            # Parameters only: what a forest fits inside itself, its owner did not write.
+            pending += [(value, depth + 1) for value in getattr(thing, "get_params", dict)(deep=False).values()]
+    return tuple(sorted(found))
