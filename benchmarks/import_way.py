@@ -120,7 +120,7 @@ def _imported(
                 contract,
                 to_frame(rows, contract),
                 max_rows=proof_rows,
-                check_answers=lambda packed, answers: require_servable(
+                check_answers=lambda _, answers: require_servable(
                     answers, contract, lambda row: f"is row {row}", "Narrow the ranges."
                 ),
             )

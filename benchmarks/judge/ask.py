@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnxruntime
@@ -17,6 +17,7 @@ CHUNK_ROWS = 1_000
 """The most rows that one call of the graph gets, as in the service."""
 PIPELINE_ROWS = 2_000
 """The most rows that one call of the pipeline gets."""
+Part = Literal["all", "labels", "probabilities"]
 NO_PLACE = -1.0
 """The place of a label that the contract does not list."""
 
@@ -36,26 +37,30 @@ class Owner:
         self._probabilities = contract.output.probabilities
         self.calls = 0
 
-    def answers(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    def answers(self, rows: NDArray[np.float64], part: Part = "all") -> NDArray[np.float64]:
         """Return the answers of one call, float64 of shape (N, W): numbers; or a label's place, then probabilities.
 
-        Whatever the pipeline raises is raised.
+        Only labels, or only probabilities, if that ``part`` is asked for. Whatever the pipeline raises is raised.
         """
         self.calls += 1
         frame = self.space.owner_frame(rows)
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
+            if part == "probabilities":
+                return np.asarray(self.pipeline.predict_proba(frame), dtype=np.float64)
             answer = np.asarray(self.pipeline.predict(frame))
             if self._classes is None:
                 return answer.astype(np.float64).reshape(len(rows), -1)
             places = {label: float(place) for place, label in enumerate(self._classes)}
             labels = np.array([places.get(label, NO_PLACE) for label in answer.ravel().tolist()], dtype=np.float64)
-            if not self._probabilities:
+            if not self._probabilities or part == "labels":
                 return labels[:, np.newaxis]
             shares = np.asarray(self.pipeline.predict_proba(frame), dtype=np.float64)
         return np.concatenate([labels[:, np.newaxis], shares], axis=1)
 
-    def answers_or_raises(self, rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], dict[int, str]]:
+    def answers_or_raises(
+        self, rows: NDArray[np.float64], part: Part = "all"
+    ) -> tuple[NDArray[np.float64], dict[int, str]]:
         """Return the answers, NaN for rows that raise, and the errors by row. Rows that raise are found by halves."""
         answers: NDArray[np.float64] | None = None
         errors: dict[int, str] = {}
@@ -66,7 +71,7 @@ class Owner:
         while pending:
             places = pending.pop()
             try:
-                parts.append((places, self.answers(rows[places])))
+                parts.append((places, self.answers(rows[places], part)))
             except Exception as error:  # a pipeline may raise anything
                 if len(places) == 1:
                     errors[int(places[0])] = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"

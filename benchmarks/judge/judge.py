@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from benchmarks.judge.again import Limits, answers_again, is_knife_edge
-from benchmarks.judge.ask import GraphAnswers, GraphError, Owner, servable
+from benchmarks.judge.ask import GraphAnswers, GraphError, Owner, Part, servable
 from benchmarks.judge.judgement import Finding, Judgement
 from benchmarks.judge.rows import extremes, grid_neighbours, mixed, recombined
 from benchmarks.judge.search import (
     RAISES,
+    Ask,
     boundaries,
     candidates,
     distance,
@@ -29,7 +30,7 @@ LIMIT = 1e-9
 """The largest relative difference of a number, and the largest difference of a probability."""
 SINGLE_LIMIT = 1e-5
 """The same if the pipeline computes in float32."""
-AGAIN_ROWS = 48
+AGAIN_ROWS = 24
 """About how many differing rows scikit-learn is asked again."""
 FINDINGS = 6
 """How many wrong rows are told."""
@@ -189,23 +190,22 @@ class _Case:
             made += [ends, moved]
         return np.concatenate(made) if made else pool[:0]
 
-    def _signatures(self) -> list[tuple[Any, float]]:
+    def _signatures(self) -> list[tuple[Ask, float]]:
         """Return what is bisected, with its share of the pairs: labels, and numbers."""
 
-        def everything(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-            answers, errors = self._owner.answers_or_raises(rows)
-            answers[list(errors)] = RAISES
-            return answers
+        def signature(part: Part) -> Ask:
+            def ask(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+                answers, errors = self._owner.answers_or_raises(rows, part)
+                answers[list(errors)] = RAISES
+                return answers
 
-        def labels(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-            return everything(rows)[:, :1]
-
-        def numbers(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-            return everything(rows)[:, 1:]
+            return ask
 
         if not self._labelled:
-            return [(everything, 1.0)]
-        return [(labels, 0.6), (numbers, 0.4)] if self._space.contract.output.probabilities else [(labels, 1.0)]
+            return [(signature("all"), 1.0)]
+        if not self._space.contract.output.probabilities:
+            return [(signature("labels"), 1.0)]
+        return [(signature("labels"), 0.6), (signature("probabilities"), 0.4)]
 
     def _graph_answers(self, rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], dict[int, str]]:
         try:

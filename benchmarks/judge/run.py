@@ -29,12 +29,23 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 """What keeps a process of its own to one core."""
 SECONDS_MAX = 240
 """An entry that takes longer is ended, and told as a fault."""
+KEPT_EVERY = 5
+"""After how many entries the results are kept."""
 WORDS = 400
 """How much of a message is kept."""
 Tell = Callable[[str], None]
 
 
-def run(names: Sequence[str], jobs: int, tell: Tell, *, seed: int = SEED, proof: bool = True) -> list[Result]:
+def run(
+    names: Sequence[str],
+    jobs: int,
+    tell: Tell,
+    *,
+    seed: int = SEED,
+    proof: bool = True,
+    known: Sequence[Result] = (),
+    keep: Callable[[list[Result]], None] | None = None,
+) -> list[Result]:
     """Judge entries of the catalogue.
 
     Args:
@@ -43,14 +54,18 @@ def run(names: Sequence[str], jobs: int, tell: Tell, *, seed: int = SEED, proof:
         tell: is told each result, line by line.
         seed: the same seed gives the same rows.
         proof: whether the proof is run; without it, wrong graphs are judged that the proof would stop.
+        known: results of an earlier run, whose entries are not judged again.
+        keep: is given all results so far, now and then.
 
     Returns:
         A result for each name, in their order.
     """
-    results: dict[str, Result] = {}
-    for result in _each(names, jobs, seed, proof):
+    results = {result.name: result for result in known if result.name in names}
+    for result in _each([name for name in names if name not in results], jobs, seed, proof):
         results[result.name] = result
         tell(f"[{len(results)}/{len(names)}] {line(result)}")
+        if keep is not None and len(results) % KEPT_EVERY == 0:
+            keep([results[name] for name in names if name in results])
     return [results[name] for name in names]
 
 
@@ -208,7 +223,7 @@ def _quiet() -> Iterator[None]:
 def _time_limit() -> Iterator[None]:
     """Raise a ``TimeoutError`` after ``SECONDS_MAX``; only in the main thread, where signals arrive."""
 
-    def ended(number: int, frame: FrameType | None) -> None:
+    def ended(_number: int, _frame: FrameType | None) -> None:
         raise TimeoutError(f"it took more than {SECONDS_MAX} s")
 
     before = signal.signal(signal.SIGALRM, ended)

@@ -78,11 +78,15 @@ class Space:
         made: dict[str, object] = {}
         for place, column in enumerate(self.columns):
             dtype = self.dtypes.get(column.name)
+            kind = str(dtype)
             if column.is_text:
                 values = pd.Series(_texts(column, rows[:, place], self.missing_text), dtype=object)
-                made[column.name] = values if dtype is None or dtype == object else values.astype(dtype)  # type: ignore[call-overload]
-            elif dtype is not None and np.dtype(object) != dtype and str(dtype).startswith("datetime64"):
-                made[column.name] = pd.to_datetime(rows[:, place], unit="s")
+                if kind.startswith("datetime64"):
+                    made[column.name] = pd.to_datetime(values, utc=True, errors="coerce")
+                else:
+                    made[column.name] = values if dtype is None or kind == "object" else values.astype(dtype)  # type: ignore[call-overload]
+            elif kind.startswith("datetime64"):
+                made[column.name] = pd.to_datetime(rows[:, place], unit="s", utc="UTC" in kind)
             elif isinstance(dtype, pd.CategoricalDtype):
                 made[column.name] = pd.Series(rows[:, place]).astype(dtype)
             else:

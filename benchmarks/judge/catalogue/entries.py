@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
+from benchmarks.judge.catalogue.counts_and_texts import rentals, texts
+from benchmarks.judge.catalogue.health import costs, hearts, patients
+from benchmarks.judge.catalogue.houses import houses
+from benchmarks.judge.catalogue.measures import birds, kinds, wines
+from benchmarks.judge.catalogue.passengers import passengers
+from benchmarks.judge.catalogue.people import contracts, incomes, loans, payments
 from benchmarks.judge.catalogue.zoo_members import zoo_members
 from benchmarks.judge.entry import Entry
 from benchmarks.process import BenchmarkError
@@ -26,7 +32,22 @@ def entries() -> dict[str, Entry]:
 
 
 def _notebooks() -> list[Entry]:
-    return []
+    return [
+        *passengers(),
+        *houses(),
+        *incomes(),
+        *loans(),
+        *payments(),
+        *contracts(),
+        *wines(),
+        *kinds(),
+        *birds(),
+        *costs(),
+        *patients(),
+        *hearts(),
+        *rentals(),
+        *texts(),
+    ]
 
 
 def chosen(words: Sequence[str]) -> list[str]:
