@@ -28,12 +28,14 @@ from training.adoption.sample import agreed_columns, read_sample
 from training.adoption.served_answers import require_servable
 from training.export import export_pipeline, serialise
 from training.frames import to_frame, to_rows
-from training.parity import ParityError, ParityReport, check_parity
+from training.parity import MAX_ROWS, ParityError, ParityReport, check_parity
 
 NotProvenError = ParityError
 """Exported, and stopped by the proof."""
-PROOF_ROWS = 4_000
-"""How many rows the proof compares: a fifth of an import's."""
+PROOF_ROWS = 2_000
+"""About how many rows a short proof compares: a tenth of an import's."""
+FULL_PROOF_ROWS = MAX_ROWS
+"""About how many rows an import's proof compares."""
 
 
 @dataclass(frozen=True)
@@ -54,22 +56,20 @@ def import_pipeline(
     pipeline: Any,
     sample: pd.DataFrame,
     *,
-    proof_rows: int = PROOF_ROWS,
+    proof_rows: int | None = PROOF_ROWS,
     edit: Callable[[Contract], Contract] | None = None,
     columns_from_sample: bool = False,
     trust: tuple[str, ...] = (),
-    proof: bool = True,
 ) -> Imported:
     """Import a fitted pipeline as ``tabento import`` would.
 
     Args:
         pipeline: fitted; it is pickled and read back.
         sample: rows of its table; they are written to a CSV file and read back.
-        proof_rows: about how many rows the proof compares.
+        proof_rows: about how many rows the proof compares; None for no proof, and ``parity`` is None.
         edit: what a person changes in the inferred contract, if anything.
         columns_from_sample: whether the sample names the columns of a pipeline that has no names for them.
         trust: what the person who imports says to trust.
-        proof: whether the graph is proven; without it, ``parity`` is None.
 
     Raises:
         TrainingError: it is refused, as ``ExportError``, ``AdoptionError``, ``ConfigError`` or ``DataError``.
@@ -89,7 +89,7 @@ def import_pipeline(
         request.pipeline.write_bytes(pickle.dumps(pipeline))
         # A text may be empty without being missing: the zoo has such a category.
         sample.to_csv(request.sample, index=False, na_rep="NA")
-        return _imported(request, proof_rows if proof else None, edit)
+        return _imported(request, proof_rows, edit)
 
 
 def _imported(

@@ -14,7 +14,7 @@ def class_names(pipeline: Any) -> tuple[str, ...]:
     pending: list[tuple[Any, int]] = [(pipeline, 0)]
     while pending:
         thing, depth = pending.pop()
-        if id(thing) in seen or depth > 8:
+        if id(thing) in seen or depth > 30:
             continue
         seen.add(id(thing))
         if isinstance(thing, dict):

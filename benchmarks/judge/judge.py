@@ -38,6 +38,12 @@ SECONDS = 6.0
 """About how long the search may take."""
 PAIRS_MAX, PAIRS_MIN = 240, 24
 PLAIN_ROWS = 800
+ROWS = 800
+"""How many recombined rows a fast pipeline gets; twice as many neighbours on the grid, and extremes."""
+PACE_ROWS = 200
+"""With how many rows it is measured how long a pipeline takes."""
+CALLS = 100
+"""About how many calls with so many rows a judgement takes, before scikit-learn is asked again."""
 SEED = 13
 
 
@@ -145,20 +151,17 @@ class _Case:
     def _rows(self, sample: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         draw, space = self._draw, self._space
         plain = sample[draw.permutation(len(sample))[:PLAIN_ROWS]]
-        began = time.perf_counter()
-        answers, _ = self._owner.answers_or_raises(plain[:200])
-        pace = time.perf_counter() - began
-        del answers
-        budget = float(np.clip(self._seconds / max(pace, 1e-4), 15, 80))  # batches of 200 rows
-        pairs = int(np.clip(PAIRS_MAX * budget / 80, PAIRS_MIN, PAIRS_MAX))
-        share = max(0.25, min(1.0, budget / 60))
+        began = time.process_time()
+        self._owner.answers_or_raises(plain[:PACE_ROWS])
+        share = _share(self._seconds / max(time.process_time() - began, 1e-4))
+        pairs = max(PAIRS_MIN, int(PAIRS_MAX * share))
         resolution = [
-            recombined(plain, int(800 * share), draw),
-            mixed(plain, int(800 * share), draw),
-            grid_neighbours(plain, space, int(1_600 * share), draw),
+            recombined(plain, int(ROWS * share), draw),
+            mixed(plain, int(ROWS * share), draw),
+            grid_neighbours(plain, space, int(2 * ROWS * share), draw),
         ]
         pool = np.concatenate([plain, *resolution])
-        edges = extremes(plain, space, int(1_600 * share), draw)
+        edges = extremes(plain, space, int(2 * ROWS * share), draw)
         return {
             "plain": plain,
             "resolution": np.concatenate(resolution),
@@ -284,6 +287,17 @@ class _Case:
         scale = np.maximum(np.maximum(np.abs(expected), np.abs(got)), limits.typical)
         difference = np.abs(expected - got)
         return float((difference / np.where(scale == 0, 1.0, scale)).max())
+
+
+def _share(calls: float) -> float:
+    """Return which share of the rows a pipeline gets that answers so many calls in time: 1, a half, a quarter, an eighth.
+
+    Coarse steps, so that one machine judges the same rows each time.
+    """
+    share = 1.0
+    while share > 1 / 8 and calls < CALLS * share:
+        share /= 2
+    return share
 
 
 def _counts(names: NDArray[np.str_]) -> dict[str, int]:
