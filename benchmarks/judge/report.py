@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.judge.common_steps import HOW_COUNTED, proven_line, table
 from benchmarks.judge.judgement import OUTCOMES, Result
 from benchmarks.judge.picture import draw_outcomes
 
@@ -31,6 +32,7 @@ def summary(results: Sequence[Result]) -> str:
         f" scikit-learn raises, {sum(one.undecided for one in judged):,} undecided,"
         f" {sum(one.knife_edges for one in judged):,} knife edges"
     )
+    lines.append(proven_line(results))
     return "\n".join(lines)
 
 
@@ -55,6 +57,10 @@ def document(results: Sequence[Result], picture: Path) -> str:
         + "\n".join(f"| {name} | {counts[name]:,} | {MEANINGS[name]} |" for name in OUTCOMES),
         "## By table",
         _groups(results),
+        "## The fifty most used steps and estimators",
+        f"{proven_line(results)}. A step is proven if a pipeline that holds it is.",
+        HOW_COUNTED,
+        table(results),
         "## Wrong, not proven, errors",
         _faults(results),
         "## Refused",

@@ -90,6 +90,9 @@ def houses() -> list[Entry]:
         entry("house_prices", "usual columns → log target, Lasso", lambda: usual(_logged(Lasso(0.001, max_iter=5000)))),
         entry("house_prices", "log target around the usual pipeline, RidgeCV", lambda: _logged(usual(RidgeCV()))),
         entry("house_prices", "robust scale → ElasticNetCV", lambda: robust(ElasticNetCV(cv=3))),
+        entry(
+            "house_prices", "usual columns → log target, LassoCV", lambda: usual(_logged(LassoCV(cv=3, max_iter=5000)))
+        ),
         entry("house_prices", "usual columns → LinearRegression", lambda: usual(LinearRegression())),
         entry("house_prices", "usual columns → RandomForest", lambda: usual(RandomForestRegressor(**forest))),
         entry(
@@ -208,7 +211,11 @@ def houses() -> list[Entry]:
             lambda: make_pipeline(
                 ColumnTransformer(
                     [
-                        ("cat", TargetEncoder(random_state=0), ["Neighborhood", "HouseStyle"]),
+                        (
+                            "cat",
+                            TargetEncoder(target_type="continuous", random_state=0),
+                            ["Neighborhood", "HouseStyle"],
+                        ),
                         ("num", SimpleImputer(), HOLED),
                     ]
                 ),
