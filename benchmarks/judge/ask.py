@@ -62,25 +62,24 @@ class Owner:
         self, rows: NDArray[np.float64], part: Part = "all"
     ) -> tuple[NDArray[np.float64], dict[int, str]]:
         """Return the answers, NaN for rows that raise, and the errors by row. Rows that raise are found by halves."""
-        answers: NDArray[np.float64] | None = None
         errors: dict[int, str] = {}
         pending = [
             np.arange(start, min(start + PIPELINE_ROWS, len(rows))) for start in range(0, len(rows), PIPELINE_ROWS)
         ]
-        parts: list[tuple[NDArray[np.intp], NDArray[np.float64]]] = []
+        found: list[tuple[NDArray[np.intp], NDArray[np.float64]]] = []
         while pending:
             places = pending.pop()
             try:
-                parts.append((places, self.answers(rows[places], part)))
+                found.append((places, self.answers(rows[places], part)))
             except Exception as error:  # a pipeline may raise anything
                 if len(places) == 1:
                     errors[int(places[0])] = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
                 else:
                     pending += [places[: len(places) // 2], places[len(places) // 2 :]]
-        width = parts[0][1].shape[1] if parts else 1
+        width = found[0][1].shape[1] if found else 1
         answers = np.full((len(rows), width), np.nan)
-        for places, part in parts:
-            answers[places] = part
+        for places, some in found:
+            answers[places] = some
         return answers, errors
 
     def margin(self, row: NDArray[np.float64]) -> float:
@@ -141,10 +140,10 @@ class GraphAnswers:
 
 def servable(answers: NDArray[np.float64], contract: Contract) -> NDArray[np.bool_]:
     """Return which answers the service would send: finite numbers, and labels that the contract lists."""
-    fine: NDArray[np.bool_] = np.isfinite(answers).all(axis=1)
+    fine = np.isfinite(answers).all(axis=1)
     if contract.output.classes is not None:
-        fine &= np.isin(answers[:, 0], np.arange(len(contract.output.classes)))
-    return fine
+        fine = fine & np.isin(answers[:, 0], np.arange(len(contract.output.classes)))
+    return np.asarray(fine, dtype=np.bool_)
 
 
 def _holds_module(thing: Any, module: str, depth: int = 12) -> bool:

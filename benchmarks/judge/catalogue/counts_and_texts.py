@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import numpy as np
 import pandas as pd
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor, make_column_transformer
@@ -373,12 +375,10 @@ def _xgboost(**options: object) -> object:
 
 
 def _catboost() -> object:
-    from catboost import CatBoostRegressor
-
-    return CatBoostRegressor(iterations=40, depth=4, verbose=False, allow_writing_files=False, loss_function="RMSE")
+    return import_module("catboost").CatBoostRegressor(
+        iterations=40, depth=4, verbose=False, allow_writing_files=False, loss_function="RMSE"
+    )
 
 
 def _cyclic() -> object:
-    from feature_engine.creation import CyclicalFeatures
-
-    return CyclicalFeatures(variables=["hr", "mnth"], drop_original=True)
+    return import_module("feature_engine.creation").CyclicalFeatures(variables=["hr", "mnth"], drop_original=True)

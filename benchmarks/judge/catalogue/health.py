@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import numpy as np
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor, make_column_selector, make_column_transformer
 from sklearn.ensemble import (
@@ -341,8 +343,6 @@ def _lightgbm() -> object:
 
 
 def _catboost() -> object:
-    from catboost import CatBoostRegressor
-
-    return CatBoostRegressor(
+    return import_module("catboost").CatBoostRegressor(
         iterations=40, depth=4, verbose=False, allow_writing_files=False, cat_features=["sex", "smoker", "region"]
     )

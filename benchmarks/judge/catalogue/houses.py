@@ -26,6 +26,7 @@ from sklearn.linear_model import (
     ElasticNetCV,
     HuberRegressor,
     Lasso,
+    LassoCV,
     LinearRegression,
     Ridge,
     RidgeCV,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.compose import ColumnTransformer, make_column_selector, make_column_transformer
@@ -341,6 +343,6 @@ def _lightgbm(**options: object) -> object:
 
 
 def _catboost() -> object:
-    from catboost import CatBoostClassifier
-
-    return CatBoostClassifier(iterations=40, depth=4, verbose=False, allow_writing_files=False)
+    return import_module("catboost").CatBoostClassifier(
+        iterations=40, depth=4, verbose=False, allow_writing_files=False
+    )

@@ -45,7 +45,7 @@ class Winsorizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def transform(self, X: pd.DataFrame) -> np.ndarray:
         """Return the clipped values."""
-        return np.clip(np.asarray(X, dtype=float), self.low_, self.high_)
+        return np.asarray(np.clip(np.asarray(X, dtype=float), self.low_, self.high_))
 
 
 class ColumnSelector(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -133,7 +133,7 @@ def zero_to_nan(X: pd.DataFrame) -> pd.DataFrame:
 def ratio_to_income(X: pd.DataFrame) -> np.ndarray:
     """Return the first column divided by the second."""
     values = np.asarray(X, dtype=float)
-    return values[:, [0]] / (values[:, [1]] + 1)
+    return np.asarray(values[:, [0]] / (values[:, [1]] + 1))
 
 
 def as_text(X: pd.DataFrame) -> pd.DataFrame:
@@ -146,7 +146,7 @@ def first_column(X: pd.DataFrame) -> pd.Series:
     return X.iloc[:, 0]
 
 
-def to_records(X: pd.DataFrame) -> list[dict[str, Any]]:
+def to_records(X: pd.DataFrame) -> list[Any]:
     """Return rows as dictionaries, for DictVectorizer."""
     return X.to_dict(orient="records")
 

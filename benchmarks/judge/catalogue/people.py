@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import numpy as np
 from sklearn.compose import ColumnTransformer, make_column_selector, make_column_transformer
 from sklearn.decomposition import PCA, TruncatedSVD
@@ -22,7 +24,7 @@ from sklearn.feature_selection import SelectFromModel, SelectPercentile, f_class
 from sklearn.impute import IterativeImputer, SimpleImputer
 from sklearn.kernel_approximation import Nystroem, RBFSampler
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV, Perceptron, RidgeClassifier, SGDClassifier
-from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, TunedThresholdClassifierCV  # type: ignore[attr-defined]
+from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, TunedThresholdClassifierCV
 from sklearn.naive_bayes import BernoulliNB, ComplementNB, GaussianNB
 from sklearn.neighbors import KNeighborsClassifier, LocalOutlierFactor
 from sklearn.neural_network import MLPClassifier
@@ -695,35 +697,27 @@ def _lightgbm(**options: object) -> object:
 
 
 def _catboost(**options: object) -> object:
-    from catboost import CatBoostClassifier
-
-    return CatBoostClassifier(iterations=40, depth=4, verbose=False, allow_writing_files=False, **options)
+    return import_module("catboost").CatBoostClassifier(
+        iterations=40, depth=4, verbose=False, allow_writing_files=False, **options
+    )
 
 
 def _encoder(kind: str, **options: object) -> object:
-    import category_encoders
-
-    return getattr(category_encoders, kind)(**options)
+    return getattr(import_module("category_encoders"), kind)(**options)
 
 
 def _feature_engine() -> list[object]:
-    from feature_engine.encoding import OneHotEncoder as FrameOneHot
-    from feature_engine.imputation import CategoricalImputer, MeanMedianImputer
-
-    return [MeanMedianImputer(), CategoricalImputer(), FrameOneHot()]
+    imputation = import_module("feature_engine.imputation")
+    encoding = import_module("feature_engine.encoding")
+    return [imputation.MeanMedianImputer(), imputation.CategoricalImputer(), encoding.OneHotEncoder()]
 
 
 def _oversampled(sampler: str, *steps: object) -> object:
-    import imblearn.over_sampling
-    import imblearn.pipeline
-    import imblearn.under_sampling
-
-    kind = getattr(imblearn.over_sampling, sampler, None) or getattr(imblearn.under_sampling, sampler)
+    over, under = import_module("imblearn.over_sampling"), import_module("imblearn.under_sampling")
+    kind = getattr(over, sampler, None) or getattr(under, sampler)
     *before, model = steps
-    return imblearn.pipeline.make_pipeline(*before, kind(random_state=0), model)
+    return import_module("imblearn.pipeline").make_pipeline(*before, kind(random_state=0), model)
 
 
 def _balanced_forest() -> object:
-    from imblearn.ensemble import BalancedRandomForestClassifier
-
-    return BalancedRandomForestClassifier(n_estimators=30, random_state=0)
+    return import_module("imblearn.ensemble").BalancedRandomForestClassifier(n_estimators=30, random_state=0)
