@@ -168,7 +168,7 @@ zoo: $(VENV)/.training ## export a zoo of pipelines exactly and naively, and com
 	@$(BIN)/python -m benchmarks.zoo $(if $(DATA),--data "$(DATA)")
 
 judge: $(VENV)/.dev ## judge exported graphs from outside: the zoo and pipelines of notebooks against scikit-learn [ARGS="--only titanic --json file.json"]
-	@$(BIN)/python -m benchmarks.judge --jobs 2 --docs docs/judge.md $(ARGS)
+	@$(BIN)/python -m benchmarks.judge --jobs 2 $(if $(ARGS),$(ARGS),--docs docs/judge.md)
 
 old-versions: $(VENV)/.training ## fit pipelines with scikit-learn 1.3 to 1.8 and import each [ARGS="--versions 1.5.2 --json file.json"]
 	@$(BIN)/python -m benchmarks.old_versions $(ARGS)
