@@ -9,6 +9,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from benchmarks.judge.margins import margin
 from benchmarks.judge.space import Space
 from bundle.contract import Contract
 from bundle.format import INPUT_NAME, PREDICTION_NAME
@@ -83,24 +84,10 @@ class Owner:
         return answers, errors
 
     def margin(self, row: NDArray[np.float64]) -> float:
-        """Return how far one row, shape (1, F), is from another label; infinity if the pipeline does not tell.
-
-        It is the gap between the two largest decision values or probabilities, or the distance of the only one from 0.
-        """
-        frame = self.space.owner_frame(row)
-        gaps = [np.inf]
+        """Return how far one row, shape (1, F), is from another label; infinity if the pipeline does not tell."""
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            for method in ("decision_function", "predict_proba"):
-                if not hasattr(self.pipeline, method):
-                    continue
-                values = np.asarray(getattr(self.pipeline, method)(frame), dtype=np.float64).ravel()
-                if len(values) == 1:
-                    gaps.append(abs(float(values[0])))
-                else:
-                    top = np.sort(values)[-2:]
-                    gaps.append(float(top[1] - top[0]))
-        return min(gaps)
+            return margin(self.pipeline, self.space.owner_frame(row))
 
     def is_single(self) -> bool:
         """Whether the pipeline computes in float32, so that it is compared to float32's rounding: XGBoost does."""

@@ -106,7 +106,7 @@ def costs() -> list[Entry]:
             "usual columns → MLP",
             lambda: usual(
                 TransformedTargetRegressor(
-                    MLPRegressor((16,), max_iter=300, random_state=0), transformer=StandardScaler()
+                    MLPRegressor(hidden_layer_sizes=(16,), max_iter=300, random_state=0), transformer=StandardScaler()
                 )
             ),
         ),

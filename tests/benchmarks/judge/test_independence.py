@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from benchmarks.process import ROOT
 
 FORBIDDEN = ("training.parity", "benchmarks.zoo.compare")
-JUDGING = ("again", "ask", "judge", "judgement", "rows", "search", "space")
+JUDGING = ("again", "ask", "judge", "judgement", "margins", "rows", "search", "space")
 """The modules that find rows and decide; the others bring pipelines and tell results."""
 
 
