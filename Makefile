@@ -31,7 +31,7 @@ export PYTHONHASHSEED ?= 0
 # It is made where it is first needed: compiling all that is installed (uv pip install --compile-bytecode) takes 20 s.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup setup-dev init data train import serve test test-real lint format lock bento image bench bench-full siege zoo league export-cost old-versions figures footprint first-steps clean
+.PHONY: help setup setup-dev init data train import serve test test-real lint format lock bento image bench bench-full siege zoo league export-cost old-versions figures footprint first-steps clean judge
 
 help: ## print the targets
 	@echo "make TARGET [MODEL=$(MODEL)] [DATA=file.csv] [PORT=$(PORT)]"
@@ -172,6 +172,9 @@ league: $(VENV)/.training ## put the zoo through other converters too, each in a
 
 export-cost: $(VENV)/.training ## measure what export and proof of large models cost in time and memory
 	@$(BIN)/python -m benchmarks.export_cost
+
+judge: $(VENV)/.dev ## judge exported graphs from outside: the zoo and pipelines of notebooks against scikit-learn [ARGS="--only titanic --json file.json"]
+	@$(BIN)/python -m benchmarks.judge --jobs 2 $(if $(ARGS),$(ARGS),--docs docs/judge.md)
 
 old-versions: $(VENV)/.training ## fit pipelines with scikit-learn 1.3 to 1.8 and import each [ARGS="--versions 1.5.2 --json file.json"]
 	@$(BIN)/python -m benchmarks.old_versions $(ARGS)

@@ -1,0 +1,98 @@
+"""Asking scikit-learn again, where it and the graph differ: is it of one mind, and how near is another answer?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.judge.ask import Owner
+from benchmarks.judge.space import Space
+
+BATCHES = (2, 3, 5, 8, 16, 33, 51, 64, 100, 129, 257, 500)
+"""The sizes of a dozen batches, each with other company and the row at another place."""
+NUDGE = 1e-9
+"""How far a row is moved to see whether another label is next to it, as a share of a column's span."""
+NUDGES = 32
+
+
+def answers_again(
+    owner: Owner, suspects: NDArray[np.float64], company: NDArray[np.float64], draw: np.random.Generator
+) -> NDArray[np.float64]:
+    """Return scikit-learn's answers to rows, alone and in a dozen batches: float64 of shape (13, N, W).
+
+    Args:
+        owner: is asked.
+        suspects: rows that scikit-learn answers, shape (N, F).
+        company: rows that it answers as well, with which batches are filled up.
+        draw: chooses company and places.
+    """
+    alone = np.concatenate([owner.answers(row[np.newaxis]) for row in suspects])
+    rounds = [alone]
+    for size in BATCHES:
+        answers = np.empty_like(alone)
+        order = draw.permutation(len(suspects))
+        share = max(1, size // 2)
+        for start in range(0, len(order), share):
+            group = order[start : start + share]
+            batch = company[draw.integers(len(company), size=size)]
+            places = draw.permutation(size)[: len(group)]
+            batch[places] = suspects[group]
+            answers[group] = owner.answers(batch)[places]
+        rounds.append(answers)
+    return np.stack(rounds)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When two answers are the same."""
+
+    relative: float
+    """For numbers: the largest relative difference."""
+    probability: float
+    """For probabilities: the largest difference."""
+    typical: NDArray[np.float64]
+    """For numbers: the magnitude of a usual answer, of which a relative difference is at least taken, shape (W,)."""
+    labelled: bool
+    """Whether the first value is a label's place."""
+
+    def apart(self, first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return which values differ, bool of the shape of the answers; NaN equals NaN only."""
+        with np.errstate(all="ignore"):
+            difference = np.abs(first - second)
+            if self.labelled:
+                beyond = difference > self.probability
+                beyond[..., 0] = first[..., 0] != second[..., 0]
+            else:
+                beyond = difference > self.relative * np.maximum(
+                    np.maximum(np.abs(first), np.abs(second)), self.typical
+                )
+        neither = np.isnan(first) & np.isnan(second)
+        same = (first == second) | neither
+        either = (~np.isfinite(first) | ~np.isfinite(second)) & ~same
+        return np.asarray((beyond & ~same) | either)
+
+
+def is_knife_edge(
+    owner: Owner, space: Space, row: NDArray[np.float64], label: float, margin_limit: float, draw: np.random.Generator
+) -> bool:
+    """Return whether another label of scikit-learn's is within rounding of a row, shape (F,).
+
+    The margin of the decision is within ``margin_limit``, and the label changes if the row is moved by ``NUDGE``. A tie
+    by rule, such as two votes against two, does not change so: it is no knife edge, for it has one right answer.
+    """
+    if owner.margin(row[np.newaxis]) > margin_limit:
+        return False
+    spans = np.array(
+        [
+            0.0 if column.is_text or not len(column.observed) else np.ptp(column.observed) or 1.0
+            for column in space.columns
+        ]
+    )
+    moves = draw.choice([-1.0, 0.0, 1.0], size=(NUDGES, len(row))) * spans * NUDGE
+    moved = np.concatenate([row + moves, row * (1 + NUDGE * draw.choice([-1.0, 1.0], size=(NUDGES, len(row))))])
+    texts = np.array([column.is_text for column in space.columns])
+    moved[:, texts] = row[texts]
+    answers, _ = owner.answers_or_raises(moved)
+    return bool((answers[:, 0] != label).any())

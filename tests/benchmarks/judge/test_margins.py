@@ -1,0 +1,51 @@
+"""The distance of a decision to another label: of voters, the nearest one's."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.ensemble import VotingClassifier
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.model_selection import GridSearchCV
+from sklearn.multiclass import OneVsOneClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
+
+from benchmarks.judge.margins import margin
+
+DRAW = np.random.default_rng(4)
+ROWS = DRAW.normal(size=(90, 2))
+LABELS = np.arange(90) % 3
+ROW = ROWS[:1]
+
+
+def test_the_gap_of_scores_is_the_margin() -> None:
+    """Of two classes the distance from 0, of more the gap between the first two, behind steps and inside searches."""
+    two = make_pipeline(StandardScaler(), RidgeClassifier()).fit(ROWS, LABELS > 0)
+    assert margin(two, ROW) == abs(two.decision_function(ROW)[0])
+    three = GridSearchCV(RidgeClassifier(), {"alpha": [1.0]}, cv=2).fit(ROWS, LABELS)
+    scores = np.sort(three.decision_function(ROW)[0])
+    assert margin(three, ROW) == scores[-1] - scores[-2]
+
+
+def test_pairs_and_members_that_vote_are_asked_themselves() -> None:
+    """Their scores jump with a vote, so the nearest voter counts; nothing is changed in the model."""
+    svc = SVC().fit(ROWS, LABELS)
+    pairs = SVC(decision_function_shape="ovo").fit(ROWS, LABELS).decision_function(ROW)
+    assert margin(svc, ROW) == np.abs(pairs).min()
+    assert svc.decision_function_shape == "ovr"
+    one = OneVsOneClassifier(LogisticRegression()).fit(ROWS, LABELS)
+    nearest = min(abs(member.decision_function(ROW)[0]) for member in one.estimators_)
+    assert margin(one, ROW) <= nearest
+    voting = VotingClassifier([("svc", SVC()), ("tree", DecisionTreeClassifier())]).fit(ROWS, LABELS)
+    assert margin(voting, ROW) == margin(svc, ROW)
+
+
+def test_a_classifier_that_tells_nothing_is_infinitely_far() -> None:
+    """Such a row is never a knife edge."""
+
+    class Silent:
+        """Has no scores."""
+
+    assert margin(Silent(), ROW) == np.inf
