@@ -32,7 +32,7 @@ safe_in_single(SVR, NuSVR, SVC, NuSVC)
 @regressor(SVR, NuSVR)
 def support_vector_regressor(pen: Pen, model: Any, columns: Columns) -> str:
     """Σ coefficient · kernel(support vector, x) + intercept."""
-    return _kernel_sums(pen, model, columns, doubles(pen, model._dual_coef_).T)
+    return kernel_sums(pen, model, columns, doubles(pen, model._dual_coef_).T)
 
 
 @classifier(SVC, NuSVC)
@@ -49,7 +49,7 @@ def support_vector_classifier(pen: Pen, model: Any, columns: Columns) -> Scores:
         )
     count = len(model.classes_)
     pairs = list(itertools.combinations(range(count), 2))
-    machines = _kernel_sums(pen, model, columns, _pair_coefficients(pen, model, pairs))
+    machines = kernel_sums(pen, model, columns, _pair_coefficients(pen, model, pairs))
     zero = pen.constant(np.zeros((1, 1)), "zero")
     if count == 2:
         second = pen.node("Not", [pen.node("Greater", [machines, zero], "first")], "second")
@@ -88,7 +88,7 @@ def _pair_coefficients(pen: Pen, model: Any, pairs: list[tuple[int, int]]) -> ND
     return weights
 
 
-def _kernel_sums(pen: Pen, model: Any, columns: Columns, weights: NDArray[np.float64]) -> str:
+def kernel_sums(pen: Pen, model: Any, columns: Columns, weights: NDArray[np.float64]) -> str:
     """Return Σ weight · kernel + intercept, shape (N, machines); ``weights`` has shape (S, machines)."""
     require_present(pen, model, columns)
     if model.kernel not in KERNELS:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import IsolationForest
 from sklearn.linear_model import LinearRegression
 from sklearn.svm import LinearSVC
 
@@ -166,3 +167,11 @@ def test_other_objects_are_no_pipelines(value: Any) -> None:
 def test_model_name_comes_from_the_file(wanted: str | None, stem: str, expected: str) -> None:
     """Made fit for the store, unless one is given."""
     assert model_name(wanted, stem) == expected
+
+
+def test_outlier_detector_answers_two_integers() -> None:
+    """It has neither ``classes_`` nor probabilities."""
+    model = IsolationForest(n_estimators=2).fit(FRAME)
+    assert input_names(model) == ("a",)
+    output = infer_output(model, None)
+    assert (output.classes, output.probabilities) == ((-1, 1), False)
