@@ -40,4 +40,4 @@ def test_regressor(change: dict[str, Any]) -> None:
 def test_unknown_kernel_is_refused(kernel: Any) -> None:
     """A kernel that nothing is known about is named."""
     with pytest.raises(ExportError, match="nothing is known about the kernel"):
-        write(KernelRidge(kernel=kernel).fit(np.abs(ROWS[:30]), NUMBERS[:30]), 6)
+        write(KernelRidge(kernel=kernel, gamma=1.0).fit(np.abs(ROWS[:30]), NUMBERS[:30]), 6)
