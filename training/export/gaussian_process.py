@@ -85,7 +85,7 @@ def _laplace(pen: Pen, model: Any, columns: Columns) -> tuple[str, str]:
         raise pen.refusal("its kernel is the same for all rows", "RBF or Matern in the kernel")
     latent = product(pen, kernel, (doubles(pen, model.y_train_) - doubles(pen, model.pi_))[:, np.newaxis])
     weights = np.linalg.solve(doubles(pen, model.L_), np.diag(doubles(pen, model.W_sr_)))
-    known = product(pen, kernel, weights.T.copy())
+    known = product(pen, kernel, np.array(weights.T, dtype=np.float64))
     start = _number(pen, diagonal) if isinstance(diagonal, float) else diagonal
     variance = pen.node("Sub", [start, row_sum(pen, pen.node("Mul", [known, known]))], "variance")
     return latent, _integral(pen, latent, variance)

@@ -15,6 +15,7 @@ from sklearn.cluster import FeatureAgglomeration
 from sklearn.cross_decomposition import CCA, PLSSVD, PLSCanonical, PLSRegression
 from sklearn.decomposition import PCA, FactorAnalysis, FastICA, IncrementalPCA, TruncatedSVD
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.neighbors import NeighborhoodComponentsAnalysis
 from sklearn.random_projection import SparseRandomProjection
 
 from training.export.arrivals import refuse_missing
@@ -88,6 +89,14 @@ def independent_components(pen: Pen, model: FastICA, columns: Columns) -> Column
     components = doubles(pen, model.components_)
     value = _without(pen, columns, doubles(pen, model.mean_)) if model.whiten else columns.name
     return numbers(product(pen, value, components.T.copy()), len(components))
+
+
+@transformer(NeighborhoodComponentsAnalysis)
+def neighbourhood_components(pen: Pen, model: NeighborhoodComponentsAnalysis, columns: Columns) -> Columns:
+    """x · components, nothing taken off."""
+    require_present(pen, model, columns)
+    components = doubles(pen, model.components_)
+    return numbers(product(pen, columns.name, components.T.copy()), len(components))
 
 
 @transformer(SparseRandomProjection)

@@ -104,5 +104,5 @@ def test_classifier_is_proven() -> None:
 def test_classifier_without_a_kernel_of_rows_is_refused() -> None:
     """A constant kernel says the same of every row."""
     model = GaussianProcessClassifier(ConstantKernel(2.0), optimizer=None).fit(ROWS[:40], labels(RAW, [0, 1])[:40])
-    with pytest.raises(ExportError, match="the same for all rows.*RBF"):
+    with pytest.raises(ExportError, match=r"the same for all rows.*RBF"):
         write(model, 6)

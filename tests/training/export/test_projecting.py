@@ -10,6 +10,7 @@ from sklearn.cluster import FeatureAgglomeration
 from sklearn.cross_decomposition import CCA, PLSSVD, PLSCanonical, PLSRegression
 from sklearn.decomposition import PCA, FactorAnalysis, FastICA, IncrementalPCA, TruncatedSVD
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.neighbors import NeighborhoodComponentsAnalysis
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.random_projection import SparseRandomProjection
@@ -67,6 +68,7 @@ TARGETS = np.column_stack([ROWS[:, 0] - ROWS[:, 5], ROWS[:, 2]]) + GENERATOR.nor
         FastICA(8, whiten="arbitrary-variance", random_state=0),
         FastICA(whiten=False, random_state=0, max_iter=5),
         SparseRandomProjection(5, random_state=0),
+        NeighborhoodComponentsAnalysis(2, random_state=0, max_iter=3),
     ],
     ids=repr,
 )
@@ -102,7 +104,7 @@ def test_what_cannot_be_transformed_is_refused() -> None:
 
 def test_sparse_projection_of_sparse_columns() -> None:
     """Behind a one-hot encoder the result stays sparse, unless it is asked for dense."""
-    few = np.round(np.clip(ROWS, -2, 2))
+    few = np.asarray(np.clip(ROWS, -2, 2).round(), dtype=np.float64)
     for dense in (False, True):
         model = make_pipeline(
             OneHotEncoder(handle_unknown="ignore"), SparseRandomProjection(5, random_state=0, dense_output=dense)
