@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 from sklearn.cluster import FeatureAgglomeration
 from sklearn.cross_decomposition import CCA, PLSSVD, PLSCanonical, PLSRegression
-from sklearn.decomposition import PCA, FactorAnalysis, FastICA, IncrementalPCA, TruncatedSVD
+from sklearn.decomposition import (
+    PCA,
+    FactorAnalysis,
+    FastICA,
+    IncrementalPCA,
+    MiniBatchSparsePCA,
+    SparsePCA,
+    TruncatedSVD,
+)
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.neighbors import NeighborhoodComponentsAnalysis
 from sklearn.pipeline import make_pipeline
@@ -68,6 +76,9 @@ TARGETS = np.column_stack([ROWS[:, 0] - ROWS[:, 5], ROWS[:, 2]]) + GENERATOR.nor
         FastICA(8, whiten="arbitrary-variance", random_state=0),
         FastICA(whiten=False, random_state=0, max_iter=5),
         SparseRandomProjection(5, random_state=0),
+        SparsePCA(3, random_state=0, max_iter=20),
+        SparsePCA(2, ridge_alpha=0.5, alpha=30, random_state=0, max_iter=20),
+        MiniBatchSparsePCA(3, random_state=0, max_iter=5),
         NeighborhoodComponentsAnalysis(2, random_state=0, max_iter=3),
     ],
     ids=repr,
@@ -96,6 +107,7 @@ def test_what_cannot_be_transformed_is_refused() -> None:
     """A solver without a transform, another pooling, sparse columns."""
     for model, message in (
         (LinearDiscriminantAnalysis(solver="lsqr"), r"solver='lsqr' has no transform.*solver='svd'"),
+        (SparsePCA(2, ridge_alpha=0.0, alpha=1e4, random_state=0), r"components hardly differ.*ridge_alpha"),
         (FeatureAgglomeration(3, pooling_func=np.median), r"pooling_func is not known.*np\.mean"),
     ):
         with pytest.raises(ExportError, match=message):
