@@ -27,8 +27,6 @@ from training.export.promises import never_missing
 from training.export.registry import regress, transform, transformer
 from training.export.values import Columns, numbers
 
-EXACT = (*TREES, *FORESTS, HistGradientBoostingRegressor, DummyRegressor)
-"""Estimators whose answers are equal to the last bit, so that trees may split on them."""
 UNSETTLED = "IterativeImputer's estimates, whose last bits depend on the order in which the machine adds"
 """Why trees cannot stand behind other estimators: a row that lies on a threshold takes a branch that nobody can foretell."""
 
@@ -89,9 +87,21 @@ def _rounds(
         place = pen.node("And", [missing, pen.constant(here, "place")], "place")
         value = pen.node("Where", [place, estimate, value], "imputed")
         pen.graph.widths[value] = len(kept)
-        if type(step.estimator) not in EXACT:
+        if not _is_exact(step.estimator):
             pen.graph.unsettled[value] = UNSETTLED
     return value
+
+
+def _is_exact(estimator: Any) -> bool:
+    """Say whether an estimator's answers are equal to the last bit, so that trees may split on them.
+
+    A forest of several threads adds its trees as they finish, and a logarithmic link takes an exponential.
+    """
+    if type(estimator) in FORESTS:
+        return estimator.n_jobs in (None, 1)
+    if type(estimator) is HistGradientBoostingRegressor:
+        return estimator.loss not in ("gamma", "poisson")
+    return type(estimator) in (*TREES, DummyRegressor)
 
 
 def _estimate(pen: Pen, estimator: Any, neighbours: Columns) -> str:

@@ -132,6 +132,11 @@ def test_what_cannot_be_exact_is_refused() -> None:
         )
     with pytest.raises(ExportError, match=r"split on IterativeImputer's estimates.*SimpleImputer"):
         export_pipeline(make_pipeline(IterativeImputer(), DecisionTreeRegressor()).fit(FRAME, target), CONTRACT)
+    positive = to_frame(np.abs(TRAIN), CONTRACT)
+    for estimator in (RandomForestRegressor(2, n_jobs=2), HistGradientBoostingRegressor(loss="poisson", max_iter=2)):
+        unsteady = make_pipeline(IterativeImputer(estimator, max_iter=1), DecisionTreeRegressor())
+        with pytest.raises(ExportError, match="split on IterativeImputer's estimates"):
+            export_pipeline(unsteady.fit(positive, target), CONTRACT)
     behind = IterativeImputer(make_pipeline(StandardScaler(), DecisionTreeRegressor()), max_iter=2)
     with pytest.raises(ExportError, match="split on IterativeImputer's estimates"):
         export_pipeline(make_pipeline(behind, LinearRegression()).fit(FRAME, target), CONTRACT)
