@@ -19,7 +19,6 @@ from sklearn.ensemble._iforest import _average_path_length
 from sklearn.linear_model import SGDOneClassSVM
 from sklearn.svm import OneClassSVM
 
-from training.export.arrivals import refuse_missing
 from training.export.forests import cart, is_leaf
 from training.export.leaves import numbered, reached_by
 from training.export.linear import doubles, require_present, weighted_sums
@@ -40,15 +39,15 @@ safe_in_single(IsolationForest, OneClassSVM)
 def isolation_forest(pen: Pen, model: IsolationForest, columns: Columns) -> Scores:
     """The sum of the depths at which the trees isolate a row, compared with the smallest sum of an ordinary row."""
     pen.require_numbers(columns)
-    if columns.sparse:
-        # A sparse row with a missing value takes another side than a dense one.
-        refuse_missing(pen, columns, "IsolationForest behind a sparse step")
     parts = []
     for member, features in zip(model.estimators_, model.estimators_features_, strict=True):
         tree = member.tree_
         depths = tree.compute_node_depths() + _average_path_length(tree.n_node_samples) - 1.0
         part = cart(tree, np.asarray(depths, dtype=np.float64))
         part.features = np.asarray(features, dtype=np.int64)[part.features]
+        if columns.sparse:
+            # scikit-learn compares a missing value of a sparse row as it is, which is never below a threshold.
+            part.missing = np.zeros_like(part.missing)
         parts.append(part)
     depths = pen.trees(columns, join(parts), model)
     first = _first_ordinary(model)

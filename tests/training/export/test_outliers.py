@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sklearn.compose import make_column_transformer
 from sklearn.covariance import EllipticEnvelope
 from sklearn.ensemble import IsolationForest
 from sklearn.linear_model import SGDOneClassSVM
 from sklearn.metrics.pairwise import linear_kernel
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import OneClassSVM
 
 from bundle.contract import Contract, Feature, Output
@@ -72,6 +73,18 @@ def test_isolation_forest_with_missing_values() -> None:
     holes = np.where(GENERATOR.random(ROWS.shape) < 0.1, np.nan, ROWS)
     report = _proven(IsolationForest(n_estimators=12, random_state=1, contamination=0.1), nullable=True, rows=holes)
     assert report.other_branches == 0
+
+
+def test_isolation_forest_with_missing_values_in_sparse_rows() -> None:
+    """scikit-learn sends them to the other side of every split there, whatever the tree has learned."""
+    holes = np.where(GENERATOR.random(ROWS.shape) < 0.1, np.nan, ROWS)
+    columns = make_column_transformer(
+        (StandardScaler(with_mean=False), ["a", "b"]),
+        (OneHotEncoder(handle_unknown="ignore"), ["c"]),
+        sparse_threshold=1.0,
+    )
+    model = make_pipeline(columns, IsolationForest(n_estimators=12, random_state=1, contamination=0.1))
+    assert _proven(model, nullable=True, rows=np.round(holes)).other_branches == 0
 
 
 def test_isolation_forest_behind_a_scaler() -> None:
