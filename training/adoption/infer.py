@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
-from sklearn.base import is_regressor
+from sklearn.base import is_outlier_detector, is_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
@@ -68,6 +68,11 @@ def input_names(pipeline: Any, header: Sequence[str] | None = None) -> tuple[str
         ) from error
     except TypeError as error:
         raise AdoptionError(f"the file holds a {kind}, no scikit-learn estimator: {error}") from error
+    if is_outlier_detector(pipeline) and not hasattr(pipeline, "predict"):
+        raise AdoptionError(
+            f"the {kind} in the file finds outliers among the rows that it was fitted on and cannot be asked about others."
+            " Fit an IsolationForest in its place."
+        )
     if not (answers_labels(pipeline) or is_regressor(pipeline)) or not hasattr(pipeline, "predict"):
         raise AdoptionError(
             f"the {kind} in the file neither classifies nor gives numbers. Save the whole pipeline, its last step a"

@@ -17,6 +17,7 @@ from sklearn.covariance import EllipticEnvelope
 from sklearn.ensemble import IsolationForest
 from sklearn.ensemble._iforest import _average_path_length
 from sklearn.linear_model import SGDOneClassSVM
+from sklearn.neighbors import LocalOutlierFactor
 from sklearn.svm import OneClassSVM
 
 from training.export.forests import cart, is_leaf
@@ -125,6 +126,20 @@ def elliptic_envelope(pen: Pen, model: EllipticEnvelope, columns: Columns) -> Sc
     offset = pen.constant(np.full((1, 1), float(model.offset_)), "offset")
     decision = pen.node("Sub", [pen.node("Neg", [squared]), offset], "decision")
     return Scores(_not_negative(pen, decision), None, decision)
+
+
+@classifier(LocalOutlierFactor)
+def local_outlier_factor(pen: Pen, *_: Any) -> Scores:
+    """Refused: of equally far training rows, the ones that the search meets first decide.
+
+    Raises:
+        ExportError: always.
+    """
+    raise pen.refusal(
+        "LocalOutlierFactor compares densities around the nearest training rows, and which of equally far ones count is"
+        " left to the order of the search",
+        "IsolationForest or OneClassSVM",
+    )
 
 
 def _not_negative(pen: Pen, decision: str) -> str:

@@ -9,6 +9,7 @@ import pytest
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import IsolationForest
 from sklearn.linear_model import LinearRegression
+from sklearn.neighbors import LocalOutlierFactor
 from sklearn.svm import LinearSVC
 
 from training.adoption.columns import ColumnFacts
@@ -175,3 +176,9 @@ def test_outlier_detector_answers_two_integers() -> None:
     assert input_names(model) == ("a",)
     output = infer_output(model, None)
     assert (output.classes, output.probabilities) == ((-1, 1), False)
+
+
+def test_outlier_detector_of_its_own_rows_only_is_refused() -> None:
+    """Without ``novelty=True`` there is no ``predict``."""
+    with pytest.raises(AdoptionError, match=r"cannot be asked about others.*IsolationForest"):
+        input_names(LocalOutlierFactor(n_neighbors=2).fit(FRAME))

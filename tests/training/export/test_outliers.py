@@ -12,6 +12,7 @@ from sklearn.covariance import EllipticEnvelope
 from sklearn.ensemble import IsolationForest
 from sklearn.linear_model import SGDOneClassSVM
 from sklearn.metrics.pairwise import linear_kernel
+from sklearn.neighbors import LocalOutlierFactor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import OneClassSVM
@@ -84,7 +85,7 @@ def test_isolation_forest_with_missing_values_in_sparse_rows() -> None:
         sparse_threshold=1.0,
     )
     model = make_pipeline(columns, IsolationForest(n_estimators=12, random_state=1, contamination=0.1))
-    assert _proven(model, nullable=True, rows=np.round(holes)).other_branches == 0
+    assert _proven(model, nullable=True, rows=holes).other_branches == 0
 
 
 def test_isolation_forest_behind_a_scaler() -> None:
@@ -116,6 +117,14 @@ def test_probabilities_are_refused() -> None:
     contract = _contract(probabilities=True)
     model = IsolationForest(n_estimators=3, random_state=1).fit(to_frame(ROWS, contract))
     with pytest.raises(ExportError, match="gives no probabilities"):
+        export_pipeline(model, contract)
+
+
+def test_local_outlier_factor_is_refused() -> None:
+    """With the nearest detectors that can be exported, not with a list of classifiers."""
+    contract = _contract()
+    model = LocalOutlierFactor(novelty=True).fit(to_frame(ROWS, contract))
+    with pytest.raises(ExportError, match=r"equally far ones.*Nearest that can: IsolationForest or OneClassSVM"):
         export_pipeline(model, contract)
 
 
