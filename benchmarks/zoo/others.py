@@ -8,9 +8,16 @@ from functools import partial
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.decomposition import KernelPCA, TruncatedSVD
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
-from sklearn.ensemble import AdaBoostClassifier, AdaBoostRegressor, BaggingClassifier, BaggingRegressor
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    AdaBoostRegressor,
+    BaggingClassifier,
+    BaggingRegressor,
+    RandomTreesEmbedding,
+)
 from sklearn.feature_selection import RFE, SelectPercentile, VarianceThreshold, f_classif
-from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process import GaussianProcessClassifier, GaussianProcessRegressor
+from sklearn.kernel_approximation import Nystroem, RBFSampler
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import (
     BayesianRidge,
@@ -28,7 +35,7 @@ from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
 from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import Binarizer, Normalizer, StandardScaler
+from sklearn.preprocessing import Binarizer, Normalizer, SplineTransformer, StandardScaler
 from sklearn.svm import LinearSVR, NuSVC, NuSVR
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeRegressor
 
@@ -96,6 +103,9 @@ def _classifiers() -> list[Member]:
     ):
         made += _scaled(CLASSES, label, estimator)
     made += _scaled(CLASSES, "NuSVC", partial(NuSVC, nu=0.3), FEW)
+    made += _scaled(
+        ("binary",), "GaussianProcessClassifier", partial(GaussianProcessClassifier, random_state=SEED), FEW
+    )
     made += _scaled(("classes",), "OneVsRestClassifier", lambda: OneVsRestClassifier(LogisticRegression()))
     made += _scaled(("classes",), "OneVsOneClassifier", lambda: OneVsOneClassifier(LogisticRegression()))
     made += _scaled(
@@ -119,16 +129,28 @@ def _transformers() -> list[Member]:
         ("RFE", lambda: RFE(tree(), n_features_to_select=4)),
         ("SelectPercentile", partial(SelectPercentile, f_classif, percentile=50)),
         ("VarianceThreshold", VarianceThreshold),
+        ("SplineTransformer", SplineTransformer),
     ):
-        made += _scaled(("binary",), f"{label} → DecisionTreeClassifier", partial(_before_tree, step, tree))
+        made += _scaled(("binary",), f"{label} → DecisionTreeClassifier", partial(_before, step, tree))
+    for label, step in (
+        ("Nystroem", partial(Nystroem, n_components=50, random_state=SEED)),
+        ("RBFSampler", partial(RBFSampler, random_state=SEED)),
+        ("RandomTreesEmbedding", partial(RandomTreesEmbedding, 20, random_state=SEED)),
+        ("LinearDiscriminantAnalysis", LinearDiscriminantAnalysis),
+    ):
+        made += _scaled(
+            ("classes",),
+            f"{label} → LogisticRegression",
+            partial(_before, step, partial(LogisticRegression, max_iter=1000)),
+        )
     made += _scaled(
         ("binary",),
         "KernelPCA → DecisionTreeClassifier",
-        partial(_before_tree, partial(KernelPCA, 3, kernel="rbf", gamma=0.1), tree),
+        partial(_before, partial(KernelPCA, 3, kernel="rbf", gamma=0.1), tree),
         FEW,
     )
     return made
 
 
-def _before_tree(step: Factory, tree: Factory) -> object:
-    return make_pipeline(step(), tree())
+def _before(step: Factory, estimator: Factory) -> object:
+    return make_pipeline(step(), estimator())

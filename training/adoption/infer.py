@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
-from sklearn.base import is_classifier, is_regressor
+from sklearn.base import is_outlier_detector, is_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
@@ -24,6 +24,7 @@ from training.adoption.columns import ColumnFacts
 from training.adoption.errors import AdoptionError
 from training.adoption.sample import Sample, present_texts
 from training.config import explain
+from training.export.label_answers import answers_labels, classes_of
 from training.ranges import value_range
 
 Made = TypeVar("Made", Feature, Output)
@@ -52,7 +53,7 @@ def input_names(pipeline: Any, header: Sequence[str] | None = None) -> tuple[str
         header: the sample's columns without the target, if they may name columns that the pipeline has no names for.
 
     Raises:
-        AdoptionError: it is no fitted scikit-learn classifier or regressor, or its columns have no names.
+        AdoptionError: it is no fitted scikit-learn classifier, regressor or outlier detector, or its columns have no names.
     """
     kind = type(pipeline).__name__
     if not (hasattr(pipeline, "get_params") and hasattr(pipeline, "fit")) or isinstance(pipeline, type):
@@ -67,10 +68,15 @@ def input_names(pipeline: Any, header: Sequence[str] | None = None) -> tuple[str
         ) from error
     except TypeError as error:
         raise AdoptionError(f"the file holds a {kind}, no scikit-learn estimator: {error}") from error
-    if not (is_classifier(pipeline) or is_regressor(pipeline)) or not hasattr(pipeline, "predict"):
+    if is_outlier_detector(pipeline) and not hasattr(pipeline, "predict"):
+        raise AdoptionError(
+            f"the {kind} in the file finds outliers among the rows that it was fitted on and cannot be asked about others."
+            " Fit an IsolationForest in its place."
+        )
+    if not (answers_labels(pipeline) or is_regressor(pipeline)) or not hasattr(pipeline, "predict"):
         raise AdoptionError(
             f"the {kind} in the file neither classifies nor gives numbers. Save the whole pipeline, its last step a"
-            " classifier or a regressor."
+            " classifier, a regressor or an outlier detector."
         )
     return column_names(pipeline, header)
 
@@ -78,13 +84,15 @@ def input_names(pipeline: Any, header: Sequence[str] | None = None) -> tuple[str
 def infer_output(pipeline: Any, target: str | None) -> Output:
     """Return what a pipeline answers: a number; or one of its classes, with probabilities where it gives them.
 
+    An outlier detector answers -1 for an outlier and 1 for the rest.
+
     Raises:
         AdoptionError: it answers several labels, has a single class, or a class that JSON has no value for.
     """
     name = target or "prediction"
-    if not is_classifier(pipeline):
+    if not answers_labels(pipeline):
         return _validated(Output, "the target's name", {"name": name})
-    classes = getattr(pipeline, "classes_", None)
+    classes = classes_of(pipeline)
     if classes is None or isinstance(classes, list) or getattr(classes, "ndim", 1) != 1:
         raise AdoptionError(
             "the pipeline answers several labels a row; one is served. Fit one classifier for each of them."

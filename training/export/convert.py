@@ -17,7 +17,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
-from sklearn.base import is_classifier, is_regressor
+from sklearn.base import is_regressor
 
 from bundle.contract import Contract, answer_width, category_codes
 from bundle.format import INPUT_NAME, PREDICTION_NAME
@@ -25,6 +25,7 @@ from training.export import families as families  # registers every converter
 from training.export.folding import fold_into_trees
 from training.export.graph import IR_VERSION, ML_DOMAIN, ML_OPSET, OPSET, Graph, settle
 from training.export.onnx_nodes import without_trees
+from training.export.label_answers import answers_labels
 from training.export.packing import PASSES
 from training.export.pen import Pen
 from training.export.promises import promise_passes
@@ -78,7 +79,7 @@ def plain_graph(pipeline: Any, contract: Contract) -> Graph:
         tuple(dict(category_codes(feature)) if feature.type == "category" else None for feature in contract.features),
         contract.feature_names,
     )
-    if is_classifier(pipeline):
+    if answers_labels(pipeline):
         scores = classify(pen, pipeline, columns)
         parts = [scores.label]
         if contract.output.probabilities:
@@ -93,7 +94,8 @@ def plain_graph(pipeline: Any, contract: Contract) -> Graph:
         answer = regress(pen, pipeline, columns)
     else:
         raise pen.refusal(
-            f"{type(pipeline).__name__} neither classifies nor gives numbers", "a classifier or a regressor"
+            f"{type(pipeline).__name__} neither classifies nor gives numbers",
+            "a classifier, a regressor or an outlier detector",
         )
     if answer_width(contract) is None and _targets(graph, answer) == 1:
         axis = pen.constant(np.array([1], dtype=np.int64), "axis")

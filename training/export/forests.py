@@ -12,21 +12,29 @@ took 90 and 291 µs with a tree per class; 2.8 and 4.5 ms for 100 rows instead o
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
-from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor, RandomForestClassifier, RandomForestRegressor
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+    RandomTreesEmbedding,
+)
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
 
+from training.export.arrivals import refuse_missing
 from training.export.leaves import numbered, reached_by
 from training.export.links import by_probability
 from training.export.pen import INT64, Pen
-from training.export.registry import classifier, regressor, safe_in_single
+from training.export.registry import classifier, regressor, safe_in_single, transformer
 from training.export.trees import Trees, float32_splits, join, tree
-from training.export.values import Columns, Scores
+from training.export.values import Columns, Scores, numbers
 
 TREES = (DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor)
 FORESTS = (RandomForestClassifier, RandomForestRegressor, ExtraTreesClassifier, ExtraTreesRegressor)
@@ -34,7 +42,7 @@ FORESTS = (RandomForestClassifier, RandomForestRegressor, ExtraTreesClassifier, 
 DIGITS_OF_DOUBLE = 53
 """Up to so many binary digits every integer is a double."""
 
-safe_in_single(*TREES, *FORESTS)
+safe_in_single(*TREES, *FORESTS, RandomTreesEmbedding)
 
 
 def is_leaf(fitted: Any) -> NDArray[np.bool_]:
@@ -154,6 +162,26 @@ def _mean(pen: Pen, model: Any, columns: Columns) -> str:
     return pen.node("Div", [total, pen.constant(np.full((1, 1), float(len(model.estimators_))), "trees")], "mean")
 
 
+@transformer(RandomTreesEmbedding)
+def random_trees_embedding(pen: Pen, model: RandomTreesEmbedding, columns: Columns) -> Columns:
+    """One column per leaf of each tree: 1 for the leaf that a row reaches."""
+    pen.require_numbers(columns)
+    refuse_missing(pen, columns, "RandomTreesEmbedding")
+    fitted = [member.tree_ for member in model.estimators_]
+    leaves = [int(is_leaf(part).sum()) for part in fitted]
+    if leaves != [len(known) for known in model.one_hot_encoder_.categories_]:
+        raise pen.refusal("a leaf that no training row has reached raises", "sample weights above 0")
+    starts = np.cumsum([0, *leaves])
+    places = [start + np.arange(count, dtype=np.float64) for start, count in zip(starts, leaves, strict=False)]
+    parts = [cart(part, _at_leaves(part, own)) for part, own in zip(fitted, places, strict=True)]
+    reached = pen.trees(columns, join(parts, range(len(parts)), len(parts)), model)
+    owner = pen.constant(np.repeat(np.arange(len(parts), dtype=np.int64), leaves), "trees")
+    spread = pen.node("Gather", [reached, owner], "spread", axis=1)
+    every = pen.constant(np.arange(starts[-1], dtype=np.float64)[np.newaxis], "leaves")
+    value = pen.cast(pen.node("Equal", [spread, every], "hit"))
+    return dataclasses.replace(numbers(value, int(starts[-1])), sparse=bool(model.sparse_output))
+
+
 def _refuse_many_labels(pen: Pen, model: Any) -> None:
     if model.n_outputs_ != 1:
         raise pen.refusal(f"it gives {model.n_outputs_} labels to a row", "one classifier per label")
@@ -165,7 +193,7 @@ def leaf_of_tree(model: Any, X: Any) -> NDArray[np.int64]:
     return numbered(is_leaf(model.tree_), model.apply(X))[:, np.newaxis]
 
 
-@reached_by(*FORESTS)
+@reached_by(*FORESTS, RandomTreesEmbedding)
 def leaves_of_forest(model: Any, X: Any) -> NDArray[np.int64]:
     """The leaf of each tree, shape (N, trees)."""
     nodes = model.apply(X)

@@ -1,4 +1,8 @@
-"""Gaussian process regression: the mean of the posterior, a kernel between rows and training rows times weights.
+"""Gaussian processes: a kernel between rows and training rows times weights.
+
+Regression answers the mean of the posterior. Classification answers the side of 0 on which the latent function lies, and
+the probability of it by Laplace's approximation (Rasmussen, Williams: Gaussian Processes for Machine Learning, 2006,
+algorithm 3.2), whose integral scikit-learn takes from five error functions.
 
 Weights of a smooth kernel are large and cancel, so distances are summed up from differences here, as scipy does.
 """
@@ -11,7 +15,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process import GaussianProcessClassifier, GaussianProcessRegressor
+from sklearn.gaussian_process._gpc import COEFS, LAMBDAS
 from sklearn.gaussian_process.kernels import (
     RBF,
     ConstantKernel,
@@ -27,11 +32,13 @@ from sklearn.gaussian_process.kernels import (
 
 from training.export.distances import column_sums, square
 from training.export.dummies import repeated
+from training.export.erf import write_erf
 from training.export.linear import doubles, require_present
-from training.export.links import product
+from training.export.links import above, both_classes, highest, product, row_sum, shares
+from training.export.multiclass import one_against_one
 from training.export.pen import Pen
-from training.export.registry import regressor
-from training.export.values import Columns
+from training.export.registry import classifier, regressor
+from training.export.values import Columns, Scores
 
 Value = str | float
 """A kernel's values, shape (N, S), or one number for all of them."""
@@ -49,6 +56,78 @@ def gaussian_process(pen: Pen, model: GaussianProcessRegressor, columns: Columns
     else:
         raw = product(pen, kernel, weights)
     return _add(pen, _times(pen, raw, np.atleast_2d(model._y_train_std)), np.atleast_2d(model._y_train_mean))
+
+
+@classifier(GaussianProcessClassifier)
+def gaussian_process_classifier(pen: Pen, model: GaussianProcessClassifier, columns: Columns) -> Scores:
+    """One latent function for two classes; more classes against the rest each, or in pairs, which have no probabilities."""
+    require_present(pen, model, columns)
+    count = len(model.classes_)
+    if count == 2:
+        latent, chance = _laplace(pen, model.base_estimator_, columns)
+        return Scores(above(pen, latent), both_classes(pen, chance))
+    answers = [_laplace(pen, member, columns) for member in model.base_estimator_.estimators_]
+    chances = pen.side_by_side([chance for _, chance in answers])
+    if model.multi_class == "one_vs_one":
+        lost = pen.side_by_side([above(pen, latent) for latent, _ in answers])
+        return Scores(highest(pen, one_against_one(pen, lost, chances, count)))
+    if model.multi_class != "one_vs_rest":
+        raise pen.refusal(f"nothing is known about multi_class={model.multi_class!r}", "multi_class='one_vs_rest'")
+    return Scores(highest(pen, chances), shares(pen, chances, count, otherwise="zero"))
+
+
+def _laplace(pen: Pen, model: Any, columns: Columns) -> tuple[str, str]:
+    """Return the mean of the latent function and the probability of the second class, each of shape (N, 1)."""
+    points = doubles(pen, model.X_train_)
+    kernel = _kernel(pen, model.kernel_, columns.name, points)
+    diagonal = _diagonal(pen, model.kernel_, columns.name)
+    if isinstance(kernel, float):
+        raise pen.refusal("its kernel is the same for all rows", "RBF or Matern in the kernel")
+    latent = product(pen, kernel, (doubles(pen, model.y_train_) - doubles(pen, model.pi_))[:, np.newaxis])
+    weights = np.linalg.solve(doubles(pen, model.L_), np.diag(doubles(pen, model.W_sr_)))
+    known = product(pen, kernel, np.array(weights.T, dtype=np.float64))
+    start = _number(pen, diagonal) if isinstance(diagonal, float) else diagonal
+    variance = pen.node("Sub", [start, row_sum(pen, pen.node("Mul", [known, known]))], "variance")
+    return latent, _integral(pen, latent, variance)
+
+
+def _integral(pen: Pen, latent: str, variance: str) -> str:
+    """Return the mean of the logistic function over a normal distribution, by scikit-learn's sum, shape (N, 1)."""
+    lambdas, coefficients = (np.asarray(table, dtype=np.float64).reshape(1, -1) for table in (LAMBDAS, COEFS))
+    steps = pen.constant(lambdas.copy(), "lambdas")
+    double = pen.node("Mul", [variance, _number(pen, 2.0)], "double")
+    alpha = pen.node("Div", [_number(pen, 1.0), double], "alpha")
+    shifted = pen.node("Add", [alpha, pen.constant(lambdas**2, "squares")], "shifted")
+    root = pen.node("Sqrt", [pen.node("Div", [alpha, shifted])], "root")
+    size = pen.node("Mul", [pen.node("Mul", [steps, latent], "gamma"), root], "size")
+    front = pen.node("Sqrt", [pen.node("Div", [_number(pen, math.pi), alpha])], "front")
+    below = pen.node("Sqrt", [pen.node("Mul", [double, _number(pen, math.pi)])], "below")
+    below = pen.node("Mul", [below, _number(pen, 2.0)], "below")
+    integrals = pen.node("Div", [pen.node("Mul", [front, write_erf(pen, size)], "above"), below], "integrals")
+    weighed = pen.node("Mul", [integrals, pen.constant(coefficients.copy(), "weights")], "weighed")
+    return pen.node("Add", [row_sum(pen, weighed), _number(pen, 0.5 * float(np.sum(COEFS)))], "chance")
+
+
+def _diagonal(pen: Pen, kernel: Any, value: str) -> Value:
+    """Return a kernel's value between each row and itself, shape (N, 1), or one number for all rows."""
+    if isinstance(kernel, (Sum, Product)):
+        operator = "Add" if isinstance(kernel, Sum) else "Mul"
+        first, second = (_diagonal(pen, part, value) for part in (kernel.k1, kernel.k2))
+        if isinstance(first, float) and isinstance(second, float):
+            return first + second if operator == "Add" else first * second
+        parts = [_number(pen, part) if isinstance(part, float) else part for part in (first, second)]
+        return pen.node(operator, parts, "diagonal")
+    if isinstance(kernel, Exponentiation):
+        base = _diagonal(pen, kernel.kernel, value)
+        if isinstance(base, float):
+            return float(base**kernel.exponent)
+        return pen.node("Pow", [base, _number(pen, float(kernel.exponent))], "diagonal")
+    if isinstance(kernel, DotProduct):
+        square = row_sum(pen, pen.node("Mul", [value, value], "square"))
+        return pen.node("Add", [square, _number(pen, float(kernel.sigma_0) ** 2)], "diagonal")
+    if isinstance(kernel, ConstantKernel):
+        return float(kernel.constant_value)
+    return float(kernel.noise_level) if isinstance(kernel, WhiteKernel) else 1.0
 
 
 def _kernel(pen: Pen, kernel: Any, value: str, points: NDArray[np.float64]) -> Value:

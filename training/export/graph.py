@@ -85,6 +85,8 @@ class Graph:
         self.ensembles: list[Ensemble] = []
         self.widths: dict[str, int] = {}
         self.unsettled: dict[str, str] = {}
+        self.unread: list[str] = []
+        """Steps whose trees are asked about a part of the rows only, so that their leaves cannot be compared."""
         self.steps: list[Step] = []
         """Every step that was written, inner ones before those that hold them."""
         self.writers: dict[str, str] = {}

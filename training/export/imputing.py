@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.experimental import enable_iterative_imputer as enable_iterative_imputer  # makes the next import work
-from sklearn.impute import IterativeImputer, MissingIndicator, SimpleImputer
+from sklearn.impute import MissingIndicator, SimpleImputer
 
 from training.export.arrivals import arrival, refuse_missing
 from training.export.pen import Pen
@@ -61,20 +60,6 @@ def missing_indicator(pen: Pen, model: MissingIndicator, columns: Columns) -> Co
     if not len(chosen):
         raise pen.refusal("nothing was missing when it was fitted, so it has no columns", "features='all'")
     return indicators(pen, model.missing_values, columns, chosen)
-
-
-@transformer(IterativeImputer)
-def iterative_imputer(pen: Pen, model: IterativeImputer, *_: Any) -> Columns:
-    """Refused: every answer would ask an estimator per column and round, each about what the ones before it answered.
-
-    Raises:
-        ExportError: always.
-    """
-    raise pen.refusal(
-        f"IterativeImputer has {len(model.imputation_sequence_)} estimators, and every answer would go through all of"
-        " them, one after the other",
-        "SimpleImputer, KNNImputer where no trees stand behind it, or trees that take missing values themselves",
-    )
 
 
 def indicators(pen: Pen, missing_values: Any, columns: Columns, chosen: NDArray[Any]) -> Columns:

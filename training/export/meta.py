@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from sklearn.model_selection import (
 )
 from sklearn.model_selection._search_successive_halving import HalvingGridSearchCV, HalvingRandomSearchCV
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier, MultiOutputRegressor, RegressorChain
+from sklearn.semi_supervised import SelfTrainingClassifier
 
 from training.export.linear import require_present
 from training.export.links import column, second_of
@@ -32,6 +34,7 @@ safe_in_single(
     MultiOutputRegressor,
     RegressorChain,
     FixedThresholdClassifier,
+    SelfTrainingClassifier,
     TunedThresholdClassifierCV,
 )
 
@@ -87,6 +90,14 @@ def frozen_classify(pen: Pen, model: FrozenEstimator, columns: Columns) -> Score
     """The classifier inside."""
     with pen.at("estimator"):
         return classify(pen, model.estimator, columns)
+
+
+@classifier(SelfTrainingClassifier)
+def self_training(pen: Pen, model: SelfTrainingClassifier, columns: Columns) -> Scores:
+    """The classifier that was fitted last; it sees an array without names."""
+    pen.require_numbers(columns)
+    with pen.at("estimator_"):
+        return classify(pen, model.estimator_, dataclasses.replace(columns, names=None))
 
 
 @regressor(RANSACRegressor)

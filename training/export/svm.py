@@ -16,6 +16,7 @@ from training.export.distances import column_sums, square
 from training.export.linear import doubles, require_present
 from training.export.links import highest
 from training.export.multiclass import one_against_one
+from training.export.pairwise_coupling import coupled
 from training.export.pen import Pen
 from training.export.registry import classifier, regressor, safe_in_single
 from training.export.values import Columns, Scores
@@ -32,7 +33,7 @@ safe_in_single(SVR, NuSVR, SVC, NuSVC)
 @regressor(SVR, NuSVR)
 def support_vector_regressor(pen: Pen, model: Any, columns: Columns) -> str:
     """Σ coefficient · kernel(support vector, x) + intercept."""
-    return _kernel_sums(pen, model, columns, doubles(pen, model._dual_coef_).T)
+    return kernel_sums(pen, model, columns, doubles(pen, model._dual_coef_).T)
 
 
 @classifier(SVC, NuSVC)
@@ -42,25 +43,21 @@ def support_vector_classifier(pen: Pen, model: Any, columns: Columns) -> Scores:
     libsvm gives a pair to its first class where the machine says more than 0. Its machine for two classes has the sign
     turned against ``decision_function``, so a decision of exactly 0 is the second class there.
     """
-    if getattr(model, "_effective_probability", False):
-        raise pen.refusal(
-            "probability=True takes its probabilities from an inner cross-validation and iterates over pairs of classes",
-            "CalibratedClassifierCV(SVC(), ensemble=False)",
-        )
     count = len(model.classes_)
     pairs = list(itertools.combinations(range(count), 2))
-    machines = _kernel_sums(pen, model, columns, _pair_coefficients(pen, model, pairs))
+    machines = kernel_sums(pen, model, columns, _pair_coefficients(pen, model, pairs))
+    probabilities = _probabilities(pen, model, machines)
     zero = pen.constant(np.zeros((1, 1)), "zero")
     if count == 2:
         second = pen.node("Not", [pen.node("Greater", [machines, zero], "first")], "second")
-        return Scores(pen.cast(second), None, pen.node("Neg", [machines], "decision"))
+        return Scores(pen.cast(second), probabilities, pen.node("Neg", [machines], "decision"))
     if model.decision_function_shape == "ovo":
         decision = machines
     else:
         lost = pen.cast(pen.node("Less", [machines, zero], "lost"))
         decision = one_against_one(pen, lost, pen.node("Neg", [machines]), count)
         if model.break_ties:
-            return Scores(highest(pen, decision), None, decision)
+            return Scores(highest(pen, decision), probabilities, decision)
     won = pen.cast(pen.node("Greater", [machines, zero], "won"))
     # Each pair's winner gets a vote: what the first has won, and what it has not won for the second.
     turn = np.zeros((len(pairs), count))
@@ -69,7 +66,15 @@ def support_vector_classifier(pen: Pen, model: Any, columns: Columns) -> Scores:
         turn[at, first], turn[at, second_class] = 1.0, -1.0
         seconds[0, second_class] += 1.0
     votes = pen.node("Gemm", [won, pen.constant(turn, "turn"), pen.constant(seconds, "votes")], "votes")
-    return Scores(highest(pen, votes), None, decision)
+    return Scores(highest(pen, votes), probabilities, decision)
+
+
+def _probabilities(pen: Pen, model: Any, machines: str) -> str | None:
+    """Return what ``probability=True`` adds, None without it; labels and decisions do not depend on it."""
+    slopes, offsets = (np.asarray(getattr(model, name), dtype=np.float64) for name in ("_probA", "_probB"))
+    if model.probability == "deprecated" or not model.probability or not slopes.size:
+        return None
+    return coupled(pen, machines, slopes, offsets, len(model.classes_))
 
 
 def _pair_coefficients(pen: Pen, model: Any, pairs: list[tuple[int, int]]) -> NDArray[np.float64]:
@@ -88,7 +93,7 @@ def _pair_coefficients(pen: Pen, model: Any, pairs: list[tuple[int, int]]) -> ND
     return weights
 
 
-def _kernel_sums(pen: Pen, model: Any, columns: Columns, weights: NDArray[np.float64]) -> str:
+def kernel_sums(pen: Pen, model: Any, columns: Columns, weights: NDArray[np.float64]) -> str:
     """Return Σ weight · kernel + intercept, shape (N, machines); ``weights`` has shape (S, machines)."""
     require_present(pen, model, columns)
     if model.kernel not in KERNELS:

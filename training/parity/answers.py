@@ -7,16 +7,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.base import is_classifier
 
 from bundle.contract import Contract
+from training.export.label_answers import answers_labels, classes_of
 
 
 def pipeline_answers(pipeline: Any, frame: pd.DataFrame, contract: Contract) -> NDArray[np.float64]:
     """Ask the fitted pipeline what the graph is asked.
 
     Args:
-        pipeline: a fitted pipeline or estimator; a classifier's ``classes_`` are the contract's, in order, or their places.
+        pipeline: a fitted pipeline or estimator; its classes are the contract's, in order, or their places; those of an
+            outlier detector are -1 and 1.
         frame: N rows, as ``training.frames.to_frame`` makes them.
         contract: says whether labels come with probabilities.
 
@@ -27,11 +28,11 @@ def pipeline_answers(pipeline: Any, frame: pd.DataFrame, contract: Contract) -> 
     Raises:
         ValueError: the classes are not the contract's.
     """
-    if not is_classifier(pipeline):
+    if not answers_labels(pipeline):
         numbers = np.asarray(pipeline.predict(frame), dtype=np.float64)
         return numbers[:, 0] if numbers.ndim == 2 and numbers.shape[1] == 1 else numbers
     require_classes(pipeline, contract)
-    parts = [label_indices(pipeline.predict(frame), pipeline.classes_)[:, np.newaxis]]
+    parts = [label_indices(pipeline.predict(frame), classes_of(pipeline))[:, np.newaxis]]
     if contract.output.probabilities:
         parts.append(np.asarray(pipeline.predict_proba(frame), dtype=np.float64))
     return np.concatenate(parts, axis=1)
@@ -43,7 +44,7 @@ def require_classes(pipeline: Any, contract: Contract) -> None:
     Raises:
         ValueError: they are not the same, in the same order.
     """
-    learned = np.asarray(pipeline.classes_, dtype=object).ravel().tolist()
+    learned = np.asarray(classes_of(pipeline), dtype=object).ravel().tolist()
     promised = list(contract.output.classes or ())
     # Labels that do not ascend are learned as their places: see ``training.config.Target.learned_labels``.
     if learned != promised and (_ascends(promised) or learned != list(range(len(promised)))):
@@ -74,7 +75,7 @@ def answer_type(pipeline: Any, frame: pd.DataFrame) -> np.dtype[Any]:
         frame: a row or more.
     """
     method = pipeline.predict
-    if is_classifier(pipeline):
+    if answers_labels(pipeline):
         if not hasattr(pipeline, "predict_proba"):
             return np.dtype(np.float64)
         method = pipeline.predict_proba

@@ -19,6 +19,7 @@ from bundle.format import INPUT_NAME
 from bundle.numbers import number_text
 from training.export.convert import finish, plain_graph, serialise, write_graph
 from training.export.graph import Graph, Step, copied
+from training.export.label_answers import answers_labels, classes_of
 from training.export.values import Columns, Scores
 from training.frames import to_frame
 from training.parity.answers import label_indices
@@ -189,8 +190,8 @@ def _scores(model: Any, result: Scores, heard: Heard) -> list[tuple[NDArray[np.f
     for method, name in (("decision_function", result.decision), ("predict_proba", result.probabilities)):
         if name is not None and method in heard.answers:
             found.append((as_numbers(heard.answers[method]), name))
-    if "predict" in heard.answers and hasattr(model, "classes_"):
-        found.append((label_indices(heard.answers["predict"], model.classes_)[:, np.newaxis], result.label))
+    if "predict" in heard.answers and answers_labels(model) and classes_of(model) is not None:
+        found.append((label_indices(heard.answers["predict"], classes_of(model))[:, np.newaxis], result.label))
     return found
 
 

@@ -87,7 +87,7 @@ class BranchProbe:
         copies = _Copies(model)
         names: dict[int, list[str]] = {}
         steps: dict[int, tuple[str, Any]] = {}
-        self.unread: list[str] = []
+        self.unread: list[str] = list(plain.unread)
         """Steps whose trees can be compared by their answers only."""
         for ensemble, node in zip(plain.ensembles, nodes, strict=True):
             if node is None:

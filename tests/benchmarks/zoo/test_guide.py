@@ -12,7 +12,7 @@ from training.export.registry import CLASSIFIERS, REGRESSORS, TRANSFORMERS
 from training.parity import BATCH_SIZES, LIMIT, MAX_ROWS
 
 GUIDE = ROOT / "docs" / "export.md"
-REFUSED = {"IterativeImputer", "MultiOutputClassifier"}
+REFUSED = {"ClassifierChain", "LocalOutlierFactor", "MultiOutputClassifier"}
 """Registered in order to be refused with a reason."""
 
 

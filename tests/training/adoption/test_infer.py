@@ -7,7 +7,9 @@ from typing import Any
 import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import IsolationForest
 from sklearn.linear_model import LinearRegression
+from sklearn.neighbors import LocalOutlierFactor
 from sklearn.svm import LinearSVC
 
 from training.adoption.columns import ColumnFacts
@@ -166,3 +168,17 @@ def test_other_objects_are_no_pipelines(value: Any) -> None:
 def test_model_name_comes_from_the_file(wanted: str | None, stem: str, expected: str) -> None:
     """Made fit for the store, unless one is given."""
     assert model_name(wanted, stem) == expected
+
+
+def test_outlier_detector_answers_two_integers() -> None:
+    """It has neither ``classes_`` nor probabilities."""
+    model = IsolationForest(n_estimators=2).fit(FRAME)
+    assert input_names(model) == ("a",)
+    output = infer_output(model, None)
+    assert (output.classes, output.probabilities) == ((-1, 1), False)
+
+
+def test_outlier_detector_of_its_own_rows_only_is_refused() -> None:
+    """Without ``novelty=True`` there is no ``predict``."""
+    with pytest.raises(AdoptionError, match=r"cannot be asked about others.*IsolationForest"):
+        input_names(LocalOutlierFactor(n_neighbors=2).fit(FRAME))

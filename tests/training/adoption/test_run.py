@@ -15,7 +15,7 @@ import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.cluster import KMeans
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, IsolationForest
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.multioutput import MultiOutputClassifier
@@ -129,6 +129,20 @@ def test_forest_of_three_classes_answers_integers(tmp_path: Path) -> None:
     assert answer["predictions"] == pipeline.predict(rows).tolist()
     probabilities = [[one[str(label)] for label in (1, 2, 3)] for one in answer["probabilities"]]
     np.testing.assert_allclose(probabilities, pipeline.predict_proba(rows), atol=1e-12)
+
+
+def test_outlier_detector_answers_minus_one_and_one(tmp_path: Path) -> None:
+    """-1 for an outlier and 1 for the rest, as integers, without probabilities."""
+    frame = write_csv(stones().drop(columns="kind"), tmp_path / "rows.csv")
+    pipeline = make_pipeline(SimpleImputer(), IsolationForest(n_estimators=10, contamination=0.2, random_state=1))
+    path = save_joblib(pipeline.fit(frame), tmp_path / "strange.joblib")
+    result = run(request_of(tmp_path, path, trust_pickle=True))
+    assert load_bundle(result.tags.bundle).contract.output.classes == (-1, 1)
+    assert result.parity.label_flips == 0
+    with served(result.tags.bundle) as client:
+        answer = client.post("/predict", json={"instances": as_json(frame)}).json()
+    assert answer["predictions"] == pipeline.predict(frame).tolist()
+    assert set(answer["predictions"]) == {-1, 1}
 
 
 def test_bundle_says_that_it_was_imported(tmp_path: Path) -> None:

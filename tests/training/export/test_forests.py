@@ -7,11 +7,24 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor, RandomForestClassifier, RandomForestRegressor
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+    RandomTreesEmbedding,
+)
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
 
 from tests.training.export.grown import check, labels, numbers, table, target
+from tests.training.export.tables import assert_same, contract_of, number
+from training.export import export_pipeline, serialise
 from training.export.errors import ExportError
+from training.frames import to_frame
+from training.parity import check_parity
 
 X = table()
 HOLES = table(missing=0.1)
@@ -117,3 +130,19 @@ def test_votes(classes: int, trees: int) -> None:
     written = check(model, table(300, seed=5))
     counted = trees.bit_length() * classes <= 53
     assert (written.trees[0].n_targets == 1) == counted
+
+
+def test_embedding_by_leaves() -> None:
+    """One column for each leaf of each tree, sparse or dense; the proof compares the leaves."""
+    contract = contract_of(*(number(f"x{at}") for at in range(X.shape[1])))
+    frame = to_frame(X[:200], contract)
+    for sparse in (True, False):
+        model = RandomTreesEmbedding(6, max_depth=3, sparse_output=sparse, random_state=0)
+        assert_same(model.fit(frame), contract, table(seed=5)[:300])
+    behind = make_pipeline(StandardScaler(), model, Ridge()).fit(frame, target(X)[:200])
+    graph = serialise(export_pipeline(behind, contract))
+    report = check_parity(behind, graph, contract, to_frame(table(seed=5)[:100], contract), max_rows=800)
+    assert (report.trees, report.other_branches) == (6, 0)
+    nullable = contract_of(*(number(f"x{at}", nullable=True) for at in range(X.shape[1])))
+    with pytest.raises(ExportError, match="missing value"):
+        export_pipeline(make_pipeline(model, Ridge()).fit(frame, target(X)[:200]), nullable)

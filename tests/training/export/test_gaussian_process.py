@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process import GaussianProcessClassifier, GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import (
     RBF,
     ConstantKernel,
@@ -19,8 +19,10 @@ from sklearn.gaussian_process.kernels import (
     WhiteKernel,
 )
 
-from tests.training.export.written import check, table, target, write
-from training.export import ExportError
+from tests.training.export.written import check, labels, number_contract, table, target, write
+from training.export import ExportError, export_pipeline, serialise
+from training.frames import to_frame
+from training.parity import check_parity
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -71,4 +73,36 @@ def test_unknown_kernel_is_refused(kernel: Any, reason: str) -> None:
     """A kernel without a closed form, or of a rarer kind, is named."""
     model = GaussianProcessRegressor(kernel, optimizer=None, alpha=0.1).fit(ROWS[:50], NUMBERS[:50])
     with pytest.raises(ExportError, match=reason):
+        write(model, 6)
+
+
+@pytest.mark.parametrize("kernel", [None, *KERNELS[:4], *KERNELS[6:]], ids=str)
+def test_classifier_of_two_classes(kernel: Any) -> None:
+    """The side of the latent function, and its probability from five error functions."""
+    model = GaussianProcessClassifier(kernel, optimizer=None).fit(ROWS[:80], labels(RAW, ["no", "yes"])[:80])
+    check(model, np.vstack([ROWS[:500], 5 * ROWS[:10]]), rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("way", ["one_vs_rest", "one_vs_one"])
+def test_classifier_of_many_classes(way: Any) -> None:
+    """Each class against the rest, or pairs without probabilities."""
+    model = GaussianProcessClassifier(RBF(), optimizer=None, multi_class=way).fit(
+        ROWS[:90], labels(RAW, [3, 1, 2])[:90]
+    )
+    check(model, ROWS[:500], rtol=1e-8, atol=1e-10, without="probabilities" if way == "one_vs_one" else "")
+
+
+def test_classifier_is_proven() -> None:
+    """The whole proof, with a kernel whose parameters were learned."""
+    contract = number_contract(6, (0, 1), probabilities=True)
+    model = GaussianProcessClassifier(1.0 * RBF(1.0)).fit(to_frame(ROWS[:80], contract), labels(RAW, [0, 1])[:80])
+    graph = serialise(export_pipeline(model, contract))
+    report = check_parity(model, graph, contract, to_frame(ROWS[100:300], contract), max_rows=1000)
+    assert (report.label_flips, report.undecided) == (0, 0)
+
+
+def test_classifier_without_a_kernel_of_rows_is_refused() -> None:
+    """A constant kernel says the same of every row."""
+    model = GaussianProcessClassifier(ConstantKernel(2.0), optimizer=None).fit(ROWS[:40], labels(RAW, [0, 1])[:40])
+    with pytest.raises(ExportError, match=r"the same for all rows.*RBF"):
         write(model, 6)

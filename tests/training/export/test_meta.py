@@ -17,8 +17,10 @@ from sklearn.model_selection import (
 )
 from sklearn.model_selection._search_successive_halving import HalvingGridSearchCV
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier, MultiOutputRegressor, RegressorChain
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
+from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.svm import SVC, SVR, LinearSVC
 
 from tests.training.export.written import check, labels, table, target, write
@@ -123,3 +125,10 @@ def test_float32_reaches_only_what_computes_in_double() -> None:
     with pytest.raises(ExportError, match="float32") as caught:
         write(model, 6)
     assert caught.value.step == "votingclassifier/line"
+
+
+@pytest.mark.parametrize("inner", [LogisticRegression(), make_pipeline(FunctionTransformer(), GaussianNB())], ids=str)
+def test_self_training(inner: Any) -> None:
+    """The last classifier answers; rows without a label, marked -1, are no class."""
+    some = np.where(np.arange(300) % 3, -1, labels(RAW, [0, 1, 2])[:300])
+    check(SelfTrainingClassifier(inner, max_iter=2).fit(ROWS[:300], some), ROWS)

@@ -7,13 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.base import clone
+from sklearn.ensemble import VotingClassifier
 from sklearn.metrics.pairwise import linear_kernel
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR
 
-from tests.training.export.written import check, labels, table, target, write
-from training.export import ExportError
+from tests.training.export.written import check, labels, number_contract, table, target, write
+from training.export import ExportError, export_pipeline, serialise
+from training.frames import to_frame
+from training.parity import check_parity
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -99,12 +103,40 @@ def test_sparse_training_rows() -> None:
     check(model, inside)
 
 
-def test_probabilities_are_refused() -> None:
-    """`probability=True` is refused by name, with what to take instead."""
-    with pytest.warns(FutureWarning, match="probability"):
-        model = SVC(probability=True, random_state=0).fit(ROWS[:100], labels(RAW, [0, 1])[:100])
-    with pytest.raises(ExportError, match=r"probability=True.*CalibratedClassifierCV"):
-        write(model, 6)
+@pytest.mark.parametrize("names", [["no", "yes"], [3, 1, 2], [0, 1, 2, 3, 4]], ids=str)
+@pytest.mark.parametrize("model", [SVC(), SVC(kernel="linear", break_ties=True), NuSVC(nu=0.2, kernel="poly")], ids=str)
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_probabilities_by_pairwise_coupling(model: Any, names: list[Any]) -> None:
+    """libsvm's own rounds with its own end, for two classes too; far rows reach the ends that it keeps from 0 and 1."""
+    model = clone(model).set_params(probability=True, random_state=0)
+    model.fit(ROWS[:150], labels(RAW, names)[:150])
+    got = check(model, np.vstack([ROWS[:600], 20 * ROWS[:20]]))
+    assert got["probabilities"].shape[1] == len(names)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_probabilities_inside_a_vote() -> None:
+    """Two graphs of rounds in one graph, and none where nobody asks for probabilities."""
+    members = [(name, SVC(probability=True, random_state=0, kernel=name)) for name in ("rbf", "linear")]
+    known = labels(RAW, [0, 1, 2])[:150]
+    check(VotingClassifier(members, voting="soft").fit(ROWS[:150], known), ROWS[:300])
+    plain = SVC(probability=True, random_state=0).fit(ROWS[:150], known).set_params(probability=False)
+    assert b"Loop" not in write(plain, ROWS.shape[1])
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_probabilities_are_proven() -> None:
+    """The whole proof, alone and in batches."""
+    contract = number_contract(ROWS.shape[1], (0, 1, 2), probabilities=True)
+    frame = to_frame(ROWS[:300], contract)
+    model = SVC(probability=True, random_state=0).fit(frame, labels(RAW, [0, 1, 2])[:300])
+    graph = serialise(export_pipeline(model, contract))
+    assert graph == serialise(export_pipeline(model, contract))
+    report = check_parity(model, graph, contract, to_frame(ROWS[300:500], contract), max_rows=1500)
+    assert report.label_flips == 0
+    assert report.worst_probability is not None
+    assert report.worst_probability < 1e-9
+    assert report.undecided == 0
 
 
 def test_kernel_of_ones_own_is_refused() -> None:

@@ -23,7 +23,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import sklearn
-from sklearn.base import is_classifier
+from sklearn.base import is_classifier, is_outlier_detector
 
 CALLS_MAX = 2_000
 """How many calls may go into finding out which rows of a table are refused."""
@@ -64,12 +64,21 @@ def frame_of(questions: Any, table: str, columns: list[dict[str, Any]]) -> pd.Da
     return pd.DataFrame(series, columns=[column["name"] for column in columns])
 
 
+def classes_of(pipeline: Any) -> list[Any] | None:
+    """Return the labels that a pipeline answers, None where it answers numbers."""
+    if is_classifier(pipeline):
+        classes: list[Any] = np.asarray(pipeline.classes_).tolist()
+        return classes
+    return [-1, 1] if is_outlier_detector(pipeline) else None
+
+
 def answers_of(pipeline: Any, frame: pd.DataFrame, probabilities: bool) -> Any:
     """Return float64 of shape (N, W): numbers, or the index of the label and the probabilities behind it."""
-    if not is_classifier(pipeline):
+    classes = classes_of(pipeline)
+    if classes is None:
         numbers = np.asarray(pipeline.predict(frame), dtype=np.float64)
         return numbers.reshape(len(frame), -1)
-    places = {label: float(at) for at, label in enumerate(np.asarray(pipeline.classes_).tolist())}
+    places = {label: float(at) for at, label in enumerate(classes)}
     labels = [places.get(label, np.nan) for label in np.asarray(pipeline.predict(frame)).ravel().tolist()]
     parts = [np.array(labels, dtype=np.float64)[:, np.newaxis]]
     if probabilities:
@@ -130,7 +139,7 @@ def main(arguments: list[str] | None = None) -> int:
             )
     told = {
         "errors": errors,
-        "classes": np.asarray(pipeline.classes_).tolist() if is_classifier(pipeline) else None,
+        "classes": classes_of(pipeline),
         "versions": {
             "python": platform.python_version(),
             "scikit-learn": sklearn.__version__,
