@@ -24,8 +24,8 @@ from bundle.format import INPUT_NAME, PREDICTION_NAME
 from training.export import families as families  # registers every converter
 from training.export.folding import fold_into_trees
 from training.export.graph import IR_VERSION, ML_DOMAIN, ML_OPSET, OPSET, Graph, settle
-from training.export.onnx_nodes import without_trees
 from training.export.label_answers import answers_labels
+from training.export.onnx_nodes import without_trees
 from training.export.packing import PASSES
 from training.export.pen import Pen
 from training.export.promises import promise_passes
