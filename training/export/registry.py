@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import numpy as np
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
+
 from training.export.errors import ExportError
 from training.export.graph import Step
 from training.export.pen import Pen
@@ -71,6 +74,8 @@ def transform(pen: Pen, model: Any, columns: Columns) -> Columns:
         result = _find(pen, TRANSFORMERS, model, "transformer", columns)(pen, model, columns)
     pen.graph.steps.append(Step(pen.step, model, result))
     pen.graph.widths[result.name] = result.width
+    if type(model) in (OneHotEncoder, OrdinalEncoder) and np.dtype(model.dtype).kind in "biu":
+        pen.keep_dtypes(result.name, [np.dtype(model.dtype)] * result.width)
     return result
 
 
