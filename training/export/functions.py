@@ -215,7 +215,12 @@ TURNS_MAX = 256
 
 def _from(start: float) -> Turns:
     """Return the place from which on a function is defined."""
-    return Turns(lambda low, high: np.array([np.nextafter(start, -np.inf)]))
+    last = np.array([np.nextafter(start, -np.inf)])
+
+    def within(_low: float, _high: float) -> NDArray[np.float64]:
+        return last
+
+    return Turns(within)
 
 
 def _periodic(first: float) -> Turns:

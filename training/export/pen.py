@@ -15,7 +15,7 @@ from bundle.contract import Contract
 from training.export.errors import ExportError
 from training.export.graph import TREE_DOMAIN, Ensemble, Graph, Monotone, Turns
 from training.export.trees import Trees
-from training.export.values import Columns
+from training.export.values import Columns, Scores
 
 DOUBLE, INT64, BOOL = TensorProto.DOUBLE, TensorProto.INT64, TensorProto.BOOL
 
@@ -79,6 +79,14 @@ class Pen:
     def cast(self, value: str, kind: int = DOUBLE) -> str:
         """Cast a value: ``DOUBLE``, ``INT64`` or ``BOOL``."""
         return self.node("Cast", [value], to=kind)
+
+    def numbers(self, value: str, width: int) -> Columns:
+        """Return a value of shape (N, width) as the columns of numbers that ``write_graph`` of a transformer gives."""
+        return Columns(value, (None,) * width)
+
+    def scores(self, label: str, probabilities: str | None = None, decision: str | None = None) -> Scores:
+        """Return values as what ``write_graph`` of a classifier gives; see ``training.export.values.Scores``."""
+        return Scores(label, probabilities, decision)
 
     def pick(self, columns: Columns, positions: Sequence[int]) -> Columns:
         """Choose columns by position."""

@@ -1,0 +1,185 @@
+"""A function is called with symbols, and what it returns is written as nodes or refused with the line that is in the way."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import linecache
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from sklearn.preprocessing import FunctionTransformer
+
+from training.export.arrivals import refuse_missing
+from training.export.exactness import inexact_columns
+from training.export.pen import Pen
+from training.export.tracing.arrays import Traced, keeping_symbols
+from training.export.tracing.frames import Column, Frame
+from training.export.tracing.symbols import USUAL, Kind, Symbol, Table, TraceError, kind_of
+from training.export.tracing.trust import FLAG, full_name, is_numpys, is_trusted
+from training.export.tracing.writing import write_symbols
+from training.export.values import Columns
+
+ROWS = (3, 4)
+"""A function is traced with so many rows, and with so many: it may not compute with their number."""
+OWN = "a class of your own with `write_graph`, see docs/export.md"
+
+
+@dataclass(frozen=True)
+class _Traced:
+    """What a function returned."""
+
+    cells: tuple[Any, ...]
+    """Of one row: a symbol or a constant per column."""
+    names: tuple[str, ...] | None
+    """The columns' names, where it returned a frame."""
+
+    @property
+    def keys(self) -> tuple[Any, ...]:
+        """What tells it from another, whatever row it is of."""
+        return (self.names, *(cell.key if isinstance(cell, Symbol) else repr(cell) for cell in self.cells))
+
+
+def traced_function(pen: Pen, model: FunctionTransformer, columns: Columns) -> Columns:
+    """Write the function of a FunctionTransformer, with its arguments.
+
+    Raises:
+        ExportError: it is not trusted, or cannot be traced; the message names the operation and the line.
+    """
+    function = model.func
+    name = full_name(function)
+    short = name if not is_numpys(function) else f"np.{name.rpartition('.')[2]}"
+    if not is_numpys(function) and not is_trusted(function):
+        raise pen.refusal(
+            f"nothing is known about the function {name}",
+            f"{FLAG} {name!r}, which runs it once to see what it computes, or a function of training.export.functions"
+            if "<" in name
+            else f"{FLAG} {name}, which runs it once to see what it computes, or a function of training.export.functions",
+        )
+    if not hasattr(model, "n_features_in_"):
+        raise pen.refusal(f"{short} was fitted on a single column without a second dimension", "a list of one column")
+    if columns.names is not None and model.validate:
+        columns = dataclasses.replace(columns, names=None)
+        names = None
+    else:
+        names = columns.names or tuple(map(str, getattr(model, "feature_names_in_", ()))) or None
+    if model.validate:
+        refuse_missing(pen, columns, "validate=True")
+    call = functools.partial(function, **(model.kw_args or {}))
+    return _write(pen, call, function, short, columns, None if model.validate else names)
+
+
+def traced_transform(pen: Pen, model: Any, columns: Columns) -> Columns:
+    """Write the ``transform`` of a transformer of a class that was named as trusted.
+
+    Raises:
+        ExportError: it cannot be traced; the message names the operation and the line.
+    """
+    method = inspect.unwrap(type(model).transform)
+    names = columns.names or tuple(map(str, getattr(model, "feature_names_in_", ()))) or None
+    return _write(pen, functools.partial(method, model), method, f"{type(model).__name__}.transform", columns, names)
+
+
+def _write(
+    pen: Pen, call: Callable[[Any], Any], function: Any, short: str, columns: Columns, names: tuple[str, ...] | None
+) -> Columns:
+    if columns.sparse:
+        raise pen.refusal(
+            f"{short} would be called with a sparse matrix", "sparse_output=False in the step in front of it"
+        )
+    if columns.single:
+        raise pen.refusal(
+            "it would compute in float32, because every column that reaches it is float32",
+            "dtype=float64 in the steps in front of it",
+        )
+    if names is not None and len(names) != columns.width:
+        raise pen.refusal(f"{short} was fitted on {len(names)} columns and gets {columns.width}", "the same columns")
+    integer = next((dtype for dtype in pen.dtypes(columns) if dtype != np.float64), None)
+    if integer is not None:
+        raise pen.refusal(
+            f"{short} would compute in {integer}, because columns that reach it are {integer}",
+            "dtype=float64 in the step in front of it",
+        )
+    try:
+        first, second = (_traced(call, columns, inexact_columns(pen.graph, columns.name), names, rows) for rows in ROWS)
+        if first.keys != second.keys:
+            raise TraceError("computes with the number of rows", "a number that is known before there are rows")
+    except TraceError as error:
+        raise pen.refusal(f"{short} {error}{_line(error.__traceback__, function)}", error.nearest) from error
+    except Exception as error:
+        raise pen.refusal(
+            f"{short} cannot be traced, for it raised {type(error).__name__}: {' '.join(str(error).split())}"
+            f"{_line(error.__traceback__, function)}",
+            f"{USUAL}, or {OWN}",
+        ) from error
+    result = write_symbols(pen, columns, first.cells)
+    kinds = [
+        np.dtype({"bool": bool, "int": np.int64}.get(kind_of(cell), float)) if not _is_text(cell) else np.dtype(float)
+        for cell in first.cells
+    ]
+    pen.keep_dtypes(result, kinds)
+    codes = tuple(columns.codes[cell.args[0]] if _is_text(cell) else None for cell in first.cells)
+    return Columns(result, codes, first.names)
+
+
+def _is_text(cell: Any) -> bool:
+    return isinstance(cell, Symbol) and cell.kind == "text"
+
+
+def _traced(
+    call: Callable[[Any], Any], columns: Columns, inexact: Any, names: tuple[str, ...] | None, rows: int
+) -> _Traced:
+    """Call a function with so many rows of symbols and return what it computes of each."""
+    table = Table()
+    given = np.empty((rows, columns.width), dtype=object)
+    for row, column in np.ndindex(given.shape):
+        kind: Kind = "float" if columns.codes[column] is None else "text"
+        given[row, column] = Symbol(table, "input", (column,), kind, row, inexact[column] if inexact else None)
+    cells = given.view(Traced)
+    X = cells if names is None else Frame({name: cells[:, place] for place, name in enumerate(names)})
+    with keeping_symbols(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        answer = call(X)
+    found_names = tuple(map(str, answer.columns)) if isinstance(answer, Frame) else None
+    if isinstance(answer, Frame):
+        answer = np.column_stack(list(answer._cells.values())) if found_names else np.empty((rows, 0))
+    if isinstance(answer, Column) or not isinstance(answer, np.ndarray):
+        raise TraceError(f"returns a {type(answer).__name__}", "an array of shape (rows, columns), or a frame")
+    if answer.ndim != 2 or len(answer) != rows or not answer.shape[1]:
+        shape = tuple("rows" if size == rows else size for size in answer.shape)
+        raise TraceError(f"returns an array of shape {shape}", "an array of shape (rows, columns)")
+    for row, values in enumerate(np.asarray(answer, dtype=object)):
+        if any(isinstance(value, Symbol) and value.row != row for value in values):
+            raise TraceError("puts rows into another order", "a function that keeps each row in its place")
+    by_row = [_Traced(tuple(map(_plain, values)), found_names) for values in np.asarray(answer, dtype=object)]
+    if any(one.keys != by_row[0].keys for one in by_row[1:]):
+        raise TraceError("computes something else for some rows than for others", "the same operations for every row")
+    return by_row[0]
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _line(trace: TracebackType | None, function: Any) -> str:
+    """Return where in the user's code something was raised, as the end of a sentence; nothing where it is not known."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    file = getattr(
+        getattr(inspect.unwrap(function) if callable(function) else None, "__code__", None), "co_filename", None
+    )
+    found = None
+    while trace is not None:
+        if file is not None and trace.tb_frame.f_code.co_filename == file:
+            found = trace.tb_lineno
+        trace = trace.tb_next
+    if file is None or found is None:
+        return ""
+    text = linecache.getline(file, found).strip()
+    return f" (line {found} of {Path(file).name}{f': {text}' if text else ''})"
