@@ -24,6 +24,10 @@ from training.pipeline import square_of_positive
 Emit = Callable[[Pen, str], str]
 TINY = float(np.finfo(np.float64).smallest_subnormal)
 LARGEST = float(np.finfo(np.float64).max)
+LARGEST_ANGLE = 1e6
+"""Up to where turns that are multiples of the rounded π are those of the function, but for what is level around them."""
+QUARTER_TURN = (float.fromhex("0x1.921fb54400000p+0"), float.fromhex("0x1.0b4611a600000p-34"), 2.0222662487959506e-21)
+"""π/2 in three parts, of which the first two have 33 bits, so that their product with a whole number is exact."""
 
 
 def _one(pen: Pen) -> str:
@@ -88,7 +92,27 @@ def _logistic(pen: Pen, value: str) -> str:
 
 
 def _tangent(pen: Pen, value: str) -> str:
-    return pen.node("Div", [pen.node("Sin", [value]), pen.node("Cos", [value])], "tangent")
+    """sin / cos of what is left over by the nearest multiple k of π/2, turned over and negated where k is odd.
+
+    π/2 is taken off in three parts, so that nothing is lost where the cosine is nearly 0 (Cody and Waite 1980); far from 0
+    the quotient is that of the number itself.
+    """
+
+    def scalar(number: float) -> str:
+        return pen.constant(np.full((1, 1), number), "constant")
+
+    turns = pen.node("Round", [pen.node("Mul", [value, scalar(2.0 / np.pi)])], "turns")
+    rest = value
+    for part in QUARTER_TURN:
+        rest = pen.node("Sub", [rest, pen.node("Mul", [turns, scalar(part)])], "rest")
+    far = pen.node("Greater", [pen.node("Abs", [value]), scalar(LARGEST_ANGLE)], "far")
+    half = pen.node("Mul", [turns, scalar(0.5)])
+    odd = pen.node("Less", [pen.node("Floor", [half]), half], "odd")
+    near = pen.node("Where", [far, value, rest], "angle")
+    sine, cosine = pen.node("Sin", [near]), pen.node("Cos", [near])
+    plain = pen.node("Div", [sine, cosine], "tangent")
+    turned = pen.node("Neg", [pen.node("Div", [cosine, sine])], "turned")
+    return pen.node("Where", [pen.node("And", [odd, pen.node("Not", [far])]), turned, plain], "tangent")
 
 
 def _arctangent(pen: Pen, value: str) -> str:
@@ -239,9 +263,6 @@ NOWHERE = (LARGEST, -LARGEST)
 
 SAFE_IN_INTEGERS = frozenset((np.abs, np.ceil, np.floor, np.nan_to_num, np.rint, np.sign, np.square))
 """Functions that answer the same to integers of 64 bits, the codes of categories, as to the same numbers in float64."""
-
-LARGEST_ANGLE = 1e6
-"""Up to where turns that are multiples of the rounded π are those of the function, but for what is level around them."""
 
 TURNS: dict[Callable[..., Any], Turns] = {
     np.cos: _periodic(0.0),

@@ -36,6 +36,7 @@ HARMLESS = frozenset(
         "__repr__",
         "__setstate__",
         "__sklearn_tags__",
+        "__slotnames__",
         "__static_attributes__",
         "__weakref__",
         "_abc_impl",
@@ -69,7 +70,7 @@ def changed_methods(kind: type, parent: type) -> list[str]:
         name
         for base in mixed
         for name in vars(base)
-        if name not in HARMLESS and (hasattr(parent, name) or name.startswith("__")) and not _is_request(name)
+        if name not in HARMLESS and (hasattr(parent, name) or name == "__getattr__") and not _is_request(name)
     }
     return sorted(changed)
 

@@ -30,7 +30,6 @@ _DEFAULTS: dict[str, tuple[Any, ...]] = {
 _NATIVE: frozenset[Any] = frozenset(
     (
         np.append,
-        np.apply_along_axis,
         np.atleast_1d,
         np.atleast_2d,
         np.broadcast_to,
@@ -298,6 +297,13 @@ def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     return result
 
 
+def _along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **kwargs: Any) -> Any:
+    if axis not in (1, -1) or np.ndim(arr) != 2:
+        raise TraceError("calls np.apply_along_axis for something else than rows", "the same on whole columns")
+    answers = [func1d(row, *args, **kwargs) for row in arr]
+    return array_of(np.stack([_boxed(answer) for answer in answers]))
+
+
 def _like(value: float) -> Callable[..., Any]:
     def make_constant(a: Any, dtype: Any = None, **_: Any) -> Any:
         return np.full(np.shape(a), value, dtype=dtype or np.float64)
@@ -322,6 +328,7 @@ _COMPOSED: dict[Any, Callable[..., Any]] = {
 """Ufuncs that are made of others, in the order of NumPy's own code."""
 _OWN: dict[Any, Callable[..., Any]] = {
     np.where: chosen,
+    np.apply_along_axis: _along_axis,
     np.clip: _clip,
     np.round: rounded,
     np.around: rounded,

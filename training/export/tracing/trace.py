@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import inspect
 import linecache
@@ -17,10 +16,10 @@ import numpy as np
 from sklearn.preprocessing import FunctionTransformer
 
 from training.export.arrivals import refuse_missing
-from training.export.exactness import inexact_columns
+from training.export.exactness import Names, inexact_columns
 from training.export.pen import Pen
 from training.export.tracing.arrays import Traced, keeping_symbols
-from training.export.tracing.frames import Column, Frame
+from training.export.tracing.frames import Frame
 from training.export.tracing.symbols import USUAL, Kind, Symbol, Table, TraceError, kind_of
 from training.export.tracing.trust import FLAG, full_name, is_numpys, is_trusted
 from training.export.tracing.writing import write_symbols
@@ -28,6 +27,9 @@ from training.export.values import Columns
 
 ROWS = (3, 4)
 """A function is traced with so many rows, and with so many: it may not compute with their number."""
+DTYPES: dict[Kind, type] = {"bool": np.bool_, "int": np.int64, "float": np.float64, "text": np.float64}
+"""In which type NumPy keeps what a function returned; texts travel as the numbers of their categories."""
+NAMED = f"a function that has a name in a module, and {FLAG} with that name"
 OWN = "a class of your own with `write_graph`, see docs/export.md"
 
 
@@ -56,23 +58,20 @@ def traced_function(pen: Pen, model: FunctionTransformer, columns: Columns) -> C
     name = full_name(function)
     short = name if not is_numpys(function) else f"np.{name.rpartition('.')[2]}"
     if not is_numpys(function) and not is_trusted(function):
+        instead = f"{FLAG} {name}, which runs it to see what it computes" if "<" not in name else NAMED
         raise pen.refusal(
-            f"nothing is known about the function {name}",
-            f"{FLAG} {name!r}, which runs it once to see what it computes, or a function of training.export.functions"
-            if "<" in name
-            else f"{FLAG} {name}, which runs it once to see what it computes, or a function of training.export.functions",
+            f"nothing is known about the function {name}", f"{instead}, or a function of training.export.functions"
         )
     if not hasattr(model, "n_features_in_"):
         raise pen.refusal(f"{short} was fitted on a single column without a second dimension", "a list of one column")
-    if columns.names is not None and model.validate:
-        columns = dataclasses.replace(columns, names=None)
+    if model.validate:
+        # A frame has become an array.
+        refuse_missing(pen, columns, "validate=True")
         names = None
     else:
-        names = columns.names or tuple(map(str, getattr(model, "feature_names_in_", ()))) or None
-    if model.validate:
-        refuse_missing(pen, columns, "validate=True")
+        names = _names(model, columns)
     call = functools.partial(function, **(model.kw_args or {}))
-    return _write(pen, call, function, short, columns, None if model.validate else names)
+    return _write(pen, call, function, short, columns, names)
 
 
 def traced_transform(pen: Pen, model: Any, columns: Columns) -> Columns:
@@ -82,8 +81,13 @@ def traced_transform(pen: Pen, model: Any, columns: Columns) -> Columns:
         ExportError: it cannot be traced; the message names the operation and the line.
     """
     method = inspect.unwrap(type(model).transform)
-    names = columns.names or tuple(map(str, getattr(model, "feature_names_in_", ()))) or None
-    return _write(pen, functools.partial(method, model), method, f"{type(model).__name__}.transform", columns, names)
+    call = functools.partial(method, model)
+    return _write(pen, call, method, f"{type(model).__name__}.transform", columns, _names(model, columns))
+
+
+def _names(model: Any, columns: Columns) -> tuple[str, ...] | None:
+    """Return the names of the frame that a step is given, None where it is given an array."""
+    return columns.names or tuple(map(str, getattr(model, "feature_names_in_", ()))) or None
 
 
 def _write(
@@ -106,8 +110,9 @@ def _write(
             f"{short} would compute in {integer}, because columns that reach it are {integer}",
             "dtype=float64 in the step in front of it",
         )
+    table, inexact = Table(), inexact_columns(pen.graph, columns.name)
     try:
-        first, second = (_traced(call, columns, inexact_columns(pen.graph, columns.name), names, rows) for rows in ROWS)
+        first, second = (_traced(call, table, columns, inexact, names, rows) for rows in ROWS)
         if first.keys != second.keys:
             raise TraceError("computes with the number of rows", "a number that is known before there are rows")
     except TraceError as error:
@@ -119,11 +124,7 @@ def _write(
             f"{USUAL}, or {OWN}",
         ) from error
     result = write_symbols(pen, columns, first.cells)
-    kinds = [
-        np.dtype({"bool": bool, "int": np.int64}.get(kind_of(cell), float)) if not _is_text(cell) else np.dtype(float)
-        for cell in first.cells
-    ]
-    pen.keep_dtypes(result, kinds)
+    pen.keep_dtypes(result, [np.dtype(DTYPES[kind_of(cell)]) for cell in first.cells])
     codes = tuple(columns.codes[cell.args[0]] if _is_text(cell) else None for cell in first.cells)
     return Columns(result, codes, first.names)
 
@@ -133,10 +134,14 @@ def _is_text(cell: Any) -> bool:
 
 
 def _traced(
-    call: Callable[[Any], Any], columns: Columns, inexact: Any, names: tuple[str, ...] | None, rows: int
+    call: Callable[[Any], Any],
+    table: Table,
+    columns: Columns,
+    inexact: Names | None,
+    names: tuple[str, ...] | None,
+    rows: int,
 ) -> _Traced:
     """Call a function with so many rows of symbols and return what it computes of each."""
-    table = Table()
     given = np.empty((rows, columns.width), dtype=object)
     for row, column in np.ndindex(given.shape):
         kind: Kind = "float" if columns.codes[column] is None else "text"
@@ -149,8 +154,8 @@ def _traced(
     found_names = tuple(map(str, answer.columns)) if isinstance(answer, Frame) else None
     if isinstance(answer, Frame):
         answer = np.column_stack(list(answer._cells.values())) if found_names else np.empty((rows, 0))
-    if isinstance(answer, Column) or not isinstance(answer, np.ndarray):
-        raise TraceError(f"returns a {type(answer).__name__}", "an array of shape (rows, columns), or a frame")
+    if not isinstance(answer, np.ndarray):
+        raise TraceError(f"returns a {answer.__class__.__name__}", "an array of shape (rows, columns), or a frame")
     if answer.ndim != 2 or len(answer) != rows or not answer.shape[1]:
         shape = tuple("rows" if size == rows else size for size in answer.shape)
         raise TraceError(f"returns an array of shape {shape}", "an array of shape (rows, columns)")

@@ -3,36 +3,45 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from scipy.special import expit
 
-_NAMES: ContextVar[frozenset[str]] = ContextVar("trusted_functions", default=frozenset())
+_NAMES: ContextVar[Mapping[str, set[str]]] = ContextVar("trusted_functions", default=MappingProxyType({}))
+"""By name: the set in which it is noted that the name was used."""
 FLAG = "--trust-function"
 """The option of ``tabento import`` that names one."""
 
 
 @contextmanager
-def trusted_functions(names: Collection[str]) -> Iterator[None]:
+def trusted_functions(names: Collection[str]) -> Iterator[set[str]]:
     """Let functions and classes be traced, which runs their code.
 
     Args:
         names: ``module.function`` or ``module.Class``, as ``full_name`` gives them.
+
+    Yields:
+        The names that were of use so far.
     """
-    token = _NAMES.set(_NAMES.get() | frozenset(names))
+    used: set[str] = set()
+    token = _NAMES.set({**_NAMES.get(), **dict.fromkeys(names, used)})
     try:
-        yield
+        yield used
     finally:
         _NAMES.reset(token)
 
 
 def is_trusted(function: Any) -> bool:
-    """Return whether a function or class was named as trusted."""
-    return full_name(function) in _NAMES.get()
+    """Return whether a function or class was named as trusted, and note that the name was of use."""
+    name, names = full_name(function), _NAMES.get()
+    if name in names:
+        names[name].add(name)
+    return name in names
 
 
 def full_name(function: Any) -> str:
