@@ -135,7 +135,8 @@ def turned_crossings(
     low, high = domain
     inner = np.unique(turns[(turns >= low) & (turns < high)])
     starts, ends = np.append(low, np.nextafter(inner, np.inf)), np.append(inner, high)
-    boundaries, ranks = [], []
+    boundaries: list[NDArray[np.float64]] = []
+    ranks: list[NDArray[np.float64]] = []
     for start, end in zip(starts, ends, strict=True):
         first, last = _values(function, _ordered(np.array([start, end])))
         if (
@@ -151,7 +152,7 @@ def turned_crossings(
             part = crossings(thresholds, function, (start, end), increasing=bool(first <= last))
         if part is None:
             return None
-        boundaries += [part.boundaries, [end]]
+        boundaries += [part.boundaries, np.array([end])]
         ranks.append(part.values)
     return Pieces(np.concatenate(boundaries)[:-1], np.concatenate(ranks), np.nan)
 

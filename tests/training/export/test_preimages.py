@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -118,7 +119,8 @@ def test_crossings_between_turns_are_the_functions() -> None:
     """A cosine lies above as many thresholds as the pieces say, and a logarithm is missing below zero."""
     points = np.random.default_rng(5).uniform(-7, 7, 2000)
     thresholds = np.array([-0.5, 0.0, 0.25])
-    for function, turns in ((np.cos, np.pi * np.arange(-2, 3)), (np.log, np.array([-5e-324]))):
+    cases: list[tuple[Any, Any]] = [(np.cos, np.pi * np.arange(-2.0, 3.0)), (np.log, np.array([-5e-324]))]
+    for function, turns in cases:
         pieces = turned_crossings(thresholds, function, (-7.0, 7.0), turns, flat=function is np.cos)
         assert pieces is not None
         with np.errstate(invalid="ignore"):

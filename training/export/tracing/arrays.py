@@ -19,6 +19,7 @@ from training.export.tracing.symbols import BY_UFUNC, OPERATIONS, Symbol, TraceE
 PAIRWISE = 8
 """From so many numbers on NumPy adds in an order that follows their layout in memory."""
 LARGEST = float(np.finfo(np.float64).max)
+_DTYPES = {"bool": np.bool_, "int": np.int64, "float": np.float64}
 _DEFAULTS: dict[str, tuple[Any, ...]] = {
     "casting": ("same_kind", "unsafe"),
     "dtype": (None, float, np.float64),
@@ -69,6 +70,11 @@ _NATIVE: frozenset[Any] = frozenset(
 
 class Traced(np.ndarray[Any, Any]):
     """An array of symbols and constants."""
+
+    @property
+    def dtype(self) -> Any:  # type: ignore[override]
+        """The type of the numbers that the cells stand for, for functions that ask."""
+        return np.dtype(_DTYPES.get(kind_of_all(self), np.object_))
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         return apply_ufunc(ufunc, method, inputs, kwargs)
@@ -170,7 +176,7 @@ def apply_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[s
     target = out[0] if isinstance(out, tuple) else out
     if target is None:
         return result
-    if target.dtype != object:
+    if not isinstance(target, Traced):
         raise TraceError("writes computed numbers into an array of its own", "np.where or np.column_stack")
     target[...] = result
     return target
@@ -341,6 +347,21 @@ _OWN: dict[Any, Callable[..., Any]] = {
 }
 
 
+class _SideBySide:
+    """``np.c_`` for symbols: columns side by side."""
+
+    def __init__(self, original: Any) -> None:
+        self._original = original
+
+    def __getitem__(self, key: Any) -> Any:
+        from training.export.tracing.frames import Column, Frame
+
+        parts = key if isinstance(key, tuple) else (key,)
+        if not any(isinstance(part, Traced | Column | Frame) for part in parts):
+            return self._original[key]
+        return np.column_stack([np.asarray(part) for part in parts])
+
+
 @contextmanager
 def keeping_symbols() -> Iterator[None]:
     """Let ``np.asarray`` and its like keep arrays and frames of symbols, which no protocol of NumPy does."""
@@ -362,6 +383,7 @@ def keeping_symbols() -> Iterator[None]:
         return convert
 
     with ExitStack() as stack:
+        stack.enter_context(patch.object(np, "c_", _SideBySide(np.c_)))
         for name in ("array", "asarray", "asanyarray", "ascontiguousarray", "asfortranarray"):
             stack.enter_context(patch.object(np, name, kept(getattr(np, name), copies=name == "array")))
         yield

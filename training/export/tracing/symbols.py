@@ -7,6 +7,7 @@ before there is a row, so it is refused with what to write instead.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -20,6 +21,10 @@ _RANK: dict[Kind, int] = {"bool": 0, "int": 1, "float": 2}
 USUAL = "the operations that docs/export.md lists under `Functions of your own`"
 
 
+RAISED: ContextVar[list[BaseException] | None] = ContextVar("raised", default=None)
+"""Every ``TraceError`` of the running trace: a function that catches one goes a way that it does not go with numbers."""
+
+
 class TraceError(BaseException):
     """A function cannot be traced. Not an ``Exception``, so that no function catches it by accident.
 
@@ -31,6 +36,9 @@ class TraceError(BaseException):
     def __init__(self, what: str, nearest: str = USUAL) -> None:
         super().__init__(what)
         self.nearest = nearest
+        raised = RAISED.get()
+        if raised is not None:
+            raised.append(self)
 
 
 @dataclass(frozen=True)
@@ -134,9 +142,10 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
         return apply_ufunc(ufunc, method, inputs, kwargs)
 
     def __pow__(self, exponent: Any) -> Any:
-        from training.export.tracing.arrays import power
+        from training.export.tracing.arrays import elementwise
 
-        return power(self, exponent)
+        # A single number is raised by the C library, not as an array is.
+        return elementwise("power", self, exponent)
 
     def __bool__(self) -> bool:
         raise TraceError(

@@ -20,13 +20,13 @@ from training.export.exactness import Names, inexact_columns
 from training.export.pen import Pen
 from training.export.tracing.arrays import Traced, keeping_symbols
 from training.export.tracing.frames import Frame
-from training.export.tracing.symbols import USUAL, Kind, Symbol, Table, TraceError, kind_of
+from training.export.tracing.symbols import RAISED, USUAL, Kind, Symbol, Table, TraceError, kind_of
 from training.export.tracing.trust import FLAG, full_name, is_numpys, is_trusted
 from training.export.tracing.writing import write_symbols
 from training.export.values import Columns
 
-ROWS = (3, 4)
-"""A function is traced with so many rows, and with so many: it may not compute with their number."""
+ROWS = (3, 4, 1)
+"""A function is traced with each of these numbers of rows: it may not compute with their number, or branch on it."""
 DTYPES: dict[Kind, type] = {"bool": np.bool_, "int": np.int64, "float": np.float64, "text": np.float64}
 """In which type NumPy keeps what a function returned; texts travel as the numbers of their categories."""
 NAMED = f"a function that has a name in a module, and {FLAG} with that name"
@@ -112,8 +112,8 @@ def _write(
         )
     table, inexact = Table(), inexact_columns(pen.graph, columns.name)
     try:
-        first, second = (_traced(call, table, columns, inexact, names, rows) for rows in ROWS)
-        if first.keys != second.keys:
+        first, *others = (_traced(call, table, columns, inexact, names, rows) for rows in ROWS)
+        if any(other.keys != first.keys for other in others):
             raise TraceError("computes with the number of rows", "a number that is known before there are rows")
     except TraceError as error:
         raise pen.refusal(f"{short} {error}{_line(error.__traceback__, function)}", error.nearest) from error
@@ -148,9 +148,16 @@ def _traced(
         given[row, column] = Symbol(table, "input", (column,), kind, row, inexact[column] if inexact else None)
     cells = given.view(Traced)
     X = cells if names is None else Frame({name: cells[:, place] for place, name in enumerate(names)})
-    with keeping_symbols(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        answer = call(X)
+    raised: list[BaseException] = []
+    token = RAISED.set(raised)
+    try:
+        with keeping_symbols(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            answer = call(X)
+    finally:
+        RAISED.reset(token)
+    if raised:
+        raise raised[0]
     found_names = tuple(map(str, answer.columns)) if isinstance(answer, Frame) else None
     if isinstance(answer, Frame):
         answer = np.column_stack(list(answer._cells.values())) if found_names else np.empty((rows, 0))

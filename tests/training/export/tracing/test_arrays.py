@@ -31,6 +31,7 @@ EXACT = {
     "weights": lambda X: (X - np.array([1.0, 2.0, 3.0])) * [2, 0.5, -1] / 3 + np.float64(0.1),
     "rows one by one": lambda X: np.array([[row[0] / row[2], row[1]] for row in X]),
     "apply along axis": lambda X: np.apply_along_axis(lambda row: np.array([row[0] - row[2]]), 1, X),
+    "asks for the type": lambda X: X * 2 if X.dtype == np.float64 and (X > 1).dtype.kind == "b" else X,
     "constant": lambda X: np.column_stack([np.zeros(len(X)), np.full_like(X[:, 0], 2.5), np.ones_like(X[:, 0])]),
 }
 

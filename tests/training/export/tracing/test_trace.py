@@ -35,7 +35,16 @@ def _branches(X: Any) -> Any:
     return X
 
 
+def _catches(X: Any) -> Any:
+    try:
+        return X if X[0, 0] > 3 else X * 2
+    except:  # noqa: E722
+        return X * 3
+
+
 REFUSED = {
+    "caught": (_catches, "branches on data"),
+    "one row": (lambda X: X if len(X) > 1 else X * 2, "computes with the number of rows"),
     "branch": (_branches, r"_branches branches on data.*\(line \d+ of test_trace.py: if X\[0, 0\] > 3:\).*np\.where"),
     "python max": (lambda X: np.array([[max(row[0], row[1])] for row in X]), "branches on data"),
     "math": (lambda X: np.array([[math.log(abs(row[2]) + 1)] for row in X]), "makes a Python number"),
