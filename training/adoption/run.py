@@ -490,10 +490,10 @@ def _remarks_of_reading(
 def _remarks_of_tracing(named: tuple[str, ...], traced: set[str]) -> tuple[str, ...]:
     """Say which functions were run to see what they compute, and which names were of no use."""
     unused = sorted(set(named) - traced)
-    remarks = (f"run to see what they compute, because you said so: {', '.join(sorted(traced))}",) if traced else ()
+    remarks = [f"run to see what they compute, because you said so: {', '.join(sorted(traced))}"] if traced else []
     if unused:
-        remarks += (f"--trust-function {' '.join(unused)} was not needed: no step of that name has to be traced",)
-    return remarks
+        remarks.append(f"--trust-function {' '.join(unused)} was not needed: no step of that name has to be traced")
+    return tuple(remarks)
 
 
 def _unused_options(request: Request, config: ImportConfig) -> tuple[str, ...]:

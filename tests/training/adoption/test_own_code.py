@@ -128,7 +128,7 @@ def test_trusted_class_and_renamed_class(tmp_path: Path, steps: Any) -> None:
 
 def test_lambda_is_refused_in_words(tmp_path: Path, steps: Any) -> None:
     """The stored pipeline could not be read again, so a function needs a name in a module."""
-    import cloudpickle
+    cloudpickle = importlib.import_module("cloudpickle")
 
     def save(pipeline: Any, path: Path) -> Path:
         path.write_bytes(cloudpickle.dumps(pipeline))

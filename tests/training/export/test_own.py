@@ -23,7 +23,7 @@ ROWS = np.random.default_rng(3).uniform(-9, 9, (60, 2))
 FRAME = to_frame(ROWS, CONTRACT)
 
 
-class _Nearer(ClassifierMixin, BaseEstimator):
+class _Nearer(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
     """Which of two sides of a learned point the first column lies on, with fixed probabilities."""
 
     def fit(self, X: Any, y: Any) -> Any:
@@ -56,7 +56,7 @@ def test_classifier_writes_itself() -> None:
     assert report.label_flips == 0
 
 
-class _Constant(RegressorMixin, BaseEstimator):
+class _Constant(RegressorMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
     """Answers what its test puts in; the graph is a method's that is put in, too."""
 
     answer: Any = None
@@ -88,7 +88,7 @@ def test_misuse_by_a_regressor_is_refused(answer: Any, message: str) -> None:
         export_pipeline(model.fit(FRAME, ROWS[:, 0]), CONTRACT)
 
 
-class _Wrong(TransformerMixin, BaseEstimator):
+class _Wrong(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
     def fit(self, X: Any, y: Any = None) -> Any:
         return self
 
@@ -105,7 +105,7 @@ def test_a_transformer_needs_no_names() -> None:
         written(_Wrong().fit(FRAME), CONTRACT)
 
 
-class _Renamed(StandardScaler):
+class _Renamed(StandardScaler):  # type: ignore[misc] # scikit-learn has no types
     """A scaler with other defaults and other names."""
 
     def __init__(self, with_mean: bool = False, note: str = "") -> None:
@@ -119,18 +119,18 @@ class _Renamed(StandardScaler):
         return self.note
 
 
-class _Forest(RandomForestRegressor):
+class _Forest(RandomForestRegressor):  # type: ignore[misc] # scikit-learn has no types
     """A forest under another name."""
 
 
-class _Logistic(LogisticRegression):
+class _Logistic(LogisticRegression):  # type: ignore[misc] # scikit-learn has no types
     """A classifier under another name."""
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         return super().fit(np.clip(X, -3, 3), y)
 
 
-class _Clipped(StandardScaler):
+class _Clipped(StandardScaler):  # type: ignore[misc] # scikit-learn has no types
     def transform(self, X: Any, copy: Any = None) -> Any:
         return np.clip(super().transform(X), -1, 1)
 
@@ -140,7 +140,7 @@ class _Mixin:
         return super().predict(X) * 2  # type: ignore[misc]
 
 
-class _Doubled(_Mixin, Ridge):
+class _Doubled(_Mixin, Ridge):  # type: ignore[misc] # scikit-learn has no types
     pass
 
 

@@ -5,6 +5,7 @@ Shapes, slices and stacking are NumPy's own. What computes is caught by NumPy's 
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import reduce
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 
 from training.export.tracing.symbols import BY_UFUNC, OPERATIONS, Symbol, TraceError, kind_of, make
 
+CLIP: Any = importlib.import_module("numpy._core.umath").clip
+"""The ufunc to which ``ndarray.clip`` comes down; it has no public name."""
 PAIRWISE = 8
 """From so many numbers on NumPy adds in an order that follows their layout in memory."""
 LARGEST = float(np.finfo(np.float64).max)
@@ -72,7 +75,7 @@ class Traced(np.ndarray[Any, Any]):
     """An array of symbols and constants."""
 
     @property
-    def dtype(self) -> Any:  # type: ignore[override]
+    def dtype(self) -> Any:
         """The type of the numbers that the cells stand for, for functions that ask."""
         return np.dtype(_DTYPES.get(kind_of_all(self), np.object_))
 
@@ -89,7 +92,7 @@ class Traced(np.ndarray[Any, Any]):
     def __pow__(self, exponent: Any, modulo: Any = None) -> Any:
         return power(self, exponent)
 
-    def __ipow__(self, exponent: Any) -> Any:
+    def __ipow__(self, exponent: Any) -> Any:  # type: ignore[misc, override]
         self[...] = power(self, exponent)
         return self
 
@@ -109,7 +112,7 @@ class Traced(np.ndarray[Any, Any]):
             return elementwise("not_equal", self, 0.0)
         raise TraceError(f"computes in {wanted}", "float64, the type that the graph computes in")
 
-    def round(self, decimals: int = 0, out: Any = None) -> Any:
+    def round(self, decimals: int = 0, out: Any = None) -> Any:  # type: ignore[override]
         """Round as ``np.round`` does."""
         return rounded(self, decimals, out)
 
@@ -312,7 +315,7 @@ def _along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **kwargs: Any) -> 
 
 def _like(value: float) -> Callable[..., Any]:
     def make_constant(a: Any, dtype: Any = None, **_: Any) -> Any:
-        return np.full(np.shape(a), value, dtype=dtype or np.float64)
+        return array_of(np.full(np.shape(a), value, dtype=dtype or np.float64))
 
     return make_constant
 
@@ -329,7 +332,7 @@ _COMPOSED: dict[Any, Callable[..., Any]] = {
     np.deg2rad: lambda x: elementwise("multiply", x, np.pi / 180.0),
     np.degrees: lambda x: elementwise("multiply", x, 180.0 / np.pi),
     np.rad2deg: lambda x: elementwise("multiply", x, 180.0 / np.pi),
-    np._core.umath.clip: clipped,
+    CLIP: clipped,
 }
 """Ufuncs that are made of others, in the order of NumPy's own code."""
 _OWN: dict[Any, Callable[..., Any]] = {
@@ -340,11 +343,22 @@ _OWN: dict[Any, Callable[..., Any]] = {
     np.around: rounded,
     np.nan_to_num: _nan_to_num,
     np.select: _select,
+    np.empty_like: _like(0.0),
     np.zeros_like: _like(0.0),
     np.ones_like: _like(1.0),
     np.full_like: lambda a, fill_value, dtype=None, **_: np.full(np.shape(a), fill_value, dtype=dtype or np.float64),
     np.fix: _truncated,
 }
+
+
+def _writable(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that makes an array of numbers into which symbols can be written."""
+
+    def make_array(*args: Any, **kwargs: Any) -> Any:
+        made = original(*args, **kwargs)
+        return array_of(made) if made.dtype == np.float64 else made
+
+    return make_array
 
 
 class _SideBySide:
@@ -384,6 +398,8 @@ def keeping_symbols() -> Iterator[None]:
 
     with ExitStack() as stack:
         stack.enter_context(patch.object(np, "c_", _SideBySide(np.c_)))
+        for name in ("empty", "full", "ones", "zeros"):
+            stack.enter_context(patch.object(np, name, _writable(getattr(np, name))))
         for name in ("array", "asarray", "asanyarray", "ascontiguousarray", "asfortranarray"):
             stack.enter_context(patch.object(np, name, kept(getattr(np, name), copies=name == "array")))
         yield

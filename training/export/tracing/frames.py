@@ -55,8 +55,8 @@ class _Pandas(np.lib.mixins.NDArrayOperatorsMixin):
 
     _stands_for: type
 
-    @property
-    def __class__(self) -> type:  # type: ignore[override]
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
         # So that a function that asks `isinstance(X, pd.DataFrame)` goes the way that it goes with a real one.
         return self._stands_for
 
@@ -96,7 +96,8 @@ class _Pandas(np.lib.mixins.NDArrayOperatorsMixin):
     def __getattr__(self, name: str) -> Any:
         if name in _ARITHMETIC:
             return self._method(name)
-        if not name.startswith("_") and hasattr(self._stands_for, name):
+        # A real frame has no `sparse` either, unless its columns are.
+        if not name.startswith("_") and name != "sparse" and hasattr(self._stands_for, name):
             raise TraceError(f"uses `.{name}` of a {self._stands_for.__name__}, which is not known")
         raise AttributeError(name)
 
@@ -173,6 +174,11 @@ class Column(_Pandas):
 
     _stands_for = pd.Series
 
+    @property
+    def dtype(self) -> Any:
+        """The type of the numbers."""
+        return self._cells.dtype
+
     def __init__(self, cells: Traced, name: Any = None) -> None:
         self._cells = cells
         self.name = name
@@ -247,12 +253,18 @@ class Frame(_Pandas):
     @property
     def columns(self) -> pd.Index[Any]:
         """The names."""
-        return pd.Index(list(self._cells))
+        names: pd.Index[Any] = pd.Index(list(self._cells))
+        return names
 
     @columns.setter
     def columns(self, names: Any) -> None:
         """Name the columns."""
         self.__dict__["_cells"] = dict(zip(names, self._cells.values(), strict=True))
+
+    @property
+    def dtypes(self) -> pd.Series[Any]:
+        """The type of each column."""
+        return pd.Series({name: cells.dtype for name, cells in self._cells.items()}, dtype=object)
 
     @property
     def shape(self) -> tuple[int, int]:

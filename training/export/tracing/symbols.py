@@ -128,7 +128,7 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
         self.row, self.inexact = row, inexact
         symbols = [arg for arg in args if isinstance(arg, Symbol)]
         self.depth: int = 1 + max((symbol.depth for symbol in symbols), default=-1)
-        self.key = table.key(
+        self.key: int = table.key(
             (
                 operation,
                 kind,
@@ -159,7 +159,7 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
             "NumPy's functions in place of those of `math` and of Python",
         )
 
-    __float__ = __int__ = __index__ = __complex__ = __round__ = __trunc__ = __floor__ = __ceil__ = _is_no_number  # type: ignore[assignment]
+    __float__ = __int__ = __index__ = __complex__ = __round__ = __trunc__ = __floor__ = __ceil__ = _is_no_number
     __hash__ = object.__hash__
 
 

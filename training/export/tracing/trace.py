@@ -6,19 +6,22 @@ import functools
 import inspect
 import linecache
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils import validation
 
 from training.export.arrivals import refuse_missing
 from training.export.exactness import Names, inexact_columns
 from training.export.pen import Pen
-from training.export.tracing.arrays import Traced, keeping_symbols
+from training.export.tracing.arrays import Traced, array_of, keeping_symbols
 from training.export.tracing.frames import Frame
 from training.export.tracing.symbols import RAISED, USUAL, Kind, Symbol, Table, TraceError, kind_of
 from training.export.tracing.trust import FLAG, full_name, is_numpys, is_trusted
@@ -111,8 +114,9 @@ def _write(
             "dtype=float64 in the step in front of it",
         )
     table, inexact = Table(), inexact_columns(pen.graph, columns.name)
+    checks: list[str] = []
     try:
-        first, *others = (_traced(call, table, columns, inexact, names, rows) for rows in ROWS)
+        first, *others = (_traced(call, table, columns, inexact, names, rows, checks) for rows in ROWS)
         if any(other.keys != first.keys for other in others):
             raise TraceError("computes with the number of rows", "a number that is known before there are rows")
     except TraceError as error:
@@ -123,6 +127,8 @@ def _write(
             f"{_line(error.__traceback__, function)}",
             f"{USUAL}, or {OWN}",
         ) from error
+    if checks:
+        refuse_missing(pen, columns, f"scikit-learn's check of the input in {short}")
     result = write_symbols(pen, columns, first.cells)
     pen.keep_dtypes(result, [np.dtype(DTYPES[kind_of(cell)]) for cell in first.cells])
     codes = tuple(columns.codes[cell.args[0]] if _is_text(cell) else None for cell in first.cells)
@@ -140,6 +146,7 @@ def _traced(
     inexact: Names | None,
     names: tuple[str, ...] | None,
     rows: int,
+    checks: list[str],
 ) -> _Traced:
     """Call a function with so many rows of symbols and return what it computes of each."""
     given = np.empty((rows, columns.width), dtype=object)
@@ -147,11 +154,11 @@ def _traced(
         kind: Kind = "float" if columns.codes[column] is None else "text"
         given[row, column] = Symbol(table, "input", (column,), kind, row, inexact[column] if inexact else None)
     cells = given.view(Traced)
-    X = cells if names is None else Frame({name: cells[:, place] for place, name in enumerate(names)})
+    X = cells if names is None else Frame({name: array_of(cells[:, place]) for place, name in enumerate(names)})
     raised: list[BaseException] = []
     token = RAISED.set(raised)
     try:
-        with keeping_symbols(), warnings.catch_warnings():
+        with keeping_symbols(), _checking(checks), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             answer = call(X)
     finally:
@@ -177,6 +184,21 @@ def _traced(
 
 def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
+
+
+@contextmanager
+def _checking(checks: list[str]) -> Iterator[None]:
+    """Let scikit-learn's checks of an input pass symbols, and note a check that would refuse a missing number."""
+    original = validation._assert_all_finite
+
+    def check(X: Any, *args: Any, allow_nan: Any = False, **kwargs: Any) -> None:
+        if not isinstance(X, Traced):
+            original(X, *args, allow_nan=allow_nan, **kwargs)
+        elif not allow_nan:
+            checks.append("finite")
+
+    with patch.object(validation, "_assert_all_finite", check):
+        yield
 
 
 def _line(trace: TracebackType | None, function: Any) -> str:

@@ -64,6 +64,16 @@ def _in_place(X: Any) -> Any:
     return X
 
 
-def test_arrays_can_be_written_into() -> None:
-    """A copy whose columns are set is the array that NumPy would make."""
-    assert_traced(_in_place)
+def _into_new(X: Any) -> Any:
+    result = np.zeros((len(X), 3))
+    result[:, 0] = X[:, 0] / X[:, 2]
+    result[:, 1:] = X[:, 1:]
+    other = np.empty_like(X)
+    other[...] = 1
+    return np.hstack([result, other, np.full((X.shape[0], 1), 7.0)])
+
+
+@pytest.mark.parametrize("function", [_in_place, _into_new])
+def test_arrays_can_be_written_into(function: Any) -> None:
+    """A copy whose columns are set, or a new array, is the array that NumPy would make."""
+    assert_traced(function)

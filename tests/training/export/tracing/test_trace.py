@@ -13,6 +13,7 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 from sklearn.tree import DecisionTreeRegressor
+from sklearn.utils.validation import check_array, validate_data
 
 from tests.training.export.tables import (
     assert_same,
@@ -186,7 +187,7 @@ def test_trees_behind_what_cannot_be_folded_are_refused() -> None:
                     export_pipeline(pipeline, CONTRACT)
 
 
-class _Ratio(TransformerMixin, BaseEstimator):
+class _Ratio(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
     """A class of a user's own whose transform is NumPy alone."""
 
     def fit(self, X: Any, y: Any = None) -> Any:
@@ -205,3 +206,26 @@ def test_a_trusted_class_is_traced() -> None:
         written(model, CONTRACT)
     with trusted_functions([full_name(_Ratio)]):
         assert_same(model, CONTRACT, rows())
+
+
+class _Checked(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
+    """A class that checks its input as scikit-learn's own do."""
+
+    def fit(self, X: Any, y: Any = None) -> Any:
+        self.means_ = validate_data(self, X).mean(axis=0)
+        return self
+
+    def transform(self, X: Any) -> Any:
+        X = validate_data(self, X, reset=False)
+        return check_array(X, dtype=np.float64) / self.means_
+
+
+def test_checks_of_scikit_learn_pass_and_count() -> None:
+    """`check_array` and `validate_data` let symbols pass; what they would refuse in a row is refused here."""
+    contract = contract_of(number("a"), number("c"))
+    table = rows()[:, [0, 2]]
+    with trusted_functions([full_name(_Checked)]):
+        assert_same(_Checked().fit(to_frame(table, contract)), contract, table)
+        nullable = contract_of(number("a", nullable=True), number("c"))
+        with pytest.raises(ExportError, match=r"scikit-learn's check of the input in _Checked.transform.*\['a'\]"):
+            written(_Checked().fit(to_frame(table, nullable)), nullable)
