@@ -215,8 +215,14 @@ def _past_imputation(
 
 def _hides_function(graph: Graph, maker: Any) -> bool:
     """Say whether a node imputes what a monotone function gives, so that trees have to look past it to fold that."""
-    return is_imputation(graph, maker) and any(
-        part in graph.monotone or (inner is not None and is_gather(graph, inner) and inner.input[0] in graph.monotone)
-        for part in _parts(graph, maker.input[2])
-        for inner in [graph.producer(part)]
-    )
+    return is_imputation(graph, maker) and _holds_function(graph, maker.input[2])
+
+
+def _holds_function(graph: Graph, value: str) -> bool:
+    """Say whether a column of a value is, or is chosen from, what a monotone function gives."""
+    for part in _parts(graph, value):
+        maker = graph.producer(part)
+        chosen = maker is not None and is_gather(graph, maker)
+        if part in graph.monotone or (maker is not None and chosen and _holds_function(graph, maker.input[0])):
+            return True
+    return False

@@ -336,8 +336,9 @@ def _known(pen: Pen, function: Callable[..., Any], role: str) -> Emit:
     emit = FUNCTIONS.get(function)
     if emit is None:
         name = getattr(function, "__name__", repr(function))
-        known = ", ".join(sorted(known.__name__ for known in FUNCTIONS))
-        raise pen.refusal(f"nothing is known about {role}{name}", f"one of {known}, or Ratios for quotients of columns")
+        raise pen.refusal(
+            f"nothing is known about {role}{name}", "np.expm1 behind np.log1p, or another of training.export.functions"
+        )
     return emit
 
 

@@ -6,7 +6,7 @@ import functools
 import inspect
 import linecache
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import validation
 
 from training.export.arrivals import refuse_missing
+from training.export.errors import ExportError
 from training.export.exactness import Names, inexact_columns
 from training.export.pen import Pen
 from training.export.tracing.arrays import Traced, array_of, keeping_symbols
@@ -71,10 +72,13 @@ def traced_function(pen: Pen, model: FunctionTransformer, columns: Columns) -> C
         # A frame has become an array.
         refuse_missing(pen, columns, "validate=True")
         names = None
+    elif hasattr(model, "feature_names_in_"):
+        names = _fitted_names(model, columns)
     else:
-        names = _names(model, columns)
+        # It was fitted on an array; only the first step of a pipeline is given a frame all the same.
+        names = columns.names if columns.name == pen.graph.inputs[0].name else None
     call = functools.partial(function, **(model.kw_args or {}))
-    return _write(pen, call, function, short, columns, names)
+    return _write(pen, call, function, short, columns, [names])
 
 
 def traced_transform(pen: Pen, model: Any, columns: Columns) -> Columns:
@@ -84,18 +88,41 @@ def traced_transform(pen: Pen, model: Any, columns: Columns) -> Columns:
         ExportError: it cannot be traced; the message names the operation and the line.
     """
     method = inspect.unwrap(type(model).transform)
-    call = functools.partial(method, model)
-    return _write(pen, call, method, f"{type(model).__name__}.transform", columns, _names(model, columns))
+    containers: list[tuple[str, ...] | None] = [columns.names]
+    if hasattr(model, "feature_names_in_"):
+        containers = [_fitted_names(model, columns)]
+    elif columns.names is not None and columns.name != pen.graph.inputs[0].name:
+        # Nobody has noted whether it is given a frame or an array: both have to be the same.
+        containers = [columns.names, None]
+    return _write(
+        pen, functools.partial(method, model), method, f"{type(model).__name__}.transform", columns, containers
+    )
 
 
-def _names(model: Any, columns: Columns) -> tuple[str, ...] | None:
-    """Return the names of the frame that a step is given, None where it is given an array."""
-    return columns.names or tuple(map(str, getattr(model, "feature_names_in_", ()))) or None
+def _fitted_names(model: Any, columns: Columns) -> tuple[str, ...]:
+    """Return the names of the frame that a step was fitted on, in the order in which the columns are here."""
+    fitted = tuple(map(str, model.feature_names_in_))
+    return columns.names if columns.names is not None and sorted(columns.names) == sorted(fitted) else fitted
 
 
 def _write(
-    pen: Pen, call: Callable[[Any], Any], function: Any, short: str, columns: Columns, names: tuple[str, ...] | None
+    pen: Pen,
+    call: Callable[[Any], Any],
+    function: Any,
+    short: str,
+    columns: Columns,
+    containers: Sequence[tuple[str, ...] | None],
 ) -> Columns:
+    """Trace and write a function.
+
+    Args:
+        pen: where it is written.
+        call: the function.
+        function: whose lines a refusal names.
+        short: how a refusal names it.
+        columns: what it is given.
+        containers: the names of the frame that it is given, or None for an array; several where that is not known.
+    """
     if columns.sparse:
         raise pen.refusal(
             f"{short} would be called with a sparse matrix", "sparse_output=False in the step in front of it"
@@ -105,18 +132,50 @@ def _write(
             "it would compute in float32, because every column that reaches it is float32",
             "dtype=float64 in the steps in front of it",
         )
-    if names is not None and len(names) != columns.width:
-        raise pen.refusal(f"{short} was fitted on {len(names)} columns and gets {columns.width}", "the same columns")
     integer = next((dtype for dtype in pen.dtypes(columns) if dtype != np.float64), None)
     if integer is not None:
         raise pen.refusal(
             f"{short} would compute in {integer}, because columns that reach it are {integer}",
             "dtype=float64 in the step in front of it",
         )
-    table, inexact = Table(), inexact_columns(pen.graph, columns.name)
+    table = Table()
+    found: list[_Traced] = []
+    refused: list[ExportError] = []
+    for names in containers:
+        try:
+            found.append(_traced(pen, call, function, short, columns, names, table))
+        except ExportError as error:
+            refused.append(error)
+    if not found:
+        raise refused[0]
+    first = found[0]
+    if any(other.keys[1:] != first.keys[1:] for other in found):
+        raise pen.refusal(
+            f"{short} computes something else of a frame than of an array, and has not noted which it was fitted on",
+            "`self.feature_names_in_ = X.columns.to_numpy()` in its `fit`",
+        )
+    result = write_symbols(pen, columns, first.cells)
+    pen.keep_dtypes(result, [np.dtype(DTYPES[kind_of(cell)]) for cell in first.cells])
+    codes = tuple(columns.codes[cell.args[0]] if _is_text(cell) else None for cell in first.cells)
+    return Columns(result, codes, first.names)
+
+
+def _traced(
+    pen: Pen,
+    call: Callable[[Any], Any],
+    function: Any,
+    short: str,
+    columns: Columns,
+    names: tuple[str, ...] | None,
+    table: Table,
+) -> _Traced:
+    """Call a function with symbols, for each of some numbers of rows."""
+    if names is not None and len(names) != columns.width:
+        raise pen.refusal(f"{short} was fitted on {len(names)} columns and gets {columns.width}", "the same columns")
+    inexact = inexact_columns(pen.graph, columns.name)
     checks: list[str] = []
     try:
-        first, *others = (_traced(call, table, columns, inexact, names, rows, checks) for rows in ROWS)
+        first, *others = (_called(call, table, columns, inexact, names, rows, checks) for rows in ROWS)
         if any(other.keys != first.keys for other in others):
             raise TraceError("computes with the number of rows", "a number that is known before there are rows")
     except TraceError as error:
@@ -129,17 +188,14 @@ def _write(
         ) from error
     if checks:
         refuse_missing(pen, columns, f"scikit-learn's check of the input in {short}")
-    result = write_symbols(pen, columns, first.cells)
-    pen.keep_dtypes(result, [np.dtype(DTYPES[kind_of(cell)]) for cell in first.cells])
-    codes = tuple(columns.codes[cell.args[0]] if _is_text(cell) else None for cell in first.cells)
-    return Columns(result, codes, first.names)
+    return first
 
 
 def _is_text(cell: Any) -> bool:
     return isinstance(cell, Symbol) and cell.kind == "text"
 
 
-def _traced(
+def _called(
     call: Callable[[Any], Any],
     table: Table,
     columns: Columns,

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
+from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder, StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 from sklearn.utils.validation import check_array, validate_data
 
@@ -229,3 +231,49 @@ def test_checks_of_scikit_learn_pass_and_count() -> None:
         nullable = contract_of(number("a", nullable=True), number("c"))
         with pytest.raises(ExportError, match=r"scikit-learn's check of the input in _Checked.transform.*\['a'\]"):
             written(_Checked().fit(to_frame(table, nullable)), nullable)
+
+
+def _of_frames(df: Any) -> Any:
+    return df.assign(log=np.log1p(df["c"]), sin=np.sin(df["a"])).drop(columns=["c"])
+
+
+def _of_arrays(X: Any) -> Any:
+    return X[:, [0]] + X[:, 1:]
+
+
+def test_functions_get_what_they_got_when_they_were_fitted() -> None:
+    """Behind a frame a step still sees a frame, behind an imputer an array; trees look past the imputer behind both."""
+    contract = contract_of(number("a", minimum=-20, maximum=24, nullable=True), number("c", minimum=1, maximum=90))
+    table = rows(200)[:, [0, 2]]
+    table[::9, 0] = np.nan
+    columns = make_column_transformer((SimpleImputer(), ["sin", "log", "a"]))
+    model = HistGradientBoostingRegressor(max_iter=4)
+    pipeline = make_pipeline(FunctionTransformer(_of_frames), columns, StandardScaler(), model)
+    pipeline.fit(to_frame(table, contract), np.nan_to_num(np.sin(table[:, 0])) + np.log(table[:, 1]))
+    with trusted_functions([full_name(_of_frames), full_name(_of_arrays)]):
+        graph = assert_same_branches(pipeline, contract, table)
+        assert not {"Log", "Sin"} & {node.op_type for node in graph.nodes}
+        arrays = make_pipeline(SimpleImputer(), FunctionTransformer(_of_arrays))
+        assert_same(arrays.fit(to_frame(table, contract)), contract, table)
+
+
+class _Either(TransformerMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
+    """A class that has not noted what it was fitted on."""
+
+    def __init__(self, skips: bool = False) -> None:
+        self.skips = skips
+
+    def fit(self, X: Any, y: Any = None) -> Any:
+        self.width_ = X.shape[1]
+        return self
+
+    def transform(self, X: Any) -> Any:
+        return np.c_[X, np.sum(X, axis=1)] if self.skips else np.asarray(X) / 2
+
+
+def test_a_class_that_has_noted_nothing_has_to_do_the_same_to_frames_and_arrays() -> None:
+    """A sum skips what is missing in a frame and not in an array, so which of them it gets has to be known."""
+    with trusted_functions([full_name(_Either)]):
+        assert_same(make_pipeline(SimpleImputer(), _Either()).fit(to_frame(rows(), CONTRACT)), CONTRACT, rows())
+        with pytest.raises(ExportError, match="something else of a frame than of an array"):
+            written(make_pipeline(SimpleImputer(), _Either(skips=True)).fit(to_frame(rows(), CONTRACT)), CONTRACT)
