@@ -65,6 +65,13 @@ def add_import(commands: Any, verbose: argparse.ArgumentParser) -> None:
     add("--p99-ms", type=float, metavar="MS", help="the latency promise, for a new config (default: 10)")
     add("--trust", action="append", default=[], metavar="TYPE", help="a type that a skops file may create; repeatable")
     add(
+        "--trust-function",
+        action="append",
+        default=[],
+        metavar="MODULE.NAME",
+        help="a function or transformer class of your own that is run to see what it computes; repeatable",
+    )
+    add(
         "--i-trust-this-file",
         action="store_true",
         help="open a joblib or pickle file, which can run any program while it is read",
@@ -93,6 +100,7 @@ def run_import(given: argparse.Namespace, settings: TrainingSettings, progress: 
         p99_ms=given.p99_ms,
         trust=tuple(given.trust),
         trust_pickle=given.i_trust_this_file,
+        trust_functions=tuple(given.trust_function),
         expected=given.expected,
         columns_from_sample=given.columns_from_sample,
         sklearn=given.sklearn,

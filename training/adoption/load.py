@@ -64,13 +64,16 @@ class Loaded:
     """The versions of scikit-learn that its steps were fitted with."""
 
 
-def load_pipeline(path: Path, *, trust: Collection[str] = (), trust_pickle: bool = False) -> Loaded:
+def load_pipeline(
+    path: Path, *, trust: Collection[str] = (), trust_pickle: bool = False, trust_functions: Collection[str] = ()
+) -> Loaded:
     """Load a fitted pipeline.
 
     Args:
         path: a file of ``skops.io.dump``, ``joblib.dump`` or ``pickle.dump``.
         trust: full names of the types, beyond those that skops trusts, that a skops file may create.
         trust_pickle: whether a pickle may be opened, whatever it does.
+        trust_functions: full names of functions and classes whose code may be run, so that a skops file may name them.
 
     Raises:
         AdoptionError: the file cannot be read, is no such file, is damaged or needs trust that was not given; a class
@@ -85,7 +88,7 @@ def load_pipeline(path: Path, *, trust: Collection[str] = (), trust_pickle: bool
     with telling_version(fitted_with, path.name), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         if kind == "skops":
-            pipeline, remarks = _from_skops(content, path, trust, fitted_with)
+            pipeline, remarks = _from_skops(content, path, trust, trust_functions, fitted_with)
         else:
             pipeline, remarks = _from_pickle(content, path, trust_pickle, fitted_with)
         if fitted_with.differs:
@@ -165,7 +168,9 @@ def _content(path: Path) -> bytes:
         raise AdoptionError(f"{path} cannot be read: {error.strerror}. Correct --pipeline.") from error
 
 
-def _from_skops(content: bytes, path: Path, trust: Collection[str], fitted_with: FittedWith) -> tuple[Any, list[str]]:
+def _from_skops(
+    content: bytes, path: Path, trust: Collection[str], trust_functions: Collection[str], fitted_with: FittedWith
+) -> tuple[Any, list[str]]:
     """Audit a skops file, then load it."""
     import skops.io  # it looks through all of scikit-learn when it is imported: only where it is needed
 
@@ -178,7 +183,7 @@ def _from_skops(content: bytes, path: Path, trust: Collection[str], fitted_with:
     untrusted = _guarded(
         path.name, fitted_with, lambda: set(skops.io.get_untrusted_types(data=content)) - {*OWN_TYPES, *HARMLESS_TYPES}
     )
-    open_types = sorted(untrusted - set(trust))
+    open_types = sorted(untrusted - {*trust, *trust_functions})
     if open_types:
         raise AdoptionError(_untrusted_message(path.name, open_types, sorted(untrusted)))
     trusted = [*OWN_TYPES, *HARMLESS_TYPES, *sorted(untrusted)]

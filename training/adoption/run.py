@@ -53,6 +53,7 @@ from training.data.loader import Dataset
 from training.errors import TrainingError
 from training.examples import pick_examples
 from training.export import ExportError, export_pipeline, serialise
+from training.export.tracing import trusted_functions
 from training.frames import to_frame, to_rows
 from training.gate import GateReport, check_gate, is_latency_undecided, parity_limits
 from training.latency import LatencyTable, measure_latency
@@ -87,6 +88,8 @@ class Request:
     """Types that a skops file may create beyond those that skops trusts."""
     trust_pickle: bool = False
     """Whether a pickle may be opened."""
+    trust_functions: tuple[str, ...] = ()
+    """Functions and transformer classes, ``module.name``, that may be run with symbols to see what they compute."""
     expected: Path | None = None
     """The CSV file with the answers to the sample of the version of scikit-learn that fitted the pipeline."""
     columns_from_sample: bool = False
@@ -164,8 +167,19 @@ def adopt(
         SaveError, BundleError: it cannot be stored, or what is stored does not verify.
     """
     began = time.monotonic()
+    nameless = [name for name in request.trust_functions if "<" in name]
+    if nameless:
+        raise AdoptionError(
+            f"--trust-function {nameless[0]!r}: such a function has no name under which the stored pipeline could be read"
+            " again. Write it as a function of a module, fit the pipeline with that, and give its name."
+        )
     with progress.step("Load the pipeline") as step:
-        loaded = load_pipeline(request.pipeline, trust=request.trust, trust_pickle=request.trust_pickle)
+        loaded = load_pipeline(
+            request.pipeline,
+            trust=request.trust,
+            trust_pickle=request.trust_pickle,
+            trust_functions=request.trust_functions,
+        )
         with telling_version(loaded.fitted_with, loaded.source), _in_words("its steps cannot be read", loaded):
             breaks = known_breaks(loaded.pipeline, loaded.fitted_with.foreign)
             proven = request.expected is not None or wanted_version(request.sklearn, loaded) is not None
@@ -175,7 +189,7 @@ def adopt(
     for remark in loaded.remarks:
         # At once: what fails later may fail because of it.
         progress.say(f"           {remark}")
-    with telling_version(loaded.fitted_with, loaded.source):
+    with telling_version(loaded.fitted_with, loaded.source), trusted_functions(request.trust_functions):
         return _adopt_loaded(request, settings, progress, loaded, facts, began, environments)
 
 
@@ -208,7 +222,11 @@ def _adopt_loaded(
         step.detail = f"{request.config} {'written' if fitted.is_new else 'read'}"
     rows = to_rows(fitted.frame, contract)
     proven = rows[np.unique(np.linspace(0, len(rows) - 1, PROOF_ROWS).astype(np.intp))]
-    with progress.step("Export to ONNX") as step, _in_words("it cannot be exported", loaded):
+    with (
+        progress.step("Export to ONNX") as step,
+        _in_words("it cannot be exported", loaded),
+        trusted_functions(request.trust_functions) as traced,
+    ):
         model = serialise(export_pipeline(fitted.pipeline, contract))
         step.detail = f"{len(model) / (1 << 20):.1f} MiB"
     with progress.step("Compare graph and pipeline") as step, quietly(), _in_words("it cannot be compared", loaded):
@@ -249,6 +267,7 @@ def _adopt_loaded(
     recipe = _Recipe(config=config, pipeline_sha256=loaded.sha256)
     provenance = record(fingerprint(recipe, dataset), dataset, tags.pipeline)
     remarks = (*_settled_remarks(request, loaded, verdict), *read_remarks, *fitted.remarks)
+    remarks += _remarks_of_tracing(request.trust_functions, traced)
     imported = Imported(tags.bundle, loaded, provenance, metrics, parity, latency, gate, remarks)
     contents = Contents(
         model=model,
@@ -466,6 +485,15 @@ def _remarks_of_reading(
         names = ", ".join(map(repr, facts))
         remarks += (f"the columns are named as in {sample.source}, by their order: {names}",)
     return remarks
+
+
+def _remarks_of_tracing(named: tuple[str, ...], traced: set[str]) -> tuple[str, ...]:
+    """Say which functions were run to see what they compute, and which names were of no use."""
+    unused = sorted(set(named) - traced)
+    remarks = [f"run to see what they compute, because you said so: {', '.join(sorted(traced))}"] if traced else []
+    if unused:
+        remarks.append(f"--trust-function {' '.join(unused)} was not needed: no step of that name has to be traced")
+    return tuple(remarks)
 
 
 def _unused_options(request: Request, config: ImportConfig) -> tuple[str, ...]:

@@ -11,10 +11,11 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from training.export.arrivals import refuse_missing
-from training.export.functions import INVERSES, apply_function
+from training.export.functions import FUNCTIONS, INVERSES, apply_function
 from training.export.pen import Pen
 from training.export.registry import classifier, classify, regress, regressor, safe_in_single, transform, transformer
 from training.export.scaling import by_constant
+from training.export.tracing import traced_function
 from training.export.values import Columns, Scores
 
 safe_in_single(ColumnTransformer, FeatureUnion, Pipeline)
@@ -132,14 +133,14 @@ def _weighted(pen: Pen, part: Columns, weight: float | None) -> Columns:
 
 @transformer(FunctionTransformer)
 def function_transformer(pen: Pen, model: FunctionTransformer, columns: Columns) -> Columns:
-    """One of the functions of ``training.export.functions``, or none: the columns as they are."""
+    """A function that is listed or traced, or none: the columns as they are. ``inverse_func`` is not for ``transform``."""
     if model.func is None:
         if model.validate:
             pen.require_numbers(columns)
             refuse_missing(pen, columns, "validate=True")
         return columns
-    if model.kw_args:
-        raise pen.refusal(f"the function is called with {model.kw_args}", "a function without kw_args")
+    if model.kw_args or model.func not in FUNCTIONS:
+        return traced_function(pen, model, columns)
     if model.validate:
         refuse_missing(pen, columns, "validate=True")
     return apply_function(pen, model.func, columns)

@@ -22,6 +22,7 @@ from sklearn.base import is_regressor
 from bundle.contract import Contract, answer_width, category_codes
 from bundle.format import INPUT_NAME, PREDICTION_NAME
 from training.export import families as families  # registers every converter
+from training.export.exactness import refuse_inexact_splits
 from training.export.folding import fold_into_trees
 from training.export.graph import IR_VERSION, ML_DOMAIN, ML_OPSET, OPSET, Graph, settle
 from training.export.label_answers import answers_labels
@@ -63,6 +64,7 @@ def write_graph(pipeline: Any, contract: Contract) -> Graph:
     graph = plain_graph(pipeline, contract)
     settle(graph, (*PASSES, *promise_passes(contract)))
     settle(graph, (fold_into_trees(contract), *PASSES))
+    refuse_inexact_splits(graph)
     return graph
 
 

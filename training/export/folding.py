@@ -20,7 +20,7 @@ from bundle.contract import Contract
 from training.export.graph import TREE_DOMAIN, Graph, Monotone
 from training.export.lookup import Pieces, pieces_as_trees
 from training.export.packing import is_gather, is_imputation
-from training.export.preimages import crossings, preimages
+from training.export.preimages import crossings, preimages, turned_crossings
 from training.export.promises import never_missing
 from training.export.ranges import reach
 from training.export.trees import Trees
@@ -141,10 +141,16 @@ def _through(
     counted: dict[int, Pieces] = {}
     for column in np.unique(column_of[mine]).tolist():
         here = column_of[mine] == column
-        if not threshold[here].all() or not _inside(graph, known, column, contract):
+        if not threshold[here].all():
             continue
         nodes, function = mine[here], known.functions[column]
         distinct, places = np.unique(trees.splits[nodes], return_inverse=True)
+        if not _inside(graph, known, column, contract):
+            turned = _between_turns(graph, known, column, contract, distinct)
+            if turned is not None:
+                counted[column] = turned
+                trees.splits[nodes] = places
+            continue
         found, monotone = preimages(
             distinct, function, known.domain, increasing=known.increasing, certain=known.certain
         )
@@ -180,6 +186,19 @@ def _inside(graph: Graph, known: Monotone, column: int, contract: Contract) -> b
     return found is not None and low <= found[0] and found[1] <= high
 
 
+def _between_turns(
+    graph: Graph, known: Monotone, column: int, contract: Contract, thresholds: NDArray[np.float64]
+) -> Pieces | None:
+    """Describe a function that turns, or is not defined everywhere, by the thresholds that it lies above."""
+    if known.turns is None:
+        return None
+    domain = reach(graph, known.source, column, contract) or (-np.inf, np.inf)
+    turns = known.turns.within(*domain)
+    if turns is None:
+        return None
+    return turned_crossings(thresholds, known.functions[column], domain, turns, flat=known.turns.flat)
+
+
 def _past_imputation(
     graph: Graph, maker: Any, trees: Trees, mine: NDArray[np.int64], column_of: NDArray[np.int64]
 ) -> str:
@@ -192,8 +211,14 @@ def _past_imputation(
 
 def _hides_function(graph: Graph, maker: Any) -> bool:
     """Say whether a node imputes what a monotone function gives, so that trees have to look past it to fold that."""
-    return is_imputation(graph, maker) and any(
-        part in graph.monotone or (inner is not None and is_gather(graph, inner) and inner.input[0] in graph.monotone)
-        for part in _parts(graph, maker.input[2])
-        for inner in [graph.producer(part)]
-    )
+    return is_imputation(graph, maker) and _holds_function(graph, maker.input[2])
+
+
+def _holds_function(graph: Graph, value: str) -> bool:
+    """Say whether a column of a value is, or is chosen from, what a monotone function gives."""
+    for part in _parts(graph, value):
+        maker = graph.producer(part)
+        chosen = maker is not None and is_gather(graph, maker)
+        if part in graph.monotone or (maker is not None and chosen and _holds_function(graph, maker.input[0])):
+            return True
+    return False

@@ -35,6 +35,16 @@ TREE_DOMAIN = "tabento"
 
 
 @dataclass(frozen=True)
+class Turns:
+    """Where a function of one number turns or begins to be defined; between two such places it rises or falls."""
+
+    within: Callable[[float, float], NDArray[np.float64] | None]
+    """Takes the range of the argument and returns the last double in front of each turn, or None if there are too many."""
+    flat: bool = False
+    """Whether it is level where it turns, as a sine is, so that its last bits are uncertain over many doubles there."""
+
+
+@dataclass(frozen=True)
 class Monotone:
     """What is known of a value each of whose columns is a monotone function of the same column of another value."""
 
@@ -44,6 +54,8 @@ class Monotone:
     domain: tuple[float, float]
     certain: bool
     """See ``training.export.pen.Pen.monotone``."""
+    turns: Turns | None = None
+    """Where the functions turn outside of the domain on which they are monotone, if trees are to look through there too."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +99,10 @@ class Graph:
         self.unsettled: dict[str, str] = {}
         self.unread: list[str] = []
         """Steps whose trees are asked about a part of the rows only, so that their leaves cannot be compared."""
+        self.inexact: dict[str, str] = {}
+        """By value: the function that made it, if another library may compute another last bit."""
+        self.dtypes: dict[str, tuple[np.dtype[Any], ...]] = {}
+        """By value: the type in which scikit-learn keeps each column, if one of them is not float64."""
         self.steps: list[Step] = []
         """Every step that was written, inner ones before those that hold them."""
         self.writers: dict[str, str] = {}
@@ -205,6 +221,8 @@ class Graph:
             self.monotone.setdefault(new, self.monotone.pop(old))
         if old in self.widths:
             self.widths.setdefault(new, self.widths[old])
+        if old in self.inexact:
+            self.inexact.setdefault(new, self.inexact.pop(old))
         for value, known in self.monotone.items():
             if known.source == old:
                 self.monotone[value] = dataclasses.replace(known, source=new)
@@ -271,6 +289,7 @@ _ELEMENTWISE = frozenset(
         "Add",
         "And",
         "Ceil",
+        "Cos",
         "Div",
         "Equal",
         "Erf",
@@ -296,6 +315,7 @@ _ELEMENTWISE = frozenset(
         "Round",
         "Sigmoid",
         "Sign",
+        "Sin",
         "Sqrt",
         "Sub",
         "Tanh",

@@ -41,7 +41,7 @@ def reached_leaves(estimator: Any, X: Any) -> NDArray[np.int64] | None:
         int64 of shape (N, trees): trees in the order in which they are exported, each leaf by its number within its
         tree as ``leaf_index_trees`` numbers it. None where the estimator cannot tell.
     """
-    found = REACHED.get(type(estimator))
+    found = next((REACHED[kind] for kind in type(estimator).__mro__ if kind in REACHED), None)
     return None if found is None else found(estimator, X)
 
 

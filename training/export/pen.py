@@ -13,9 +13,9 @@ from onnx import TensorProto, helper
 
 from bundle.contract import Contract
 from training.export.errors import ExportError
-from training.export.graph import Ensemble, Graph, Monotone
+from training.export.graph import Ensemble, Graph, Monotone, Turns
 from training.export.trees import Trees
-from training.export.values import Columns
+from training.export.values import Columns, Scores
 
 DOUBLE, INT64, BOOL = TensorProto.DOUBLE, TensorProto.INT64, TensorProto.BOOL
 
@@ -86,6 +86,14 @@ class Pen:
         """Cast a value: ``DOUBLE``, ``INT64`` or ``BOOL``."""
         return self.node("Cast", [value], to=kind)
 
+    def numbers(self, value: str, width: int) -> Columns:
+        """Return a value of shape (N, width) as the columns of numbers that ``write_graph`` of a transformer gives."""
+        return Columns(value, (None,) * width)
+
+    def scores(self, label: str, probabilities: str | None = None, decision: str | None = None) -> Scores:
+        """Return values as what ``write_graph`` of a classifier gives; see ``training.export.values.Scores``."""
+        return Scores(label, probabilities, decision)
+
     def pick(self, columns: Columns, positions: Sequence[int]) -> Columns:
         """Choose columns by position."""
         chosen = [int(position) for position in positions]
@@ -143,6 +151,16 @@ class Pen:
         for value in sorted(self.graph.made_of(columns.name) & set(self.graph.unsettled)):
             raise self.refusal(f"{what} {self.graph.unsettled[value]}", remedy)
 
+    def dtypes(self, columns: Columns) -> tuple[np.dtype[Any], ...]:
+        """Return the type in which scikit-learn keeps each column here: an array has one type for all, a frame has not."""
+        found = column_dtypes(self.graph, columns.name, columns.width)
+        return found if columns.names is not None or not found else (np.result_type(*found),) * len(found)
+
+    def keep_dtypes(self, value: str, dtypes: Sequence[np.dtype[Any]]) -> None:
+        """Say in which types scikit-learn keeps the columns of a value; float64 need not be said."""
+        if any(dtype != np.float64 for dtype in dtypes):
+            self.graph.dtypes[value] = tuple(dtypes)
+
     def monotone(
         self,
         value: str,
@@ -152,6 +170,7 @@ class Pen:
         increasing: bool = True,
         domain: tuple[float, float] = (-np.inf, np.inf),
         certain: bool = False,
+        turns: Turns | None = None,
     ) -> None:
         """Say that column i of ``value`` is ``functions[i]`` of column i of ``source``, so that trees may look through it.
 
@@ -164,8 +183,9 @@ class Pen:
             domain: where they are defined; trees look through them only where the contract keeps rows inside.
             certain: True where weak monotony follows from IEEE 754 (sums, products and quotients with a constant);
                 otherwise it is checked around every threshold.
+            turns: where the functions turn outside of the domain, if trees are to look through them there too.
         """
-        self.graph.monotone[value] = Monotone(source, tuple(functions), increasing, domain, certain)
+        self.graph.monotone[value] = Monotone(source, tuple(functions), increasing, domain, certain, turns)
 
     def trees(self, columns: Columns, trees: Trees, estimator: Any) -> str:
         """Add an ensemble of trees and return its output, shape (N, targets).
@@ -187,3 +207,20 @@ class Pen:
         output = self.ensemble(columns.name, trees, "trees")
         self.graph.ensembles.append(Ensemble(output, self.step, estimator))
         return output
+
+
+def column_dtypes(graph: Graph, value: str, width: int) -> tuple[np.dtype[Any], ...]:
+    """Return the type in which scikit-learn keeps each column of a value, through choosing and joining."""
+    if value in graph.dtypes:
+        return graph.dtypes[value]
+    node = graph.producer(value)
+    if node is not None and node.op_type == "Gather" and node.input[1] in graph.constants:
+        inner = column_dtypes(graph, node.input[0], graph.width(node.input[0]) or 0)
+        chosen = graph.constants[node.input[1]].ravel()
+        if inner and chosen.max(initial=-1) < len(inner):
+            return tuple(inner[at] for at in chosen)
+    if node is not None and node.op_type == "Concat":
+        found = tuple(one for part in node.input for one in column_dtypes(graph, part, graph.width(part) or 0))
+        if len(found) == width:
+            return found
+    return (np.dtype(np.float64),) * width

@@ -19,6 +19,8 @@ Function = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 NEIGHBOURS = 32
 """How many doubles on either side of a new threshold are tried to see that the function is monotone there."""
+FLAT = 1e-9
+"""How near to the value at a level turn a threshold may not lie, relative: the last bits are uncertain too far around it."""
 FARTHEST = 1 << 14
 """How many doubles on either side are tried at most to find where a function has settled."""
 
@@ -108,6 +110,56 @@ def crossings(
     values = _values(function, np.append(boundaries, most))
     # A threshold that is the value itself is not below it.
     return Pieces(_doubles(boundaries), np.searchsorted(thresholds, values, side="left").astype(np.float64), np.nan)
+
+
+def turned_crossings(
+    thresholds: NDArray[np.float64],
+    function: Function,
+    domain: tuple[float, float],
+    turns: NDArray[np.float64],
+    *,
+    flat: bool = False,
+) -> Pieces | None:
+    """Return the same as ``crossings`` for a function that rises or falls, or is not defined, between its turns.
+
+    Args:
+        thresholds: float64 of shape (T,), rising, not NaN, at least one.
+        function: monotone but for its last bits, or NaN, on each part of the domain between two turns.
+        domain: from where to where x goes, inclusive.
+        turns: the last double of each part, rising; those outside of the domain do not count.
+        flat: whether the function is level where it turns.
+
+    Returns:
+        The pieces, NaN where the function is not defined. None where it does not settle near some threshold.
+    """
+    low, high = domain
+    inner = np.unique(turns[(turns >= low) & (turns < high)])
+    starts, ends = np.append(low, np.nextafter(inner, np.inf)), np.append(inner, high)
+    boundaries: list[NDArray[np.float64]] = []
+    ranks: list[NDArray[np.float64]] = []
+    for start, end in zip(starts, ends, strict=True):
+        first, last = _values(function, _ordered(np.array([start, end])))
+        if (
+            flat
+            and np.isclose(thresholds[:, np.newaxis], [first, last], rtol=FLAT, atol=FLAT)[
+                :, _at_turn(inner, start, end)
+            ].any()
+        ):
+            return None
+        if np.isnan([first, last]).any():
+            part = Pieces(np.empty(0), np.array([np.nan]), np.nan) if np.isnan([first, last]).all() else None
+        else:
+            part = crossings(thresholds, function, (start, end), increasing=bool(first <= last))
+        if part is None:
+            return None
+        boundaries += [part.boundaries, np.array([end])]
+        ranks.append(part.values)
+    return Pieces(np.concatenate(boundaries)[:-1], np.concatenate(ranks), np.nan)
+
+
+def _at_turn(inner: NDArray[np.float64], start: float, end: float) -> NDArray[np.bool_]:
+    """Say which ends of a part are turns rather than ends of the domain."""
+    return np.isin([np.nextafter(start, -np.inf), end], inner)
 
 
 def _values(function: Function, places: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -18,16 +18,19 @@ def reach(graph: Graph, value: str, column: int, contract: Contract) -> Range | 
     if value == graph.inputs[0].name:
         return _of_feature(contract.features[column])
     known = graph.monotone.get(value)
-    if known is not None:
-        inner = reach(graph, known.source, column, contract)
-        if inner is None or inner[0] < known.domain[0] or inner[1] > known.domain[1]:
-            return None
+    inner = None if known is None else reach(graph, known.source, column, contract)
+    if known is not None and inner is not None and known.domain[0] <= inner[0] and inner[1] <= known.domain[1]:
         with np.errstate(all="ignore"):
             ends = known.functions[column](np.array(inner))
         return None if np.isnan(ends).any() else (float(ends.min()), float(ends.max()))
     node = graph.producer(value)
     if node is None:
         return None
+    if node.op_type in ("Sin", "Cos"):
+        return -1.0, 1.0
+    if node.op_type == "Abs":
+        inner = reach(graph, node.input[0], column, contract)
+        return 0.0, math.inf if inner is None else max(abs(inner[0]), abs(inner[1]))
     if is_gather(graph, node) and graph.constants[node.input[1]].ndim == 1:
         return reach(graph, node.input[0], int(graph.constants[node.input[1]][column]), contract)
     if is_imputation(graph, node):

@@ -1,6 +1,7 @@
 """Which converter writes which class: the one table that tells what can be exported.
 
-A converter belongs to exactly one class; a subclass may compute something else, so it needs a converter of its own.
+A converter belongs to exactly one class; a subclass may compute something else. One that changes nothing that computes is
+written as the class that it is made of; any other writes itself (``training.export.own``), or is traced if it is trusted.
 """
 
 from __future__ import annotations
@@ -8,9 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from training.export.errors import ExportError
+import numpy as np
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
+
 from training.export.graph import Step
+from training.export.own import (
+    WRITE_GRAPH as WRITE_GRAPH,
+)
+from training.export.own import (
+    changed_methods,
+    overridden_in,
+    own_columns,
+    own_scores,
+    own_value,
+    same_as,
+)
 from training.export.pen import Pen
+from training.export.tracing import traced_transform
+from training.export.tracing.trust import FLAG, full_name, is_trusted
 from training.export.values import Columns, Scores
 
 Transform = Callable[[Pen, Any, Columns], Columns]
@@ -24,8 +40,14 @@ REGRESSORS: dict[type, Regress] = {}
 """Fitted regressor → a value of shape (N, targets): what its ``predict`` gives."""
 CLASSIFIERS: dict[type, Classify] = {}
 """Fitted classifier → label, probabilities and decision."""
-WRITE_GRAPH = "write_graph"
-"""The method by which a transformer that is not in the table writes itself: ``write_graph(pen, columns) -> Columns``."""
+NEAREST = {
+    "transformer": "StandardScaler or KBinsDiscretizer",
+    "regressor": "LinearRegression or HistGradientBoostingRegressor",
+    "classifier": "LogisticRegression or HistGradientBoostingClassifier",
+}
+"""What is exported of each kind, one plain class and one that bends."""
+LIBRARIES = ("imblearn", "lightgbm", "sklearn", "training", "xgboost")
+"""Packages whose classes nobody changes for an export."""
 SAFE_IN_SINGLE: set[type] = set()
 """Steps that answer the same whether their input is float32 or the same numbers in float64."""
 
@@ -65,56 +87,16 @@ def transform(pen: Pen, model: Any, columns: Columns) -> Columns:
     Raises:
         ExportError: it has no exact conversion.
     """
-    if type(model) not in TRANSFORMERS and callable(getattr(type(model), WRITE_GRAPH, None)):
-        result = _write_own(pen, model, columns)
+    if _writes_itself(TRANSFORMERS, model):
+        result = own_columns(pen, model, columns)
+    elif _is_traced(model):
+        result = traced_transform(pen, model, columns)
     else:
         result = _find(pen, TRANSFORMERS, model, "transformer", columns)(pen, model, columns)
     pen.graph.steps.append(Step(pen.step, model, result))
     pen.graph.widths[result.name] = result.width
-    return result
-
-
-def _write_own(pen: Pen, model: Any, columns: Columns) -> Columns:
-    """Let a transformer that the project does not know write itself.
-
-    Raises:
-        ExportError: a subclass computes something else than the class that wrote the method, the transformer would see
-            strings or float32, or what it returns is not what it promises.
-    """
-    name = type(model).__name__
-    pen.require_numbers(columns)
-    if columns.single:
-        raise pen.refusal(
-            "it would compute in float32, because every column that reaches it is float32",
-            "dtype=float64 in the steps in front of it",
-        )
-    order = type(model).__mro__
-    writer = next(at for at, kind in enumerate(order) if WRITE_GRAPH in vars(kind))
-    computes = next((at for at, kind in enumerate(order) if "transform" in vars(kind)), writer)
-    if computes < writer:
-        raise pen.refusal(
-            f"{name} has a `transform` of its own and inherits `{WRITE_GRAPH}` from {order[writer].__name__}",
-            f"a `{WRITE_GRAPH}` in {name} that computes what its `transform` does",
-        )
-    try:
-        result = getattr(model, WRITE_GRAPH)(pen, columns)
-    except ExportError:
-        raise
-    except Exception as error:
-        raise pen.refusal(
-            f"`{WRITE_GRAPH}` of {name} raised {type(error).__name__}: {error}", "the method without that error"
-        ) from error
-    if not isinstance(result, Columns) or not result.numeric:
-        raise pen.refusal(
-            f"`{WRITE_GRAPH}` of {name} was expected to return columns of numbers, got {type(result).__name__}",
-            "`return training.export.values.numbers(name, width)`",
-        )
-    width = len(model.get_feature_names_out())
-    if result.width != width:
-        raise pen.refusal(
-            f"`{WRITE_GRAPH}` of {name} returns {result.width} columns, `get_feature_names_out` names {width}",
-            "as many columns as names",
-        )
+    if isinstance(model, OneHotEncoder | OrdinalEncoder) and np.dtype(model.dtype).kind in "biu":
+        pen.keep_dtypes(result.name, [np.dtype(model.dtype)] * result.width)
     return result
 
 
@@ -124,7 +106,10 @@ def regress(pen: Pen, model: Any, columns: Columns) -> str:
     Raises:
         ExportError: it has no exact conversion.
     """
-    result: str = _find(pen, REGRESSORS, model, "regressor", columns)(pen, model, columns)
+    if _writes_itself(REGRESSORS, model):
+        result = own_value(pen, model, columns)
+    else:
+        result = _find(pen, REGRESSORS, model, "regressor", columns)(pen, model, columns)
     pen.graph.steps.append(Step(pen.step, model, result))
     return result
 
@@ -135,19 +120,51 @@ def classify(pen: Pen, model: Any, columns: Columns) -> Scores:
     Raises:
         ExportError: it has no exact conversion.
     """
-    result: Scores = _find(pen, CLASSIFIERS, model, "classifier", columns)(pen, model, columns)
+    if _writes_itself(CLASSIFIERS, model):
+        result = own_scores(pen, model, columns)
+    else:
+        result = _find(pen, CLASSIFIERS, model, "classifier", columns)(pen, model, columns)
     pen.graph.steps.append(Step(pen.step, model, result))
     return result
 
 
+def _writes_itself(table: dict[type, Any], model: Any) -> bool:
+    return type(model) not in table and callable(getattr(type(model), WRITE_GRAPH, None))
+
+
+def _is_traced(model: Any) -> bool:
+    kind = type(model)
+    return kind not in TRANSFORMERS and same_as(kind, TRANSFORMERS) is None and is_trusted(kind) and _transforms(kind)
+
+
+def _transforms(kind: type) -> bool:
+    return callable(getattr(kind, "transform", None))
+
+
 def _find(pen: Pen, table: dict[type, Any], model: Any, role: str, columns: Columns) -> Any:
-    found = table.get(type(model))
-    if found is None:
-        known = ", ".join(sorted(kind.__name__ for kind in table))
-        raise pen.refusal(f"{type(model).__name__} has no exact conversion as a {role}", f"one of {known}")
-    if columns.single and type(model) not in SAFE_IN_SINGLE:
+    kind = type(model) if type(model) in table else same_as(type(model), table)
+    if kind is None or overridden_in(model):
+        raise pen.refusal(*_unknown(table, model, role))
+    if columns.single and kind not in SAFE_IN_SINGLE:
         raise pen.refusal(
             "it would compute in float32, because every column that reaches it is float32",
             "dtype=float64 in the steps in front of it",
         )
-    return found
+    return table[kind]
+
+
+def _unknown(table: dict[type, Any], model: Any, role: str) -> tuple[str, str]:
+    """Return why a class is refused and what can be exported instead."""
+    kind = type(model)
+    name = kind.__name__
+    parent = next((base for base in kind.__mro__[1:] if base in table), None)
+    reason = f"{name} has no exact conversion as a {role}"
+    if parent is not None:
+        changed = ", ".join(f"`{method}`" for method in changed_methods(kind, parent) or overridden_in(model))
+        reason += f": it is a {parent.__name__} with {changed} of its own"
+    if kind.__module__.partition(".")[0] in LIBRARIES:
+        return reason, f"{NEAREST[role]}; docs/export.md lists all"
+    own = f"a method `{WRITE_GRAPH}` in {name} that writes what it computes, see docs/export.md"
+    if role == "transformer":
+        own += f", or {FLAG} {full_name(kind)} if `transform` is NumPy on columns"
+    return reason, own if parent is None else f"{parent.__name__} itself, or {own}"

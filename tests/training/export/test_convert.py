@@ -114,7 +114,10 @@ def test_columns_in_another_order_than_the_contracts(contract: Contract) -> None
 
 
 class _Line(LinearRegression):  # type: ignore[misc] # scikit-learn has no types
-    """An estimator of somebody's own: it may compute something else than the class that it is made of."""
+    """An estimator of somebody's own: it computes something else than the class that it is made of."""
+
+    def predict(self, X: object) -> object:
+        return -super().predict(X)
 
 
 def test_step_without_a_converter_is_refused(contract: Contract) -> None:

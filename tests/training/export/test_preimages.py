@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from training.export.preimages import crossings, preimages
+from training.export.preimages import crossings, preimages, turned_crossings
 from training.transformers.cluster_similarity import similarity
 
 Function = Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -112,3 +113,24 @@ def test_function_that_never_settles_is_given_up() -> None:
         return np.where((values + 0.0).view(np.int64) % 2 == 0, 1.0, -1.0)
 
     assert crossings(np.array([0.0]), jumping, (0.0, 10.0)) is None
+
+
+def test_crossings_between_turns_are_the_functions() -> None:
+    """A cosine lies above as many thresholds as the pieces say, and a logarithm is missing below zero."""
+    points = np.random.default_rng(5).uniform(-7, 7, 2000)
+    thresholds = np.array([-0.5, 0.0, 0.25])
+    cases: list[tuple[Any, Any]] = [(np.cos, np.pi * np.arange(-2.0, 3.0)), (np.log, np.array([-5e-324]))]
+    for function, turns in cases:
+        pieces = turned_crossings(thresholds, function, (-7.0, 7.0), turns, flat=function is np.cos)
+        assert pieces is not None
+        with np.errstate(invalid="ignore"):
+            values = function(points)
+        counts = np.where(np.isnan(values), np.nan, np.searchsorted(thresholds, values))
+        np.testing.assert_array_equal(pieces.values[np.searchsorted(pieces.boundaries, points)], counts)
+
+
+def test_threshold_at_a_level_turn_is_not_settled() -> None:
+    """Around a cosine's maximum its last bits hang on the library, over more doubles than anybody tries."""
+    turns = np.array([0.0])
+    assert turned_crossings(np.array([1 - 1e-12]), np.cos, (-1.0, 1.0), turns, flat=True) is None
+    assert turned_crossings(np.array([0.9]), np.cos, (-1.0, 1.0), turns, flat=True) is not None

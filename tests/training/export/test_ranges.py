@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from bundle.contract import Contract
 from tests.training.export.tables import contract_of, number, written
@@ -38,3 +38,11 @@ def test_ranges_are_followed_through_functions() -> None:
     assert ranges[4] is not None
     np.testing.assert_allclose(ranges[4], ((0 - 4) / scale, (8 - 4) / scale))
     assert reach(graph, "nowhere", 0, CONTRACT) is None
+
+
+def test_ranges_go_on_behind_what_turns() -> None:
+    """A magnitude reaches from 0 to its larger end, a square is not negative, a sine lies between -1 and 1."""
+    frame = to_frame(ROWS, CONTRACT)
+    for function, wanted in ((np.abs, (0.0, 4.0)), (np.square, (0.0, np.inf)), (np.sin, (-1.0, 1.0))):
+        graph, columns = written(FunctionTransformer(function).fit(frame), CONTRACT)
+        assert reach(graph, columns.name, 0, CONTRACT) == wanted

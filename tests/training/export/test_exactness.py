@@ -1,0 +1,41 @@
+"""What is inexact is followed column by column, up to the trees that would split on it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer, StandardScaler
+from sklearn.tree import DecisionTreeRegressor
+
+from tests.training.export.tables import contract_of, number, written
+from training.export import ExportError, export_pipeline
+from training.export.exactness import inexact_columns
+from training.frames import to_frame
+
+CONTRACT = contract_of(number("a", minimum=0, maximum=9), number("b", minimum=0, maximum=9))
+ROWS = np.random.default_rng(4).uniform(0, 9, (60, 2))
+FRAME = to_frame(ROWS, CONTRACT)
+
+
+def test_columns_are_told_apart() -> None:
+    """Beside a tangent a square stays exact, through joining, scaling and choosing."""
+    columns = make_column_transformer((FunctionTransformer(np.square), ["a"]), (FunctionTransformer(np.tan), ["b"]))
+    graph, result = written(make_pipeline(columns, StandardScaler()).fit(FRAME), CONTRACT)
+    assert inexact_columns(graph, result.name) == (None, "np.tan")
+    graph, result = written(FunctionTransformer(np.square).fit(FRAME), CONTRACT)
+    assert inexact_columns(graph, result.name) is None
+
+
+def test_trees_may_split_on_what_is_exact() -> None:
+    """Only a tree that splits on the inexact column itself is refused, and so are bins."""
+    columns = make_column_transformer((FunctionTransformer(np.square), ["a"]), (FunctionTransformer(np.tan), ["b"]))
+    tree = DecisionTreeRegressor(max_depth=2)
+    export_pipeline(make_pipeline(columns, tree).fit(FRAME, ROWS[:, 0] > 4), CONTRACT)
+    with pytest.raises(ExportError, match=r"decisiontreeregressor.*np\.tan"):
+        export_pipeline(make_pipeline(columns, tree).fit(FRAME, np.tan(ROWS[:, 1])), CONTRACT)
+    bins = KBinsDiscretizer(3, encode="ordinal", quantile_method="averaged_inverted_cdf")
+    binned = make_pipeline(FunctionTransformer(np.tan), bins, DecisionTreeRegressor(max_depth=2))
+    with pytest.raises(ExportError, match=r"np\.tan"):
+        export_pipeline(binned.fit(FRAME, ROWS[:, 0]), CONTRACT)
