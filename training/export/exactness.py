@@ -12,7 +12,6 @@ import numpy as np
 from training.export.errors import ExportError
 from training.export.graph import TREE_DOMAIN, Graph
 from training.export.packing import is_gather
-from training.export.trees import Trees
 
 REMEDY = "the same function behind which no trees stand, or trees that see the columns themselves"
 
@@ -72,7 +71,7 @@ def refuse_inexact_splits(graph: Graph) -> None:
         inexact = inexact_columns(graph, node.input[0])
         if inexact is None:
             continue
-        for column in np.unique(Trees.of_node(node).features).tolist():
+        for column in np.unique(graph.trees_of(node).features).tolist():
             if inexact[column] is not None:
                 step = steps.get(node.output[0]) or graph.writers.get(node.output[0], "pipeline")
                 raise ExportError(
