@@ -1,0 +1,208 @@
+"""Which training rows are nearest, ties included: the choice of scikit-learn's own search.
+
+``TopK`` finds the nearest rows. If another row is as far as the last of them, scikit-learn's choice follows from the
+order in which its search meets the rows, and from its heap: a row enters if it is nearer than the farthest one inside,
+and takes that one's place. Which of several equally far rows is the farthest one inside hangs on the layout of the heap.
+So for the rows that have such a tie, among training rows with different targets, the graph does what the heap does, in a
+``Loop`` that runs for no other row. Source: ``sklearn/utils/_heap.pyx`` of scikit-learn 1.9.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.export.bodies import Body
+from training.export.distances import Metric
+from training.export.pen import BOOL, DOUBLE, INT64, Pen
+from training.export.search_order import SearchTree, visiting_order
+
+
+@dataclass(frozen=True)
+class Search:
+    """A fitted search for the nearest of S training rows with D columns.
+
+    Attributes:
+        points: (S, D) the training rows.
+        targets: (S, T) their targets; a tie among equal ones is no choice.
+        count: how many neighbours are asked for, at most S.
+        metric: how far points are apart.
+        tree: the fitted tree, or None for brute force.
+    """
+
+    points: NDArray[np.float64]
+    targets: NDArray[np.float64]
+    count: int
+    metric: Metric
+    tree: SearchTree | None
+
+
+def nearest_rows(pen: Pen, search: Search, value: str) -> tuple[str, str]:
+    """Write the nearest training rows.
+
+    Args:
+        pen: writes.
+        search: the fitted search.
+        value: the rows that ask, float64 of shape (N, D).
+
+    Returns:
+        The numbers of the K nearest training rows, int64 of shape (N, K), and their reduced distances, float64 of shape
+        (N, K), in ascending order.
+    """
+    count, size = search.count, len(search.points)
+    distance = search.metric.reduced(pen, value, search.points)
+    taken = min(count + 1, size)
+    values, places = pen.nodes("TopK", [distance, _whole(pen, taken)], 2, axis=1, largest=0, sorted=1)
+    last = _columns(pen, values, count - 1, count)
+    tied = pen.node("IsInf", [last])
+    if taken > count:
+        beyond = _columns(pen, values, count, taken)
+        tied = pen.node("Or", [tied, pen.node("Equal", [last, beyond])], "tied")
+        values, places = _columns(pen, values, 0, count), _columns(pen, places, 0, count)
+    if taken == count or len(np.unique(search.targets, axis=0)) == 1:
+        return places, values
+    found = _settled(pen, search, value, distance, tied, last, places)
+    return found, values
+
+
+def _settled(
+    pen: Pen, search: Search, value: str, distance: str, tied: str, last: str, places: str
+) -> str:
+    """Put scikit-learn's choice in the place of TopK's for the rows that have a tie; int64 of shape (N, K)."""
+    some = pen.node("Squeeze", [pen.node("ReduceMax", [pen.cast(tied), _whole(pen, 0, 1)], keepdims=0)])
+    condition = pen.cast(some, BOOL)
+    turns = pen.constant(np.array(1, dtype=np.int64), "one")
+    body = Body(pen, [DOUBLE, DOUBLE, BOOL, DOUBLE, INT64])
+    inner = body.pen
+    rows, reduced, flags, border, old = body.carried
+    picked = inner.node("NonZero", [inner.node("Squeeze", [flags, _whole(inner, 1)])])
+    picked = inner.node("Squeeze", [picked, _whole(inner, 0)], "picked")
+    chosen = inner.node("Gather", [reduced, picked], "reduced", axis=0)
+    edge = inner.node("Gather", [border, picked], "edge", axis=0)
+    # Of these, keep the rows that have different targets to choose from.
+    keys = np.unique(search.targets, axis=0, return_inverse=True)[1].reshape(1, -1).astype(np.float64)
+    key, far = inner.constant(keys, "targets"), inner.constant(np.full((1, 1), np.inf), "far")
+    near = inner.constant(np.full((1, 1), -np.inf), "near")
+    on_edge = inner.node("Equal", [chosen, edge], "on_edge")
+    low = inner.node("ReduceMin", [inner.node("Where", [on_edge, key, far]), _whole(inner, 1)], keepdims=1)
+    high = inner.node("ReduceMax", [inner.node("Where", [on_edge, key, near]), _whole(inner, 1)], keepdims=1)
+    open_ = inner.node("Or", [inner.node("Less", [low, high]), inner.node("IsInf", [edge])], "open")
+    kept = inner.node("NonZero", [inner.node("Squeeze", [open_, _whole(inner, 1)])])
+    kept = inner.node("Squeeze", [kept, _whole(inner, 0)], "kept")
+    picked, chosen = inner.node("Gather", [picked, kept], axis=0), inner.node("Gather", [chosen, kept], axis=0)
+    asking = inner.node("Gather", [rows, picked], "asking", axis=0)
+    found = _first_met(inner, search, asking, chosen)
+    index = inner.node("Unsqueeze", [picked, _whole(inner, 1)], "index")
+    new = inner.node("ScatterND", [old, index, found], "new")
+    never = inner.constant(np.array(False), "never")
+    results = [rows, reduced, flags, border, new]
+    return body.run(turns, condition, [value, distance, tied, last, places], never, results)[-1]
+
+
+def _first_met(pen: Pen, search: Search, rows: str, distance: str) -> str:
+    """Return the K rows that scikit-learn's heap holds at the end, by ascending distance: int64 of shape (R, K)."""
+    tree, size = search.tree, len(search.points)
+    if tree is None:
+        met = distance
+    else:
+        met = pen.node("Gather", [distance, pen.constant(tree.rows, "rows")], "met", axis=1)
+    order = ""
+    if tree is not None and tree.leaves > 1:
+        order = visiting_order(pen, tree, search.metric, rows)
+        met = pen.node("GatherElements", [met, order], "met", axis=1)
+    if search.count == 1:
+        place = pen.node("ArgMin", [met], "place", axis=1, keepdims=1)
+        least = pen.node("ReduceMin", [met, _whole(pen, 1)], keepdims=1)
+        minus = pen.constant(np.array([[-1]], dtype=np.int64), "none")
+        place = pen.node("Where", [pen.node("IsInf", [least]), minus, place])
+    else:
+        place = _heap(pen, met, search.count, size)
+    # A row that is infinitely far enters no heap: the heap's first number, 0, stays.
+    zero = pen.constant(np.zeros((1, 1), dtype=np.int64), "zero")
+    empty = pen.node("Less", [place, zero], "empty")
+    place = pen.node("Max", [place, zero])
+    if order:
+        place = pen.node("GatherElements", [order, place], axis=1)
+    number = place if tree is None else pen.node("Gather", [pen.constant(tree.rows, "rows"), place], axis=0)
+    return pen.node("Where", [empty, zero, number], "found")
+
+
+def _heap(pen: Pen, met: str, count: int, size: int) -> str:
+    """Return what a heap of ``count`` places holds after it met all distances in order.
+
+    Args:
+        pen: writes.
+        met: distances, float64 of shape (R, S), in the order in which the search meets them.
+        count: K, 2 at least.
+        size: S.
+
+    Returns:
+        int64 of shape (R, K): places in ``met`` by ascending distance, -1 for an empty place.
+    """
+    width = 2 * count + 1  # The children of the last place are there, and never chosen.
+    some = _columns(pen, met, 0, 1)
+    shape = pen.node("Shape", [some])
+    blank = pen.constant(np.array([np.inf] * count + [-np.inf] * (count + 1))[np.newaxis], "blank")
+    none = pen.constant(np.full((1, width), -1, dtype=np.int64), "none")
+    start = pen.constant(np.zeros((1, 1), dtype=np.int64), "start")
+    values, numbers, begin = (pen.node("Expand", [one, shape]) for one in (blank, none, start))
+    rows = pen.node("Size", [some])
+    condition = pen.node("Greater", [rows, pen.constant(np.array(0, dtype=np.int64), "zero")])
+    body = Body(pen, [DOUBLE, INT64, INT64])
+    inner = body.pen
+    heap, held, position = body.carried
+    root = _columns(inner, heap, 0, 1)
+    places = inner.constant(np.arange(size, dtype=np.int64)[np.newaxis], "places")
+    # ``met`` stays the same: the body reads it where it stands.
+    enters = inner.node("And", [inner.node("Less", [met, root]), inner.node("GreaterOrEqual", [places, position])])
+    flags = inner.cast(enters)
+    place = inner.node("ArgMax", [flags], "place", axis=1, keepdims=1)
+    some_enter = inner.cast(inner.node("ReduceMax", [flags, _whole(inner, 1)], keepdims=1), BOOL)
+    entry = inner.node("Where", [some_enter, inner.node("GatherElements", [met, place], axis=1), root], "entry")
+    number = inner.node("Where", [some_enter, place, _columns(inner, held, 0, 1)], "number")
+    end = inner.constant(np.array([[size]], dtype=np.int64), "end")
+    one = inner.constant(np.array([[1]], dtype=np.int64), "one")
+    following = inner.node("Where", [some_enter, inner.node("Add", [place, one]), end], "following")
+    top = inner.node("Sub", [position, position], "top")
+    heap, held = _sunk(inner, heap, held, top, entry, number, count)
+    again = inner.node("Squeeze", [inner.node("ReduceMax", [inner.cast(some_enter), _whole(inner, 0, 1)], keepdims=0)])
+    most = pen.constant(np.array(size + 1, dtype=np.int64), "most")
+    values, numbers, _ = body.run(
+        most, condition, [values, numbers, begin], inner.cast(again, BOOL), [heap, held, following]
+    )
+    inside, numbers = _columns(pen, values, 0, count), _columns(pen, numbers, 0, count)
+    # The sort at the end keeps the order of equal distances, for up to 15 neighbours as scikit-learn's does.
+    sorted_ = pen.nodes("TopK", [inside, _whole(pen, count)], 2, axis=1, largest=0, sorted=1)[1]
+    return pen.node("GatherElements", [numbers, sorted_], axis=1)
+
+
+def _sunk(pen: Pen, heap: str, held: str, at: str, entry: str, number: str, count: int) -> tuple[str, str]:
+    """Replace the root of a heap by an entry, and let it sink: the larger child moves up, the left one if equal."""
+    one, two = (pen.constant(np.array([[step]], dtype=np.int64), "step") for step in (1, 2))
+    for _ in range(int(np.log2(count))):
+        left = pen.node("Add", [pen.node("Mul", [at, two]), one], "left")
+        right = pen.node("Add", [left, one], "right")
+        lefts, rights = (pen.node("GatherElements", [heap, side], axis=1) for side in (left, right))
+        to_left = pen.node("GreaterOrEqual", [lefts, rights])
+        child = pen.node("Where", [to_left, left, right], "child")
+        larger = pen.node("Max", [lefts, rights], "larger")
+        sinks = pen.node("Less", [entry, larger], "sinks")
+        moved = pen.node("GatherElements", [held, child], axis=1)
+        heap = pen.node("ScatterElements", [heap, at, pen.node("Where", [sinks, larger, entry])], axis=1)
+        held = pen.node("ScatterElements", [held, at, pen.node("Where", [sinks, moved, number])], axis=1)
+        at = pen.node("Where", [sinks, child, at], "at")
+    return (
+        pen.node("ScatterElements", [heap, at, entry], "heap", axis=1),
+        pen.node("ScatterElements", [held, at, number], "held", axis=1),
+    )
+
+
+def _columns(pen: Pen, value: str, start: int, end: int) -> str:
+    """Return columns ``start`` to ``end`` - 1 of a value of shape (N, any)."""
+    return pen.node("Slice", [value, _whole(pen, start), _whole(pen, end), _whole(pen, 1)], "columns")
+
+
+def _whole(pen: Pen, *numbers: int) -> str:
+    return pen.constant(np.array(numbers, dtype=np.int64), "numbers")
