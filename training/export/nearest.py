@@ -17,7 +17,11 @@ from numpy.typing import NDArray
 from training.export.bodies import Body
 from training.export.distances import Metric
 from training.export.pen import BOOL, DOUBLE, INT64, Pen
-from training.export.search_order import SearchTree, visiting_order
+from training.export.search_order import SearchTree, Visits, visits
+
+NEAR = 1e-5
+"""Relative: distances that are less apart may be taken for equal by the bounds of a tree's nodes, which are rounded. ONNX
+Runtime takes out a multiplication by a number that is 1 in float32, so it is no smaller."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ def nearest_rows(pen: Pen, search: Search, value: str) -> tuple[str, str]:
     tied = pen.node("IsInf", [last])
     if taken > count:
         beyond = _columns(pen, values, count, taken)
-        tied = pen.node("Or", [tied, pen.node("Equal", [last, beyond])], "tied")
+        tied = pen.node("Or", [tied, pen.node("LessOrEqual", [beyond, _widened(pen, last)])], "tied")
         values, places = _columns(pen, values, 0, count), _columns(pen, places, 0, count)
     if taken == count or len(np.unique(search.targets, axis=0)) == 1:
         return places, values
@@ -85,7 +89,9 @@ def _settled(
     keys = np.unique(search.targets, axis=0, return_inverse=True)[1].reshape(1, -1).astype(np.float64)
     key, far = inner.constant(keys, "targets"), inner.constant(np.full((1, 1), np.inf), "far")
     near = inner.constant(np.full((1, 1), -np.inf), "near")
-    on_edge = inner.node("Equal", [chosen, edge], "on_edge")
+    shortest = inner.node("Mul", [edge, inner.constant(np.full((1, 1), 1.0 - NEAR), "shrink")])
+    on_edge = inner.node("LessOrEqual", [chosen, _widened(inner, edge)])
+    on_edge = inner.node("And", [on_edge, inner.node("GreaterOrEqual", [chosen, shortest])], "on_edge")
     low = inner.node("ReduceMin", [inner.node("Where", [on_edge, key, far]), _whole(inner, 1)], keepdims=1)
     high = inner.node("ReduceMax", [inner.node("Where", [on_edge, key, near]), _whole(inner, 1)], keepdims=1)
     open_ = inner.node("Or", [inner.node("Less", [low, high]), inner.node("IsInf", [edge])], "open")
@@ -103,39 +109,34 @@ def _settled(
 
 def _first_met(pen: Pen, search: Search, rows: str, distance: str) -> str:
     """Return the K rows that scikit-learn's heap holds at the end, by ascending distance: int64 of shape (R, K)."""
-    tree, size = search.tree, len(search.points)
+    tree = search.tree
     if tree is None:
         met = distance
     else:
         met = pen.node("Gather", [distance, pen.constant(tree.rows, "rows")], "met", axis=1)
-    order = ""
+    visited = None
     if tree is not None and tree.leaves > 1:
-        order = visiting_order(pen, tree, search.metric, rows)
-        met = pen.node("GatherElements", [met, order], "met", axis=1)
-    if search.count == 1:
-        place = pen.node("ArgMin", [met], "place", axis=1, keepdims=1)
-        least = pen.node("ReduceMin", [met, _whole(pen, 1)], keepdims=1)
-        minus = pen.constant(np.array([[-1]], dtype=np.int64), "none")
-        place = pen.node("Where", [pen.node("IsInf", [least]), minus, place])
-    else:
-        place = _heap(pen, met, search.count, size)
+        visited = visits(pen, tree, search.metric, rows)
+        met = pen.node("GatherElements", [met, visited.order], "met", axis=1)
+    place = _heap(pen, met, visited, search.count, len(search.points))
     # A row that is infinitely far enters no heap: the heap's first number, 0, stays.
     zero = pen.constant(np.zeros((1, 1), dtype=np.int64), "zero")
     empty = pen.node("Less", [place, zero], "empty")
     place = pen.node("Max", [place, zero])
-    if order:
-        place = pen.node("GatherElements", [order, place], axis=1)
+    if visited is not None:
+        place = pen.node("GatherElements", [visited.order, place], axis=1)
     number = place if tree is None else pen.node("Gather", [pen.constant(tree.rows, "rows"), place], axis=0)
     return pen.node("Where", [empty, zero, number], "found")
 
 
-def _heap(pen: Pen, met: str, count: int, size: int) -> str:
+def _heap(pen: Pen, met: str, visited: Visits | None, count: int, size: int) -> str:
     """Return what a heap of ``count`` places holds after it met all distances in order.
 
     Args:
         pen: writes.
         met: distances, float64 of shape (R, S), in the order in which the search meets them.
-        count: K, 2 at least.
+        visited: the visits of a tree, which leaves out nodes; None if all distances are met.
+        count: K.
         size: S.
 
     Returns:
@@ -148,40 +149,60 @@ def _heap(pen: Pen, met: str, count: int, size: int) -> str:
     none = pen.constant(np.full((1, width), -1, dtype=np.int64), "none")
     start = pen.constant(np.zeros((1, 1), dtype=np.int64), "start")
     values, numbers, begin = (pen.node("Expand", [one, shape]) for one in (blank, none, start))
+    left_out = pen.node("IsNaN", [met], "left_out")  # nothing yet
     rows = pen.node("Size", [some])
     condition = pen.node("Greater", [rows, pen.constant(np.array(0, dtype=np.int64), "zero")])
-    body = Body(pen, [DOUBLE, INT64, INT64])
+    body = Body(pen, [DOUBLE, INT64, INT64, BOOL])
     inner = body.pen
-    heap, held, position = body.carried
+    heap, held, position, out = body.carried
     root = _columns(inner, heap, 0, 1)
     places = inner.constant(np.arange(size, dtype=np.int64)[np.newaxis], "places")
-    # ``met`` stays the same: the body reads it where it stands.
+    # ``met`` and the visits stay the same: the body reads them where they stand.
     enters = inner.node("And", [inner.node("Less", [met, root]), inner.node("GreaterOrEqual", [places, position])])
+    closed = ""
+    if visited is not None:
+        axis = _whole(inner, 1)
+        tall = [inner.node("Unsqueeze", [one, axis]) for one in (root, inner.cast(position))]
+        ahead = inner.node("GreaterOrEqual", [visited.starts, tall[1]])
+        closed = inner.node("And", [inner.node("Greater", [visited.bounds, tall[0]]), ahead], "closed")
+        passed = inner.node("Or", [out, _some(inner, closed, axis)])
+        enters = inner.node("And", [enters, inner.node("Not", [passed])])
     flags = inner.cast(enters)
     place = inner.node("ArgMax", [flags], "place", axis=1, keepdims=1)
-    some_enter = inner.cast(inner.node("ReduceMax", [flags, _whole(inner, 1)], keepdims=1), BOOL)
-    entry = inner.node("Where", [some_enter, inner.node("GatherElements", [met, place], axis=1), root], "entry")
-    number = inner.node("Where", [some_enter, place, _columns(inner, held, 0, 1)], "number")
+    enters = inner.cast(inner.node("ReduceMax", [flags, _whole(inner, 1)], keepdims=1), BOOL)
+    entry = inner.node("Where", [enters, inner.node("GatherElements", [met, place], axis=1), root], "entry")
+    number = inner.node("Where", [enters, place, _columns(inner, held, 0, 1)], "number")
     end = inner.constant(np.array([[size]], dtype=np.int64), "end")
     one = inner.constant(np.array([[1]], dtype=np.int64), "one")
-    following = inner.node("Where", [some_enter, inner.node("Add", [place, one]), end], "following")
+    following = inner.node("Where", [enters, inner.node("Add", [place, one]), end], "following")
+    if visited is not None:
+        # A node that the search came to before this entry stays left out behind it.
+        until = inner.node("Unsqueeze", [inner.cast(place), _whole(inner, 1)])
+        reached = inner.node("And", [closed, inner.node("LessOrEqual", [visited.starts, until])])
+        out = inner.node("Or", [out, _some(inner, reached, _whole(inner, 1))], "out")
     top = inner.node("Sub", [position, position], "top")
     heap, held = _sunk(inner, heap, held, top, entry, number, count)
-    again = inner.node("Squeeze", [inner.node("ReduceMax", [inner.cast(some_enter), _whole(inner, 0, 1)], keepdims=0)])
+    again = inner.node("Squeeze", [inner.node("ReduceMax", [inner.cast(enters), _whole(inner, 0, 1)], keepdims=0)])
     most = pen.constant(np.array(size + 1, dtype=np.int64), "most")
-    values, numbers, _ = body.run(
-        most, condition, [values, numbers, begin], inner.cast(again, BOOL), [heap, held, following]
+    results = [heap, held, following, out]
+    values, numbers, *_ = body.run(
+        most, condition, [values, numbers, begin, left_out], inner.cast(again, BOOL), results
     )
     inside, numbers = _columns(pen, values, 0, count), _columns(pen, numbers, 0, count)
     # The sort at the end keeps the order of equal distances, for up to 15 neighbours as scikit-learn's does.
-    sorted_ = pen.nodes("TopK", [inside, _whole(pen, count)], 2, axis=1, largest=0, sorted=1)[1]
-    return pen.node("GatherElements", [numbers, sorted_], axis=1)
+    ordered = pen.nodes("TopK", [inside, _whole(pen, count)], 2, axis=1, largest=0, sorted=1)[1]
+    return pen.node("GatherElements", [numbers, ordered], axis=1)
+
+
+def _some(pen: Pen, value: str, axis: str) -> str:
+    """Say whether anything along an axis is true; the axis goes."""
+    return pen.cast(pen.node("ReduceMax", [pen.cast(value), axis], keepdims=0), BOOL)
 
 
 def _sunk(pen: Pen, heap: str, held: str, at: str, entry: str, number: str, count: int) -> tuple[str, str]:
     """Replace the root of a heap by an entry, and let it sink: the larger child moves up, the left one if equal."""
-    one, two = (pen.constant(np.array([[step]], dtype=np.int64), "step") for step in (1, 2))
     for _ in range(int(np.log2(count))):
+        one, two = (pen.constant(np.array([[step]], dtype=np.int64), "step") for step in (1, 2))
         left = pen.node("Add", [pen.node("Mul", [at, two]), one], "left")
         right = pen.node("Add", [left, one], "right")
         lefts, rights = (pen.node("GatherElements", [heap, side], axis=1) for side in (left, right))
@@ -197,6 +218,10 @@ def _sunk(pen: Pen, heap: str, held: str, at: str, entry: str, number: str, coun
         pen.node("ScatterElements", [heap, at, entry], "heap", axis=1),
         pen.node("ScatterElements", [held, at, number], "held", axis=1),
     )
+
+
+def _widened(pen: Pen, distance: str) -> str:
+    return pen.node("Mul", [distance, pen.constant(np.full((1, 1), 1.0 + NEAR), "widen")], "widened")
 
 
 def _columns(pen: Pen, value: str, start: int, end: int) -> str:

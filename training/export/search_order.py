@@ -71,48 +71,79 @@ def search_tree(tree: Any) -> SearchTree:
     )
 
 
-def visiting_order(pen: Pen, tree: SearchTree, metric: Metric, value: str) -> str:
+@dataclass(frozen=True)
+class Visits:
+    """Names of what a search does for R rows with S training rows, in a tree with L levels below its root.
+
+    Attributes:
+        order: int64 of shape (R, S), the places of ``SearchTree.rows``, the first visited first.
+        bounds: float64 of shape (R, L, S), in the order of the visits: the smallest reduced distance from the node that
+            holds the place on each level. The search leaves out a node whose bound is above the farthest neighbour.
+        starts: float64 of shape (R, L, S): the number of the visit with which that node begins.
+    """
+
+    order: str
+    bounds: str
+    starts: str
+
+
+def visits(pen: Pen, tree: SearchTree, metric: Metric, value: str) -> Visits:
     """Write the order in which a tree's places are visited.
 
     Args:
         pen: writes.
         tree: with more than one leaf.
         metric: that of the tree.
-        value: the rows that ask, shape (N, D).
-
-    Returns:
-        int64 of shape (N, S): for each row the places of ``tree.rows``, the first visited first.
+        value: the rows that ask, shape (R, D).
     """
-    lower_bound = least_distances(pen, tree, metric, value)
-    inner = tree.nodes // 2
+    bound = least_distances(pen, tree, metric, value)
+    inner, size = tree.nodes // 2, len(tree.rows)
     left = np.arange(inner, dtype=np.int64) * 2 + 1
-    near = [pen.node("Gather", [lower_bound, pen.constant(side, "children")], axis=1) for side in (left, left + 1)]
+    near = [pen.node("Gather", [bound, pen.constant(side, "children")], axis=1) for side in (left, left + 1)]
     # 1 where the right child comes first.
     swapped = pen.cast(pen.node("Greater", near, "swapped"))
-    turns, fixed = _ranks(inner, tree.leaves)
-    rank = pen.node("Add", [pen.node("MatMul", [swapped, pen.constant(turns, "turns")]), pen.constant(fixed, "fixed")])
-    of_place = pen.node("Gather", [rank, pen.constant(tree.leaf_of_place, "leaves")], axis=1)
-    count = len(tree.rows)
-    whole = pen.node("Mul", [of_place, pen.constant(np.full((1, 1), float(count)), "rows")])
-    key = pen.node("Add", [whole, pen.constant(np.arange(count, dtype=np.float64)[np.newaxis], "places")], "key")
-    everything = pen.constant(np.array([count], dtype=np.int64), "rows")
-    return pen.nodes("TopK", [key, everything], 2, axis=1, largest=0, sorted=1)[1]
+    turns, fixed = _beginnings(tree)
+    start = pen.node("MatMul", [swapped, pen.constant(turns, "turns")])
+    start = pen.node("Add", [start, pen.constant(fixed, "fixed")], "start")
+    leaf = tree.leaf_of_place
+    offset = (np.arange(size) - tree.starts[leaf]).astype(np.float64)[np.newaxis]
+    of_leaf = pen.node("Gather", [start, pen.constant(inner + leaf, "leaves")], axis=1)
+    position = pen.node("Add", [of_leaf, pen.constant(offset, "offset")], "position")
+    everything = pen.constant(np.array([size], dtype=np.int64), "rows")
+    order = pen.nodes("TopK", [position, everything], 2, axis=1, largest=0, sorted=1)[1]
+    # The nodes above each place, from the root's children to the leaf: (L, S).
+    above = [inner + leaf]
+    while above[0].any() and above[0].max() > 2:
+        above.insert(0, (above[0] - 1) // 2)
+    nodes = pen.constant(np.stack(above), "above")
+    axis = pen.constant(np.array([1], dtype=np.int64), "axis")
+    levels = pen.constant(np.array([1, len(above), 1], dtype=np.int64), "levels")
+    along = pen.node("Tile", [pen.node("Unsqueeze", [order, axis]), levels], "along")
+    found = [
+        pen.node("GatherElements", [pen.node("Gather", [one, nodes], axis=1), along], axis=2) for one in (bound, start)
+    ]
+    return Visits(order, *found)
 
 
-def _ranks(inner: int, leaves: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return how the rank of a leaf follows from the nodes that are swapped: rank = swapped · turns + fixed.
+def _beginnings(tree: SearchTree) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return how the visit with which a node begins follows from the nodes that are swapped: swapped · turns + fixed.
 
-    Shapes (inner, leaves) and (1, leaves). A leaf's rank is a number in base two, one digit for each node above it: 1
-    if the node's other child is visited first.
+    Shapes (inner, nodes) and (1, nodes). A node waits for the other child of each node above it, if that comes first.
     """
-    turns, fixed = np.zeros((inner, leaves)), np.zeros((1, leaves))
-    for leaf in range(leaves):
-        node, weight = inner + leaf, 1.0
-        while node:
-            parent, right = (node - 1) // 2, node % 2 == 0
-            turns[parent, leaf] = -weight if right else weight
-            fixed[0, leaf] += weight if right else 0.0
-            node, weight = parent, 2.0 * weight
+    inner = tree.nodes // 2
+    sizes = np.zeros(tree.nodes)
+    sizes[inner:] = np.diff(tree.starts)
+    for node in reversed(range(inner)):
+        sizes[node] = sizes[2 * node + 1] + sizes[2 * node + 2]
+    turns, fixed = np.zeros((inner, tree.nodes)), np.zeros((1, tree.nodes))
+    for node in range(1, tree.nodes):
+        parent, right = (node - 1) // 2, node % 2 == 0
+        turns[:, node], fixed[0, node] = turns[:, parent], fixed[0, parent]
+        if right:
+            turns[parent, node] = -sizes[node - 1]
+            fixed[0, node] += sizes[node - 1]
+        else:
+            turns[parent, node] = sizes[node + 1]
     return turns, fixed
 
 
