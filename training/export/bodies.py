@@ -29,15 +29,18 @@ class Body:
         self._outer = pen
         self._kinds = list(kinds)
         prefix = pen.graph.fresh("body")
+        turn = f"{prefix}.turn"
         names = [f"{prefix}.carried_{number}" for number in range(len(kinds))]
         inputs = [
-            helper.make_tensor_value_info(f"{prefix}.turn", INT64, []),
+            helper.make_tensor_value_info(turn, INT64, []),
             helper.make_tensor_value_info(f"{prefix}.condition", BOOL, []),
             *(helper.make_tensor_value_info(name, kind, None) for name, kind in zip(names, kinds, strict=True)),
         ]
         self._graph = _Inner(prefix, inputs)
         self.pen = Pen(self._graph, pen.contract)
         """Writes the body."""
+        self.turn = turn
+        """The name of the number of the turn, an int64 scalar that begins with 0."""
         self.carried = names
         """The names of the carried values, as the body reads them."""
 

@@ -19,9 +19,10 @@ from training.export.distances import Metric
 from training.export.pen import BOOL, DOUBLE, INT64, Pen
 from training.export.search_order import SearchTree, Visits, visits
 
-NEAR = 1e-5
-"""Relative: distances that are less apart may be taken for equal by the bounds of a tree's nodes, which are rounded. ONNX
-Runtime takes out a multiplication by a number that is 1 in float32, so it is no smaller."""
+NEAR = 1e-10
+"""Relative: distances that are less apart may be taken for equal by the bounds of a tree's nodes, which are rounded."""
+ROOM = 1_000_000
+"""How many numbers one tensor of the loop holds at most: rows with a tie, times training rows, times levels of a tree."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def nearest_rows(pen: Pen, search: Search, value: str) -> tuple[str, str]:
     tied = pen.node("IsInf", [last])
     if taken > count:
         beyond = _columns(pen, values, count, taken)
-        tied = pen.node("Or", [tied, pen.node("LessOrEqual", [beyond, _widened(pen, last)])], "tied")
+        tied = pen.node("Or", [tied, _near(pen, last, beyond)], "tied")
         values, places = _columns(pen, values, 0, count), _columns(pen, places, 0, count)
     if taken == count or len(np.unique(search.targets, axis=0)) == 1:
         return places, values
@@ -77,21 +78,29 @@ def _settled(
     """Put scikit-learn's choice in the place of TopK's for the rows that have a tie; int64 of shape (N, K)."""
     some = pen.node("Squeeze", [pen.node("ReduceMax", [pen.cast(tied), _whole(pen, 0, 1)], keepdims=0)])
     condition = pen.cast(some, BOOL)
-    turns = pen.constant(np.array(1, dtype=np.int64), "one")
+    # Some rows a turn, so that a large batch needs no large tensors.
+    levels = 1 if search.tree is None else max(int(np.log2(search.tree.leaves)), 1)
+    part = max(ROOM // (levels * len(search.points)), 1)
+    rows_tied = pen.node("ReduceSum", [pen.cast(tied, INT64), _whole(pen, 0, 1)], keepdims=0)
+    size = pen.constant(np.array(part, dtype=np.int64), "part")
+    one = pen.constant(np.array(1, dtype=np.int64), "one")
+    turns = pen.node("Add", [pen.node("Div", [rows_tied, size]), one], "turns")
     body = Body(pen, [DOUBLE, DOUBLE, BOOL, DOUBLE, INT64])
     inner = body.pen
     rows, reduced, flags, border, old = body.carried
     picked = inner.node("NonZero", [inner.node("Squeeze", [flags, _whole(inner, 1)])])
     picked = inner.node("Squeeze", [picked, _whole(inner, 0)], "picked")
+    begin = inner.node("Mul", [body.turn, inner.constant(np.array(part, dtype=np.int64), "part")])
+    end = inner.node("Add", [begin, inner.constant(np.array(part, dtype=np.int64), "part")])
+    ends = [inner.node("Unsqueeze", [end_, _whole(inner, 0)]) for end_ in (begin, end)]
+    picked = inner.node("Slice", [picked, *ends, _whole(inner, 0)], "picked")
     chosen = inner.node("Gather", [reduced, picked], "reduced", axis=0)
     edge = inner.node("Gather", [border, picked], "edge", axis=0)
     # Of these, keep the rows that have different targets to choose from.
     keys = np.unique(search.targets, axis=0, return_inverse=True)[1].reshape(1, -1).astype(np.float64)
     key, far = inner.constant(keys, "targets"), inner.constant(np.full((1, 1), np.inf), "far")
     near = inner.constant(np.full((1, 1), -np.inf), "near")
-    shortest = inner.node("Mul", [edge, inner.constant(np.full((1, 1), 1.0 - NEAR), "shrink")])
-    on_edge = inner.node("LessOrEqual", [chosen, _widened(inner, edge)])
-    on_edge = inner.node("And", [on_edge, inner.node("GreaterOrEqual", [chosen, shortest])], "on_edge")
+    on_edge = _near(inner, edge, chosen)
     low = inner.node("ReduceMin", [inner.node("Where", [on_edge, key, far]), _whole(inner, 1)], keepdims=1)
     high = inner.node("ReduceMax", [inner.node("Where", [on_edge, key, near]), _whole(inner, 1)], keepdims=1)
     open_ = inner.node("Or", [inner.node("Less", [low, high]), inner.node("IsInf", [edge])], "open")
@@ -102,9 +111,9 @@ def _settled(
     found = _first_met(inner, search, asking, chosen)
     index = inner.node("Unsqueeze", [picked, _whole(inner, 1)], "index")
     new = inner.node("ScatterND", [old, index, found], "new")
-    never = inner.constant(np.array(False), "never")
+    always = inner.constant(np.array(True), "always")
     results = [rows, reduced, flags, border, new]
-    return body.run(turns, condition, [value, distance, tied, last, places], never, results)[-1]
+    return body.run(turns, condition, [value, distance, tied, last, places], always, results)[-1]
 
 
 def _first_met(pen: Pen, search: Search, rows: str, distance: str) -> str:
@@ -220,8 +229,11 @@ def _sunk(pen: Pen, heap: str, held: str, at: str, entry: str, number: str, coun
     )
 
 
-def _widened(pen: Pen, distance: str) -> str:
-    return pen.node("Mul", [distance, pen.constant(np.full((1, 1), 1.0 + NEAR), "widen")], "widened")
+def _near(pen: Pen, distance: str, other: str) -> str:
+    """Say which of some distances are as far as another one, (N, 1), or nearly so; infinite ones never are."""
+    # A factor beside 1 would be taken out by ONNX Runtime, which looks at it in float32.
+    room = pen.node("Mul", [distance, pen.constant(np.full((1, 1), NEAR), "near")], "room")
+    return pen.node("LessOrEqual", [pen.node("Abs", [pen.node("Sub", [other, distance])]), room], "near")
 
 
 def _columns(pen: Pen, value: str, start: int, end: int) -> str:

@@ -83,8 +83,9 @@ def rows_on_grid(points: NDArray[np.float64], targets: NDArray[np.float64], most
     middle = (points[first] + points[second]) / 2
     start = points[0]
     whole = start + np.round((middle - start) / np.where(steps > 0, steps, 1.0)) * steps
-    between = np.where(steps > 0, whole, np.where(generator.random(middle.shape) < 0.5, points[first], points[second]))
-    mixed = np.where(generator.random((part, width)) < 0.5, points[first], points[second])
+    # Real numbers stay together as they were measured: no row has one of them from here and one from there.
+    between = np.where(steps > 0, whole, points[first])
+    mixed = np.where((steps > 0) & (generator.random((part, width)) < 0.5), points[second], points[first])
     return np.concatenate([own, moved, between, mixed])
 
 
