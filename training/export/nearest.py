@@ -72,9 +72,7 @@ def nearest_rows(pen: Pen, search: Search, value: str) -> tuple[str, str]:
     return found, values
 
 
-def _settled(
-    pen: Pen, search: Search, value: str, distance: str, tied: str, last: str, places: str
-) -> str:
+def _settled(pen: Pen, search: Search, value: str, distance: str, tied: str, last: str, places: str) -> str:
     """Put scikit-learn's choice in the place of TopK's for the rows that have a tie; int64 of shape (N, K)."""
     some = pen.node("Squeeze", [pen.node("ReduceMax", [pen.cast(tied), _whole(pen, 0, 1)], keepdims=0)])
     condition = pen.cast(some, BOOL)
@@ -119,11 +117,9 @@ def _settled(
 def _first_met(pen: Pen, search: Search, rows: str, distance: str) -> str:
     """Return the K rows that scikit-learn's heap holds at the end, by ascending distance: int64 of shape (R, K)."""
     tree = search.tree
-    if tree is None:
-        met = distance
-    else:
+    met, visited = distance, None
+    if tree is not None:
         met = pen.node("Gather", [distance, pen.constant(tree.rows, "rows")], "met", axis=1)
-    visited = None
     if tree is not None and tree.leaves > 1:
         visited = visits(pen, tree, search.metric, rows)
         met = pen.node("GatherElements", [met, visited.order], "met", axis=1)
