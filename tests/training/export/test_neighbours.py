@@ -91,7 +91,7 @@ def tenths(count: int) -> NDArray[np.float64]:
     """Return rows with one decimal beside the training rows, float64 of shape (count, 4)."""
     generator = np.random.default_rng(13)
     steps = generator.integers(-3, 4, size=(count, 4)) * (generator.random((count, 4)) < 0.6)
-    return np.round(TENTHS[generator.integers(len(TENTHS), size=count)] + steps / 10, 1)
+    return np.asarray(np.round(TENTHS[generator.integers(len(TENTHS), size=count)] + steps / 10, 1))
 
 
 @pytest.mark.parametrize("algorithm", ["kd_tree", "ball_tree"])
