@@ -111,7 +111,9 @@ def _settled(pen: Pen, search: Search, value: str, distance: str, tied: str, las
     new = inner.node("ScatterND", [old, index, found], "new")
     always = inner.constant(np.array(True), "always")
     results = [rows, reduced, flags, border, new]
-    return body.run(turns, condition, [value, distance, tied, last, places], always, results)[-1]
+    found = body.run(turns, condition, [value, distance, tied, last, places], always, results)[-1]
+    # A loop says nothing of the shape of what it carries.
+    return pen.node("Reshape", [found, _whole(pen, -1, search.count)], "found")
 
 
 def _first_met(pen: Pen, search: Search, rows: str, distance: str) -> str:
