@@ -69,7 +69,8 @@ def neighbours_classifier(pen: Pen, model: KNeighborsClassifier, columns: Column
         total = pen.constant(np.full((1, 1), float(model.n_neighbors)), "neighbours")
         return Scores(highest(pen, votes), pen.node("Div", [votes, total], "share"))
     votes = _weighted(pen, values, weights)
-    return Scores(highest(pen, votes), shares(pen, votes, count))
+    label = highest(pen, _in_eights(pen, values, weights, int(model.n_neighbors), count))
+    return Scores(label, shares(pen, votes, count))
 
 
 def _weighted(pen: Pen, values: str, weights: str) -> str:
@@ -77,6 +78,31 @@ def _weighted(pen: Pen, values: str, weights: str) -> str:
     last = pen.constant(np.array([2], dtype=np.int64), "axis")
     product = pen.node("Mul", [values, pen.node("Unsqueeze", [weights, last], "tall")], "weighted")
     return pen.node("ReduceSum", [product, pen.constant(np.array([1], dtype=np.int64), "axis")], "sum", keepdims=0)
+
+
+def _in_eights(pen: Pen, values: str, weights: str, neighbours: int, classes: int) -> str:
+    """Return the votes as ``predict`` adds them up: from 8 on NumPy adds every eighth number, then these sums in pairs.
+
+    The last bit decides between two classes with the same votes. More than 128 are added in their order: NumPy splits
+    them again. (N, K, C) and (N, K) become (N, C).
+    """
+    whole = neighbours // 8 * 8
+    if not whole or neighbours > 128:
+        return _weighted(pen, values, weights)
+    last, middle = (pen.constant(np.array([axis], dtype=np.int64), "axis") for axis in (2, 1))
+    product = pen.node("Mul", [values, pen.node("Unsqueeze", [weights, last], "tall")], "weighted")
+    first = pen.node("Gather", [product, pen.constant(np.arange(whole, dtype=np.int64), "places")], axis=1)
+    shape = pen.constant(np.array([-1, whole // 8, 8, classes], dtype=np.int64), "shape")
+    sums = pen.node("ReduceSum", [pen.node("Reshape", [first, shape]), middle], "sums", keepdims=0)
+    for size in (8, 4, 2):
+        even = np.arange(0, size, 2, dtype=np.int64)
+        pair = [pen.node("Gather", [sums, pen.constant(side, "places")], axis=1) for side in (even, even + 1)]
+        sums = pen.node("Add", pair, "sums")
+    total = pen.node("Squeeze", [sums, middle], "votes")
+    for at in range(whole, neighbours):
+        place = pen.constant(np.array(at, dtype=np.int64), "place")
+        total = pen.node("Add", [total, pen.node("Gather", [product, place], axis=1)], "votes")
+    return total
 
 
 def _nearest(pen: Pen, model: Any, columns: Columns, targets: NDArray[np.float64]) -> tuple[str, str | None]:
