@@ -1,10 +1,10 @@
 """Imputation by neighbours: the mean of the donors that are nearest where both have values.
 
 scikit-learn expands squared distances into products, and the graph does the same in the same order, so that both lose
-the same digits. Where two donors are equally far to the last bit, which of them scikit-learn takes hangs on the
-partition algorithm of the machine; there the graph takes the one that came first in training, and the proof of parity
-tells whether such rows occur. Distances to all training rows are computed for every row, so the cost of an answer grows
-with them.
+the same digits. If two donors are equally far, which of them scikit-learn takes hangs on ``numpy.argpartition``, which
+has another algorithm for each kind of processor. So an imputer is refused if rows at the resolution of its training rows
+have equally far donors with different values, as on whole numbers. Distances to all training rows are computed for every
+row, so the cost of an answer grows with them.
 """
 
 from __future__ import annotations
@@ -15,13 +15,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.impute import KNNImputer
+from sklearn.metrics.pairwise import nan_euclidean_distances
 
 from training.export.imputing import indicators
 from training.export.pen import Pen
 from training.export.promises import never_missing
 from training.export.registry import transformer
+from training.export.resolution import FEWEST, room_for, rows_on_grid, ties_among
 from training.export.values import Columns, numbers
 
+SEED = 32
+MISSING = 0.15
+"""The share of values that are left out of the rows by which ties are looked for, where they may be missing."""
 UNSETTLED = "KNNImputer's means, whose last bits hang on the order in which the machine's partition leaves the donors"
 """Why trees cannot stand behind: a row whose mean is a threshold takes a branch that nobody can foretell."""
 
@@ -42,6 +47,7 @@ def knn_imputer(pen: Pen, model: KNNImputer, columns: Columns) -> Columns:
         for at in range(columns.width)
         if valid[at] and not never_missing(pen.graph, columns.name, pen.contract, [at])
     ]
+    _refuse_ties(pen, model, columns, asked)
     parts = []
     distances = _distances(pen, model, columns) if asked else ""
     for at in range(columns.width):
@@ -58,6 +64,47 @@ def knn_imputer(pen: Pen, model: KNNImputer, columns: Columns) -> Columns:
     if model.indicator_ is not None:
         parts.append(indicators(pen, model.missing_values, columns, model.indicator_.features_))
     return pen.join(parts)
+
+
+def _refuse_ties(pen: Pen, model: KNNImputer, columns: Columns, asked: list[int]) -> None:
+    """Refuse an imputer if rows at the resolution of its training rows have equally far donors with other values.
+
+    Args:
+        pen: writes.
+        model: fitted.
+        columns: what it sees.
+        asked: the columns that may be missing.
+    """
+    fit = np.asarray(model._fit_X, dtype=np.float64)
+    generator = np.random.default_rng(SEED)
+    size = float(np.nansum(fit**2, axis=1).max(initial=0.0))
+    unit = np.finfo(np.float64).eps * (fit.shape[1] + 4) * fit.shape[1]
+    for at in asked:
+        donors = fit[~np.isnan(fit[:, at])]
+        values = donors[:, [at]]
+        rows = rows_on_grid(fit, fit[:, [at]], max(room_for(len(donors)) // len(asked), FEWEST))
+        others = [column for column in asked if column != at]
+        rows[:, others] = np.where(generator.random((len(rows), len(others))) < MISSING, np.nan, rows[:, others])
+        rows[:, at] = np.nan
+        fixed = [column for column in range(fit.shape[1]) if column not in asked and model._valid_mask[column]]
+        rows = rows[~np.isnan(rows[:, fixed]).any(axis=1)]
+
+        def distances(some: NDArray[np.float64], donors: NDArray[np.float64] = donors) -> NDArray[np.float64]:
+            apart = nan_euclidean_distances(some, donors, squared=True)
+            return np.asarray(np.where(np.isnan(apart), np.inf, apart))
+
+        def slack(some: NDArray[np.float64]) -> NDArray[np.float64]:
+            return np.asarray(unit * (np.nansum(some**2, axis=1) + size))
+
+        ties = ties_among(rows, distances, values, min(int(model.n_neighbors), len(donors)), slack)
+        if ties is not None:
+            name = columns.names[at] if columns.names is not None else str(at)
+            shown = [None if math.isnan(value) else value for value in ties.example.tolist()]
+            raise pen.refusal(
+                f"{ties.count} of {ties.asked} rows at the resolution of its training rows have equally far donors with"
+                f" different values of {name!r}, one of them is {shown}, and which donor counts hangs on the machine",
+                "SimpleImputer, or trees that take missing values themselves",
+            )
 
 
 def _distances(pen: Pen, model: KNNImputer, columns: Columns) -> str:

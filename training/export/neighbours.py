@@ -1,42 +1,45 @@
 """Nearest neighbours: the distance to every training row, and what the nearest of them say.
 
-Which rows are nearest is decided by differences, as the trees of scikit-learn (``kd_tree``, ``ball_tree``) compute them,
-bit for bit. ``algorithm='brute'`` takes Euclidean distances from |x|² - 2x·p + |p|² there, which is less exact: a row may
-differ where two neighbours are equally far up to that rounding.
+Which rows are nearest is decided by differences, as scikit-learn's trees (``kd_tree``, ``ball_tree``) compute them, bit
+for bit; of equally far rows the graph takes the ones that scikit-learn's search takes, see ``training.export.nearest``.
 
-Where distances are equal to the last bit, ONNX takes the training row with the lower number, and scikit-learn the one
-that its search happens to meet first. So training rows among which that would be the rule are refused: the same point
-with different targets, and distances that tie already between training rows, as they do on whole numbers.
+Brute force has that rule only for some metrics and sizes. Euclidean distances come from |x|² - 2x·p + |p|² there, whose
+last bits hang on the number of rows that are asked about together, and more than 256 training rows are shared among
+threads. Such a search is refused if rows at the resolution of the training data can tie.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from scipy.spatial.distance import cdist
-from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.neighbors import BallTree, KDTree, KNeighborsClassifier, KNeighborsRegressor
 
-from training.export.distances import column_sums, magnitude, power, square
+from training.export.distances import Metric
 from training.export.linear import doubles, require_present
 from training.export.links import highest, row_sum, shares
+from training.export.nearest import Search, nearest_rows
 from training.export.pen import BOOL, Pen
 from training.export.registry import classifier, regressor
+from training.export.resolution import room_for, rows_on_grid, ties_among
+from training.export.search_order import SearchTree, search_tree
 from training.export.values import Columns, Scores
 
-ASKED = 256
-"""How many training rows are asked whether their neighbours tie."""
+ONE_CHUNK = 256
+"""Up to so many training rows brute force goes through them on one thread, in their order."""
 METRICS = {
-    "chebyshev": "chebyshev",
-    "cityblock": "cityblock",
-    "euclidean": "euclidean",
-    "l1": "cityblock",
-    "l2": "euclidean",
-    "manhattan": "cityblock",
-    "minkowski": "minkowski",
+    "chebyshev": math.inf,
+    "cityblock": 1.0,
+    "euclidean": 2.0,
+    "l1": 1.0,
+    "l2": 2.0,
+    "manhattan": 1.0,
 }
-"""The metrics that are known, and what scipy calls them."""
+"""The metrics that are known besides Minkowski's, as powers of the differences."""
 
 
 @regressor(KNeighborsRegressor)
@@ -66,7 +69,8 @@ def neighbours_classifier(pen: Pen, model: KNeighborsClassifier, columns: Column
         total = pen.constant(np.full((1, 1), float(model.n_neighbors)), "neighbours")
         return Scores(highest(pen, votes), pen.node("Div", [votes, total], "share"))
     votes = _weighted(pen, values, weights)
-    return Scores(highest(pen, votes), shares(pen, votes, count))
+    label = highest(pen, _in_eights(pen, values, weights, int(model.n_neighbors), count))
+    return Scores(label, shares(pen, votes, count))
 
 
 def _weighted(pen: Pen, values: str, weights: str) -> str:
@@ -76,87 +80,141 @@ def _weighted(pen: Pen, values: str, weights: str) -> str:
     return pen.node("ReduceSum", [product, pen.constant(np.array([1], dtype=np.int64), "axis")], "sum", keepdims=0)
 
 
+def _in_eights(pen: Pen, values: str, weights: str, neighbours: int, classes: int) -> str:
+    """Return the votes as ``predict`` adds them up: from 8 on NumPy adds every eighth number, then these sums in pairs.
+
+    The last bit decides between two classes with the same votes. More than 128 are added in their order: NumPy splits
+    them again. (N, K, C) and (N, K) become (N, C).
+    """
+    whole = neighbours // 8 * 8
+    if not whole or neighbours > 128:
+        return _weighted(pen, values, weights)
+    last, middle = (pen.constant(np.array([axis], dtype=np.int64), "axis") for axis in (2, 1))
+    product = pen.node("Mul", [values, pen.node("Unsqueeze", [weights, last], "tall")], "weighted")
+    first = pen.node("Gather", [product, pen.constant(np.arange(whole, dtype=np.int64), "places")], axis=1)
+    shape = pen.constant(np.array([-1, whole // 8, 8, classes], dtype=np.int64), "shape")
+    sums = pen.node("ReduceSum", [pen.node("Reshape", [first, shape]), middle], "sums", keepdims=0)
+    for size in (8, 4, 2):
+        even = np.arange(0, size, 2, dtype=np.int64)
+        pair = [pen.node("Gather", [sums, pen.constant(side, "places")], axis=1) for side in (even, even + 1)]
+        sums = pen.node("Add", pair, "sums")
+    total = pen.node("Squeeze", [sums, middle], "votes")
+    for at in range(whole, neighbours):
+        place = pen.constant(np.array(at, dtype=np.int64), "place")
+        total = pen.node("Add", [total, pen.node("Gather", [product, place], axis=1)], "votes")
+    return total
+
+
 def _nearest(pen: Pen, model: Any, columns: Columns, targets: NDArray[np.float64]) -> tuple[str, str | None]:
     """Return the numbers of the nearest training rows, (N, K), and their weights, (N, K) or None for equal ones."""
     require_present(pen, model, columns)
     if model.weights not in ("uniform", "distance", None):
         raise pen.refusal("its weights are a function of one's own", "weights='uniform' or weights='distance'")
-    points = doubles(pen, model._fit_X)
-    distance = _distances(pen, model, columns.name, points)
-    _refuse_repetitions(pen, points, targets)
-    _refuse_ties(pen, model, points, targets)
-    count = pen.constant(np.array([model.n_neighbors], dtype=np.int64), "neighbours")
-    values, places = pen.nodes("TopK", [distance, count], 2, axis=1, largest=0, sorted=1)
+    metric = metric_of(pen, model)
+    points = training_rows(pen, model)
+    count = int(model.n_neighbors)
+    if count > len(points):
+        raise pen.refusal(
+            f"it asks for {count} neighbours of {len(points)} training rows", f"n_neighbors={len(points)} at most"
+        )
+    if model._fit_method == "brute" and not _in_order(model, len(points)):
+        _refuse_ties(pen, model, points, targets, metric)
+    search = Search(points, targets, count, metric, tree_of(pen, model))
+    places, reduced = nearest_rows(pen, search, columns.name)
     if model.weights != "distance":
         return places, None
     # A row that lies on training rows takes their mean; the others have weight 0 then.
-    far = _reduced(pen, model, values)
-    one = pen.constant(np.ones((1, 1)), "one")
-    inverse = pen.node("Div", [one, far], "inverse")
+    return places, inverse_distances(pen, metric.root(pen, reduced, count))
+
+
+def inverse_distances(pen: Pen, distance: str) -> str:
+    """Return 1 / distance, (N, K); in a row that lies on training rows 1 for these and 0 for the others."""
+    inverse = pen.node("Div", [pen.constant(np.ones((1, 1)), "one"), distance], "inverse")
     on_point = pen.cast(pen.node("IsInf", [inverse], "on_point"))
     axis = pen.constant(np.array([1], dtype=np.int64), "axis")
     some = pen.cast(pen.node("ReduceMax", [on_point, axis], "any", keepdims=1), BOOL)
-    return places, pen.node("Where", [some, on_point, inverse], "weights")
+    return pen.node("Where", [some, on_point, inverse], "weights")
 
 
-def _refuse_repetitions(pen: Pen, points: NDArray[np.float64], targets: NDArray[np.float64]) -> None:
-    """Refuse a training set in which one point stands with different targets."""
-    distinct = len(np.unique(points, axis=0))
-    if distinct == len(points):
-        return
-    together = len(np.unique(np.hstack([points, targets]), axis=0))
-    if together != distinct:
-        raise pen.refusal(
-            f"{together - distinct} of its training rows repeat another one's columns with another target, and which of"
-            " equally near rows counts is left to the order of the search",
-            "training rows without repetitions, their targets averaged, or more columns",
-        )
+def metric_of(pen: Pen, model: Any) -> Metric:
+    """Return the metric of a fitted search.
 
-
-def _refuse_ties(pen: Pen, model: Any, points: NDArray[np.float64], targets: NDArray[np.float64]) -> None:
-    """Refuse training rows some of which have several others at the very distance where their neighbours end."""
-    count = int(model.n_neighbors)
-    if len(points) <= count + 1:
-        return
-    asked = np.random.default_rng(0).choice(len(points), min(len(points), ASKED), replace=False)
-    extra = {"p": model.effective_metric_params_["p"]} if model.effective_metric_ == "minkowski" else {}
-    distance = cdist(points[asked], points, METRICS[model.effective_metric_], **extra)
-    # The row itself is the first; so its neighbours end behind place ``count``.
-    nearest = np.argsort(distance, axis=1, kind="stable")[:, count : count + 2]
-    inside, outside = nearest[:, 0], nearest[:, 1]
-    rows = np.arange(len(asked))
-    tied = distance[rows, inside] == distance[rows, outside]
-    ties = int((tied & (targets[inside] != targets[outside]).any(axis=1)).sum())
-    if ties:
-        raise pen.refusal(
-            f"{ties} of {len(asked)} training rows have equally far neighbours, and which of them counts is left to the"
-            " order of the search",
-            "a metric that sums over columns of real numbers, or a tree",
-        )
-
-
-def _distances(pen: Pen, model: Any, value: str, points: NDArray[np.float64]) -> str:
-    """Return distances to all points, (N, S), up to the root that ``_reduced`` takes: the order is the same."""
-    if model.effective_metric_params_.get("w") is not None:
+    Raises:
+        ExportError: it is not one of those that are known, or weighs columns.
+    """
+    parameters, name = model.effective_metric_params_, model.effective_metric_
+    if parameters.get("w") is not None:
         raise pen.refusal("its metric weighs columns", "a StandardScaler in front, without metric_params")
-    metric = model.effective_metric_
-    kind = METRICS.get(metric) if isinstance(metric, str) else None
-    if kind is None:
-        shown = metric if isinstance(metric, str) else "of one's own"
-        raise pen.refusal(f"nothing is known about the metric {shown!r}", f"one of {sorted(METRICS)}")
-    if kind == "minkowski":
-        term = power(float(model.effective_metric_params_["p"]))
-    else:
-        term = square if kind == "euclidean" else magnitude
-    return column_sums(pen, value, points, term, largest=kind == "chebyshev")
+    if name == "minkowski":
+        return Metric(float(parameters["p"]))
+    exponent = METRICS.get(name) if isinstance(name, str) else None
+    if exponent is None:
+        shown = name if isinstance(name, str) else "of one's own"
+        raise pen.refusal(f"nothing is known about the metric {shown!r}", f"one of {sorted([*METRICS, 'minkowski'])}")
+    return Metric(exponent)
 
 
-def _reduced(pen: Pen, model: Any, distance: str) -> str:
-    """Take the root that makes a sum of powers a distance."""
-    metric = model.effective_metric_
-    if metric in ("euclidean", "l2"):
-        return pen.node("Sqrt", [distance])
-    if metric == "minkowski":
-        exponent = 1.0 / float(model.effective_metric_params_["p"])
-        return pen.node("Pow", [distance, pen.constant(np.full((1, 1), exponent), "exponent")])
-    return distance
+def training_rows(pen: Pen, model: Any) -> NDArray[np.float64]:
+    """Return the training rows of a fitted search, (S, D).
+
+    Raises:
+        ExportError: it was fitted on a tree instead of rows, or on float32.
+    """
+    if not (sparse.issparse(model._fit_X) or isinstance(model._fit_X, np.ndarray)):
+        raise pen.refusal("it was fitted on a tree of its own instead of rows", "the rows themselves in `fit`")
+    return doubles(pen, model._fit_X)
+
+
+def tree_of(pen: Pen, model: Any) -> SearchTree | None:
+    """Return the tree of a fitted search, or None for brute force.
+
+    Raises:
+        ExportError: the tree is of a kind that is not known.
+    """
+    if model._fit_method == "brute":
+        return None
+    if type(model._tree) not in (KDTree, BallTree):
+        raise pen.refusal(
+            f"nothing is known about the order in which {type(model._tree).__name__} searches", "algorithm='kd_tree'"
+        )
+    return search_tree(model._tree)
+
+
+def _in_order(model: Any, count: int) -> bool:
+    """Say whether brute force compares distances by differences and meets the training rows one after the other."""
+    dense = isinstance(model._fit_X, np.ndarray) and model._fit_X.dtype == np.float64
+    if not dense or model.effective_metric_ == "euclidean":
+        return False
+    # Votes of equal weight come from a search of their own, which shares rows among threads, never training rows.
+    votes = isinstance(model, KNeighborsClassifier) and model.weights == "uniform"
+    return votes or count <= ONE_CHUNK
+
+
+def _refuse_ties(
+    pen: Pen, model: Any, points: NDArray[np.float64], targets: NDArray[np.float64], metric: Metric
+) -> None:
+    """Refuse brute force where rows at the resolution of the data have equally far neighbours."""
+    size = float((points**2).sum(axis=1).max(initial=0.0))
+
+    def distances(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        if metric.largest:
+            return np.asarray(cdist(rows, points, "chebyshev"))
+        if metric.exponent == 2.0:
+            return np.asarray(cdist(rows, points, "sqeuclidean"))
+        return np.asarray(cdist(rows, points, "minkowski", p=metric.exponent))
+
+    def slack(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        # Products of about this magnitude are added up, one a column, and most of the sum cancels.
+        magnitude = (rows**2).sum(axis=1) + size
+        unit = np.finfo(np.float64).eps * (points.shape[1] + 4)
+        return np.asarray(unit * (magnitude if metric.exponent == 2.0 else np.sqrt(magnitude)))
+
+    rows = rows_on_grid(points, targets, room_for(len(points)))
+    ties = ties_among(rows, distances, targets, int(model.n_neighbors), slack)
+    if ties is not None:
+        raise pen.refusal(
+            f"{ties.count} of {ties.asked} rows at the resolution of its training rows have equally far neighbours with"
+            f" different targets, one of them is {ties.example.tolist()}, and which of these counts in"
+            " algorithm='brute' hangs on rounding and threads",
+            "algorithm='kd_tree'",
+        )

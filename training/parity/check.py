@@ -27,6 +27,7 @@ from training.parity.cuts import cuts_of
 from training.parity.figures import beyond_rounding
 from training.parity.hostile_rows import Rows, hostile_rows, keeps_contract, refusals
 from training.parity.lines import draw
+from training.parity.neighbour_rows import neighbour_rows
 from training.parity.overhearing import one_thread, overhear
 from training.parity.report import Limits, ParityError, ParityPart, ParityReport
 from training.parity.sessions import answers, open_session, single_precision_operators
@@ -124,6 +125,8 @@ class _Proof:
         kinds = [Rows("test", packed, to_frame(packed, contract))]
         cuts = cuts_of(self._plain)
         hostile = hostile_rows(self._pipeline, contract, packed, cuts, max(max_rows - len(packed), max_rows // 2))
+        between = neighbour_rows(self._pipeline, contract, packed, self._plain.steps, max_rows // 5)
+        hostile += [between] if len(between.packed) else []
         refused_by_pipeline = 0
         for rows in hostile:
             kept = rows.select(np.flatnonzero(keeps_contract(rows.packed, contract)))

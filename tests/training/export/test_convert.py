@@ -123,7 +123,9 @@ class _Line(LinearRegression):  # type: ignore[misc] # scikit-learn has no types
 def test_step_without_a_converter_is_refused(contract: Contract) -> None:
     """Rather than left to float32, it is named together with what can be converted."""
     pipeline = _fitted(BernoulliRBM(n_iter=1), ["age"], LinearRegression(), contract)
-    with pytest.raises(ExportError, match=r"step 'columns/group'.*BernoulliRBM.*StandardScaler or KBinsDiscretizer") as caught:
+    with pytest.raises(
+        ExportError, match=r"step 'columns/group'.*BernoulliRBM.*StandardScaler or KBinsDiscretizer"
+    ) as caught:
         export_pipeline(pipeline, contract)
     assert caught.value.step == "columns/group"
     pipeline = _fitted(OneHotEncoder(sparse_output=False), ["sort"], _Line(), contract)

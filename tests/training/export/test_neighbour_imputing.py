@@ -44,7 +44,7 @@ def test_nearest_donors(weights: Literal["uniform", "distance"], count: int) -> 
 
 def test_row_that_was_learned_is_its_own_donor() -> None:
     """At distance 0 a donor takes all the weight; with an indicator behind."""
-    full = GENERATOR.normal(size=(60, 4)).round(3)
+    full = GENERATOR.normal(size=(60, 4))
     imputer = KNNImputer(weights="distance", add_indicator=True).fit(
         to_frame(np.where(np.eye(60, 4) > 0, np.nan, full), CONTRACT)
     )
@@ -78,6 +78,22 @@ def test_what_cannot_be_read_is_refused() -> None:
     ):
         with pytest.raises(ExportError, match=reason):
             written(imputer.fit(FRAME.fillna(0.0)), CONTRACT)
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+def test_ties_among_donors_are_refused(scaled: bool) -> None:
+    """On whole numbers donors are equally far, and the partition of the machine chooses among them."""
+    whole = to_frame(np.where(np.isnan(TRAIN), np.nan, np.round(TRAIN)), CONTRACT)
+    imputer = KNNImputer(n_neighbors=3)
+    pipeline = make_pipeline(StandardScaler(), imputer) if scaled else imputer
+    with pytest.raises(ExportError, match=r"rows at the resolution .* equally far donors .* hangs on the machine"):
+        written(pipeline.fit(whole), CONTRACT)
+
+
+def test_all_donors_are_no_choice() -> None:
+    """As many neighbours as donors: whole numbers do no harm."""
+    whole = np.where(np.isnan(TRAIN), np.nan, np.round(TRAIN))
+    assert_same(KNNImputer(n_neighbors=300).fit(to_frame(whole, CONTRACT)), CONTRACT, np.round(ROWS), relative=1e-12)
 
 
 def test_trees_behind_are_refused() -> None:

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from numpy.typing import NDArray
+from sklearn.datasets import load_iris
+from sklearn.neighbors import KDTree, KNeighborsClassifier, KNeighborsRegressor
 
 from tests.training.export.written import check, labels, table, target, write
 from training.export import ExportError
@@ -75,22 +77,91 @@ def test_repeated_row_with_one_target() -> None:
     check(KNeighborsRegressor().fit(twice, numbers), ROWS)
 
 
-def test_repeated_row_with_other_target_is_refused() -> None:
-    """Which of two equal rows counts is the search's secret, so it is refused."""
+@pytest.mark.parametrize("algorithm", ["kd_tree", "ball_tree"])
+def test_repeated_row_with_other_target(algorithm: str) -> None:
+    """Which of two equal rows counts follows from the order of the search."""
     twice, numbers = np.vstack([ROWS[:100], ROWS[:50]]), np.concatenate([NUMBERS[:100], NUMBERS[:50] + 1])
-    with pytest.raises(ExportError, match="50 of its training rows repeat"):
-        write(KNeighborsRegressor().fit(twice, numbers), 6)
+    check(KNeighborsRegressor(3, algorithm=algorithm).fit(twice, numbers), ROWS)
 
 
-def test_ties_are_refused() -> None:
-    """Whole numbers put many rows at one distance; equal targets make that harmless."""
-    whole = np.round(ROWS)
-    with pytest.raises(ExportError, match=r"\d+ of 256 training rows have equally far neighbours"):
-        write(KNeighborsRegressor(metric="chebyshev").fit(ROWS, NUMBERS), 6)
-    rare, place = np.unique(whole, axis=0, return_index=True)
-    with pytest.raises(ExportError, match="equally far"):
-        write(KNeighborsRegressor().fit(rare, NUMBERS[place]), 6)
-    check(KNeighborsRegressor().fit(rare, np.ones(len(rare))), whole)
+TENTHS, KINDS = load_iris(return_X_y=True)
+
+
+def tenths(count: int) -> NDArray[np.float64]:
+    """Return rows with one decimal beside the training rows, float64 of shape (count, 4)."""
+    generator = np.random.default_rng(13)
+    steps = generator.integers(-3, 4, size=(count, 4)) * (generator.random((count, 4)) < 0.6)
+    return np.asarray(np.round(TENTHS[generator.integers(len(TENTHS), size=count)] + steps / 10, 1))
+
+
+@pytest.mark.parametrize("algorithm", ["kd_tree", "ball_tree"])
+@pytest.mark.parametrize("metric", METRICS[:3] + METRICS[5:6], ids=str)
+@pytest.mark.parametrize("count", [1, 2, 3, 15])
+def test_ties_on_a_grid(count: int, metric: dict[str, Any], algorithm: str) -> None:
+    """On tenths many rows are equally far; the graph takes the ones that scikit-learn takes, in every leaf's order."""
+    rows = np.vstack([[[5.7, 3.4, 5.5, 0.2], [6.1, 3.0, 5.1, 1.8]], tenths(400)])
+    for leaf_size in (30, 7):
+        model = KNeighborsClassifier(count, algorithm=algorithm, leaf_size=leaf_size, **metric).fit(TENTHS, KINDS)
+        check(model, rows)
+    regressor = KNeighborsRegressor(count, weights="distance", algorithm=algorithm, **metric)
+    check(regressor.fit(TENTHS, np.arange(150.0) ** 1.5), rows)
+
+
+def test_bound_that_is_rounded_leaves_out_a_nearer_row() -> None:
+    """The ball around row 74 is taken for farther than row 78 by the last bit, so scikit-learn never looks inside."""
+    model = KNeighborsRegressor(3, metric="manhattan", algorithm="ball_tree").fit(TENTHS, np.arange(150.0))
+    row = np.array([[6.4, 2.9, 4.5, 1.7]])
+    assert sorted(model.kneighbors(row)[1][0]) == [51, 54, 78]
+    check(model, row)
+
+
+@pytest.mark.parametrize("behind", [False, True], ids=["raw", "scaled"])
+def test_ties_on_whole_numbers(behind: bool) -> None:
+    """Many ties in one row, raw and where a scaler has moved them by last bits."""
+    whole = np.random.default_rng(3).integers(0, 4, size=(700, 5)).astype(float)
+    given = (whole - whole.mean(axis=0)) / whole.std(axis=0) if behind else whole
+    for model in (KNeighborsRegressor(5), KNeighborsRegressor(4, metric="chebyshev", weights="distance")):
+        check(model.fit(given[:300], np.arange(300.0)), given[250:])
+
+
+@pytest.mark.parametrize("metric", METRICS[1:3] + METRICS[5:6], ids=str)
+def test_brute_force_in_the_order_of_training(metric: dict[str, Any]) -> None:
+    """Differences, and one row after the other: brute force has a rule then, too."""
+    rows = tenths(400)
+    check(KNeighborsClassifier(3, algorithm="brute", **metric).fit(TENTHS, KINDS), rows)
+    check(KNeighborsRegressor(4, algorithm="brute", weights="distance", **metric).fit(TENTHS, np.arange(150.0)), rows)
+    many = np.vstack([TENTHS, TENTHS + 0.5])
+    check(KNeighborsClassifier(3, algorithm="brute", **metric).fit(many, np.tile(KINDS, 2)), rows)
+
+
+def test_brute_force_without_a_rule_is_refused() -> None:
+    """Euclidean products, and chunks for several threads: the choice is refused with a row on which it shows."""
+    many = np.vstack([TENTHS, TENTHS + 0.5])
+    for model in (
+        KNeighborsClassifier(3, algorithm="brute").fit(TENTHS, KINDS),
+        KNeighborsRegressor(3, algorithm="brute", metric="manhattan").fit(many, np.arange(300.0)),
+    ):
+        with pytest.raises(ExportError, match=r"rows at the resolution .* one of them is \[.*algorithm='kd_tree'"):
+            write(model, 4)
+    check(KNeighborsRegressor(3, algorithm="brute").fit(TENTHS, np.ones(150)), tenths(50))
+
+
+def test_infinitely_far() -> None:
+    """Where squares overflow no row is near, and scikit-learn's answer is the first training row."""
+    model = KNeighborsRegressor(3).fit(REAL[:200], NUMBERS[:200])
+    check(model, np.vstack([REAL[:5], REAL[:2] * 1e200]))
+
+
+def test_more_neighbours_than_rows_are_refused() -> None:
+    """scikit-learn raises on every row."""
+    with pytest.raises(ExportError, match="asks for 9 neighbours of 8"):
+        write(KNeighborsRegressor(9).fit(ROWS[:8], NUMBERS[:8]), 6)
+
+
+def test_tree_of_ones_own_is_refused() -> None:
+    """A tree may have another metric than the model says."""
+    with pytest.raises(ExportError, match="fitted on a tree"):
+        write(KNeighborsRegressor().fit(KDTree(ROWS[:50]), NUMBERS[:50]), 6)
 
 
 def test_few_training_rows() -> None:
