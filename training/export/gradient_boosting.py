@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn._loss.link import HalfLogitLink, MultinomialLogit
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
@@ -113,6 +114,6 @@ def _linked(pen: Pen, model: Any, columns: Columns) -> str:
 def leaves_of_stages(model: Any, X: Any) -> NDArray[np.int64]:
     """The leaf of each tree, stage by stage, shape (N, stages · sums); the start's trees are told by their estimator."""
     # Its trees were fitted on arrays, and would say so of a frame.
-    nodes = model.apply(np.asarray(X)).reshape(len(X), -1)
+    nodes = model.apply(X if sparse.issparse(X) else np.asarray(X)).reshape(X.shape[0], -1)
     members = model.estimators_.ravel()
     return np.stack([numbered(is_leaf(member.tree_), nodes[:, at]) for at, member in enumerate(members)], 1)

@@ -81,6 +81,8 @@ class Graph:
         self.ensembles: list[Ensemble] = []
         self.widths: dict[str, int] = {}
         self.unsettled: dict[str, str] = {}
+        self.remedies: dict[str, str] = {}
+        """By unsettled value: the nearest that is settled."""
         self.steps: list[Step] = []
         """Every step that was written, inner ones before those that hold them."""
         self.writers: dict[str, str] = {}

@@ -5,6 +5,7 @@ ONNX Runtime's ``Imputer`` knows float32 only, so an imputation is written as Is
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -43,10 +44,14 @@ def simple_imputer(pen: Pen, model: SimpleImputer, columns: Columns) -> Columns:
             sought = np.array([np.nan if mark is None else mark for mark in marks])
             missing = pen.node("Equal", [part.name, pen.constant(sought[np.newaxis], "missing")], "missing")
         value = pen.node("Where", [missing, pen.constant(fill[np.newaxis], "statistics"), part.name], "imputed")
-        part = Columns(value, codes, part.names, part.sparse, part.single)
+        # A statistic of 0 stays an entry of a sparse matrix.
+        part = dataclasses.replace(part, name=value, codes=codes)
+    part = dataclasses.replace(part, by_column=part.sparse)
     if model.indicator_ is None:
         return part
-    return pen.join([part, indicators(pen, model.missing_values, columns, model.indicator_.features_)])
+    marked = indicators(pen, model.missing_values, columns, model.indicator_.features_)
+    joined = pen.join([part, dataclasses.replace(marked, sparse=columns.sparse)])
+    return dataclasses.replace(joined, by_column=columns.sparse)
 
 
 @transformer(MissingIndicator)
@@ -60,7 +65,12 @@ def missing_indicator(pen: Pen, model: MissingIndicator, columns: Columns) -> Co
             refuse_missing(pen, columns, "error_on_new=True", others)
     if not len(chosen):
         raise pen.refusal("nothing was missing when it was fitted, so it has no columns", "features='all'")
-    return indicators(pen, model.missing_values, columns, chosen)
+    marked = indicators(pen, model.missing_values, columns, chosen)
+    if not columns.sparse:
+        return dataclasses.replace(
+            marked, sparse=model.sparse is True, stored=marked.name if model.sparse is True else None
+        )
+    return dataclasses.replace(marked, sparse=model.sparse is not False)
 
 
 @transformer(IterativeImputer)

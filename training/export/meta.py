@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -110,7 +111,7 @@ def multi_output(pen: Pen, model: MultiOutputRegressor, columns: Columns) -> str
 def regressor_chain(pen: Pen, model: RegressorChain, columns: Columns) -> str:
     """Each regressor sees the columns and what those before it have answered; the answers in the targets' order."""
     require_present(pen, model, columns)
-    seen = numbers(columns.name, columns.width)
+    seen = dataclasses.replace(columns, names=None, single=False)
     answers = []
     for at, estimator in enumerate(model.estimators_):
         with pen.at(f"estimators_[{at}]"):

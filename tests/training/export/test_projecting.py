@@ -9,9 +9,11 @@ import pytest
 from sklearn.decomposition import PCA, IncrementalPCA, TruncatedSVD
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeRegressor
 
+from tests.training.export import sparse_columns
 from tests.training.export.tables import assert_same, contract_of, number, written
-from training.export import ExportError
+from training.export import ExportError, export_pipeline
 from training.frames import to_frame
 
 GENERATOR = np.random.default_rng(101)
@@ -44,3 +46,10 @@ def test_missing_values_are_refused() -> None:
     for model in (PCA(2), TruncatedSVD(2)):
         with pytest.raises(ExportError, match=r"raises on a missing value.*\['x3'\]"):
             written(model.fit(FRAME), nullable)
+
+
+def test_trees_behind_components_of_a_sparse_matrix() -> None:
+    """SciPy adds in an order of its own, on which a branch may hang: refused."""
+    pipeline, contract = sparse_columns.fitted(TruncatedSVD(2), DecisionTreeRegressor(max_depth=3))
+    with pytest.raises(ExportError, match=r"split on components of a sparse matrix.*without TruncatedSVD"):
+        export_pipeline(pipeline, contract)
