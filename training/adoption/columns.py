@@ -161,6 +161,12 @@ class _Walk:
     def _other(self, step: Any, origins: Origins) -> Origins:
         inside = _inside(step)
         if inside:
+            # Members of a bag see columns of their own choice.
+            chosen = getattr(step, "estimators_features_", None)
+            if chosen is not None:
+                for inner, places in zip(inside, chosen, strict=True):
+                    self.through(inner, tuple(origins[int(at)] for at in places))
+                return ()
             for inner in inside:
                 self.through(inner, origins)
             return ()
@@ -190,10 +196,11 @@ def _inside(step: Any) -> list[Any]:
     if isinstance(step, BaseForest | BaseGradientBoosting | BaseHistGradientBoosting | SelectorMixin):
         return []  # trees, and estimators that only choose columns: neither reads text
     for name in _ONE_INSIDE:
-        if hasattr(step, name):
+        # Beside fitted members stands the template that they were made from, which is not fitted.
+        if hasattr(step, name) and not hasattr(step, "estimators_"):
             return [getattr(step, name)]
     for name in _MANY_INSIDE:
-        if hasattr(step, name) and not hasattr(step, "estimators_features_"):
+        if hasattr(step, name):
             found = getattr(step, name)
             found = found.ravel().tolist() if isinstance(found, np.ndarray) else list(found)
             return [
