@@ -17,7 +17,7 @@ from sklearn.base import is_classifier, is_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from bundle.contract import Feature, FeatureType, Output
+from bundle.contract import RESERVED_NAME, Feature, FeatureType, Output
 from bundle.numbers import number_text
 from training.adoption.column_names import column_names
 from training.adoption.columns import ColumnFacts
@@ -107,6 +107,12 @@ def infer_features(sample: Sample, names: Sequence[str], facts: Mapping[str, Col
         AdoptionError: a column's name cannot stand in a request, a column has no value in the sample, or an encoder
             knows numbers with gaps between them and refuses all others.
     """
+    if RESERVED_NAME in names:
+        raise AdoptionError(
+            f"the pipeline has a column {RESERVED_NAME!r}, and no field of a request can be called so: requests send"
+            " many rows under that key. Rename the column in the training data, fit the pipeline again, and rename it in"
+            " the sample."
+        )
     return [_feature(sample, name, facts[name]) for name in names]
 
 
