@@ -25,6 +25,7 @@ from training.export.graph import IR_VERSION, ML_DOMAIN, ML_OPSET, OPSET, TREE_D
 from training.export.packing import PASSES
 from training.export.pen import Pen
 from training.export.promises import promise_passes
+from training.export.raises import without_answer
 from training.export.registry import classify, regress
 from training.export.values import Columns
 
@@ -92,6 +93,7 @@ def plain_graph(pipeline: Any, contract: Contract) -> Graph:
         raise pen.refusal(
             f"{type(pipeline).__name__} neither classifies nor gives numbers", "a classifier or a regressor"
         )
+    answer = without_answer(pen, answer)
     if answer_width(contract) is None and _targets(graph, answer) == 1:
         axis = pen.constant(np.array([1], dtype=np.int64), "axis")
         answer = pen.node("Squeeze", [answer, axis], "answer")

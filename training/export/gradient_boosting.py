@@ -18,6 +18,7 @@ from training.export.boosting import POSITIVE, join_stages, scores_of_sums
 from training.export.forests import FORESTS, TREES, cart, is_leaf
 from training.export.leaves import numbered, reached_by
 from training.export.pen import Pen
+from training.export.raises import require_finite_singles
 from training.export.registry import classifier, classify, regress, regressor, safe_in_single
 from training.export.trees import Trees
 from training.export.values import Columns, Scores
@@ -53,6 +54,7 @@ def _sums(pen: Pen, model: Any, columns: Columns) -> str:
     Raises:
         ExportError: the estimator of the start would compute in float32.
     """
+    require_finite_singles(pen, columns, model, takes_missing=False)
     constant = _constant_start(model)
     if constant is not None:
         return pen.trees(columns, _trees(model, constant), model)

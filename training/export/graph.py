@@ -83,6 +83,12 @@ class Graph:
         self.unsettled: dict[str, str] = {}
         self.remedies: dict[str, str] = {}
         """By unsettled value: the nearest that is settled."""
+        self.raising: list[str] = []
+        """Values of shape (N, 1), not 0 for rows on which the pipeline raises an error."""
+        self.checked: set[tuple[str, bool]] = set()
+        """Values in which numbers beyond float32 are looked for, and whether a missing number may be there."""
+        self.bounds: dict[tuple[str, int], tuple[float, float] | None] = {}
+        """By value and column: between which numbers it stays, as far as that was asked."""
         self.steps: list[Step] = []
         """Every step that was written, inner ones before those that hold them."""
         self.writers: dict[str, str] = {}

@@ -31,6 +31,8 @@ OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
 
 SMALLEST_NORM = 10 * float(np.finfo(np.float64).eps)
 """scikit-learn takes the norm of a row below this for 1."""
+LARGEST_SHARE = 1.0 + 1e-9
+"""No number is larger than its row's norm, roundings aside."""
 ADDED_IN_ORDER = 7
 """NumPy adds up to so many numbers of a row one after the other, more of them in eight sums side by side."""
 
@@ -134,6 +136,7 @@ def normalizer(pen: Pen, model: Normalizer, columns: Columns) -> Columns:
         small = pen.node("Less", [norm, pen.constant(np.full((1, 1), SMALLEST_NORM), "smallest")], "small")
     divisor = pen.node("Where", [small, pen.constant(np.ones((1, 1)), "one"), norm], "divisor")
     value = pen.node("Div", [columns.name, divisor], "normalized")
+    pen.graph.bounds.update({(value, at): (-LARGEST_SHARE, LARGEST_SHARE) for at in range(columns.width)})
     if not columns.sparse and (model.norm == "l2" or (model.norm == "l1" and columns.width > ADDED_IN_ORDER)):
         pen.unsettle(
             value,

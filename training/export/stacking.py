@@ -26,6 +26,8 @@ def _stacked(pen: Pen, model: Any, columns: Columns) -> Columns:
         with pen.at(name):
             value = _answer(pen, model, member, method, columns)
         pen.graph.widths[value] = width
+        if method == "predict_proba":
+            pen.graph.bounds.update({(value, at): (0.0, 1.0) for at in range(width)})
         parts.append(numbers(value, width))
     if model.passthrough:
         pen.require_numbers(columns)

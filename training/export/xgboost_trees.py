@@ -24,6 +24,7 @@ from training.export.leaves import numbered, reached_by
 from training.export.links import above, highest
 from training.export.pen import DOUBLE, Pen
 from training.export.preimages import preimages
+from training.export.raises import unknown_singles
 from training.export.registry import classifier, regressor, safe_in_single
 from training.export.trees import Trees, float32_splits, join, tree
 from training.export.values import Columns, Scores, numbers
@@ -167,6 +168,7 @@ def _sums(pen: Pen, model: Any, booster: Booster, columns: Columns) -> str:
 
     Each tree is a target: sums next to each other, and the trees of a sum behind each other.
     """
+    unknown_singles(pen, columns, model)
     columns = _absent_as_missing(pen, columns)
     parts = [_tree(nodes) for nodes in booster.trees]
     groups, width = booster.groups, len(booster.start)
