@@ -22,6 +22,7 @@ from bundle.numbers import number_text
 from training.adoption.column_names import column_names
 from training.adoption.columns import ColumnFacts
 from training.adoption.errors import AdoptionError
+from training.adoption.promises import SEVERAL_LABELS
 from training.adoption.sample import Sample, present_texts
 from training.config import explain
 from training.ranges import value_range
@@ -86,9 +87,7 @@ def infer_output(pipeline: Any, target: str | None) -> Output:
         return _validated(Output, "the target's name", {"name": name})
     classes = getattr(pipeline, "classes_", None)
     if classes is None or isinstance(classes, list) or getattr(classes, "ndim", 1) != 1:
-        raise AdoptionError(
-            "the pipeline answers several labels a row; one is served. Fit one classifier for each of them."
-        )
+        raise AdoptionError(SEVERAL_LABELS)
     labels = [label.item() if hasattr(label, "item") else label for label in classes]
     wrong = [label for label in labels if not isinstance(label, bool | int | float | str)]
     if wrong:

@@ -221,6 +221,8 @@ def convert_classifier(pen: Pen, model: Any, columns: Columns) -> Scores:
         second = _sigmoid(pen, raw)
         rest = pen.node("Sub", [_one(pen), second], "rest")
         return Scores(above(pen, raw, undecided()), pen.cast(pen.side_by_side([rest, second])))
+    if booster.objective == "binary:logistic" and sums > 1:
+        raise pen.refusal(f"it gives {sums} labels to a row", "one classifier per label")
     if booster.objective == "multi:softprob" and classes == sums:
         probabilities = pen.cast(_softmax(pen, _sums(pen, model, booster, columns)))
         return Scores(highest(pen, probabilities), probabilities)

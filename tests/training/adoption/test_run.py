@@ -18,6 +18,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
@@ -209,6 +210,12 @@ def test_unsupported_step_is_refused_by_name(tmp_path: Path) -> None:
         (
             lambda frame: MultiOutputClassifier(LogisticRegression(max_iter=9000)).fit(
                 frame[["mass", "density", "veins"]], frame[["kind"]].assign(other=frame["kind"])
+            ),
+            "several labels a row",
+        ),
+        (
+            lambda frame: OneVsRestClassifier(LogisticRegression(max_iter=9000)).fit(
+                frame[["mass", "density", "veins"]], np.column_stack([frame["kind"] == 1, frame["kind"] == 2])
             ),
             "several labels a row",
         ),
