@@ -152,6 +152,9 @@ class _Walk:
             if step.missing_values is None or _is_nan(step.missing_values):
                 fact.imputed = True
                 fact.missing_as = fact.missing_as or ("none" if step.missing_values is None else "nan")
+            elif isinstance(step.missing_values, str) and step.missing_values not in fact.values:
+                # A text that stands for missing, such as '?', is a value that requests may hold.
+                fact.values.append(step.missing_values)
             fact.number |= step.strategy in ("mean", "median")
         empty = np.array([_is_nan(statistic) for statistic in step.statistics_], dtype=bool)
         if step.add_indicator or (empty.any() and not step.keep_empty_features):

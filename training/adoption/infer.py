@@ -45,12 +45,13 @@ class Inferred:
     """What the sample shows of it, in words."""
 
 
-def input_names(pipeline: Any, header: Sequence[str] | None = None) -> tuple[str, ...]:
+def input_names(pipeline: Any, header: Sequence[str] | None = None, *, by_name: bool = False) -> tuple[str, ...]:
     """Return the names of a fitted pipeline's input columns, in its order.
 
     Args:
         pipeline: what was loaded.
         header: the sample's columns without the target, if they may name columns that the pipeline has no names for.
+        by_name: whether ``header`` holds the names that ``--columns`` gives.
 
     Raises:
         AdoptionError: it is no fitted scikit-learn classifier or regressor, or its columns have no names.
@@ -73,7 +74,7 @@ def input_names(pipeline: Any, header: Sequence[str] | None = None) -> tuple[str
             f"the {kind} in the file neither classifies nor gives numbers. Save the whole pipeline, its last step a"
             " classifier or a regressor."
         )
-    return column_names(pipeline, header)
+    return column_names(pipeline, header, by_name=by_name)
 
 
 def infer_output(pipeline: Any, target: str | None) -> Output:

@@ -35,7 +35,7 @@ def simple_imputer(pen: Pen, model: SimpleImputer, columns: Columns) -> Columns:
     part = pen.pick(columns, kept)
     codes, numeric = _filled(pen, part, filling)
     _refuse_unexpected_nan(pen, model, columns)
-    marks = [_mark(pen, model.missing_values, code) for code in part.codes]
+    marks = _marks(pen, model.missing_values, part)
     if any(mark is not None for mark in marks):
         fill = np.array([np.nan if mark is None else number for mark, number in zip(marks, numeric, strict=True)])
         if all(mark is None or math.isnan(mark) for mark in marks):
@@ -92,7 +92,7 @@ def indicators(pen: Pen, missing_values: Any, columns: Columns, chosen: NDArray[
     if not len(chosen):
         return Columns(columns.name, ())
     part = pen.pick(columns, chosen.tolist())
-    marks = [_mark(pen, missing_values, code) for code in part.codes]
+    marks = _marks(pen, missing_values, part)
     sought = np.array([np.nan if mark is None else mark for mark in marks])
     if all(mark is not None and math.isnan(mark) for mark in marks):
         flags = pen.node("IsNaN", [part.name], "missing")
@@ -102,6 +102,19 @@ def indicators(pen: Pen, missing_values: Any, columns: Columns, chosen: NDArray[
     else:
         flags = pen.node("Equal", [part.name, pen.constant(sought[np.newaxis], "missing")], "missing")
     return numbers(pen.cast(flags), part.width)
+
+
+def _marks(pen: Pen, missing_values: Any, part: Columns) -> list[float | None]:
+    """Return for each column what ``_mark`` does; a text that no row can hold counts as missing nowhere."""
+    marks: list[float | None] = []
+    for at, code in enumerate(part.codes):
+        if isinstance(missing_values, str) and code is not None and missing_values not in code:
+            origin = arrival(pen.graph, part.name, at)
+            if origin is not None and pen.contract.features[origin.column].unknown == "refuse":
+                marks.append(None)
+                continue
+        marks.append(_mark(pen, missing_values, code))
+    return marks
 
 
 def _mark(pen: Pen, missing_values: Any, code: Codes | None) -> float | None:

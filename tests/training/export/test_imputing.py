@@ -205,3 +205,14 @@ def test_trees_behind_imputation_and_indicators() -> None:
     columns = ColumnTransformer([("x", make_pipeline(imputer, StandardScaler()), ["a", "b", "c"])])
     pipeline = make_pipeline(columns, HistGradientBoostingRegressor(max_iter=10, max_bins=8)).fit(FRAME, TARGET)
     assert_same_branches(pipeline, CONTRACT, ROWS)
+
+
+def test_text_for_missing_that_no_row_can_hold() -> None:
+    """If the contract refuses texts that it does not list, `missing_values='?'` has nothing to find."""
+    contract = contract_of(category("c", "u", "v"))
+    rows = np.array([[0.0], [1.0], [1.0]])
+    imputer = SimpleImputer(missing_values="?", strategy="most_frequent")
+    pipeline = make_pipeline(imputer, OneHotEncoder(sparse_output=False)).fit(to_frame(rows, contract))
+    assert_same(pipeline, contract, rows)
+    with pytest.raises(ExportError, match=r"missing_values='\?' is no category"):
+        written(pipeline, contract_of(category("c", "u", "v", unknown="ignore")))
