@@ -7,7 +7,7 @@ number can arrive, the export is refused; where the column is computed, the grap
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -178,7 +178,7 @@ def _hull(given: Sequence[Range | None]) -> Range | None:
     return (min(one[0] for one in known), max(one[1] for one in known)) if known else None
 
 
-def _corners(operation: Any) -> Any:
+def _corners(operation: Any) -> Callable[[Sequence[Range]], Range | None]:
     def combine(given: Sequence[Range]) -> Range | None:
         left, right = given
         found = [float(operation(np.float64(one), np.float64(other))) for one in left for other in right]
@@ -187,12 +187,15 @@ def _corners(operation: Any) -> Any:
     return combine
 
 
+_DIVIDE = _corners(np.divide)
+
+
 def _quotient(given: Sequence[Range]) -> Range | None:
     low, high = given[1]
-    return None if low <= 0.0 <= high else _corners(np.divide)(given)
+    return None if low <= 0.0 <= high else _DIVIDE(given)
 
 
-def _rising(function: Any, low: float = -math.inf) -> Any:
+def _rising(function: Any, low: float = -math.inf) -> Callable[[Sequence[Range]], Range | None]:
     def apply(given: Sequence[Range]) -> Range | None:
         ends = [float(function(np.float64(end))) for end in given[0]]
         return (ends[0], ends[1]) if given[0][0] >= low and np.isfinite(ends).all() else None
@@ -204,7 +207,7 @@ def _size(given: Sequence[Range]) -> Range:
     return 0.0, max(abs(given[0][0]), abs(given[0][1]))
 
 
-_INTERVALS: dict[str, Any] = {
+_INTERVALS: dict[str, Callable[[Sequence[Range]], Range | None]] = {
     "Add": _corners(np.add),
     "Sub": _corners(np.subtract),
     "Mul": _corners(np.multiply),

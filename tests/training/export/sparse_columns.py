@@ -56,7 +56,7 @@ def target(frame: pd.DataFrame, *, labels: bool = False) -> NDArray[Any]:
     """Return what is to be learned: numbers, or whether they are above their median."""
     towns = frame["town"].str.len().to_numpy() + (frame["town"] == TOWNS[3]).to_numpy() * 4.0
     size = float(np.abs(frame["a"]).max())
-    numbers = frame["a"].to_numpy() / size + towns + (frame["b"].to_numpy() == 0)
+    numbers: NDArray[np.float64] = np.asarray(frame["a"].to_numpy() / size + towns + (frame["b"].to_numpy() == 0))
     return (numbers > np.median(numbers)).astype(int) if labels else numbers
 
 

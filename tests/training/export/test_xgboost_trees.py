@@ -181,3 +181,10 @@ def test_sparse_matrix_that_may_store_zeros() -> None:
     pipeline, contract = sparse_columns.fitted(PolynomialFeatures(2), xgboost.XGBRegressor(**FEW))
     with pytest.raises(ExportError, match=r"leaves out for missing.*sparse_threshold=0"):
         export_pipeline(pipeline, contract)
+
+
+def test_several_labels_are_refused() -> None:
+    """One sum for each label of a row."""
+    model = xgboost.XGBClassifier(**FEW).fit(X, np.column_stack([labelled(X, 0, 1), labelled(X, 1, 0)]))
+    with pytest.raises(ExportError, match=r"gives 2 labels to a row.*one classifier per label"):
+        check(model, ROWS)
