@@ -133,14 +133,18 @@ class Contract(Growing):
         seen: set[str] = set()
         for feature in self.features:
             if feature.name == RESERVED_NAME:
-                raise ValueError(f"no feature can be called {RESERVED_NAME!r}: requests send many rows under that key")
+                raise ValueError(
+                    f"no feature can be called {RESERVED_NAME!r}: requests send many rows under that key. Rename the"
+                    " column, in the data and here"
+                )
             if feature.name in seen:
                 raise ValueError(f"feature {feature.name!r} is listed twice")
             seen.add(feature.name)
         for identifier in self.identifiers:
             if identifier.name == RESERVED_NAME:
                 raise ValueError(
-                    f"no identifier can be called {RESERVED_NAME!r}: requests send many rows under that key"
+                    f"no identifier can be called {RESERVED_NAME!r}: requests send many rows under that key. Choose"
+                    " another name"
                 )
             if identifier.name in seen:
                 raise ValueError(

@@ -113,7 +113,8 @@ def string_imputation() -> list[Member]:
             "regression",
             partial(_imputed, imputer, estimator),
             MIXED,
-            unknown=True,
+            # A row that sends the fill value itself would count as unknown, but not in the pipeline.
+            unknown=label != "constant",
         )
         for label, imputer in (("most_frequent", common), ("constant", constant))
         for name, estimator in (

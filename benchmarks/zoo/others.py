@@ -124,7 +124,7 @@ def _transformers() -> list[Member]:
     made = []
     for label, step in (
         ("Binarizer", Binarizer),
-        ("Normalizer", Normalizer),
+        ("Normalizer max", partial(Normalizer, norm="max")),
         ("TruncatedSVD", partial(TruncatedSVD, 4, random_state=SEED)),
         ("RFE", lambda: RFE(tree(), n_features_to_select=4)),
         ("SelectPercentile", partial(SelectPercentile, f_classif, percentile=50)),

@@ -10,12 +10,13 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from training.adoption.errors import AdoptionError
 
 
-def column_names(pipeline: Any, header: Sequence[str] | None) -> tuple[str, ...]:
+def column_names(pipeline: Any, header: Sequence[str] | None, *, by_name: bool = False) -> tuple[str, ...]:
     """Return the names of a fitted pipeline's input columns, in its order.
 
     Args:
         pipeline: fitted.
         header: the sample's columns without the target, if they may name columns that the pipeline has no names for.
+        by_name: whether ``header`` holds the names that ``--columns`` gives.
 
     Raises:
         AdoptionError: the pipeline has no names and no header was given, or the header has another number of columns.
@@ -26,6 +27,13 @@ def column_names(pipeline: Any, header: Sequence[str] | None) -> tuple[str, ...]
     if header is None:
         raise AdoptionError(_nameless(pipeline))
     count = getattr(pipeline, "n_features_in_", None)
+    if by_name and len(set(header)) < len(header):
+        raise AdoptionError(f"--columns: a name is given twice: {', '.join(map(repr, header))}. Name each column once.")
+    if by_name and count is not None and count != len(header):
+        raise AdoptionError(
+            f"--columns: the pipeline takes {count} columns, and {len(header)} names were given:"
+            f" {', '.join(map(repr, header))}. Name each column of the array on which it was fitted, in its order."
+        )
     if count is not None and count != len(header):
         raise AdoptionError(
             f"--columns-from-sample: the pipeline takes {count} columns, and the sample has {len(header)} besides the"
@@ -47,7 +55,7 @@ def _nameless(pipeline: Any) -> str:
     what = f"the {type(pipeline).__name__} in the file does not know the names of its columns: "
     instead = (
         "Or say --columns-from-sample: the sample's columns, without --target, are then taken for those of the training"
-        " data, in that order."
+        " data, in that order; or name them yourself, --columns NAME NAME …"
     )
     if kind.startswith("sklearn."):
         return (

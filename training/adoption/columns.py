@@ -152,6 +152,9 @@ class _Walk:
             if step.missing_values is None or _is_nan(step.missing_values):
                 fact.imputed = True
                 fact.missing_as = fact.missing_as or ("none" if step.missing_values is None else "nan")
+            elif isinstance(step.missing_values, str) and step.missing_values not in fact.values:
+                # A text that stands for missing, such as '?', is a value that requests may hold.
+                fact.values.append(step.missing_values)
             fact.number |= step.strategy in ("mean", "median")
         empty = np.array([_is_nan(statistic) for statistic in step.statistics_], dtype=bool)
         if step.add_indicator or (empty.any() and not step.keep_empty_features):
@@ -161,6 +164,12 @@ class _Walk:
     def _other(self, step: Any, origins: Origins) -> Origins:
         inside = _inside(step)
         if inside:
+            # Members of a bag see columns of their own choice.
+            chosen = getattr(step, "estimators_features_", None)
+            if chosen is not None:
+                for inner, places in zip(inside, chosen, strict=True):
+                    self.through(inner, tuple(origins[int(at)] for at in places))
+                return ()
             for inner in inside:
                 self.through(inner, origins)
             return ()
@@ -190,10 +199,11 @@ def _inside(step: Any) -> list[Any]:
     if isinstance(step, BaseForest | BaseGradientBoosting | BaseHistGradientBoosting | SelectorMixin):
         return []  # trees, and estimators that only choose columns: neither reads text
     for name in _ONE_INSIDE:
-        if hasattr(step, name):
+        # Beside fitted members stands the template that they were made from, which is not fitted.
+        if hasattr(step, name) and not hasattr(step, "estimators_"):
             return [getattr(step, name)]
     for name in _MANY_INSIDE:
-        if hasattr(step, name) and not hasattr(step, "estimators_features_"):
+        if hasattr(step, name):
             found = getattr(step, name)
             found = found.ravel().tolist() if isinstance(found, np.ndarray) else list(found)
             return [

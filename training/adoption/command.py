@@ -56,7 +56,15 @@ def add_import(commands: Any, verbose: argparse.ArgumentParser) -> None:
         metavar="ANSWERS.csv",
         help="what the scikit-learn that fitted the pipeline answers to the sample; it is compared row by row",
     )
-    add(
+    names = command.add_mutually_exclusive_group()
+    names.add_argument(
+        "--columns",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="for a pipeline that was fitted on an array: the names of its columns in the sample, in its order",
+    )
+    names.add_argument(
         "--columns-from-sample",
         action="store_true",
         help="for a pipeline that was fitted on an array: its columns are named as the sample's, by their order",
@@ -103,6 +111,7 @@ def run_import(given: argparse.Namespace, settings: TrainingSettings, progress: 
         trust_functions=tuple(given.trust_function),
         expected=given.expected,
         columns_from_sample=given.columns_from_sample,
+        columns=tuple(given.columns),
         sklearn=given.sklearn,
     )
     tell(request.config, adopt(request, settings, progress), progress)

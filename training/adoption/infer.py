@@ -17,11 +17,12 @@ from sklearn.base import is_outlier_detector, is_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from bundle.contract import Feature, FeatureType, Output
+from bundle.contract import RESERVED_NAME, Feature, FeatureType, Output
 from bundle.numbers import number_text
 from training.adoption.column_names import column_names
 from training.adoption.columns import ColumnFacts
 from training.adoption.errors import AdoptionError
+from training.adoption.promises import SEVERAL_LABELS
 from training.adoption.sample import Sample, present_texts
 from training.config import explain
 from training.export.label_answers import answers_labels, classes_of
@@ -45,12 +46,13 @@ class Inferred:
     """What the sample shows of it, in words."""
 
 
-def input_names(pipeline: Any, header: Sequence[str] | None = None) -> tuple[str, ...]:
+def input_names(pipeline: Any, header: Sequence[str] | None = None, *, by_name: bool = False) -> tuple[str, ...]:
     """Return the names of a fitted pipeline's input columns, in its order.
 
     Args:
         pipeline: what was loaded.
         header: the sample's columns without the target, if they may name columns that the pipeline has no names for.
+        by_name: whether ``header`` holds the names that ``--columns`` gives.
 
     Raises:
         AdoptionError: it is no fitted scikit-learn classifier, regressor or outlier detector, or its columns have no names.
@@ -78,7 +80,7 @@ def input_names(pipeline: Any, header: Sequence[str] | None = None) -> tuple[str
             f"the {kind} in the file neither classifies nor gives numbers. Save the whole pipeline, its last step a"
             " classifier, a regressor or an outlier detector."
         )
-    return column_names(pipeline, header)
+    return column_names(pipeline, header, by_name=by_name)
 
 
 def infer_output(pipeline: Any, target: str | None) -> Output:
@@ -94,9 +96,7 @@ def infer_output(pipeline: Any, target: str | None) -> Output:
         return _validated(Output, "the target's name", {"name": name})
     classes = classes_of(pipeline)
     if classes is None or isinstance(classes, list) or getattr(classes, "ndim", 1) != 1:
-        raise AdoptionError(
-            "the pipeline answers several labels a row; one is served. Fit one classifier for each of them."
-        )
+        raise AdoptionError(SEVERAL_LABELS)
     labels = [label.item() if hasattr(label, "item") else label for label in classes]
     wrong = [label for label in labels if not isinstance(label, bool | int | float | str)]
     if wrong:
@@ -115,6 +115,12 @@ def infer_features(sample: Sample, names: Sequence[str], facts: Mapping[str, Col
         AdoptionError: a column's name cannot stand in a request, a column has no value in the sample, or an encoder
             knows numbers with gaps between them and refuses all others.
     """
+    if RESERVED_NAME in names:
+        raise AdoptionError(
+            f"the pipeline has a column {RESERVED_NAME!r}, and no field of a request can be called so: requests send"
+            " many rows under that key. Rename the column in the training data, fit the pipeline again, and rename it in"
+            " the sample."
+        )
     return [_feature(sample, name, facts[name]) for name in names]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -31,6 +31,7 @@ from training.transformers.missing_text import MissingText
 SAME = 1e-9
 """Largest relative difference between two readings of one sample: sums may be added up in another order."""
 _TRIED_ROWS = 3
+SEVERAL_LABELS = "the pipeline answers several labels a row; one is served. Fit one classifier for each of them."
 
 Promise = Literal["nullable", "unknown", "minimum", "maximum"]
 
@@ -108,6 +109,8 @@ def compare_readings(
         AdoptionError: the pipeline cannot answer the sample, its answers have a shape that is not served, or they
             differ; the columns that make the difference are named.
     """
+    if contract.output.classes is not None and _labels_per_row(original, read) > 1:
+        raise AdoptionError(SEVERAL_LABELS)
     try:
         expected = asked(original, read, contract)
     except ValueError as error:
@@ -141,6 +144,17 @@ def compare_readings(
         )
         + "\nFit it on columns of such types, for instance frame[column] = frame[column].astype(float)."
     )
+
+
+def _labels_per_row(pipeline: Any, read: pd.DataFrame) -> int:
+    """Return how many labels a classifier gives a row; 1 if it raises, which is told when all rows are asked about.
+
+    A classifier of several labels may look like any other: its ``classes_`` may be one array, as OneVsRestClassifier's.
+    """
+    with quietly(), suppress(Exception):
+        labels = np.asarray(pipeline.predict(read.iloc[:1]))
+        return int(labels.shape[1]) if labels.ndim == 2 else 1
+    return 1
 
 
 def broken_promises(pipeline: Any, rows: NDArray[np.float64], contract: Contract) -> list[Broken]:

@@ -94,6 +94,8 @@ class Request:
     """The CSV file with the answers to the sample of the version of scikit-learn that fitted the pipeline."""
     columns_from_sample: bool = False
     """Whether the sample's header names the columns of a pipeline that has no names for them."""
+    columns: tuple[str, ...] = ()
+    """The names, in its order, of the columns of a pipeline that has no names for them; given in place of the header."""
     sklearn: str | None = None
     """``auto``, or the version of scikit-learn whose own answers the import is compared with; None compares with none."""
 
@@ -184,7 +186,9 @@ def adopt(
             breaks = known_breaks(loaded.pipeline, loaded.fitted_with.foreign)
             proven = request.expected is not None or wanted_version(request.sklearn, loaded) is not None
             require_known(breaks, proven=proven)
-            facts = column_facts(loaded.pipeline, input_names(loaded.pipeline, _header(request)))
+            facts = column_facts(
+                loaded.pipeline, input_names(loaded.pipeline, _header(request), by_name=bool(request.columns))
+            )
         step.detail = f"{type(loaded.pipeline).__name__} with {len(facts)} columns, from {loaded.kind}"
     for remark in loaded.remarks:
         # At once: what fails later may fail because of it.
@@ -468,7 +472,10 @@ def _remedy(loaded: Loaded, otherwise: str, *, perhaps_rows: bool) -> str:
 
 
 def _header(request: Request) -> list[str] | None:
-    """Return the sample's columns without the target, if they are to name those of the pipeline."""
+    """Return the names that were given for the pipeline's columns, or the sample's without the target if those are to be
+    taken."""
+    if request.columns:
+        return list(request.columns)
     if not request.columns_from_sample:
         return None
     return [name for name in map(str, read_sample(request.sample).cells.columns) if name != request.target]
@@ -479,8 +486,11 @@ def _remarks_of_reading(
 ) -> tuple[str, ...]:
     """Say which columns were left out, and where the names come from."""
     remarks = left_out_remarks(sample, facts, request.target)
-    if request.columns_from_sample and named:
-        remarks += ("--columns-from-sample was not needed: the pipeline has names for its columns",)
+    asked = "--columns" if request.columns else "--columns-from-sample"
+    if (request.columns or request.columns_from_sample) and named:
+        remarks += (f"{asked} was not needed: the pipeline has names for its columns",)
+    elif request.columns:
+        remarks += (f"the columns are named as --columns says: {', '.join(map(repr, facts))}",)
     elif request.columns_from_sample:
         names = ", ".join(map(repr, facts))
         remarks += (f"the columns are named as in {sample.source}, by their order: {names}",)

@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
+from training.export.arrivals import arrival
 from training.export.pen import Pen
 from training.export.values import Codes, Columns, missing_is_nan
 
@@ -59,6 +60,7 @@ def ask(pen: Pen, encoder: Any, columns: Columns, widths: Sequence[int], *, rais
         codes = codes_of(pen, known, code, names[at])
         reached = np.array([_can_travel(value, code) for value in known], dtype=bool)
         unknown = None if raises else mine[len(known)]
+        _refuse_mistaken(pen, columns, at, names[at], known, mine, unknown)
         answers.append(Answers(codes[reached], mine[: len(known)][reached], unknown))
     return answers
 
@@ -88,6 +90,46 @@ def codes_of(pen: Pen, values: Any, code: Codes | None, column: str) -> NDArray[
                 f"`categories` of {column!r} with every value that the encoder knows",
             )
     return np.array(result, dtype=np.float64)
+
+
+def _refuse_mistaken(
+    pen: Pen,
+    columns: Columns,
+    at: int,
+    name: str,
+    known: list[Any],
+    given: NDArray[np.float64],
+    unknown: NDArray[np.float64] | None,
+) -> None:
+    """Refuse where a value of a category would be taken for another one than in the pipeline.
+
+    Raises:
+        ExportError: the encoder knows NaN and a missing value reaches it as None; or it knows a text that an imputer
+            puts in and the contract does not list, so that a row with that very text would count as unknown.
+    """
+    code = columns.codes[at]
+    origin = None if code is None else arrival(pen.graph, columns.name, at)
+    if code is None or origin is None:
+        return
+    feature = pen.contract.features[origin.column]
+    nan = next((place for place, value in enumerate(known) if _is_nan(value)), None)
+    counts = nan is not None and (unknown is None or not np.array_equal(given[nan], unknown, equal_nan=True))
+    missing = feature.nullable and origin.statistic is None
+    if missing and counts and None not in known and not missing_is_nan(code):
+        raise pen.refusal(
+            f"the encoder of {name!r} knows NaN as a category, and a missing value reaches it as None",
+            "MissingText in front of it, or a pipeline that is fitted on frames of `training.frames.to_frame`",
+        )
+    if unknown is None or feature.unknown != "ignore":
+        return
+    for place, value in enumerate(known):
+        listed = value is None or _is_nan(value) or value in (feature.categories or ())
+        if not listed and value in code and not np.array_equal(given[place], unknown, equal_nan=True):
+            raise pen.refusal(
+                f"an imputer puts {value!r} into {name!r}; the encoder knows it, and a row that says so itself would"
+                " count as unknown, because the contract does not list it",
+                f"`categories` of {feature.name!r} with {value!r}, or `unknown: refuse`",
+            )
 
 
 def _can_travel(value: Any, code: Codes | None) -> bool:

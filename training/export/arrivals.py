@@ -58,14 +58,58 @@ def refuse_missing(pen: Pen, columns: Columns, what: str, positions: Iterable[in
         ExportError: the contract lets it be missing and nothing imputes it.
     """
     asked = range(columns.width) if positions is None else positions
-    found = [arrival(pen.graph, columns.name, at) for at in asked]
-    features = [pen.contract.features[origin.column] for origin in found if origin and origin.statistic is None]
-    names = [feature.name for feature in features if feature.nullable]
+    found = [source_feature(pen, columns.name, at) for at in asked]
+    names = list(dict.fromkeys(feature.name for feature in found if feature is not None and feature.nullable))
     if names:
         raise pen.refusal(
             f"{what} raises on a missing value, and the contract lets {names} be missing",
             "an imputer in front of it, or `nullable: false`",
         )
+
+
+_KEEP_MISSING = frozenset(
+    ("Abs", "Add", "Ceil", "Clip", "Div", "Erf", "Exp", "Floor", "Identity", "Log", "Mul", "Neg", "Round")
+) | frozenset(("Sigmoid", "Sign", "Sqrt", "Sub", "Tanh"))
+"""Operations on one column and constants whose answer to NaN is NaN."""
+
+
+def source_feature(pen: Pen, value: str, column: int) -> Feature | None:
+    """Return the feature that is missing whenever a column of a value is, or None where an imputer or more stands between."""
+    graph = pen.graph
+    while value != graph.inputs[0].name:
+        width = graph.width(value)
+        if width is None or column >= width:
+            return None
+        known = graph.monotone.get(value)
+        if known is not None and graph.width(known.source) == width:
+            value = known.source
+            continue
+        node = graph.producer(value)
+        if node is None:
+            return None
+        if is_gather(graph, node):
+            column = int(graph.constants[node.input[1]].ravel()[column])
+            value = node.input[0]
+        elif is_imputation(graph, node):
+            if not math.isnan(float(graph.constants[node.input[1]].ravel()[column])):
+                return None
+            value = node.input[2]
+        elif node.op_type == "Concat":
+            for part in node.input:
+                part_width = graph.width(part)
+                if part_width is None:
+                    return None
+                if column < part_width:
+                    value = part
+                    break
+                column -= part_width
+        else:
+            varying = [name for name in node.input if name and name not in graph.constants]
+            same = len(varying) == 1 and graph.width(varying[0]) == width
+            if node.op_type not in _KEEP_MISSING or not same:
+                return None
+            value = varying[0]
+    return pen.contract.features[column]
 
 
 def refuse_surprises(pen: Pen, columns: Columns, at: int, known: Collection[float], nearest: str) -> None:

@@ -87,7 +87,9 @@ def _joined(pen: Pen, parts: Sequence[Columns], *, sparse: bool) -> Columns:
     """Put groups side by side. Their names are the groups' from here on, and later steps count columns."""
     if not any(part.width for part in parts):
         raise pen.refusal("it gives no column", "at least one group with a column")
-    return dataclasses.replace(pen.join(parts), names=None, sparse=sparse)
+    joined = pen.join(parts)
+    stored = joined.stored if joined.sparse else joined.name
+    return dataclasses.replace(joined, names=None, sparse=sparse, stored=stored if sparse else None)
 
 
 def _positions(pen: Pen, model: ColumnTransformer, name: str, columns: Columns) -> list[int]:
@@ -128,7 +130,8 @@ def _weighted(pen: Pen, part: Columns, weight: float | None) -> Columns:
     if weight is None:
         return part
     pen.require_numbers(part)
-    return dataclasses.replace(by_constant(pen, part, "Mul", float(weight)), sparse=part.sparse, single=part.single)
+    weighed = by_constant(pen, part, "Mul", float(weight))
+    return dataclasses.replace(weighed, sparse=part.sparse, stored=part.stored, single=part.single)
 
 
 @transformer(FunctionTransformer)

@@ -30,6 +30,7 @@ from training.export.onnx_nodes import without_trees
 from training.export.packing import PASSES
 from training.export.pen import Pen
 from training.export.promises import promise_passes
+from training.export.raises import without_answer
 from training.export.registry import classify, regress
 from training.export.values import Columns
 
@@ -99,6 +100,7 @@ def plain_graph(pipeline: Any, contract: Contract) -> Graph:
             f"{type(pipeline).__name__} neither classifies nor gives numbers",
             "a classifier, a regressor or an outlier detector",
         )
+    answer = without_answer(pen, answer)
     if answer_width(contract) is None and _targets(graph, answer) == 1:
         axis = pen.constant(np.array([1], dtype=np.int64), "axis")
         answer = pen.node("Squeeze", [answer, axis], "answer")

@@ -36,7 +36,8 @@ def bins(pen: Pen, model: KBinsDiscretizer, columns: Columns) -> Columns:
     positions = np.repeat(np.arange(columns.width), counts)
     repeated = pen.node("Gather", [binned, pen.constant(positions.astype(np.int64), "columns")], "bins", axis=1)
     same = pen.node("Equal", [repeated, pen.constant(each[np.newaxis], "numbers")], "same")
-    return Columns(pen.cast(same), (None,) * len(each), sparse=model.encode == "onehot")
+    encoded, sparse = pen.cast(same), model.encode == "onehot"
+    return Columns(encoded, (None,) * len(each), sparse=sparse, stored=encoded if sparse else None)
 
 
 def _bin(edges: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -52,7 +53,9 @@ def binarizer(pen: Pen, model: Binarizer, columns: Columns) -> Columns:
     piece = Pieces(np.array([threshold]), np.array([0.0, 1.0]), np.nan)
     value = look_up(pen, columns.name, [piece] * columns.width)
     pen.monotone(value, columns.name, [partial(_above, threshold)] * columns.width, certain=True)
-    return numbers(value, columns.width)
+    # Of a sparse matrix it drops the entries that become 0.
+    stored = value if columns.sparse else None
+    return Columns(value, (None,) * columns.width, sparse=columns.sparse, stored=stored)
 
 
 def _above(threshold: float, values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -36,7 +36,9 @@ def one_hot(pen: Pen, model: OneHotEncoder, columns: Columns) -> Columns:
     _refuse_empty(pen, sum(widths))
     plain = all(_is_plain(answer) for answer in answers)
     encoded = _plain(pen, columns, answers) if plain else _grouped(pen, columns, answers)
-    return Columns(encoded, (None,) * sum(widths), sparse=model.sparse_output, single=_is_single(model.dtype))
+    stored = encoded if model.sparse_output else None
+    single = _is_single(model.dtype)
+    return Columns(encoded, (None,) * sum(widths), sparse=model.sparse_output, stored=stored, single=single)
 
 
 @transformer(OrdinalEncoder)

@@ -35,7 +35,7 @@ def polynomial(pen: Pen, model: PolynomialFeatures, columns: Columns) -> Columns
             parts.append(products)
     if not parts:
         raise pen.refusal("it has no columns", "a degree of at least 1, or include_bias=True")
-    return numbers(pen.join(parts).name, sum(part.width for part in parts))
+    return Columns(pen.join(parts).name, (None,) * sum(part.width for part in parts), sparse=columns.sparse)
 
 
 def _first(columns: Columns) -> list[tuple[int, ...]]:

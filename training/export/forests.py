@@ -32,6 +32,7 @@ from training.export.arrivals import refuse_missing
 from training.export.leaves import numbered, reached_by
 from training.export.links import by_probability
 from training.export.pen import INT64, Pen
+from training.export.raises import require_finite_singles
 from training.export.registry import classifier, regressor, safe_in_single, transformer
 from training.export.trees import Trees, float32_splits, join, tree
 from training.export.values import Columns, Scores, numbers
@@ -77,6 +78,8 @@ def sum_of_trees(pen: Pen, model: Any, fitted: Sequence[Any], columns: Columns) 
         fitted: ``sklearn.tree._tree.Tree`` of the same classes or outputs.
         columns: what they see.
     """
+    takes_missing = not columns.sparse and bool(model.__sklearn_tags__().input_tags.allow_nan)
+    require_finite_singles(pen, columns, model, takes_missing=takes_missing)
     # (nodes, outputs, classes), of which one is 1: several outputs of several classes are refused before.
     values: list[NDArray[np.float64]] = [part.value.reshape(part.node_count, -1) for part in fitted]
     if values[0].shape[1] == 1:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn._loss.link import HalfLogitLink, MultinomialLogit
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
@@ -17,6 +18,7 @@ from training.export.boosting import POSITIVE, join_stages, scores_of_sums
 from training.export.forests import FORESTS, TREES, cart, is_leaf
 from training.export.leaves import numbered, reached_by
 from training.export.pen import Pen
+from training.export.raises import require_finite_singles
 from training.export.registry import classifier, classify, regress, regressor, safe_in_single
 from training.export.trees import Trees
 from training.export.values import Columns, Scores
@@ -52,6 +54,7 @@ def _sums(pen: Pen, model: Any, columns: Columns) -> str:
     Raises:
         ExportError: the estimator of the start would compute in float32.
     """
+    require_finite_singles(pen, columns, model, takes_missing=False)
     constant = _constant_start(model)
     if constant is not None:
         return pen.trees(columns, _trees(model, constant), model)
@@ -113,6 +116,6 @@ def _linked(pen: Pen, model: Any, columns: Columns) -> str:
 def leaves_of_stages(model: Any, X: Any) -> NDArray[np.int64]:
     """The leaf of each tree, stage by stage, shape (N, stages · sums); the start's trees are told by their estimator."""
     # Its trees were fitted on arrays, and would say so of a frame.
-    nodes = model.apply(np.asarray(X)).reshape(len(X), -1)
+    nodes = model.apply(X if sparse.issparse(X) else np.asarray(X)).reshape(X.shape[0], -1)
     members = model.estimators_.ravel()
     return np.stack([numbered(is_leaf(member.tree_), nodes[:, at]) for at, member in enumerate(members)], 1)

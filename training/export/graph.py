@@ -103,6 +103,14 @@ class Graph:
         """By value: the function that made it, if another library may compute another last bit."""
         self.dtypes: dict[str, tuple[np.dtype[Any], ...]] = {}
         """By value: the type in which scikit-learn keeps each column, if one of them is not float64."""
+        self.remedies: dict[str, str] = {}
+        """By unsettled value: the nearest that is settled."""
+        self.raising: list[str] = []
+        """Values of shape (N, 1), not 0 for rows on which the pipeline raises an error."""
+        self.checked: set[tuple[str, bool]] = set()
+        """Values in which numbers beyond float32 are looked for, and whether a missing number may be there."""
+        self.bounds: dict[tuple[str, int], tuple[float, float] | None] = {}
+        """By value and column: between which numbers it stays, as far as that was asked."""
         self.steps: list[Step] = []
         """Every step that was written, inner ones before those that hold them."""
         self.writers: dict[str, str] = {}

@@ -5,6 +5,7 @@ ONNX Runtime's ``Imputer`` knows float32 only, so an imputation is written as Is
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -33,7 +34,7 @@ def simple_imputer(pen: Pen, model: SimpleImputer, columns: Columns) -> Columns:
     part = pen.pick(columns, kept)
     codes, numeric = _filled(pen, part, filling)
     _refuse_unexpected_nan(pen, model, columns)
-    marks = [_mark(pen, model.missing_values, code) for code in part.codes]
+    marks = _marks(pen, model.missing_values, part)
     if any(mark is not None for mark in marks):
         fill = np.array([np.nan if mark is None else number for mark, number in zip(marks, numeric, strict=True)])
         if all(mark is None or math.isnan(mark) for mark in marks):
@@ -42,10 +43,14 @@ def simple_imputer(pen: Pen, model: SimpleImputer, columns: Columns) -> Columns:
             sought = np.array([np.nan if mark is None else mark for mark in marks])
             missing = pen.node("Equal", [part.name, pen.constant(sought[np.newaxis], "missing")], "missing")
         value = pen.node("Where", [missing, pen.constant(fill[np.newaxis], "statistics"), part.name], "imputed")
-        part = Columns(value, codes, part.names, part.sparse, part.single)
+        # A statistic of 0 stays an entry of a sparse matrix.
+        part = dataclasses.replace(part, name=value, codes=codes)
+    part = dataclasses.replace(part, by_column=part.sparse)
     if model.indicator_ is None:
         return part
-    return pen.join([part, indicators(pen, model.missing_values, columns, model.indicator_.features_)])
+    marked = indicators(pen, model.missing_values, columns, model.indicator_.features_)
+    joined = pen.join([part, dataclasses.replace(marked, sparse=columns.sparse)])
+    return dataclasses.replace(joined, by_column=columns.sparse)
 
 
 @transformer(MissingIndicator)
@@ -59,7 +64,12 @@ def missing_indicator(pen: Pen, model: MissingIndicator, columns: Columns) -> Co
             refuse_missing(pen, columns, "error_on_new=True", others)
     if not len(chosen):
         raise pen.refusal("nothing was missing when it was fitted, so it has no columns", "features='all'")
-    return indicators(pen, model.missing_values, columns, chosen)
+    marked = indicators(pen, model.missing_values, columns, chosen)
+    if not columns.sparse:
+        return dataclasses.replace(
+            marked, sparse=model.sparse is True, stored=marked.name if model.sparse is True else None
+        )
+    return dataclasses.replace(marked, sparse=model.sparse is not False)
 
 
 def indicators(pen: Pen, missing_values: Any, columns: Columns, chosen: NDArray[Any]) -> Columns:
@@ -67,7 +77,7 @@ def indicators(pen: Pen, missing_values: Any, columns: Columns, chosen: NDArray[
     if not len(chosen):
         return Columns(columns.name, ())
     part = pen.pick(columns, chosen.tolist())
-    marks = [_mark(pen, missing_values, code) for code in part.codes]
+    marks = _marks(pen, missing_values, part)
     sought = np.array([np.nan if mark is None else mark for mark in marks])
     if all(mark is not None and math.isnan(mark) for mark in marks):
         flags = pen.node("IsNaN", [part.name], "missing")
@@ -77,6 +87,19 @@ def indicators(pen: Pen, missing_values: Any, columns: Columns, chosen: NDArray[
     else:
         flags = pen.node("Equal", [part.name, pen.constant(sought[np.newaxis], "missing")], "missing")
     return numbers(pen.cast(flags), part.width)
+
+
+def _marks(pen: Pen, missing_values: Any, part: Columns) -> list[float | None]:
+    """Return for each column what ``_mark`` does; a text that no row can hold counts as missing nowhere."""
+    marks: list[float | None] = []
+    for at, code in enumerate(part.codes):
+        if isinstance(missing_values, str) and code is not None and missing_values not in code:
+            origin = arrival(pen.graph, part.name, at)
+            if origin is not None and pen.contract.features[origin.column].unknown == "refuse":
+                marks.append(None)
+                continue
+        marks.append(_mark(pen, missing_values, code))
+    return marks
 
 
 def _mark(pen: Pen, missing_values: Any, code: Codes | None) -> float | None:

@@ -107,6 +107,8 @@ class _Views:
                 picked = pen.pick(columns, [int(at) for at in chosen])
                 parts.append(numbers(write(pen, picked.name), picked.width))
         self.columns = pen.join(parts) if len(parts) > 1 else columns
+        self.as_they_are = columns.sparse and not columns.by_column
+        """Whether LightGBM compares what is near zero too: it does so where it reads a sparse matrix row by row."""
 
     def place(self, view: str, feature: int) -> int:
         """Return the column in which a split of a kind finds a feature."""
@@ -145,7 +147,7 @@ def _tree(text: dict[str, str], views: _Views) -> Trees:
     return Trees(
         roots=[0],
         features=np.array([views.place(str(how), int(at)) for how, at in zip(view, features, strict=True)]),
-        splits=np.where(categorical, 0.0, _around_zero(thresholds)),
+        splits=np.where(categorical, 0.0, thresholds if views.as_they_are else _around_zero(thresholds)),
         missing=missing.astype(np.int64),
         true=np.where(left < 0, -left - 1, left),
         true_leaf=(left < 0).astype(np.int64),
@@ -253,7 +255,7 @@ def undecided(factor: float) -> float:
 
 def leaves_of_rounds(model: Any, X: Any) -> NDArray[np.int64]:
     """The leaf of each used tree, shape (N, trees)."""
-    return np.asarray(model.predict(X, pred_leaf=True)).reshape(len(X), -1).astype(np.int64)
+    return np.asarray(model.predict(X, pred_leaf=True)).reshape(X.shape[0], -1).astype(np.int64)
 
 
 if find_spec("lightgbm") is not None:

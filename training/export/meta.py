@@ -121,7 +121,7 @@ def multi_output(pen: Pen, model: MultiOutputRegressor, columns: Columns) -> str
 def regressor_chain(pen: Pen, model: RegressorChain, columns: Columns) -> str:
     """Each regressor sees the columns and what those before it have answered; the answers in the targets' order."""
     require_present(pen, model, columns)
-    seen = numbers(columns.name, columns.width)
+    seen = dataclasses.replace(columns, names=None, single=False)
     answers = []
     for at, estimator in enumerate(model.estimators_):
         with pen.at(f"estimators_[{at}]"):

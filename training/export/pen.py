@@ -97,18 +97,22 @@ class Pen:
     def pick(self, columns: Columns, positions: Sequence[int]) -> Columns:
         """Choose columns by position."""
         chosen = [int(position) for position in positions]
-        name = columns.name
+        name, stored = columns.name, columns.stored
         if chosen != list(range(columns.width)):
-            name = self.node("Gather", [name, self.constant(np.array(chosen, dtype=np.int64), "columns")], axis=1)
+            places = self.constant(np.array(chosen, dtype=np.int64), "columns")
+            name = self.node("Gather", [name, places], axis=1)
+            if stored is not None:
+                stored = name if stored == columns.name else self.node("Gather", [stored, places], "stored", axis=1)
         return dataclasses.replace(
             columns,
             name=name,
+            stored=stored,
             codes=tuple(columns.codes[at] for at in chosen),
             names=None if columns.names is None else tuple(columns.names[at] for at in chosen),
         )
 
     def join(self, parts: Sequence[Columns]) -> Columns:
-        """Put columns side by side."""
+        """Put columns side by side; if one part is a sparse matrix, scikit-learn makes one of all."""
         given = [part for part in parts if part.width]
         if len(given) == 1:
             return given[0]
@@ -117,7 +121,16 @@ class Pen:
         known = None if None in names else tuple(name for some in names if some is not None for name in some)
         joined = self.node("Concat", [part.name for part in given], "joined", axis=1)
         sparse, single = any(part.sparse for part in given), all(part.single for part in given)
-        return Columns(joined, codes, known, sparse=sparse, single=single)
+        stored = self._joined_entries(given, joined) if sparse else None
+        return Columns(joined, codes, known, sparse=sparse, stored=stored, single=single)
+
+    def _joined_entries(self, parts: Sequence[Columns], joined: str) -> str | None:
+        """Return ``Columns.stored`` of joined parts. SciPy drops the zeros of a dense part when it makes it sparse."""
+        entries = [part.stored if part.sparse else part.name for part in parts]
+        if entries == [part.name for part in parts]:
+            return joined
+        known = [entry for entry in entries if entry is not None]
+        return self.node("Concat", known, "stored", axis=1) if len(known) == len(entries) else None
 
     def side_by_side(self, values: Sequence[str]) -> str:
         """Put values of shape (N, any) side by side."""
@@ -149,7 +162,18 @@ class Pen:
             ExportError: there is such a number.
         """
         for value in sorted(self.graph.made_of(columns.name) & set(self.graph.unsettled)):
-            raise self.refusal(f"{what} {self.graph.unsettled[value]}", remedy)
+            raise self.refusal(f"{what} {self.graph.unsettled[value]}", self.graph.remedies.get(value, remedy))
+
+    def unsettle(self, value: str, why: str, remedy: str) -> None:
+        """Say that scikit-learn leaves the last bits of a value to the machine, see ``require_settled``.
+
+        Args:
+            value: its name.
+            why: what it is and what its last bits hang on.
+            remedy: the nearest that has its last bits, for a step that jumps.
+        """
+        self.graph.unsettled[value] = why
+        self.graph.remedies[value] = remedy
 
     def dtypes(self, columns: Columns) -> tuple[np.dtype[Any], ...]:
         """Return the type in which scikit-learn keeps each column here: an array has one type for all, a frame has not."""

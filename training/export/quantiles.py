@@ -73,9 +73,35 @@ def quantile_transformer(pen: Pen, model: QuantileTransformer, columns: Columns)
         # Clipped in front so that no logarithm is infinite, and behind to scikit-learn's very ends.
         shares = (MARGIN - float(np.spacing(1)), 1 - (MARGIN - float(np.spacing(1))))
         value = _clip(pen, write_ndtri(pen, _clip(pen, value, shares)), tuple(stats.norm.ppf(shares)))
+    if columns.sparse:
+        return _of_entries(pen, columns, value, normal=normal)
     judges = [partial(_judge, model, at) for at in range(columns.width)]
     pen.monotone(value, columns.name, judges)
     return numbers(value, columns.width)
+
+
+def _of_entries(pen: Pen, columns: Columns, value: str, *, normal: bool) -> Columns:
+    """Return quantiles of a sparse matrix's entries; what has no entry stays 0.
+
+    Raises:
+        ExportError: it is not known which zeros are entries.
+    """
+    if columns.stored is None:
+        raise pen.refusal(
+            "it transforms the entries of a sparse matrix only, and a step in front of it may store zeros",
+            "sparse_threshold=0 in the ColumnTransformer and sparse_output=False in its encoders",
+        )
+    zero = pen.constant(np.zeros((1, 1)), "zero")
+    absent = pen.node("Equal", [columns.stored, zero], "absent")
+    entries = pen.node("Where", [absent, zero, value], "entries")
+    if normal:
+        # Folding, which takes such logarithms out in front of trees, needs a function of the column alone.
+        pen.unsettle(
+            entries,
+            "normal quantiles of a sparse matrix, whose last bits differ between libraries",
+            "output_distribution='uniform'",
+        )
+    return Columns(entries, (None,) * columns.width, sparse=True, stored=columns.stored, by_column=True)
 
 
 def _judge(model: QuantileTransformer, at: int, values: NDArray[np.float64]) -> NDArray[np.float64]:

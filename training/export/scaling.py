@@ -5,6 +5,7 @@ Each of them rises in its column, so trees behind them look through them.
 
 from __future__ import annotations
 
+import dataclasses
 import operator
 from collections.abc import Callable
 from functools import partial
@@ -30,6 +31,10 @@ OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
 
 SMALLEST_NORM = 10 * float(np.finfo(np.float64).eps)
 """scikit-learn takes the norm of a row below this for 1."""
+LARGEST_SHARE = 1.0 + 1e-9
+"""No number is larger than its row's norm, roundings aside."""
+ADDED_IN_ORDER = 7
+"""NumPy adds up to so many numbers of a row one after the other, more of them in eight sums side by side."""
 
 
 def by_constant(pen: Pen, columns: Columns, kind: str, operands: ArrayLike) -> Columns:
@@ -66,7 +71,7 @@ def _divided(pen: Pen, columns: Columns, scale: NDArray[Any]) -> Columns:
     """Divide by a scale, as scikit-learn does: a sparse matrix is multiplied by one over it."""
     if columns.sparse:
         product = by_constant(pen, columns, "Mul", 1.0 / np.asarray(scale, dtype=np.float64))
-        return Columns(product.name, product.codes, sparse=True)
+        return dataclasses.replace(product, sparse=True, stored=columns.stored)
     return by_constant(pen, columns, "Div", scale)
 
 
@@ -93,7 +98,9 @@ def max_abs_scaler(pen: Pen, model: MaxAbsScaler, columns: Columns) -> Columns:
     """x / largest magnitude, clipped to -1 and 1 where that is asked."""
     pen.require_numbers(columns)
     scaled = _divided(pen, columns, model.scale_)
-    return clipped(pen, scaled, -1.0, 1.0) if model.clip else scaled
+    if not model.clip:
+        return scaled
+    return dataclasses.replace(clipped(pen, scaled, -1.0, 1.0), sparse=scaled.sparse, stored=scaled.stored)
 
 
 @transformer(MinMaxScaler)
@@ -107,19 +114,44 @@ def min_max_scaler(pen: Pen, model: MinMaxScaler, columns: Columns) -> Columns:
 
 @transformer(Normalizer)
 def normalizer(pen: Pen, model: Normalizer, columns: Columns) -> Columns:
-    """Each row over its norm. The norm is a sum, which has no defined last bit; the largest magnitude has one."""
+    """Each row over its norm. The largest magnitude is exact; a sum has a last bit only where its order is known.
+
+    scikit-learn adds the entries of a sparse matrix one after the other and leaves a row alone if its norm is 0. Of
+    other rows NumPy adds up to seven magnitudes in that order and squares in an order of the machine's own, and a norm
+    below ``SMALLEST_NORM`` counts as 1.
+    """
     pen.require_numbers(columns)
     refuse_missing(pen, columns, "Normalizer")
-    axis = pen.constant(np.array([1], dtype=np.int64), "axis")
-    if model.norm == "l2":
-        square = pen.node("Mul", [columns.name, columns.name], "square")
-        norm = pen.node("Sqrt", [pen.node("ReduceSum", [square, axis], "sum", keepdims=1)], "norm")
+    magnitudes = pen.node("Abs", [columns.name])
+    if model.norm == "max":
+        axis = pen.constant(np.array([1], dtype=np.int64), "axis")
+        norm = pen.node("ReduceMax", [magnitudes, axis], "norm", keepdims=1)
     else:
-        kind = "ReduceSum" if model.norm == "l1" else "ReduceMax"
-        norm = pen.node(kind, [pen.node("Abs", [columns.name]), axis], "norm", keepdims=1)
-    small = pen.node("Less", [norm, pen.constant(np.full((1, 1), SMALLEST_NORM), "smallest")], "small")
+        terms = magnitudes if model.norm == "l1" else pen.node("Mul", [columns.name, columns.name], "square")
+        norm = _added_up(pen, terms, columns.width)
+        norm = norm if model.norm == "l1" else pen.node("Sqrt", [norm], "norm")
+    if columns.sparse:
+        small = pen.node("Equal", [norm, pen.constant(np.zeros((1, 1)), "zero")], "small")
+    else:
+        small = pen.node("Less", [norm, pen.constant(np.full((1, 1), SMALLEST_NORM), "smallest")], "small")
     divisor = pen.node("Where", [small, pen.constant(np.ones((1, 1)), "one"), norm], "divisor")
-    return numbers(pen.node("Div", [columns.name, divisor], "normalized"), columns.width)
+    value = pen.node("Div", [columns.name, divisor], "normalized")
+    pen.graph.bounds.update({(value, at): (-LARGEST_SHARE, LARGEST_SHARE) for at in range(columns.width)})
+    if not columns.sparse and (model.norm == "l2" or (model.norm == "l1" and columns.width > ADDED_IN_ORDER)):
+        pen.unsettle(
+            value,
+            f"{model.norm} norms, whose last bits hang on the order in which the machine adds",
+            "Normalizer(norm='max')",
+        )
+    return dataclasses.replace(numbers(value, columns.width), sparse=columns.sparse, stored=columns.stored)
+
+
+def _added_up(pen: Pen, terms: str, width: int) -> str:
+    """Return the sum of each row, shape (N, 1), added from the first column to the last."""
+    if width == 1:
+        return terms
+    sums = pen.node("CumSum", [terms, pen.constant(np.array(1, dtype=np.int64), "axis")], "sums")
+    return pen.node("Gather", [sums, pen.constant(np.array([width - 1], dtype=np.int64), "last")], "sum", axis=1)
 
 
 def _back_from_standard(pen: Pen, scale: StandardScaler, raw: str) -> str:

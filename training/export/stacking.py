@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from sklearn.base import is_classifier
@@ -25,11 +26,14 @@ def _stacked(pen: Pen, model: Any, columns: Columns) -> Columns:
         with pen.at(name):
             value = _answer(pen, model, member, method, columns)
         pen.graph.widths[value] = width
+        if method == "predict_proba":
+            pen.graph.bounds.update({(value, at): (0.0, 1.0) for at in range(width)})
         parts.append(numbers(value, width))
     if model.passthrough:
         pen.require_numbers(columns)
-        parts.append(numbers(columns.name, columns.width))
-    return pen.join(parts)
+        parts.append(dataclasses.replace(columns, names=None, single=False))
+    stacked = pen.join(parts)
+    return dataclasses.replace(stacked, by_column=stacked.sparse and columns.by_column)
 
 
 def _answer(pen: Pen, model: Any, member: Any, method: str, columns: Columns) -> str:

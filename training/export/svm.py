@@ -115,7 +115,10 @@ def _kernel(pen: Pen, model: Any, value: str, vectors: NDArray[np.float64]) -> s
     gamma = float(model._gamma)
     if model.kernel == "rbf":
         return radial(pen, value, vectors, gamma)
-    matrix, shift = pen.constant(gamma * vectors.T, "vectors"), pen.constant(np.full((1, 1), model.coef0), "coef0")
+    matrix, shift = (
+        pen.constant(gamma * vectors.T, "vectors"),
+        pen.constant(np.full((1, 1), float(model.coef0)), "coef0"),
+    )
     bent = pen.node("Gemm", [value, matrix, shift], "product")
     return pen.node("Tanh", [bent]) if model.kernel == "sigmoid" else integer_power(pen, bent, int(model.degree))
 

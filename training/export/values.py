@@ -44,6 +44,11 @@ class Columns:
     """Per column its name, where steps may still ask for columns by name."""
     sparse: bool = False
     """Whether scikit-learn keeps them as a sparse matrix here, which some steps compute with in another order."""
+    stored: str | None = None
+    """Of a sparse matrix: a value of the same shape that is 0 exactly where the matrix has no entry. An entry may be 0
+    itself, and XGBoost takes only what has no entry for missing. None if that is not known."""
+    by_column: bool = False
+    """Of a sparse matrix: whether it is kept column by column (CSC), which LightGBM reads in another way."""
     single: bool = False
     """Whether scikit-learn keeps them as float32 here, so that the next step would compute in float32."""
 

@@ -24,9 +24,10 @@ from training.export.leaves import numbered, reached_by
 from training.export.links import above, highest
 from training.export.pen import DOUBLE, Pen
 from training.export.preimages import preimages
+from training.export.raises import unknown_singles
 from training.export.registry import classifier, regressor, safe_in_single
 from training.export.trees import Trees, float32_splits, join, tree
-from training.export.values import Columns, Scores
+from training.export.values import Columns, Scores, numbers
 
 SINGLE = TensorProto.FLOAT
 IDENTITIES = (
@@ -143,11 +144,32 @@ def _refuse(pen: Pen, model: Any, booster: Booster) -> None:
         raise pen.refusal("its leaves hold several outputs", "multi_strategy='one_output_per_tree'")
 
 
+def _absent_as_missing(pen: Pen, columns: Columns) -> Columns:
+    """Return columns in which what a sparse matrix leaves out is missing, as XGBoost takes it; a stored 0 stays 0.
+
+    Raises:
+        ExportError: it is not known which zeros are stored.
+    """
+    if not columns.sparse:
+        return columns
+    if columns.stored is None:
+        raise pen.refusal(
+            "it takes what a sparse matrix leaves out for missing, and a step in front of it may store zeros",
+            "sparse_threshold=0 in the ColumnTransformer and sparse_output=False in its encoders",
+        )
+    pen.require_numbers(columns)
+    absent = pen.node("Equal", [columns.stored, pen.constant(np.zeros((1, 1)), "zero")], "absent")
+    value = pen.node("Where", [absent, pen.constant(np.full((1, 1), np.nan), "nan"), columns.name], "entries")
+    return numbers(value, columns.width)
+
+
 def _sums(pen: Pen, model: Any, booster: Booster, columns: Columns) -> str:
     """Return the sums of the trees in float32, shape (N, sums).
 
     Each tree is a target: sums next to each other, and the trees of a sum behind each other.
     """
+    unknown_singles(pen, columns, model)
+    columns = _absent_as_missing(pen, columns)
     parts = [_tree(nodes) for nodes in booster.trees]
     groups, width = booster.groups, len(booster.start)
     added = [0] * width
@@ -199,6 +221,8 @@ def convert_classifier(pen: Pen, model: Any, columns: Columns) -> Scores:
         second = _sigmoid(pen, raw)
         rest = pen.node("Sub", [_one(pen), second], "rest")
         return Scores(above(pen, raw, undecided()), pen.cast(pen.side_by_side([rest, second])))
+    if booster.objective == "binary:logistic" and sums > 1:
+        raise pen.refusal(f"it gives {sums} labels to a row", "one classifier per label")
     if booster.objective == "multi:softprob" and classes == sums:
         probabilities = pen.cast(_softmax(pen, _sums(pen, model, booster, columns)))
         return Scores(highest(pen, probabilities), probabilities)
@@ -229,7 +253,7 @@ def undecided() -> float:
 
 def leaves_of_rounds(model: Any, X: Any) -> NDArray[np.int64]:
     """The leaf of each used tree, shape (N, trees)."""
-    nodes = np.asarray(model.apply(X)).reshape(len(X), -1)
+    nodes = np.asarray(model.apply(X)).reshape(X.shape[0], -1)
     reached = []
     for at, arrays in enumerate(booster_of(model).trees):
         leaf, used = _leaf(arrays)

@@ -15,6 +15,7 @@ import onnx
 import pandas as pd
 from numpy.typing import NDArray
 from onnx import helper
+from scipy import sparse
 
 from bundle.contract import Contract
 from training.export.convert import write_graph
@@ -202,6 +203,8 @@ class _Copies:
 
 def part_of(values: Any, here: Any) -> Any:
     """Return some rows of a frame, an array or a sparse matrix."""
+    if sparse.issparse(values) and values.format == "coo":
+        return values.tocsr()[here]
     return values.iloc[here] if isinstance(values, pd.DataFrame) else values[here]
 
 

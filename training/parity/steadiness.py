@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import sparse
 
 from bundle.contract import Contract
 from training.export.leaves import reached_leaves
@@ -217,4 +218,8 @@ def _directions(width: int, unsteady: NDArray[np.intp]) -> Iterator[NDArray[np.f
 
 def _like(given: Any, values: NDArray[np.float64]) -> Any:
     """Return numbers in the container in which an estimator was given its own."""
+    if sparse.issparse(given):
+        entries = given.tocoo()
+        moved = sparse.coo_matrix((values[entries.row, entries.col], (entries.row, entries.col)), given.shape)
+        return moved.asformat(given.format)
     return pd.DataFrame(values, columns=given.columns) if isinstance(given, pd.DataFrame) else values

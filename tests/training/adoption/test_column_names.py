@@ -65,3 +65,13 @@ def test_header_has_as_many_columns_as_the_array() -> None:
     pipeline = make_pipeline(StandardScaler(), Ridge()).fit(ROWS.to_numpy(), KINDS)
     with pytest.raises(AdoptionError, match=r"takes 2 columns, and the sample has 3.*'a', 'b', 'c'"):
         column_names(pipeline, ["a", "b", "c"])
+
+
+def test_names_that_are_given_fit_the_pipeline() -> None:
+    """As many names as columns, each once."""
+    pipeline = make_pipeline(StandardScaler(), Ridge()).fit(ROWS.to_numpy(), KINDS)
+    assert column_names(pipeline, ["density", "mass"], by_name=True) == ("density", "mass")
+    with pytest.raises(AdoptionError, match=r"--columns: the pipeline takes 2 columns, and 1 names were given: 'mass'"):
+        column_names(pipeline, ["mass"], by_name=True)
+    with pytest.raises(AdoptionError, match=r"--columns: a name is given twice"):
+        column_names(pipeline, ["mass", "mass"], by_name=True)

@@ -10,6 +10,8 @@ import pytest
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor, make_column_transformer
 from sklearn.ensemble import (
+    AdaBoostRegressor,
+    BaggingRegressor,
     HistGradientBoostingRegressor,
     RandomForestRegressor,
     StackingRegressor,
@@ -159,6 +161,26 @@ def test_wrappers_are_looked_into(wrap: Any) -> None:
     facts = column_facts(fitted, fitted.feature_names_in_)
     assert facts["s"].values == ["a", "b", "ä"]
     assert not facts["x"].read
+
+
+@pytest.mark.parametrize("kind", [BaggingRegressor, AdaBoostRegressor])
+def test_members_rather_than_their_template(kind: Any) -> None:
+    """Bags and AdaBoost keep a template that was never fitted; their members tell."""
+    frame = table()[["x", "n"]].fillna(0.0)
+    fitted = kind(HistGradientBoostingRegressor(max_iter=2), n_estimators=2).fit(frame, frame["x"])
+    facts = column_facts(fitted, fitted.feature_names_in_)
+    assert facts["x"].number
+    assert facts["n"].number
+
+
+def test_members_of_a_bag_see_columns_of_their_own_choice() -> None:
+    """A member's place is looked up in what it was given."""
+    frame = pd.DataFrame({"x": np.arange(60.0), "s": np.arange(60.0) % 3})
+    inner = make_pipeline(OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), Ridge())
+    fitted = BaggingRegressor(inner, n_estimators=4, max_features=1, random_state=0).fit(frame, frame["x"])
+    facts = column_facts(fitted, fitted.feature_names_in_)
+    assert sorted(facts["s"].values) == [0.0, 1.0, 2.0]
+    assert len(facts["x"].values) > 3
 
 
 def test_calibrated_and_frozen_estimators_are_looked_into() -> None:

@@ -106,6 +106,13 @@ def test_column_without_a_value_is_refused() -> None:
         inferred(["", "NA"])
 
 
+def test_name_under_which_requests_send_rows_is_refused() -> None:
+    """The message says why and what to rename."""
+    cells = sample_of(instances=["1", "2"])
+    with pytest.raises(AdoptionError, match=r"many rows under that key\. Rename the column in the training data"):
+        infer_features(cells, ["instances"], {"instances": ColumnFacts("instances")})
+
+
 def test_name_that_no_request_can_hold_is_refused() -> None:
     """With what is allowed."""
     with pytest.raises(AdoptionError, match="cannot be served"):

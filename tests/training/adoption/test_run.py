@@ -17,7 +17,9 @@ from sklearn.cluster import KMeans
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, IsolationForest
 from sklearn.impute import SimpleImputer
+from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
@@ -226,6 +228,12 @@ def test_unsupported_step_is_refused_by_name(tmp_path: Path) -> None:
             ),
             "several labels a row",
         ),
+        (
+            lambda frame: OneVsRestClassifier(LogisticRegression(max_iter=9000)).fit(
+                frame[["mass", "density", "veins"]], np.column_stack([frame["kind"] == 1, frame["kind"] == 2])
+            ),
+            "several labels a row",
+        ),
     ],
 )
 def test_what_is_no_servable_pipeline_is_told(make: Any, message: str, tmp_path: Path) -> None:
@@ -345,3 +353,22 @@ def test_imputed_text_takes_null_without_having_seen_it(tmp_path: Path) -> None:
     expected = pipeline.predict(pd.DataFrame({"hull": pd.Series([np.nan], dtype=object), "length": [7.5]}))
     assert answer == pytest.approx(expected[0], rel=1e-9)
     assert json.loads((result.bundle_folder / "contract.json").read_text())["features"][0]["nullable"] is True
+
+
+def test_columns_are_named_in_the_order_of_the_fit(tmp_path: Path) -> None:
+    """The sample may have them in another order, and others beside them."""
+    frame = stones()
+    pipeline = IsotonicRegression(out_of_bounds="clip").fit(frame["mass"].to_numpy(), frame["kind"])
+    result = run(simple_request(tmp_path, pipeline, frame, columns=("mass",), target="kind"))
+    assert [feature.name for feature in result.config.contract().features] == ["mass"]
+    assert any("named as --columns says: 'mass'" in remark for remark in result.remarks)
+
+
+def test_text_that_stands_for_missing(tmp_path: Path) -> None:
+    """`missing_values='?'`: a category of the contract, even if the encoder behind the imputer never sees it."""
+    frame = pd.DataFrame({"c": ["u", "?", "v", "u", "?", "v"] * 9, "y": [1.0, 2.0, 3.0, 1.0, 2.0, 3.0] * 9})
+    imputer = SimpleImputer(missing_values="?", strategy="most_frequent")
+    steps = make_column_transformer((make_pipeline(imputer, OneHotEncoder()), ["c"]))
+    pipeline = make_pipeline(steps, Ridge()).fit(frame[["c"]].astype(object), frame["y"])
+    result = run(simple_request(tmp_path, pipeline, frame, target="y"))
+    assert set(result.config.contract().features[0].categories or ()) == {"u", "v", "?"}

@@ -138,8 +138,9 @@ def test_missing_text_as_nan() -> None:
         pipeline = make_pipeline(step, columns).fit(FRAME)
         assert pipeline[-1].named_transformers_["encode"].categories_[0][-1] is not None
         assert_same(pipeline, CONTRACT, ROWS)
-        # Fitted on NaN but asked without the step, None is unknown.
-        assert_same(columns, CONTRACT, ROWS)
+        # Fitted on NaN but asked without the step, a category that was learned would never be met.
+        with pytest.raises(ExportError, match=r"knows NaN as a category.*reaches it as None.*MissingText in front"):
+            written(columns, CONTRACT)
     assert np.isnan(step.transform(FRAME)["kind"].to_numpy()[np.isnan(TRAIN[:, 0])].astype(float)).all()
 
 

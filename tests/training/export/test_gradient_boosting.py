@@ -11,12 +11,20 @@ from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegress
 from sklearn.linear_model import LinearRegression
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from tests.training.export.grown import check, labels, table, target
+from tests.training.export import grown, sparse_columns
+from tests.training.export.grown import Written, labels, numbers, table, target
 from training.export.errors import ExportError
 
 X = table()
 ROWS = table(seed=5)
 LAST_BITS = {"probabilities": 1e-15}
+
+
+def check(model: Any, rows: Any, **more: Any) -> Written:
+    """Compare a model with its graph on numbers that are never missing: it raises on others."""
+    return grown.check(model, rows, numbers(rows.shape[1], nullable=False), **more)
+
+
 """ONNX Runtime's exponential differs from NumPy's in the last bit."""
 
 
@@ -100,3 +108,11 @@ def test_early_stopping_weights_and_warm_start() -> None:
 def test_trees_of_one_leaf() -> None:
     """A model that learned nothing but its start."""
     check(GradientBoostingRegressor(n_estimators=3, min_samples_leaf=len(X)).fit(X, target(X)), X[:60])
+
+
+def test_sparse_matrix() -> None:
+    """Behind a sparse one-hot encoder the leaves are compared too."""
+    report = sparse_columns.proven(GradientBoostingRegressor(n_estimators=10))
+    assert report.trees == 10
+    assert not report.unread_ensembles
+    sparse_columns.proven(GradientBoostingClassifier(n_estimators=10))

@@ -56,6 +56,10 @@ FRAME = to_frame(TRAIN, CONTRACT)
 TARGET = np.nan_to_num(ROWS).sum(axis=1)
 
 
+REFUSING = contract_of(*(feature.model_copy(update={"unknown": "refuse"}) for feature in CONTRACT.features))
+"""The same without texts that nobody listed."""
+
+
 def _fitted(step: Any, names: list[str]) -> ColumnTransformer:
     return ColumnTransformer([("impute", step, names)]).fit(FRAME, TARGET)
 
@@ -95,9 +99,17 @@ def test_strings(missing: Any, strategy: str, fill: str | None) -> None:
     """None is missing where it is asked for, and NaN is another thing; a new string gets a code of its own."""
     imputer = SimpleImputer(missing_values=missing, strategy=strategy, fill_value=fill)
     columns = _encoded(imputer, ["kind", "sort"])
-    assert_same(columns, CONTRACT, ROWS)
+    assert_same(columns, CONTRACT if fill == "ü" or strategy != "constant" else REFUSING, ROWS)
     if missing is None and fill is not None:
         assert wanted(columns, CONTRACT, ROWS).sum(axis=1).max() == 2
+
+
+def test_text_that_an_imputer_puts_in_and_a_row_may_send() -> None:
+    """It would count as unknown, where the pipeline's encoder knows it: refused, unless the contract lists it."""
+    imputer = SimpleImputer(missing_values=None, strategy="constant", fill_value="none")
+    columns = _encoded(imputer, ["kind", "sort"])
+    with pytest.raises(ExportError, match=r"puts 'none' into '.*does not list it.*`categories` of"):
+        written(columns, CONTRACT)
 
 
 def test_strings_behind_missing_text() -> None:
@@ -193,3 +205,14 @@ def test_trees_behind_imputation_and_indicators() -> None:
     columns = ColumnTransformer([("x", make_pipeline(imputer, StandardScaler()), ["a", "b", "c"])])
     pipeline = make_pipeline(columns, HistGradientBoostingRegressor(max_iter=10, max_bins=8)).fit(FRAME, TARGET)
     assert_same_branches(pipeline, CONTRACT, ROWS)
+
+
+def test_text_for_missing_that_no_row_can_hold() -> None:
+    """If the contract refuses texts that it does not list, `missing_values='?'` has nothing to find."""
+    contract = contract_of(category("c", "u", "v"))
+    rows = np.array([[0.0], [1.0], [1.0]])
+    imputer = SimpleImputer(missing_values="?", strategy="most_frequent")
+    pipeline = make_pipeline(imputer, OneHotEncoder(sparse_output=False)).fit(to_frame(rows, contract))
+    assert_same(pipeline, contract, rows)
+    with pytest.raises(ExportError, match=r"missing_values='\?' is no category"):
+        written(pipeline, contract_of(category("c", "u", "v", unknown="ignore")))

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.impute import SimpleImputer
 
 from bundle.contract import Feature
+from tests.training.export import sparse_columns
 from tests.training.export.grown import check, contract_of, numbers, table, target
 from tests.training.export.grown import labels as labelled
 from training.export.errors import ExportError
@@ -172,3 +174,16 @@ def test_category_columns_by_dtype_are_refused() -> None:
     model = lightgbm.LGBMRegressor(**FEW).fit(frame, target(X))
     with pytest.raises(ExportError, match=r"dtype category.*OrdinalEncoder"):
         check(model, X[:, :2], numbers(2), frame)
+
+
+def test_sparse_matrix_row_by_row() -> None:
+    """Behind a sparse one-hot encoder LightGBM compares what counts as zero elsewhere."""
+    report = sparse_columns.proven(lightgbm.LGBMRegressor(**FEW))
+    assert report.trees == 20
+    assert not report.unread_ensembles
+    sparse_columns.proven(lightgbm.LGBMClassifier(**FEW))
+
+
+def test_sparse_matrix_column_by_column() -> None:
+    """An imputer turns a sparse matrix over, and LightGBM leaves out of its columns what counts as zero."""
+    sparse_columns.proven(SimpleImputer(), lightgbm.LGBMRegressor(**FEW))

@@ -39,7 +39,7 @@ ROWS = np.array([[0.0, 1.0], [np.nan, 2.0], [1.0, 3.0], [-1.0, 4.0], [2.0, 0.5]]
         OneHotEncoder(handle_unknown="ignore", sparse_output=False),
         OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2),
         make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore")),
-        make_pipeline(SimpleImputer(strategy="constant", fill_value="none"), OneHotEncoder(handle_unknown="ignore")),
+        make_pipeline(SimpleImputer(strategy="constant", fill_value="z"), OneHotEncoder(handle_unknown="ignore")),
     ],
 )
 def test_missing_is_what_the_pipeline_was_fitted_on(encoder: object) -> None:

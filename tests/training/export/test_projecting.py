@@ -22,9 +22,11 @@ from sklearn.neighbors import NeighborhoodComponentsAnalysis
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.random_projection import SparseRandomProjection
+from sklearn.tree import DecisionTreeRegressor
 
+from tests.training.export import sparse_columns
 from tests.training.export.tables import assert_same, contract_of, number, written
-from training.export import ExportError
+from training.export import ExportError, export_pipeline
 from training.frames import to_frame
 
 GENERATOR = np.random.default_rng(101)
@@ -124,3 +126,10 @@ def test_sparse_projection_of_sparse_columns() -> None:
         model.fit(to_frame(few, CONTRACT))
         assert_same(model, CONTRACT, few, relative=1e-12)
         assert written(model, CONTRACT)[1].sparse is not dense
+
+
+def test_trees_behind_components_of_a_sparse_matrix() -> None:
+    """SciPy adds in an order of its own, on which a branch may hang: refused."""
+    pipeline, contract = sparse_columns.fitted(TruncatedSVD(2), DecisionTreeRegressor(max_depth=3))
+    with pytest.raises(ExportError, match=r"split on components of a sparse matrix.*without TruncatedSVD"):
+        export_pipeline(pipeline, contract)

@@ -7,12 +7,14 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import QuantileTransformer
 from sklearn.tree import DecisionTreeRegressor
 
+from tests.training.export import sparse_columns
 from tests.training.export.tables import assert_same, assert_same_branches, contract_of, number, written
-from training.export import ExportError
+from training.export import ExportError, export_pipeline
 from training.frames import to_frame
 
 GENERATOR = np.random.default_rng(51)
@@ -69,3 +71,19 @@ def test_column_without_values_is_refused() -> None:
     model = QuantileTransformer(n_quantiles=5).fit(FRAME.assign(a=np.nan))
     with pytest.raises(ExportError, match="no value when it was fitted"):
         written(model, CONTRACT)
+
+
+@pytest.mark.parametrize("distribution", ["uniform", "normal"])
+def test_entries_of_a_sparse_matrix(distribution: Any) -> None:
+    """What a sparse matrix leaves out stays 0, whatever the quantile of 0 is."""
+    transformer = QuantileTransformer(n_quantiles=9, output_distribution=distribution)
+    sparse_columns.proven(transformer, Ridge(), low=0.0)
+
+
+def test_trees_behind_a_sparse_quantile_transformer() -> None:
+    """Shares are exact; normal quantiles are not, and trees behind them are refused with the way out."""
+    sparse_columns.proven(QuantileTransformer(n_quantiles=9), DecisionTreeRegressor(max_depth=4), low=0.0)
+    normal = QuantileTransformer(n_quantiles=9, output_distribution="normal")
+    pipeline, contract = sparse_columns.fitted(normal, DecisionTreeRegressor(max_depth=4), low=0.0)
+    with pytest.raises(ExportError, match=r"normal quantiles of a sparse matrix.*'uniform'"):
+        export_pipeline(pipeline, contract)

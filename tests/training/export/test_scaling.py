@@ -9,6 +9,7 @@ import pytest
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer
+from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     MaxAbsScaler,
@@ -20,6 +21,7 @@ from sklearn.preprocessing import (
 )
 from sklearn.tree import DecisionTreeRegressor
 
+from tests.training.export import sparse_columns
 from tests.training.export.tables import (
     assert_same,
     assert_same_branches,
@@ -160,3 +162,25 @@ def test_scaler_after_output_as_a_frame() -> None:
     pipeline = make_pipeline(columns, inner).set_output(transform="pandas").fit(FRAME)
     assert wanted(pipeline, CONTRACT, ROWS).shape == (400, 2)
     assert_same(pipeline, CONTRACT, ROWS)
+
+
+@pytest.mark.parametrize("norm", ["l1", "l2", "max"])
+def test_normalizer_of_a_sparse_matrix(norm: Any) -> None:
+    """Norms below 2e-15 count there too, all but 0, and trees behind it take the same branches."""
+    sparse_columns.proven(Normalizer(norm), Ridge(1e-9), low=-1e-15, high=1e-15)
+    report = sparse_columns.proven(Normalizer(norm), DecisionTreeRegressor(max_depth=5))
+    assert report.trees == 1
+    assert not report.undecided
+
+
+def test_trees_behind_a_normalizer() -> None:
+    """Few magnitudes are added in order; squares are not, so trees behind them are refused with the way out."""
+    contract = contract_of(number("a"), number("b"))
+    rows = np.random.default_rng(5).normal(size=(200, 2))
+    frame = to_frame(rows, contract)
+    for norm in ("l1", "max"):
+        pipeline = make_pipeline(Normalizer(norm), HistGradientBoostingRegressor(max_iter=5)).fit(frame, rows[:, 0])
+        assert_same_branches(pipeline, contract, rows)
+    pipeline = make_pipeline(Normalizer("l2"), HistGradientBoostingRegressor(max_iter=5)).fit(frame, rows[:, 0])
+    with pytest.raises(ExportError, match=r"l2 norms.*Normalizer\(norm='max'\)"):
+        export_pipeline(pipeline, contract)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sklearn.ensemble import StackingClassifier, StackingRegressor, VotingRegressor
+from sklearn.ensemble import GradientBoostingClassifier, StackingClassifier, StackingRegressor, VotingRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, RidgeClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsRegressor
@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import LinearSVC
 
+from tests.training.export import sparse_columns
 from tests.training.export.written import check, labels, table, target, write
 from training.export import ExportError
 
@@ -68,3 +69,11 @@ def test_several_labels_are_refused() -> None:
     model._label_encoder = [model._label_encoder]
     with pytest.raises(ExportError, match="several labels"):
         write(model, 6)
+
+
+def test_sparse_matrix_passes_through() -> None:
+    """The answers become entries of the sparse matrix that passes through, a probability of 0 no entry."""
+    xgboost = pytest.importorskip("xgboost", reason="the dependency group xgboost is not installed")
+    members = [("boosting", GradientBoostingClassifier(n_estimators=4)), ("line", LinearSVC(random_state=0))]
+    last = xgboost.XGBClassifier(n_estimators=4)
+    sparse_columns.proven(StackingClassifier(members, last, passthrough=True, cv=2))

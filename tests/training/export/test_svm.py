@@ -59,6 +59,14 @@ def test_kernel_of_degree_nought() -> None:
     check(SVR(kernel="poly", degree=0).fit(ROWS[:50], NUMBERS[:50]), ROWS)
 
 
+@pytest.mark.parametrize("kernel", ["poly", "sigmoid"])
+def test_whole_numbers_as_parameters(kernel: Any) -> None:
+    """An integer ``coef0`` and ``gamma`` are the same numbers in double."""
+    check(SVR(kernel=kernel, coef0=1, gamma=1, max_iter=2000).fit(ROWS[:50], NUMBERS[:50]), ROWS[:100])
+    model = SVC(kernel=kernel, coef0=1, gamma=1, max_iter=2000).fit(ROWS[:50], labels(RAW, [0, 1])[:50])
+    check(model, ROWS[:100], atol=CANCELLED)
+
+
 @pytest.mark.parametrize("shape", ["ovr", "ovo"])
 @pytest.mark.parametrize("kernel", KERNELS[:1] + KERNELS[2:4], ids=str)
 @pytest.mark.parametrize("kind", [SVC, NuSVC])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sklearn.ensemble import VotingClassifier, VotingRegressor
+from sklearn.ensemble import GradientBoostingRegressor, VotingClassifier, VotingRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, RidgeClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC
 
+from tests.training.export import sparse_columns
 from tests.training.export.written import check, labels, table, target, write
 from training.export import ExportError
 
@@ -70,3 +71,10 @@ def test_soft_vote_without_probabilities_is_refused() -> None:
 
 def _kernel(left: Any, right: Any) -> Any:
     return left @ right.T
+
+
+def test_boosting_behind_a_sparse_matrix() -> None:
+    """Each member reads the sparse matrix in its own way."""
+    xgboost = pytest.importorskip("xgboost", reason="the dependency group xgboost is not installed")
+    members = [("first", xgboost.XGBRegressor(n_estimators=4)), ("second", GradientBoostingRegressor(n_estimators=4))]
+    assert sparse_columns.proven(VotingRegressor(members)).ensembles == 2

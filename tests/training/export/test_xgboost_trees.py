@@ -6,10 +6,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.ensemble import BaggingRegressor
+from sklearn.feature_selection import SelectKBest, f_regression
+from sklearn.impute import SimpleImputer
+from sklearn.preprocessing import Binarizer, MaxAbsScaler, PolynomialFeatures, StandardScaler
 
+from tests.training.export import sparse_columns
 from tests.training.export.grown import check, table, target
 from tests.training.export.grown import labels as labelled
+from training.export import export_pipeline, serialise
 from training.export.errors import ExportError
+from training.frames import to_frame
+from training.parity import check_parity
 
 xgboost = pytest.importorskip("xgboost", reason="the dependency group xgboost is not installed")
 
@@ -126,3 +134,57 @@ def test_refusals(model: Any, reason: str) -> None:
         y = np.abs(y) + 1
     with pytest.raises(ExportError, match=reason):
         check(made.fit(rows, y), rows)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (),
+        (StandardScaler(with_mean=False),),
+        (MaxAbsScaler(clip=True),),
+        (Binarizer(),),
+        (SelectKBest(f_regression, k=8),),
+        (SimpleImputer(strategy="constant", fill_value=0.0),),
+    ],
+    ids=lambda steps: type(steps[0]).__name__ if steps else "alone",
+)
+def test_what_a_sparse_matrix_leaves_out_is_missing(steps: tuple[Any, ...]) -> None:
+    """Behind a sparse one-hot encoder a 0 takes the side of what is missing, as XGBoost has it."""
+    report = sparse_columns.proven(*steps, xgboost.XGBRegressor(**FEW))
+    assert report.trees == 20
+    assert not report.other_branches
+    assert not report.unread_ensembles
+
+
+def test_sparse_matrix_of_a_classifier() -> None:
+    """The same with labels, and inside a bag, whose members choose columns."""
+    sparse_columns.proven(xgboost.XGBClassifier(**FEW))
+    sparse_columns.proven(BaggingRegressor(xgboost.XGBRegressor(**FEW), n_estimators=2, max_features=0.6))
+
+
+def test_stored_zeros_are_not_missing() -> None:
+    """A product that underflows stays an entry of the sparse matrix, so it is 0 and not missing."""
+    pipeline, contract = sparse_columns.fitted(
+        StandardScaler(with_mean=False), xgboost.XGBRegressor(**FEW), high=3e-323
+    )
+    frame = to_frame(np.array([[5e-324, 0.0, 3.0], [0.0, 5e-324, 3.0], [3e-323, 0.0, 3.0]]), contract)
+    pipeline[1].scale_ = np.full_like(pipeline[1].scale_, 1e9)
+    entries = pipeline[:-1].transform(frame)
+    assert entries.nnz == 6
+    assert entries.data.max() > 0
+    assert (entries.data == 0).sum() == 3
+    check_parity(pipeline, serialise(export_pipeline(pipeline, contract)), contract, frame, max_rows=300)
+
+
+def test_sparse_matrix_that_may_store_zeros() -> None:
+    """Products of a sparse matrix may be zeros that are stored or not: refused, with the way out."""
+    pipeline, contract = sparse_columns.fitted(PolynomialFeatures(2), xgboost.XGBRegressor(**FEW))
+    with pytest.raises(ExportError, match=r"leaves out for missing.*sparse_threshold=0"):
+        export_pipeline(pipeline, contract)
+
+
+def test_several_labels_are_refused() -> None:
+    """One sum for each label of a row."""
+    model = xgboost.XGBClassifier(**FEW).fit(X, np.column_stack([labelled(X, 0, 1), labelled(X, 1, 0)]))
+    with pytest.raises(ExportError, match=r"gives 2 labels to a row.*one classifier per label"):
+        check(model, ROWS)

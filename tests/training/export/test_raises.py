@@ -1,0 +1,125 @@
+"""Rows on which the pipeline raises: refused where the contract tells, else answered with NaN."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+from sklearn.ensemble import (
+    BaggingRegressor,
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+    VotingRegressor,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, Normalizer, PolynomialFeatures, StandardScaler
+from sklearn.tree import DecisionTreeRegressor
+
+from bundle.contract import Contract, Feature, Output
+from tests.training.export import sparse_columns
+from tests.training.export.tables import contract_of, number
+from training.export import ExportError, export_pipeline, serialise
+from training.export.convert import plain_graph
+from training.frames import to_frame
+from training.transformers.ratios import Ratios
+
+ROWS = np.random.default_rng(6).normal(size=(60, 2))
+NULLABLE = contract_of(number("a", nullable=True), number("b"))
+BOOSTING = GradientBoostingRegressor(n_estimators=2)
+
+
+def _fitted(model: Any, contract: Contract = NULLABLE) -> Any:
+    return model.fit(to_frame(ROWS, contract), ROWS[:, 0])
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        BOOSTING,
+        make_pipeline(StandardScaler(), MinMaxScaler(), BOOSTING),
+        BaggingRegressor(BOOSTING, n_estimators=2),
+        VotingRegressor([("first", BOOSTING), ("second", HistGradientBoostingRegressor(max_iter=2))]),
+    ],
+    ids=["alone", "scaled", "bagged", "voted"],
+)
+def test_missing_value_in_front_of_gradient_boosting(model: Any) -> None:
+    """Wherever it stands, what the contract lets be missing is followed to it."""
+    with pytest.raises(ExportError, match=r"GradientBoostingRegressor raises on a missing value.*\['a'\].*imputer"):
+        export_pipeline(_fitted(model), NULLABLE)
+
+
+def test_missing_value_in_a_sparse_matrix() -> None:
+    """A forest takes a missing value from an array and raises on it in a sparse matrix."""
+    forest = RandomForestRegressor(n_estimators=2)
+    export_pipeline(_fitted(forest), NULLABLE)
+    pipeline, contract = sparse_columns.fitted(RandomForestRegressor(n_estimators=2))
+    features = tuple(feature.model_copy(update={"nullable": feature.name == "b"}) for feature in contract.features)
+    with pytest.raises(ExportError, match=r"behind a sparse matrix raises on a missing value.*\['b'\]"):
+        export_pipeline(pipeline, contract.model_copy(update={"features": features}))
+
+
+@pytest.mark.parametrize("model", [DecisionTreeRegressor(), make_pipeline(StandardScaler(), BOOSTING)])
+def test_range_beyond_float32(model: Any) -> None:
+    """The contract's own range tells that a number may come that has no finite float32."""
+    contract = contract_of(number("a"), number("b", minimum=-1e300, maximum=1e300))
+    with pytest.raises(ExportError, match=r"beyond ±3\.4e38.*'b'.*`minimum` and `maximum`"):
+        export_pipeline(_fitted(model, contract), contract)
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast:RuntimeWarning")
+def test_computed_number_beyond_float32() -> None:
+    """A product is looked at in the graph: the answer is NaN where the pipeline raises, whatever is voted."""
+    contract = contract_of(number("a"), number("b"))
+    classes = Contract.model_validate(
+        {**contract.model_dump(), "task": "classification", "output": Output(name="y", classes=(0, 1))}
+    )
+    rows = np.array([[9e15, 1.0], [1.0, 2.0], [-9e15, -9e15], [1e12, 1e12]])
+    frame = to_frame(rows, contract)
+    for last, of, target in (
+        (RandomForestRegressor(n_estimators=2), contract, ROWS[:, 0]),
+        (GradientBoostingClassifier(n_estimators=2), classes, (ROWS[:, 0] > 0).astype(int)),
+        (RandomForestClassifier(n_estimators=2), classes, (ROWS[:, 0] > 0).astype(int)),
+    ):
+        pipeline = make_pipeline(PolynomialFeatures(3), last).fit(to_frame(ROWS, contract), target)
+        session = onnxruntime.InferenceSession(serialise(export_pipeline(pipeline, of)))
+        got = session.run(None, {"rows": rows})[0].reshape(len(rows))
+        for at in range(len(rows)):
+            if np.isnan(got[at]):
+                with pytest.raises(ValueError, match="too large for dtype"):
+                    pipeline.predict(frame.iloc[[at]])
+            else:
+                assert got[at] == pipeline.predict(frame.iloc[[at]])[0]
+        assert np.isnan(got).tolist() == [True, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("step", "looked_at"),
+    [
+        (StandardScaler(), False),
+        (PolynomialFeatures(2), False),
+        (Normalizer("max"), False),
+        (FunctionTransformer(np.square), False),
+        (FunctionTransformer(np.exp), True),
+    ],
+)
+def test_only_what_may_be_too_large_is_looked_at(step: Any, looked_at: bool) -> None:
+    """What stays within float32 by the contract's ranges costs no node."""
+    contract = contract_of(number("a"), number("b"))
+    graph = plain_graph(_fitted(make_pipeline(step, DecisionTreeRegressor(max_depth=2)), contract), contract)
+    assert bool(graph.raising) is looked_at
+
+
+def test_quotient_of_ranges_that_do_not_reach_zero() -> None:
+    """The smallest denominator bounds a quotient."""
+    for low, looked_at in ((1.0, False), (-1.0, True)):
+        contract = contract_of(number("a"), Feature(name="b", type="number", minimum=low, maximum=9.0))
+        rows = np.abs(ROWS) + 1.0
+        step = Ratios([(0, 1)])
+        frame = to_frame(rows, contract)
+        pipeline = make_pipeline(step, DecisionTreeRegressor(max_depth=2)).fit(frame, rows[:, 0])
+        assert bool(plain_graph(pipeline, contract).raising) is looked_at
