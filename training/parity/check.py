@@ -1,9 +1,10 @@
 """The proof that a graph answers what the fitted pipeline answers, run on every build.
 
 The rows are chosen to hurt: the test part, rows on every threshold and edge that any object of the pipeline has and one
-double or float32 beside it, every category, what is missing and what is unknown, the ends of the ranges, and rows
-alone against rows in batches. Compared are the answers, the labels, and the leaf that each tree reaches: two wrong
-branches can cancel in a sum, leaves can't.
+double or float32 beside it, rows on both sides of where labels, clusters and neighbours change, every category, what is
+missing and what is unknown, the ends of the ranges, and rows alone against rows in batches. Compared are the answers, the
+labels, and the leaf that each tree reaches: two wrong branches can cancel in a sum, leaves can't. Where the pipeline
+raises an error, the graph must not answer.
 """
 
 from __future__ import annotations

@@ -216,6 +216,11 @@ class ParityReport(Strict):
         shares = [(part.name == "test", part.undecided / max(part.rows, 1)) for part in self.parts]
         return tuple(max((share for test, share in shares if test is kind), default=0.0) for kind in (True, False))  # type: ignore[return-value]
 
+    def strays_beside_thresholds(self) -> bool:
+        """Say whether rows take other branches only where a threshold was approached to the last digits."""
+        found = {part.name for part in self.parts if part.other_branches}
+        return bool(found) and found <= {"derived_thresholds", "boundary"}
+
     def test_knife_edges(self) -> int:
         """Return how many of the test rows are knife edges."""
         return sum(part.knife_edges for part in self.parts if part.name == "test")
@@ -236,6 +241,13 @@ class ParityReport(Strict):
         return found
 
 
+_BESIDE_THRESHOLDS = (
+    "All rows on other branches lie beside a threshold, to the last digits. If the trees stand behind a step that adds"
+    " products up (KMeans, KernelPCA, Normalizer, a linear model in a stack), the order of its sums hangs on the machine:"
+    " let the trees see the columns themselves, or take a linear model in place of the trees."
+)
+
+
 class ParityError(TrainingError):
     """The graph does not answer what the pipeline answers. ``report`` has the figures."""
 
@@ -248,6 +260,7 @@ class ParityError(TrainingError):
             + "."
             + (f" Rows differ between alone and in batches of {apart}." if apart else "")
             + (f" They first part ways at step {', '.join(map(repr, steps))}." if steps else "")
+            + (f" {_BESIDE_THRESHOLDS}" if report.strays_beside_thresholds() else "")
             + f" The bundle is not saved. The worst rows:\n{report.table()}"
         )
         self.report = report

@@ -72,6 +72,14 @@ def test_error_names_step_batches_and_rows() -> None:
     assert "model/forest (column 1 is 2, in the graph 3); age=3, soil=None" in message
 
 
+def test_rows_beside_thresholds_have_a_remedy() -> None:
+    """If other branches are taken only where thresholds were approached, the message says what can stand there instead."""
+    near = PART.model_copy(update={"name": "derived_thresholds", "other_branches": 4})
+    assert "let the trees see the columns themselves" in str(ParityError(REPORT.model_copy(update={"parts": (near,)})))
+    test = PART.model_copy(update={"other_branches": 1})
+    assert "the columns themselves" not in str(ParityError(REPORT.model_copy(update={"parts": (near, test)})))
+
+
 def test_report_survives_its_file() -> None:
     """Labels of every type and all figures are read back as they were."""
     assert ParityReport.model_validate(json.loads(REPORT.model_dump_json())) == REPORT
