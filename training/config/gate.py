@@ -133,8 +133,8 @@ class Gate(Strict):
     """How many rows may get another label from the graph."""
     parity_undecided_share_max: Annotated[float, Field(ge=0, le=1)] | None = 0.001
     """Which share of the test rows scikit-learn itself may answer in more than one way."""
-    parity_undecided_hostile_share_max: Annotated[float, Field(ge=0, le=1)] | None = 0.05
-    """The same of each kind of hostile rows, which are made to lie on edges."""
+    parity_undecided_hostile_share_max: Annotated[float, Field(ge=0, le=1)] | None = 0.01
+    """The same of the hostile rows, which are made to lie on edges."""
     parity_knife_edges_max: Annotated[int, Field(ge=0)] | None = 0
     """How many test rows may lie so near to the boundary of a decision that rounding changes their label."""
     parity_rows: Annotated[int, Field(ge=1000)] = 20_000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import Field
 
 from bundle.contract import Strict
@@ -25,8 +27,8 @@ class Limits(Strict):
     """How many rows may get another label; None: any number."""
     undecided_share: float | None = Field(default=0.001, ge=0)
     """Which share of the test rows may be undecided; None: any share."""
-    undecided_hostile_share: float | None = Field(default=0.05, ge=0)
-    """The same of each kind of hostile rows, which are made to lie on edges."""
+    undecided_hostile_share: float | None = Field(default=0.01, ge=0)
+    """The same of the hostile rows, which are made to lie on edges."""
     knife_edges: int | None = Field(default=0, ge=0)
     """How many of the test rows may be knife edges; None: any number."""
 
@@ -212,9 +214,10 @@ class ParityReport(Strict):
         return found + self._excess_apart()
 
     def undecided_shares(self) -> tuple[float, float]:
-        """Return the share of the test rows that are undecided, and the largest share over the kinds of hostile rows."""
-        shares = [(part.name == "test", part.undecided / max(part.rows, 1)) for part in self.parts]
-        return tuple(max((share for test, share in shares if test is kind), default=0.0) for kind in (True, False))  # type: ignore[return-value]
+        """Return the shares of the test rows and of the hostile rows that are undecided."""
+        test = [part for part in self.parts if part.name == "test"]
+        hostile = [part for part in self.parts if part.name != "test"]
+        return _undecided_share(test), _undecided_share(hostile)
 
     def strays_beside_thresholds(self) -> bool:
         """Say whether rows take other branches only where a threshold was approached to the last digits."""
@@ -229,7 +232,7 @@ class ParityReport(Strict):
         """Return in words which rows that are counted apart are too many."""
         found = []
         limits = (self.limits.undecided_share, self.limits.undecided_hostile_share)
-        kinds = ("the test rows", "a kind of hostile rows")
+        kinds = ("the test rows", "the hostile rows")
         for limit, share, kind in zip(limits, self.undecided_shares(), kinds, strict=True):
             if limit is not None and share > limit:
                 found.append(
@@ -239,6 +242,10 @@ class ParityReport(Strict):
         if self.limits.knife_edges is not None and self.test_knife_edges() > self.limits.knife_edges:
             found.append(f"at most {self.limits.knife_edges} test rows on a knife edge, got {self.test_knife_edges()}")
         return found
+
+
+def _undecided_share(parts: Sequence[ParityPart]) -> float:
+    return sum(part.undecided for part in parts) / max(sum(part.rows for part in parts), 1)
 
 
 _BESIDE_THRESHOLDS = (
