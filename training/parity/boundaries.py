@@ -83,10 +83,27 @@ def boundary_rows(
     for number, ask in enumerate(asked):
         # An encoder may refuse a number that it has not met, such as an integer with a fraction: then integers stay.
         for held in (("category", "boolean"), ("category", "boolean", "integer")):
-            with suppress(ValueError):
-                found.append(_search(ask, contract, rows, lines, held, np.random.default_rng(SEED + number)))
+            with suppress(_UnansweredError):
+                generator = np.random.default_rng(SEED + number)
+                found.append(_search(_answered(ask), contract, rows, lines, held, generator))
                 break
     return np.unique(np.concatenate(found), axis=0)
+
+
+class _UnansweredError(Exception):
+    """The pipeline raises an error on a row between two that it answers."""
+
+
+def _answered(ask: Ask) -> Ask:
+    """Return the same questions, with one error in place of whatever a pipeline may raise."""
+
+    def asked(points: NDArray[np.float64], numbers: bool) -> list[Answers]:
+        try:
+            return ask(points, numbers)
+        except Exception as error:
+            raise _UnansweredError from error
+
+    return asked
 
 
 def _search(
