@@ -2,8 +2,8 @@
 
 A classifier that weighs sums (a logistic regression, a support vector machine, a network) changes its label where a score
 passes another one or a threshold. The score's last bit depends on the order in which products are added up, so a
-row right on the boundary may get the label of either side. Such a row is a knife edge: within a relative distance of
-``KNIFE_EDGE`` scikit-learn itself gives the graph's answer, and no score jumps there. It is counted by itself. A jump, as
+row right on the boundary may get the label of either side. Such a row is a knife edge: its probabilities are the same, within
+a relative distance of ``KNIFE_EDGE`` scikit-learn itself gives the graph's answer, and no score jumps there. It is counted by itself. A jump, as
 of a tree's leaf or of a neighbour's vote, is no knife edge: there the graph has to answer what scikit-learn answers.
 
 The distance is a backward error (N. J. Higham, Accuracy and Stability of Numerical Algorithms, 1996, section 1.5): how
@@ -112,7 +112,12 @@ class KnifeEdges:
     def _near(self, frame: pd.DataFrame, answers: list[NDArray[np.float64]], *, jumps: bool) -> NDArray[np.float64]:
         found = np.full(len(frame), np.inf)
         own = self._answers(frame)
-        explained = [self._same(own, given) for given in answers]
+        # A label may differ, a probability may not: it is a number, and numbers have a limit of their own.
+        labels, limit = self._labels, self._limits.probability
+        kept = [
+            np.asarray((np.abs(own - given)[:, labels:] <= limit).all(axis=1) | jumps, dtype=bool) for given in answers
+        ]
+        explained = [near & self._same(own, given) for near, given in zip(kept, answers, strict=True)]
         decided = [] if jumps else self._decisions(frame)
         for distance in DISTANCES:
             pending = np.flatnonzero(~np.isfinite(found))
@@ -126,7 +131,7 @@ class KnifeEdges:
             if not jumps:
                 smooth = self._is_smooth(decided, self._decisions(moved), places)
             for number, given in enumerate(answers):
-                hit = smooth & self._same(there, given[places])
+                hit = smooth & kept[number][places] & self._same(there, given[places])
                 np.logical_or.at(explained[number], places, hit)
             found[pending[np.all(explained, axis=0)[pending]]] = distance
         return found

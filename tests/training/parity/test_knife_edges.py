@@ -75,6 +75,17 @@ def test_label_that_is_wrong_everywhere_is_none() -> None:
     assert (edges.distances(FRAME, [own]) <= KNIFE_EDGE).all()
 
 
+def test_other_probabilities_are_none() -> None:
+    """A row whose probabilities differ is wrong in a number, however near its label is to another one."""
+    promised = contract(classes=LABELS)
+    pipeline = scaled(LogisticRegression())
+    edges = KnifeEdges(pipeline, promised, plain_graph(pipeline, promised).steps, FRAME, Limits())
+    own = pipeline_answers(pipeline, FRAME, promised)
+    assert np.isfinite(edges.distances(FRAME, [own])).all()
+    own[:, 1] += 1e-8
+    assert np.isinf(edges.distances(FRAME, [own])).all()
+
+
 def test_regression_has_no_knife_edges_but_jumps_can_be_asked_for() -> None:
     """A number is near if scikit-learn gives it beside the row and jumps are allowed, as between versions."""
     promised = contract()
