@@ -25,7 +25,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEnc
 Origins = tuple[int | None, ...]
 """For each column that a step sees: the input column that it is, or None where it was computed."""
 
-_KNOWN_PACKAGES = ("sklearn.", "training.", "xgboost.", "lightgbm.")
+_KNOWN_PACKAGES = ("sklearn.", "training.", "xgboost.", "lightgbm.", "catboost.")
 """Steps of these packages that no branch below knows read numbers."""
 _ONE_INSIDE = ("best_estimator_", "regressor_", "estimator_")
 """Where wrappers keep the fitted estimator that sees what they see."""
@@ -50,6 +50,8 @@ class ColumnFacts:
     """How missing text must look for the step that handles it; None where no step does."""
     encoded: bool = False
     """Whether an encoder reads it."""
+    categorical: bool = False
+    """Whether a step takes it for a category, whatever its values look like."""
     refuses_unknown: bool = False
     """Whether an encoder raises an error on a value that it does not know."""
     values: list[Any] = field(default_factory=list)
@@ -95,6 +97,8 @@ class _Walk:
         if step is None or (isinstance(step, str) and step == "passthrough"):
             return origins
         width = getattr(step, "n_features_in_", None)
+        if type(step).__module__.startswith("catboost."):
+            width = len(step.feature_names_)  # read from a file it counts no features
         if width is not None and width != len(origins):
             origins = (None,) * int(width)
         if isinstance(step, Pipeline):
@@ -176,7 +180,12 @@ class _Walk:
             )
             origins = tuple(origins[at] for at in np.flatnonzero(~step.is_categorical_))
         known = f"{type(step).__module__}.".startswith(_KNOWN_PACKAGES) and not _learned_pandas_categories(step)
-        for fact in self._of(origins):
+        texts = _texts_of_catboost(step)
+        for at, origin in enumerate(origins):
+            if at in texts and origin is not None:
+                (fact,) = self._of((origin,))
+                fact.categorical = fact.encoded = True
+        for fact in self._of(tuple(origin for at, origin in enumerate(origins) if at not in texts)):
             fact.number |= known
             fact.opaque |= not known
             fact.imputed |= isinstance(step, _BaseImputer | MissingIndicator)
@@ -201,6 +210,13 @@ def _inside(step: Any) -> list[Any]:
             ]
     # FrozenEstimator fits nothing of its own.
     return [step.estimator] if type(step).__name__ == "FrozenEstimator" else []
+
+
+def _texts_of_catboost(step: Any) -> frozenset[int]:
+    """Return the columns that a step of CatBoost takes for categories; none of any other step."""
+    if not type(step).__module__.startswith("catboost."):
+        return frozenset()
+    return frozenset(int(at) for at in step.get_cat_feature_indices())
 
 
 def _learned_pandas_categories(step: Any) -> bool:

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from bundle.contract import UNKNOWN_CATEGORY, Contract, Feature
@@ -47,7 +48,13 @@ class Broken:
 
 
 def adapted(pipeline: Any, contract: Contract, facts: Mapping[str, ColumnFacts]) -> Any:
-    """Return a pipeline that takes the service's frames: missing text as NaN, unless it was fitted on None."""
+    """Return a pipeline that takes the service's frames: missing text as NaN, unless it was fitted on None.
+
+    An estimator that is no ``BaseEstimator``, as CatBoost's are not, becomes a pipeline of one step: the store takes
+    nothing else.
+    """
+    if not isinstance(pipeline, BaseEstimator):
+        pipeline = Pipeline([("model", pipeline)])
     categories = [feature for feature in contract.features if feature.type == "category"]
     if not any(feature.nullable for feature in categories):
         return pipeline

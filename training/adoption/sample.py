@@ -142,7 +142,7 @@ def as_read(sample: Sample, names: Sequence[str], facts: Mapping[str, ColumnFact
     Text that an encoder knows stays text even where it looks like a number. Missing text is NaN, or None where the
     pipeline was fitted on None.
     """
-    text_columns = [name for name in names if facts[name].text]
+    text_columns = [name for name in names if facts[name].text or facts[name].categorical]
     missing = {name: missing_texts(facts[name]) for name in names}
     frame = read_csv(sample.text, sample.source, text_columns, missing)[list(names)]
     for name in names:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from training.export import (
     boosting,
     calibration,
+    catboost_trees,
     composites,
     date_parts,
     derived,
@@ -44,6 +45,7 @@ from training.export import (
 __all__ = [
     "boosting",
     "calibration",
+    "catboost_trees",
     "composites",
     "date_parts",
     "derived",

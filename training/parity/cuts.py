@@ -146,10 +146,10 @@ def _cart_trees(estimator: Any) -> Iterable[Any]:
 
 
 def _compares_in_single(estimator: Any) -> bool:
-    """Say whether trees cast what they compare to float32: scikit-learn's CART trees and XGBoost's do."""
+    """Say whether trees cast what they compare to float32: scikit-learn's CART trees, XGBoost's and CatBoost's do."""
     if isinstance(estimator, (HistGradientBoostingClassifier, HistGradientBoostingRegressor)):
         return False
-    return type(estimator).__module__.split(".")[0] in ("sklearn", "xgboost")
+    return type(estimator).__module__.split(".")[0] in ("catboost", "sklearn", "xgboost")
 
 
 def _exported_thresholds(trees: Trees) -> Columns:
