@@ -25,7 +25,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEnc
 Origins = tuple[int | None, ...]
 """For each column that a step sees: the input column that it is, or None where it was computed."""
 
-_KNOWN_PACKAGES = ("sklearn.", "training.", "xgboost.", "lightgbm.", "catboost.")
+_KNOWN_PACKAGES = ("sklearn.", "training.", "xgboost.", "lightgbm.", "catboost.", "imblearn.")
 """Steps of these packages that no branch below knows read numbers."""
 _ONE_INSIDE = ("best_estimator_", "regressor_", "estimator_")
 """Where wrappers keep the fitted estimator that sees what they see."""
@@ -96,6 +96,8 @@ class _Walk:
         """
         if step is None or (isinstance(step, str) and step == "passthrough"):
             return origins
+        if hasattr(step, "fit_resample") and not isinstance(step, Pipeline):
+            return origins  # imbalanced-learn's samplers work in fit only
         width = getattr(step, "n_features_in_", None)
         if type(step).__module__.startswith("catboost."):
             width = len(step.feature_names_)  # read from a file it counts no features

@@ -144,10 +144,16 @@ def _find(pen: Pen, table: dict[type, Any], model: Any, role: str, columns: Colu
     found = table.get(type(model))
     if found is None:
         known = ", ".join(sorted(kind.__name__ for kind in table))
-        raise pen.refusal(f"{type(model).__name__} has no exact conversion as a {role}", f"one of {known}")
+        raise pen.refusal(f"{_named(type(model))} has no exact conversion as a {role}", f"one of {known}")
     if columns.single and type(model) not in SAFE_IN_SINGLE:
         raise pen.refusal(
             "it would compute in float32, because every column that reaches it is float32",
             "dtype=float64 in the steps in front of it",
         )
     return found
+
+
+def _named(kind: type) -> str:
+    """Return a class's name, with its module where it is not scikit-learn's: others have classes of the same names."""
+    module = kind.__module__
+    return kind.__name__ if module.split(".")[0] in ("sklearn", "training") else f"{module}.{kind.__name__}"
