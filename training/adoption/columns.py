@@ -52,6 +52,8 @@ class ColumnFacts:
     """Whether an encoder reads it."""
     categorical: bool = False
     """Whether a step takes it for a category, whatever its values look like."""
+    pandas_categories: tuple[Any, ...] | None = None
+    """The categories of a column of pandas' category type, in their order; None for any other column."""
     refuses_unknown: bool = False
     """Whether an encoder raises an error on a value that it does not know."""
     values: list[Any] = field(default_factory=list)
@@ -181,7 +183,14 @@ class _Walk:
                 tuple(origins[at] for at in np.flatnonzero(step.is_categorical_)),
             )
             origins = tuple(origins[at] for at in np.flatnonzero(~step.is_categorical_))
-        known = f"{type(step).__module__}.".startswith(_KNOWN_PACKAGES) and not _learned_pandas_categories(step)
+        categories = _pandas_categories(step)
+        for at, values in (categories or {}).items():
+            for fact in self._of(origins[at : at + 1]):
+                fact.pandas_categories = tuple(values)
+                fact.categorical = fact.refuses_unknown = True
+        if categories:
+            origins = tuple(origin for at, origin in enumerate(origins) if at not in categories)
+        known = f"{type(step).__module__}.".startswith(_KNOWN_PACKAGES) and categories is not None
         texts = _texts_of_catboost(step)
         for at, origin in enumerate(origins):
             if at in texts and origin is not None:
@@ -221,11 +230,20 @@ def _texts_of_catboost(step: Any) -> frozenset[int]:
     return frozenset(int(at) for at in step.get_cat_feature_indices())
 
 
-def _learned_pandas_categories(step: Any) -> bool:
-    """Whether LightGBM or XGBoost was fitted on columns of pandas' own category type."""
+def _pandas_categories(step: Any) -> dict[int, list[Any]] | None:
+    """Return the categories of columns of pandas' category type that LightGBM or XGBoost was fitted on, by place.
+
+    None where such columns are known to be there, but not which they are or what they hold.
+    """
     if hasattr(step, "booster_"):
-        return bool(step.booster_.pandas_categorical)
-    return hasattr(step, "get_booster") and "c" in (step.get_booster().feature_types or ())
+        from training.export.lightgbm_trees import fitted_categories as of_lightgbm
+
+        return of_lightgbm(step)
+    if hasattr(step, "get_booster"):
+        from training.export.xgboost_trees import fitted_categories as of_xgboost
+
+        return of_xgboost(step)
+    return {}
 
 
 def _computed(step: Any) -> Origins:

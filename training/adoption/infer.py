@@ -171,6 +171,7 @@ def categories(texts: Sequence[str], fact: ColumnFacts) -> tuple[str, ...]:
     Where an encoder refuses what it does not know, the sample's others are left out, and so named as faults later.
     """
     known = [value for value in fact.values if isinstance(value, str)]
+    known += [str(value) for value in fact.pandas_categories or () if str(value) not in known]
     others = [] if fact.refuses_unknown else sorted(set(texts) - set(known))
     return (*known, *others)
 

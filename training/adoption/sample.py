@@ -25,6 +25,7 @@ from training.adoption.errors import AdoptionError
 from training.data.errors import DataError, Example, Fault
 from training.data.loader import csv_text, read_csv
 from training.data.validation import check_cells, fault_message
+from training.transformers.category_columns import as_category
 
 MISSING_TEXTS = (
     *("", "NA", "N/A", "n/a", "#N/A", "#N/A N/A", "#NA", "<NA>", "NULL", "null", "NaN", "nan", "-NaN", "-nan", "None"),
@@ -146,6 +147,9 @@ def as_read(sample: Sample, names: Sequence[str], facts: Mapping[str, ColumnFact
     missing = {name: missing_texts(facts[name]) for name in names}
     frame = read_csv(sample.text, sample.source, text_columns, missing)[list(names)]
     for name in names:
+        known = facts[name].pandas_categories
+        if known is not None:
+            frame[name] = as_category(frame[name], known)
         if facts[name].missing_as == "none":
             values = frame[name].astype(object)
             frame[name] = values.where(values.notna(), None)

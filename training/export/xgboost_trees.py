@@ -20,12 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto
 
+from training.export.category_columns import as_places, categories_of
+from training.export.category_splits import NO_CODE
 from training.export.leaves import numbered, reached_by
 from training.export.links import above, highest
 from training.export.pen import DOUBLE, Pen
 from training.export.preimages import preimages
 from training.export.registry import classifier, regressor, safe_in_single
-from training.export.trees import Trees, float32_splits, join, tree
+from training.export.trees import LEQ, MEMBER, Trees, float32_splits, join, tree
 from training.export.values import Columns, Scores
 
 SINGLE = TensorProto.FLOAT
@@ -118,25 +120,63 @@ def _tree(nodes: dict[str, Any]) -> Trees:
     conditions = np.array(nodes["split_conditions"], dtype=np.float64).astype(np.float32)
     # x < t of float32 numbers is x <= the float32 before t. Of a leaf it is the value, which is not compared.
     splits = float32_splits(np.nextafter(conditions, np.float32(-np.inf)).astype(np.float64))
+    left, right = np.array(nodes["left_children"]), np.array(nodes["right_children"])
+    missing = np.array(nodes["default_left"]).astype(bool)
+    categorical = np.array(nodes["split_type"]).astype(bool) & ~leaf
+    # A set lists what goes right, so that is the true side of its node.
+    true, false = np.where(categorical, right, left), np.where(categorical, left, right)
+    missing = np.where(categorical, ~missing, missing)
+    listed = np.array(nodes["categories"], dtype=np.float64)
+    begins, sizes = nodes["categories_segments"], nodes["categories_sizes"]
+    of_node = dict(zip(nodes["categories_nodes"], zip(begins, sizes, strict=True), strict=True))
+    members = []
+    for node in np.flatnonzero(categorical & used).tolist():
+        begin, size = of_node[node]
+        # See training.export.category_splits: with this code a set stands for itself where it sends NaN along.
+        members.append(
+            np.append(listed[begin : begin + size], NO_CODE) if missing[node] else listed[begin : begin + size]
+        )
     return tree(
         leaf[used],
         np.array(nodes["split_indices"])[used],
         splits[used],
-        np.array(nodes["default_left"])[used],
-        number[np.array(nodes["left_children"])][used],
-        number[np.array(nodes["right_children"])][used],
+        missing[used],
+        number[true][used],
+        number[false][used],
         conditions.astype(np.float64)[used],
+        np.where(categorical, MEMBER, LEQ).astype(np.uint8)[used] if members else None,
+        tuple(members),
     )
 
 
-def _refuse(pen: Pen, model: Any, booster: Booster) -> None:
+def fitted_categories(model: Any) -> dict[int, list[Any]] | None:
+    """Return the categories of each column of pandas' category type that a model was fitted on, by its place.
+
+    None where the model does not know them: it was fitted by XGBoost before 3.1, or on numbers said to be categories.
+    """
+    booster = model.get_booster()
+    types = list(booster.feature_types or ())
+    if "c" not in types:
+        return {}
+    # Only of trees; a model without categories gives None for each column.
+    kept = booster.get_categories(export_to_arrow=True).to_arrow() if hasattr(booster, "get_categories") else []
+    found = {at: known.tolist() for at, (_, known) in enumerate(kept) if known is not None}
+    return found if sorted(found) == [at for at, kind in enumerate(types) if kind == "c"] else None
+
+
+def _refuse(pen: Pen, model: Any, booster: Booster, columns: Columns) -> None:
     if booster.kind != "gbtree":
         raise pen.refusal(f"booster={booster.kind!r} weighs its trees or has none", "booster='gbtree'")
     if not np.isnan(model.missing):
         raise pen.refusal(f"missing={model.missing!r}", "missing=NaN with a SimpleImputer in front of it")
     types = booster.document["learner"].get("feature_types") or []
     if "c" in types or any(any(nodes["split_type"]) for nodes in booster.trees):
-        raise pen.refusal("its trees split on sets of categories (enable_categorical)", "an encoder in front of it")
+        wanted, given = fitted_categories(model), categories_of(columns)
+        if wanted is None or wanted != given:
+            raise pen.refusal(
+                "its trees split on sets of categories (enable_categorical), of columns that rows do not have",
+                "CategoryColumns in front of it (`import` puts it there), or an encoder",
+            )
     if not booster.trees:
         raise pen.refusal("it has no trees", "n_estimators of at least 1")
     if any(int(nodes["tree_param"]["size_leaf_vector"]) > 1 for nodes in booster.trees):
@@ -179,7 +219,8 @@ def _sigmoid(pen: Pen, value: str) -> str:
 def convert_regressor(pen: Pen, model: Any, columns: Columns) -> str:
     """The sums of the trees, and what the objective makes of them."""
     booster = booster_of(model)
-    _refuse(pen, model, booster)
+    _refuse(pen, model, booster, columns)
+    columns = as_places(columns)
     known = (*IDENTITIES, *EXPONENTIALS, *SIGMOIDS)
     if booster.objective not in known:
         raise pen.refusal(f"objective={booster.objective!r}", f"one of {', '.join(known)}")
@@ -192,7 +233,8 @@ def convert_regressor(pen: Pen, model: Any, columns: Columns) -> str:
 def convert_classifier(pen: Pen, model: Any, columns: Columns) -> Scores:
     """Probabilities in float32. The label is the first most probable class, or the second of two if above a half."""
     booster = booster_of(model)
-    _refuse(pen, model, booster)
+    _refuse(pen, model, booster, columns)
+    columns = as_places(columns)
     classes, sums = int(model.n_classes_), len(booster.start)
     if booster.objective == "binary:logistic" and (classes, sums) == (2, 1):
         raw = pen.cast(_sums(pen, model, booster, columns))

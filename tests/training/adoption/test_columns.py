@@ -192,7 +192,7 @@ def test_unknown_steps_are_noted() -> None:
 
 @pytest.mark.parametrize("package", ["lightgbm", "xgboost"])
 def test_categories_of_pandas_are_no_numbers(package: str) -> None:
-    """Trees that learned pandas' own categories read no numbers; a request cannot bring what they want."""
+    """Trees that learned pandas' own categories read no numbers: the text of a request is made the fitted category."""
     library = pytest.importorskip(package)
     frame = table()[["x", "s"]].astype({"s": "category"})
     if package == "lightgbm":
@@ -200,7 +200,9 @@ def test_categories_of_pandas_are_no_numbers(package: str) -> None:
     else:
         model = library.XGBRegressor(n_estimators=2, enable_categorical=True)
     facts = column_facts(model.fit(frame, frame["x"]), ["x", "s"])
-    assert (facts["s"].number, facts["s"].opaque) == (False, True)
+    assert (facts["s"].number, facts["s"].categorical, facts["s"].refuses_unknown) == (False, True, True)
+    assert facts["s"].pandas_categories == tuple(frame["s"].cat.categories)
+    assert facts["x"].number
     assert column_facts(model.fit(frame[["x"]], frame["x"]), ["x"])["x"].number
 
 
