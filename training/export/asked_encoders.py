@@ -123,7 +123,7 @@ def _column(
     strange = "?"
     while strange in texts:
         strange += "?"
-    tried = {**texts, strange: UNKNOWN_CATEGORY, (np.nan if missing_is_nan(code) else None): np.nan}
+    tried: dict[Any, float] = {**texts, strange: UNKNOWN_CATEGORY, (np.nan if missing_is_nan(code) else None): np.nan}
     together = _ask(model, [{**base, name: value} for value in tried])
     if together is not None:
         return list(tried.values()), together

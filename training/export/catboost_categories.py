@@ -181,7 +181,8 @@ class _Asked:
         index, places, rows = "", np.zeros(1, dtype=np.int64), [dict[int, Any]()]
         for digit in digits:
             index = digit.value if not index else self._more(index, digit)
-            places = (places[:, np.newaxis] * digit.size + [one for one, _, _ in digit.samples]).ravel()
+            of_digit = np.array([one for one, _, _ in digit.samples], dtype=np.int64)
+            places = (places[:, np.newaxis] * digit.size + of_digit).ravel()
             rows = [{**row, column: value} for row in rows for _, column, value in digit.samples]
         says = self._ask(asker, trees, rows)
         order = np.argsort([float(split.get("border", 0.0)) for split in splits], kind="stable")

@@ -40,7 +40,7 @@ ROWS = np.c_[GENERATOR.integers(0, 4, 500), GENERATOR.integers(0, 5, 500), GENER
 ROWS[GENERATOR.random(500) < 0.1, 0] = np.nan
 FRAME = to_frame(ROWS, contract())
 TARGET = np.nan_to_num(ROWS[:, 0]) * (ROWS[:, 1] - 2) + ROWS[:, 2]
-CATEGORIES = {"colour": ["grey", "red", "green", "blue"], "size": list(SIZES)}
+CATEGORIES: dict[str, list[Any]] = {"colour": ["grey", "red", "green", "blue"], "size": list(SIZES)}
 
 
 def boosters() -> list[Any]:

@@ -99,7 +99,7 @@ def test_ensembles(model: Any, names: list[Any]) -> None:
 def test_modules_are_named() -> None:
     """A class that is not scikit-learn's is named with its module, for others have the same name."""
 
-    class Ridge2(Ridge):
+    class Ridge2(Ridge):  # type: ignore[misc]
         """Another one."""
 
     with pytest.raises(ExportError, match=r"tests\.training\.export\.test_imbalanced\.Ridge2 has no exact conversion"):
