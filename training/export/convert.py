@@ -26,7 +26,8 @@ from training.export.packing import PASSES
 from training.export.pen import Pen
 from training.export.promises import promise_passes
 from training.export.registry import classify, regress
-from training.export.values import Columns
+from training.export.text import add_texts, place_texts
+from training.export.values import Columns, TextCodes
 
 PRODUCER = "tabento"
 
@@ -70,11 +71,7 @@ def plain_graph(pipeline: Any, contract: Contract) -> Graph:
     """
     graph = Graph(_empty(contract))
     pen = Pen(graph, contract)
-    columns = Columns(
-        INPUT_NAME,
-        tuple(dict(category_codes(feature)) if feature.type == "category" else None for feature in contract.features),
-        contract.feature_names,
-    )
+    columns = _first_columns(pen, contract)
     if is_classifier(pipeline):
         scores = classify(pen, pipeline, columns)
         parts = [scores.label]
@@ -97,7 +94,27 @@ def plain_graph(pipeline: Any, contract: Contract) -> Graph:
         answer = pen.node("Squeeze", [answer, axis], "answer")
         graph.flat = True
     graph.outputs = [answer]
+    if contract.texts:
+        place_texts(pen, len(contract.features))
     return graph
+
+
+def _first_columns(pen: Pen, contract: Contract) -> Columns:
+    """Return the columns of the contract's features, as the pipeline sees them first."""
+    codes = tuple(
+        TextCodes(place)
+        if feature.type == "text"
+        else dict(category_codes(feature))
+        if feature.type == "category"
+        else None
+        for place, feature in enumerate(contract.features)
+    )
+    name = INPUT_NAME
+    if contract.texts:
+        # Behind the features stand the numbers of the texts.
+        places = pen.constant(np.arange(len(contract.features), dtype=np.int64), "features")
+        name = pen.node("Gather", [INPUT_NAME, places], "features", axis=1)
+    return Columns(name, codes, contract.feature_names)
 
 
 def _targets(graph: Graph, answer: str) -> int | None:
@@ -151,14 +168,15 @@ def _model(graph: Graph, contract: Contract) -> onnx.ModelProto:
             node.domain = ML_DOMAIN
     double = onnx.TensorProto.DOUBLE
     shape = ["N"] if graph.flat else ["N", answer_width(contract) or "targets"]
+    width = int(graph.inputs[0].type.tensor_type.shape.dim[1].dim_value)
     body = helper.make_graph(
         graph.nodes,
         contract.name,
-        [helper.make_tensor_value_info(INPUT_NAME, double, ["N", len(contract.features)])],
+        [helper.make_tensor_value_info(INPUT_NAME, double, ["N", width])],
         [helper.make_tensor_value_info(PREDICTION_NAME, double, shape)],
         [numpy_helper.from_array(array, name) for name, array in sorted(graph.constants.items())],
     )
-    model = _proto(body)
+    model = add_texts(_proto(body), graph)
     model.doc_string = contract.title
     return model
 

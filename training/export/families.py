@@ -37,6 +37,7 @@ from training.export import (
     selecting,
     stacking,
     svm,
+    text,
     voting,
     xgboost_trees,
 )
@@ -76,6 +77,7 @@ __all__ = [
     "selecting",
     "stacking",
     "svm",
+    "text",
     "voting",
     "xgboost_trees",
 ]

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from training.export.errors import ExportError
 from training.export.graph import Step
 from training.export.pen import Pen
-from training.export.values import Columns, Scores
+from training.export.values import Columns, Scores, TextCodes
 
 Transform = Callable[[Pen, Any, Columns], Columns]
 Regress = Callable[[Pen, Any, Columns], str]
@@ -26,6 +26,8 @@ CLASSIFIERS: dict[type, Classify] = {}
 """Fitted classifier → label, probabilities and decision."""
 WRITE_GRAPH = "write_graph"
 """The method by which a transformer that is not in the table writes itself: ``write_graph(pen, columns) -> Columns``."""
+TAKE_TEXT: set[type] = set()
+"""Steps that take columns of texts, or hand them on as they are."""
 SAFE_IN_SINGLE: set[type] = set()
 """Steps that answer the same whether their input is float32 or the same numbers in float64."""
 
@@ -48,6 +50,11 @@ def classifier(*kinds: type) -> Callable[[Function], Function]:
 def safe_in_single(*kinds: type) -> None:
     """Say that steps answer the same whether their input is float32 or the same numbers in float64."""
     SAFE_IN_SINGLE.update(kinds)
+
+
+def takes_text(*kinds: type) -> None:
+    """Say that steps take columns of texts, or hand them on as they are."""
+    TAKE_TEXT.update(kinds)
 
 
 def _register(table: dict[type, Any], kinds: tuple[type, ...]) -> Callable[[Function], Function]:
@@ -141,6 +148,12 @@ def classify(pen: Pen, model: Any, columns: Columns) -> Scores:
 
 
 def _find(pen: Pen, table: dict[type, Any], model: Any, role: str, columns: Columns) -> Any:
+    if columns.has_text and type(model) not in TAKE_TEXT:
+        names = columns.names or tuple(map(str, range(columns.width)))
+        texts = [name for name, code in zip(names, columns.codes, strict=True) if isinstance(code, TextCodes)]
+        raise pen.refusal(
+            f"it would see the texts of {texts}", "TfidfVectorizer or CountVectorizer for each, or `type: category`"
+        )
     found = table.get(type(model))
     if found is None:
         known = ", ".join(sorted(kind.__name__ for kind in table))
