@@ -28,7 +28,7 @@ MISSING_TEXTS_LIMIT = 100
 """How many texts of one column may count as missing."""
 TEXT_LENGTH = 10_000
 """How many characters a text may have if the contract says nothing else."""
-TEXT_LENGTH_LIMIT = 100_000
+TEXT_LENGTH_LIMIT = 50_000
 """The largest length that a contract may allow: splitting a text takes a time that grows with it."""
 
 

@@ -16,15 +16,15 @@ from pydantic import Field, field_validator, model_validator
 from bundle.strict import Strict
 from bundle.token_pattern import TokenPatternError, token_finder
 
-NGRAMS_LIMIT = 20
+NGRAMS_LIMIT = 10
 """The longest run of words or characters that makes one term."""
-CHUNK_TERMS = 1_000
-"""About how many terms are made between two looks at the clock; see ``serving.codec.slices``."""
+CHUNK_TERMS = 200
+"""The most terms that are made in one go, so that the service can turn to other requests between two goes."""
 
 _WHITE_SPACE = re.compile(r"\s\s+")
 
 Terms = Iterator[list[str]]
-"""Terms in chunks."""
+"""Terms in chunks of at most ``CHUNK_TERMS``."""
 
 
 class Analysis(Strict):
@@ -78,7 +78,7 @@ class Analyzer:
         self._shortest, self._longest = analysis.ngram_range
 
     def chunks(self, text: str) -> Terms:
-        """Yield the terms of a text in chunks of about ``CHUNK_TERMS``; a term comes as often as it is met."""
+        """Yield the terms of a text in chunks; a term comes as often as it is met."""
         if self._lowercase:
             text = text.lower()
         if self._accents is not None:
@@ -114,13 +114,13 @@ def without_accents(text: str, kind: Literal["ascii", "unicode"]) -> str:
 
 def _runs_of_words(words: list[str], shortest: int, longest: int) -> Terms:
     for length in range(shortest, min(longest, len(words)) + 1):
-        if length == 1:
-            yield words
-            continue
         count = len(words) - length + 1
         for start in range(0, count, CHUNK_TERMS):
             end = min(start + CHUNK_TERMS, count)
-            yield [" ".join(words[at : at + length]) for at in range(start, end)]
+            if length == 1:
+                yield words[start:end]
+            else:
+                yield [" ".join(words[at : at + length]) for at in range(start, end)]
 
 
 def _runs_of_characters(text: str, shortest: int, longest: int) -> Terms:
@@ -141,9 +141,9 @@ def _runs_within_words(text: str, shortest: int, longest: int) -> Terms:
                 made.append(padded)
                 break
             for start in range(0, count, CHUNK_TERMS):
-                made += [padded[at : at + length] for at in range(start, min(start + CHUNK_TERMS, count))]
-                if len(made) >= CHUNK_TERMS:
+                if made and len(made) + count - start > CHUNK_TERMS:
                     yield made
                     made = []
+                made += [padded[at : at + length] for at in range(start, min(start + CHUNK_TERMS, count))]
     if made:
         yield made

@@ -12,7 +12,8 @@ from __future__ import annotations
 import json
 import math
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
+from functools import lru_cache
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -31,6 +32,15 @@ TERMS_LIMIT = FEATURES_LIMIT
 """How many terms all blocks of a graph may have together: a row of them is as wide as the widest row without texts."""
 LOGARITHMS = 256
 """The logarithms of so many counts are kept ready."""
+NUMBERS_LIMIT = 4_000_000
+"""How many numbers the rows of one request may become: 32 MB. A short text may become ten thousand numbers."""
+_SHORT_TERM = 40
+"""The hashes of terms of so many characters are kept, for the last 20,000 of them: words come again."""
+_TERM_UNITS, _HASH_UNITS, _HASHED_CHARACTER_UNITS = 25, 80, 15
+"""The work of a counted term, of a hashed one, and of each of its characters, in units of 10 ns."""
+
+Entries = list[tuple[int, float]]
+"""The places of a text's numbers that may not be 0, ascending, each with its number."""
 
 Weight = Literal["binary", "log", "idf", "l1", "l2"]
 """What is done with the counts of one text: ``binary`` makes each 1, ``log`` takes 1 + log of each, ``idf`` multiplies
@@ -90,6 +100,11 @@ def written_texts(blocks: tuple[TextBlock, ...]) -> str:
     return json.dumps(Texts(unicode=unicodedata.unidata_version, blocks=blocks).model_dump(exclude_defaults=True))
 
 
+def rows_limit(limit: int, width: int) -> int:
+    """Return how many rows of so many numbers one request may have, at most ``limit``."""
+    return max(1, min(limit, NUMBERS_LIMIT // width))
+
+
 def read_texts(metadata: Mapping[str, str]) -> Texts | None:
     """Return the blocks of a graph's metadata, None for a graph without texts.
 
@@ -131,44 +146,52 @@ class TermCounter:
         self._idf = block.idf or ()
         self._logarithms = (np.log(np.arange(1, LOGARITHMS + 1, dtype=np.float64)) + 1.0).tolist()
 
-    def steps(self, text: str) -> Iterator[tuple[int, list[tuple[int, float]]]]:
+    def steps(self, text: str) -> Generator[int, None, Entries]:
         """Count the terms of a text, and yield between pieces of work.
 
         Yields:
-            How many terms were counted since the last time, and an empty list; at last 0 and the places of the numbers
-            that may not be 0, ascending, each with its number.
+            The work since the last time, in units of 10 ns.
+
+        Returns:
+            The text's numbers.
         """
         counts: dict[int, float] = {}
         count = self._count if self._places is not None else self._count_hashed
+        yield 2 * len(text)
         for terms in self._chunks(text):
-            count(terms, counts)
-            yield len(terms), []
-        yield 0, self._weighted(sorted(counts.items()))
+            yield count(terms, counts)
+        return self._weighted(sorted(counts.items()))
 
-    def entries(self, text: str) -> list[tuple[int, float]]:
-        """Return the places of a text's numbers that may not be 0, ascending, each with its number."""
-        found: list[tuple[int, float]] = []
-        for _, found in self.steps(text):
-            continue
-        return found
+    def entries(self, text: str) -> Entries:
+        """Return a text's numbers."""
+        steps = self.steps(text)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as stop:
+                found: Entries = stop.value
+                return found
 
-    def _count(self, terms: list[str], counts: dict[int, float]) -> None:
+    def _count(self, terms: list[str], counts: dict[int, float]) -> int:
+        """Count terms, and return the work."""
         assert self._places is not None
         place_of = self._places.get
         for term in terms:
             place = place_of(term)
             if place is not None:
                 counts[place] = counts.get(place, 0.0) + 1.0
+        return _TERM_UNITS * len(terms)
 
-    def _count_hashed(self, terms: list[str], counts: dict[int, float]) -> None:
-        """Count terms by their hash, as ``sklearn.feature_extraction.FeatureHasher`` documents it."""
+    def _count_hashed(self, terms: list[str], counts: dict[int, float]) -> int:
+        """Count terms by their hash, as ``sklearn.feature_extraction.FeatureHasher`` documents it; return the work."""
         width, signed = self.width, self._signed
         for term in terms:
-            value = murmurhash3_32(term.encode())
+            value = _short_hash(term) if len(term) <= _SHORT_TERM else murmurhash3_32(term.encode())
             place = abs(value) % width
             counts[place] = counts.get(place, 0.0) + (-1.0 if signed and value < 0 else 1.0)
+        return _HASH_UNITS * len(terms) + _HASHED_CHARACTER_UNITS * sum(map(len, terms))
 
-    def _weighted(self, entries: list[tuple[int, float]]) -> list[tuple[int, float]]:
+    def _weighted(self, entries: Entries) -> Entries:
         """Apply the weights one after the other, each in the order of the places, as scikit-learn does."""
         places = [place for place, _ in entries]
         values = [value for _, value in entries]
@@ -190,6 +213,11 @@ class TermCounter:
         return float(np.log(np.array([value]))[0]) + 1.0
 
 
+@lru_cache(maxsize=20_000)
+def _short_hash(term: str) -> int:
+    return murmurhash3_32(term.encode())
+
+
 def _normalised(values: list[float], norm: str) -> list[float]:
     """Return numbers divided by their norm, added up from the first to the last; all zeros stay."""
     total = 0.0
@@ -201,7 +229,7 @@ def _normalised(values: list[float], norm: str) -> list[float]:
     return [value / divisor for value in values]
 
 
-def fill(numbers: NDArray[np.float64], entries: list[tuple[int, float]]) -> None:
+def fill(numbers: NDArray[np.float64], entries: Entries) -> None:
     """Write a text's numbers into zeros, float64 of shape (V,)."""
     for place, value in entries:
         numbers[place] = value

@@ -19,7 +19,9 @@ WAYS_LIMIT = 200
 
 _SET = r"\[\^?(?:\\[wdsWDS\-\]\[\\^.]|[^\[\]\\])+\]"
 _ITEM = re.compile(rf"(?P<atom>\\[wdsWDS]|\\[^\w\s]|{_SET}|[^\\\[\](){{}}.*+?|^$])(?P<times>[*+?]|\{{\d+(?:,\d*)?\}})?")
-_WORD_SET = re.compile(r"\[(?:\\[wd]|_|[a-z]-[a-z]|[A-Z]-[A-Z]|[0-9]-[0-9]|[A-Za-z0-9])+\]|\[\^(?:\\d|_|[A-Za-z0-9])*\\W(?:\\d|_|[A-Za-z0-9])*\]")
+_WORD_SET = re.compile(
+    r"\[(?:\\[wd]|_|[a-z]-[a-z]|[A-Z]-[A-Z]|[0-9]-[0-9]|[A-Za-z0-9])+\]|\[\^(?:\\d|_|[A-Za-z0-9])*\\W(?:\\d|_|[A-Za-z0-9])*\]"
+)
 
 
 class TokenPatternError(ValueError):

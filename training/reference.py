@@ -108,10 +108,20 @@ def number_distribution(values: NDArray[np.float64], name: str) -> NumberDistrib
     )
 
 
+def text_lengths(series: pd.Series[Any]) -> NDArray[np.float64]:
+    """Return how many characters each text has, shape (N,), NaN for a missing one."""
+    return np.array([len(value) if isinstance(value, str) else np.nan for value in series], dtype=np.float64)
+
+
 def feature_distribution(series: pd.Series[Any], feature: Feature) -> NumberDistribution | CategoryDistribution:
-    """Describe one feature; the shares of a category list every value of the contract, those never met with 0."""
+    """Describe one feature; the shares of a category list every value of the contract, those never met with 0.
+
+    A text is described by its length in characters.
+    """
     if feature.ordered:
         return number_distribution(series.to_numpy(dtype=np.float64), feature.name)
+    if feature.type == "text":
+        return number_distribution(text_lengths(series), feature.name)
     there = series.dropna()
     if there.empty:
         raise ValueError(

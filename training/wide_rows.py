@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from bundle.texts import TEXTS_KEY, TermCounter, fill, read_texts
+from bundle.texts import TEXTS_KEY, Entries, TermCounter, fill, read_texts
 from training.texts import text_of
 
 
@@ -34,7 +34,7 @@ def _counters(content: str) -> tuple[TermCounter, ...]:
 
 
 @lru_cache(maxsize=50_000)
-def _entries(counter: TermCounter, text: str) -> list[tuple[int, float]]:
+def _entries(counter: TermCounter, text: str) -> Entries:
     return counter.entries(text)
 
 

@@ -18,6 +18,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from bundle.contract import Feature, FeatureType, Output
+from bundle.feature import TEXT_LENGTH, TEXT_LENGTH_LIMIT
 from bundle.numbers import number_text
 from training.adoption.column_names import column_names
 from training.adoption.columns import ColumnFacts
@@ -126,6 +127,8 @@ def _feature(sample: Sample, name: str, fact: ColumnFacts) -> Inferred:
             " which it has values."
         )
     missing = len(sample) - len(texts)
+    if fact.split:
+        return _text_feature(name, texts)
     kind = feature_type(texts, fact)
     given: dict[str, Any] = {"name": name, "type": kind, "nullable": missing > 0 or fact.imputed}
     narrow: dict[str, Any] = {"nullable": missing > 0}
@@ -145,6 +148,16 @@ def _feature(sample: Sample, name: str, fact: ColumnFacts) -> Inferred:
     remark = f"the sample has {shown}" + (f"; {missing / len(sample):.1%} missing" if missing else "; none missing")
     feature: Feature = _validated(Feature, f"column {name!r}", given)
     return Inferred(feature, feature.model_copy(update=narrow), remark)
+
+
+def _text_feature(name: str, texts: Sequence[str]) -> Inferred:
+    """Return the feature of a column that a vectorizer splits; an empty cell is an empty text."""
+    longest = max(map(len, texts))
+    given: dict[str, Any] = {"name": name, "type": "text"}
+    if longest > TEXT_LENGTH:
+        given["maximum_length"] = min(2 * longest, TEXT_LENGTH_LIMIT)
+    feature: Feature = _validated(Feature, f"column {name!r}", given)
+    return Inferred(feature, feature, f"the sample has texts of up to {longest:,} characters")
 
 
 def feature_type(texts: Sequence[str], fact: ColumnFacts) -> FeatureType:

@@ -37,7 +37,7 @@ _BY_NAME = "the column's name without brackets: ('words', TfidfVectorizer(), 're
 
 
 @transformer(TextColumn)
-def text_column(pen: Pen, model: TextColumn, columns: Columns) -> Columns:
+def text_column(pen: Pen, model: TextColumn, columns: Columns) -> Columns:  # noqa: ARG001 - as all converters
     """The one column of a frame as a series."""
     if columns.width != 1:
         raise pen.refusal(f"it takes one column and gets {columns.width}", "a frame of one column")

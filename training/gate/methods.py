@@ -18,8 +18,8 @@ from bundle.format import INPUT_NAME, PREDICTION_NAME
 from training.frames import to_frame, to_rows
 from training.gate.given import GateInput
 from training.gate.report import Check, judged
-from training.wide_rows import wide_rows
 from training.served_graph import graph_answers, open_graph
+from training.wide_rows import wide_rows
 
 GROUP = "Methods"
 ROWS = 64
