@@ -136,14 +136,14 @@ def _runs_within_words(text: str, shortest: int, longest: int) -> Terms:
     for word in text.split():
         padded = f" {word} "
         for length in range(shortest, longest + 1):
-            count = len(padded) - length + 1
-            if count <= 1:
-                made.append(padded)
-                break
+            count = max(len(padded) - length + 1, 1)
             for start in range(0, count, CHUNK_TERMS):
-                if made and len(made) + count - start > CHUNK_TERMS:
+                end = min(start + CHUNK_TERMS, count)
+                if len(made) + end - start > CHUNK_TERMS:
                     yield made
                     made = []
-                made += [padded[at : at + length] for at in range(start, min(start + CHUNK_TERMS, count))]
+                made += [padded[at : at + length] for at in range(start, end)]
+            if count == 1:
+                break
     if made:
         yield made

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 import unicodedata
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from functools import lru_cache
 from typing import Annotated, Literal, Self
 
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from bundle.errors import BundleFormatError
+from bundle.feature import Feature
 from bundle.format import FEATURES_LIMIT
 from bundle.murmur import murmurhash3_32
 from bundle.strict import Number, Strict
@@ -34,9 +35,11 @@ LOGARITHMS = 256
 """The logarithms of so many counts are kept ready."""
 NUMBERS_LIMIT = 4_000_000
 """How many numbers the rows of one request may become: 32 MB. A short text may become ten thousand numbers."""
+WORK_LIMIT = 500_000_000
+"""How much work the texts of one request may cause at most, in units of 10 ns: some five seconds, in slices."""
 _SHORT_TERM = 40
 """The hashes of terms of so many characters are kept, for the last 20,000 of them: words come again."""
-_TERM_UNITS, _HASH_UNITS, _HASHED_CHARACTER_UNITS = 25, 80, 15
+_TERM_UNITS, _HASH_UNITS, _HASHED_CHARACTER_UNITS = 40, 150, 30
 """The work of a counted term, of a hashed one, and of each of its characters, in units of 10 ns."""
 
 Entries = list[tuple[int, float]]
@@ -78,6 +81,15 @@ class TextBlock(Strict):
             raise ValueError("the weight `log` needs counts above 0, so no `alternate_sign`")
         return self
 
+    def most_work(self, longest: int) -> int:
+        """Return about the most work of a text of so many characters, in units of 10 ns."""
+        shortest_run, longest_run = self.analysis.ngram_range
+        runs = range(shortest_run, longest_run + 1)
+        terms = len(runs) * longest
+        if self.terms is not None:
+            return 2 * longest + _TERM_UNITS * terms
+        return 2 * longest + _HASH_UNITS * terms + _HASHED_CHARACTER_UNITS * sum(runs) * longest
+
 
 class Texts(Strict):
     """The content of the metadata: all blocks of a graph, and with what they were made."""
@@ -100,9 +112,16 @@ def written_texts(blocks: tuple[TextBlock, ...]) -> str:
     return json.dumps(Texts(unicode=unicodedata.unidata_version, blocks=blocks).model_dump(exclude_defaults=True))
 
 
-def rows_limit(limit: int, width: int) -> int:
-    """Return how many rows of so many numbers one request may have, at most ``limit``."""
-    return max(1, min(limit, NUMBERS_LIMIT // width))
+def rows_limit(limit: int, texts: Texts, features: Sequence[Feature]) -> int:
+    """Return how many rows one request may have, at most ``limit``: their numbers and their work are bounded.
+
+    Args:
+        limit: how many rows are taken if they have no texts.
+        texts: how the texts of a row become numbers.
+        features: those of the contract.
+    """
+    work = sum(block.most_work(features[block.column].longest) for block in texts.blocks)
+    return max(1, min(limit, NUMBERS_LIMIT // (len(features) + texts.width), WORK_LIMIT // work))
 
 
 def read_texts(metadata: Mapping[str, str]) -> Texts | None:

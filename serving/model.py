@@ -7,7 +7,7 @@ from typing import Any
 
 from bundle.contract import RESERVED_NAME, answer_width
 from bundle.store import Bundle
-from bundle.texts import Texts, rows_limit
+from bundle.texts import NUMBERS_LIMIT, Texts, rows_limit
 from runners.clock import Loop, Offload
 from runners.errors import RunnerError
 from runners.runner import Runner, RunnerOptions, warm_up
@@ -30,7 +30,7 @@ def _encoder(bundle: Bundle) -> Encoder:
 
 
 QUEUED_REQUESTS = 8
-"""The rows of so many requests with texts may wait: 256 MB of numbers."""
+"""The rows of so many large requests with texts may wait: 256 MB of numbers."""
 
 
 class ServedModel:
@@ -53,13 +53,14 @@ class ServedModel:
         self._session = OnnxSession(
             bundle.model_path, len(contract.features), settings.onnx_threads, answer_width(contract)
         )
-        self.max_rows = self._rows_limit(settings.max_rows, 1)
+        texts = self._checked_texts()
+        self.max_rows = settings.max_rows if texts is None else rows_limit(settings.max_rows, texts, contract.features)
         """How many rows one request may have."""
-        self.decoder = decoder_of(contract, self.max_rows, settings.unknown_fields == "ignore", self._checked_texts())
+        self.decoder = decoder_of(contract, self.max_rows, settings.unknown_fields == "ignore", texts)
         self.options = RunnerOptions(
             slo_s=(settings.slo_p99_ms or bundle.contract.p99_ms) / 1000,
-            max_queue_rows=self._rows_limit(settings.max_queue_rows, QUEUED_REQUESTS),
-            max_batch_rows=self._rows_limit(settings.max_batch_rows, QUEUED_REQUESTS),
+            max_queue_rows=self._queue_limit(settings.max_queue_rows),
+            max_batch_rows=self._queue_limit(settings.max_batch_rows),
             slice_rows=settings.slice_rows,
             inline_s=settings.inline_ms / 1000,
         )
@@ -68,11 +69,11 @@ class ServedModel:
         self._try_out(data, len(rows))
         self._costs = warm_up(self._session, data, self.options)
 
-    def _rows_limit(self, limit: int, requests: int) -> int:
-        """Return a limit of rows, lowered if the numbers of their texts would take too much memory."""
+    def _queue_limit(self, limit: int) -> int:
+        """Return how many rows may wait, fewer if the numbers of their texts would take too much memory."""
         if self._session.texts is None:
             return limit
-        return max(1, min(limit, requests * rows_limit(limit, self._session.features)))
+        return min(limit, QUEUED_REQUESTS * NUMBERS_LIMIT // self._session.features)
 
     def _checked_texts(self) -> Texts | None:
         """Return how texts become numbers, after a look at the contract.

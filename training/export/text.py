@@ -14,12 +14,23 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto, StringStringEntryProto
 from pydantic import ValidationError
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import StackingClassifier, StackingRegressor, VotingClassifier, VotingRegressor
 from sklearn.feature_extraction.text import (
     CountVectorizer,
     HashingVectorizer,
     TfidfTransformer,
     TfidfVectorizer,
 )
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import (
+    FixedThresholdClassifier,
+    GridSearchCV,
+    RandomizedSearchCV,
+    TunedThresholdClassifierCV,
+)
+from sklearn.model_selection._search_successive_halving import HalvingGridSearchCV, HalvingRandomSearchCV
+from sklearn.multiclass import OneVsRestClassifier
 
 from bundle.format import INPUT_NAME
 from bundle.terms import Analysis
@@ -31,6 +42,12 @@ from training.export.values import Columns, TextCodes
 from training.transformers.text_column import TextColumn
 
 takes_text(CountVectorizer, HashingVectorizer, TfidfVectorizer, TextColumn)
+# They hand what they are given on to the estimators inside, as it is.
+takes_text(
+    *(GridSearchCV, RandomizedSearchCV, HalvingGridSearchCV, HalvingRandomSearchCV, FrozenEstimator),
+    *(FixedThresholdClassifier, TunedThresholdClassifierCV, CalibratedClassifierCV, OneVsRestClassifier),
+    *(VotingClassifier, VotingRegressor, StackingClassifier, StackingRegressor),
+)
 
 _DTYPES = (np.dtype(np.float64), np.dtype(np.int64))
 _BY_NAME = "the column's name without brackets: ('words', TfidfVectorizer(), 'review')"
