@@ -64,14 +64,17 @@ def text_column(pen: Pen, model: TextColumn, columns: Columns) -> Columns:  # no
 @transformer(CountVectorizer)
 def count(pen: Pen, model: CountVectorizer, columns: Columns) -> Columns:
     """How often each term is met."""
-    return _vectorized(pen, model, columns, ["binary"] if model.binary else [])
+    weights: list[Weight] = ["binary"] if model.binary else []
+    return _vectorized(pen, model, columns, weights)
 
 
 @transformer(TfidfVectorizer)
 def tfidf(pen: Pen, model: TfidfVectorizer, columns: Columns) -> Columns:
     """How often each term is met, weighted."""
     weights, idf = _tfidf_weights(pen, model._tfidf)
-    return _vectorized(pen, model, columns, [*(["binary"] if model.binary else []), *weights], idf)
+    if model.binary:
+        weights.insert(0, "binary")
+    return _vectorized(pen, model, columns, weights, idf)
 
 
 @transformer(HashingVectorizer)
