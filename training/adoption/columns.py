@@ -57,6 +57,8 @@ class ColumnFacts:
     """Whether an encoder reads it."""
     refuses_unknown: bool = False
     """Whether an encoder raises an error on a value that it does not know."""
+    dates: bool = False
+    """Whether an encoder knows it as dates of NumPy."""
     split: bool = False
     """Whether a text vectorizer splits it into words."""
     values: list[Any] = field(default_factory=list)
@@ -161,6 +163,7 @@ class _Walk:
                 continue
             (fact,) = self._of((origin,))
             fact.encoded = True
+            fact.dates |= known.dtype.kind in "mM"
             fact.refuses_unknown |= unknown not in _WANTS_UNKNOWN and not isinstance(step, TargetEncoder)
             for value in known.tolist():
                 if value is None or (isinstance(value, float) and math.isnan(value)):

@@ -16,6 +16,7 @@ from onnx import ModelProto, StringStringEntryProto
 from pydantic import ValidationError
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import StackingClassifier, StackingRegressor, VotingClassifier, VotingRegressor
+from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import (
     CountVectorizer,
     HashingVectorizer,
@@ -108,6 +109,19 @@ def tfidf_transformer(pen: Pen, model: TfidfTransformer, columns: Columns) -> Co
         pen, {**block.model_dump(), "weights": (*block.weights, *weights), "idf": block.idf if idf is None else idf}
     )
     return _written(pen, changed)
+
+
+@transformer(DictVectorizer)
+def dictionaries(pen: Pen, model: DictVectorizer, columns: Columns) -> Columns:  # noqa: ARG001 - as all converters
+    """Refused: what a step in front of it puts into its dictionaries is not known.
+
+    Raises:
+        ExportError: always.
+    """
+    raise pen.refusal(
+        "it takes dictionaries, which a step of your own has to make",
+        "OneHotEncoder(handle_unknown='ignore') for the texts and passthrough for the numbers, in a ColumnTransformer",
+    )
 
 
 def _tfidf_weights(pen: Pen, model: Any) -> tuple[list[Weight], tuple[float, ...] | None]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -65,3 +66,10 @@ def test_header_has_as_many_columns_as_the_array() -> None:
     pipeline = make_pipeline(StandardScaler(), Ridge()).fit(ROWS.to_numpy(), KINDS)
     with pytest.raises(AdoptionError, match=r"takes 2 columns, and the sample has 3.*'a', 'b', 'c'"):
         column_names(pipeline, ["a", "b", "c"])
+
+
+def test_dictionaries_are_told() -> None:
+    """A DictVectorizer takes no table, whatever the columns are called; the message says what does the same."""
+    pipeline = make_pipeline(DictVectorizer(), Ridge()).fit([{"a": 1.0}, {"a": 2.0}], [1.0, 2.0])
+    with pytest.raises(AdoptionError, match=r"'dictvectorizer' is a DictVectorizer.*OneHotEncoder"):
+        column_names(pipeline, None)

@@ -14,7 +14,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from bundle.store import load_bundle
 from tests.conftest import bentoml_home
@@ -68,6 +68,11 @@ def reviews(rows: int = 120) -> pd.DataFrame:
     score = frame["review"].str.count("good|great|loved") - frame["review"].str.count("bad|awful|hated")
     frame["praise"] = np.where(score + frame["stars"] - 2.5 > 0, "yes", "no")
     return frame
+
+
+def month_of(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the month of a date, as its owner has it from pandas."""
+    return pd.DataFrame({"month": frame["when"].dt.month})
 
 
 def run(folder: Path, path: Path, frame: pd.DataFrame, **given: Any) -> ImportResult:
@@ -153,3 +158,13 @@ def test_facts_of_a_split_column() -> None:
     assert facts["review"].text
     assert not facts["stars"].text
     assert not takes_one_text(pipeline)
+
+
+def test_parts_of_dates_are_refused_with_the_reason(tmp_path: Path) -> None:
+    """A step that asks pandas for parts of a date cannot answer what a request brings; the message says what can."""
+    frame = pd.DataFrame({"when": ["2024-01-01", "2024-06-01", "2024-07-05"] * 10, "praise": ["no", "yes", "yes"] * 10})
+    months = FunctionTransformer(month_of)
+    pipeline = make_pipeline(months, LogisticRegression()).fit(frame[["when"]].apply(pd.to_datetime), frame["praise"])
+    pipeline[0].feature_names_in_ = np.array(["when"], dtype=object)
+    with pytest.raises(AdoptionError, match=r"'when' holds dates: the service hands them on as seconds.*DateParts"):
+        run(tmp_path, save_joblib(pipeline, tmp_path / "m.joblib"), frame, trust_pickle=True)

@@ -12,6 +12,7 @@ import pytest
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import TruncatedSVD
 from sklearn.ensemble import BaggingClassifier, RandomForestClassifier, VotingClassifier
+from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfTransformer, TfidfVectorizer
 from sklearn.feature_selection import SelectKBest, chi2
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -255,6 +256,10 @@ REFUSED: dict[str, tuple[Any, str]] = {
             FRAME[["review"]], PRAISE
         ),
         r"it would see the texts of \['review'\].*TfidfVectorizer",
+    ),
+    "dictionaries": (
+        lambda: Pipeline([("d", DictVectorizer()), ("l", LogisticRegression())]).fit([{"a": 1}, {"a": 2}], [0, 1]),
+        "it would see the texts|it takes dictionaries",
     ),
     "bagging": (
         lambda: BaggingClassifier(make_pipeline(TextColumn(), CountVectorizer(), LogisticRegression()), n_estimators=1),
