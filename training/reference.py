@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from bundle.contract import Contract, Feature, label_key
 from bundle.reference import UNKNOWN_VALUE, CategoryDistribution, NumberDistribution, Reference
 from training.config import ModelConfig
+from training.texts import text_lengths
 
 _DECILES = np.arange(1, 10) / 10
 
@@ -106,11 +107,6 @@ def number_distribution(values: NDArray[np.float64], name: str) -> NumberDistrib
         edges=tuple(edges.tolist()),
         shares=tuple((counts / there.size).tolist()),
     )
-
-
-def text_lengths(series: pd.Series[Any]) -> NDArray[np.float64]:
-    """Return how many characters each text has, shape (N,), NaN for a missing one."""
-    return np.array([len(value) if isinstance(value, str) else np.nan for value in series], dtype=np.float64)
 
 
 def feature_distribution(series: pd.Series[Any], feature: Feature) -> NumberDistribution | CategoryDistribution:

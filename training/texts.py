@@ -8,6 +8,13 @@ graph gets is made from the text by ``training.wide_rows``.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bundle.feature import Feature
 
 _texts: list[str] = []
 _numbers: dict[str, float] = {}
@@ -38,3 +45,14 @@ def text_of(number: float) -> str | None:
     if not is_text_number(number):
         raise ValueError(f"expected the number of one of {len(_texts)} texts, got {number!r}: pack rows with `to_rows`")
     return _texts[int(number)]
+
+
+def text_lengths(texts: Iterable[object]) -> NDArray[np.float64]:
+    """Return how many characters each text has, float64 of shape (N,), NaN for a missing one."""
+    return np.array([len(text) if isinstance(text, str) else math.nan for text in texts], dtype=np.float64)
+
+
+def with_lengths(frame: pd.DataFrame, features: Iterable[Feature]) -> pd.DataFrame:
+    """Return a frame with the length of each text in its place: what statistics say of a column of texts."""
+    lengths = {feature.name: text_lengths(frame[feature.name]) for feature in features if feature.type == "text"}
+    return frame.assign(**lengths) if lengths else frame
