@@ -24,6 +24,8 @@ REGRESSORS: dict[type, Regress] = {}
 """Fitted regressor → a value of shape (N, targets): what its ``predict`` gives."""
 CLASSIFIERS: dict[type, Classify] = {}
 """Fitted classifier → label, probabilities and decision."""
+REFUSED: dict[type, tuple[str, str]] = {}
+"""Classes without a conversion of which more is known: why, and what can be exported instead."""
 WRITE_GRAPH = "write_graph"
 """The method by which a transformer that is not in the table writes itself: ``write_graph(pen, columns) -> Columns``."""
 TAKE_TEXT: set[type] = set()
@@ -50,6 +52,11 @@ def classifier(*kinds: type) -> Callable[[Function], Function]:
 def safe_in_single(*kinds: type) -> None:
     """Say that steps answer the same whether their input is float32 or the same numbers in float64."""
     SAFE_IN_SINGLE.update(kinds)
+
+
+def refuse_kind(kind: type, reason: str, nearest: str) -> None:
+    """Say why a class has no conversion, and what can be exported instead."""
+    REFUSED[kind] = reason, nearest
 
 
 def takes_text(*kinds: type) -> None:
@@ -148,13 +155,15 @@ def classify(pen: Pen, model: Any, columns: Columns) -> Scores:
 
 
 def _find(pen: Pen, table: dict[type, Any], model: Any, role: str, columns: Columns) -> Any:
-    if columns.has_text and type(model) not in TAKE_TEXT:
+    if columns.has_text and type(model) not in TAKE_TEXT and type(model) not in REFUSED:
         names = columns.names or tuple(map(str, range(columns.width)))
         texts = [name for name, code in zip(names, columns.codes, strict=True) if isinstance(code, TextCodes)]
         raise pen.refusal(
             f"it would see the texts of {texts}", "TfidfVectorizer or CountVectorizer for each, or `type: category`"
         )
     found = table.get(type(model))
+    if found is None and type(model) in REFUSED:
+        raise pen.refusal(*REFUSED[type(model)])
     if found is None:
         known = ", ".join(sorted(kind.__name__ for kind in table))
         raise pen.refusal(f"{type(model).__name__} has no exact conversion as a {role}", f"one of {known}")

@@ -38,7 +38,7 @@ from bundle.terms import Analysis
 from bundle.texts import TERMS_LIMIT, TEXTS_KEY, TextBlock, Weight, written_texts
 from training.export.graph import Graph, TextPiece
 from training.export.pen import Pen
-from training.export.registry import takes_text, transformer
+from training.export.registry import refuse_kind, takes_text, transformer
 from training.export.values import Columns, TextCodes
 from training.transformers.text_column import TextColumn
 
@@ -48,6 +48,12 @@ takes_text(
     *(GridSearchCV, RandomizedSearchCV, HalvingGridSearchCV, HalvingRandomSearchCV, FrozenEstimator),
     *(FixedThresholdClassifier, TunedThresholdClassifierCV, CalibratedClassifierCV, OneVsRestClassifier),
     *(VotingClassifier, VotingRegressor, StackingClassifier, StackingRegressor),
+)
+
+refuse_kind(
+    DictVectorizer,
+    "it takes dictionaries, and what a step in front of it puts into them is not known",
+    "OneHotEncoder(handle_unknown='ignore') for the texts and passthrough for the numbers, in a ColumnTransformer",
 )
 
 _DTYPES = (np.dtype(np.float64), np.dtype(np.int64))
@@ -109,19 +115,6 @@ def tfidf_transformer(pen: Pen, model: TfidfTransformer, columns: Columns) -> Co
         pen, {**block.model_dump(), "weights": (*block.weights, *weights), "idf": block.idf if idf is None else idf}
     )
     return _written(pen, changed)
-
-
-@transformer(DictVectorizer)
-def dictionaries(pen: Pen, model: DictVectorizer, columns: Columns) -> Columns:  # noqa: ARG001 - as all converters
-    """Refused: what a step in front of it puts into its dictionaries is not known.
-
-    Raises:
-        ExportError: always.
-    """
-    raise pen.refusal(
-        "it takes dictionaries, which a step of your own has to make",
-        "OneHotEncoder(handle_unknown='ignore') for the texts and passthrough for the numbers, in a ColumnTransformer",
-    )
 
 
 def _tfidf_weights(pen: Pen, model: Any) -> tuple[list[Weight], tuple[float, ...] | None]:
