@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from bundle.contract import Contract, Feature, Identifier, Output
+from bundle.store import read_bundle
 from bundle.terms import Analysis
-from bundle.texts import TextBlock, Texts
+from bundle.texts import TEXTS_KEY, TextBlock, Texts, written_texts
+from runners.errors import RunnerError
 from serving.codec.slices import SLICE_UNITS, WorkMeter, run_steps
 from serving.errors import InvalidError, MalformedError
 from serving.identify import decoder_of
+from serving.model import ServedModel
+from serving.openapi import build_openapi
+from serving.settings import ServingSettings
 from serving.texts import TextDecoder
+from tests.bundles import linear_model, write_bundle
 
 CONTRACT = Contract(
     name="m",
@@ -124,3 +132,32 @@ def test_too_many_rows_are_refused_before_they_are_split() -> None:
     """The limit of rows holds for texts as for all else."""
     with pytest.raises(InvalidError, match="a list of more than 5"):
         run_steps(decoder().decode_steps(json.dumps({"instances": [{"stars": 1, "review": "a"}] * 6}).encode()))
+
+
+def served(folder: Path, *, column: int = 1, width: int = 3, max_rows: int = 1_000) -> ServedModel:
+    """Return a small model whose graph adds up 1, 2, 3, … times the numbers of a row."""
+    block = TextBlock(column=column, analysis=WORDS, width=width)
+    model = linear_model(2 + width)
+    model.metadata_props.append(onnx.StringStringEntryProto(key=TEXTS_KEY, value=written_texts((block,))))
+    folder = write_bundle(folder, CONTRACT, model, [{"stars": 1, "review": "good words"}])
+    settings = ServingSettings.model_construct(max_rows=max_rows, onnx_threads=1)
+    return ServedModel(read_bundle(folder, "m:1"), settings)
+
+
+def test_a_model_with_texts_answers(tmp_path: Path) -> None:
+    """From JSON to a number: 2 · stars … the words by their hash, and fewer rows where they would take much memory."""
+    model = served(tmp_path / "m", width=1)
+    assert model.predict(b'{"stars": 4, "review": "good Good words"}')["prediction"] == 1 * 4 + 3 * 3
+    assert model.max_rows == 1_000
+    wide = served(tmp_path / "w", width=9_000)
+    assert wide.max_rows == 444
+    assert wide.options.max_queue_rows == 8 * 4_000_000 // 9_002
+    properties = build_openapi(wide.bundle, ServingSettings.model_construct(), wide.max_rows)["components"]["schemas"]
+    assert properties["Batch"]["properties"]["instances"]["maxItems"] == 444
+    assert properties["Row"]["properties"]["review"] == {"type": "string", "maxLength": 2_000}
+
+
+def test_a_graph_that_splits_a_number_is_refused(tmp_path: Path) -> None:
+    """Graph and contract have to agree on what is a text."""
+    with pytest.raises(RunnerError, match="splits 'stars', which the contract says is of the type number"):
+        served(tmp_path / "m", column=0)
