@@ -190,6 +190,8 @@ class _Walk:
             for inner in inside:
                 self.through(inner, origins)
             return ()
+        if isinstance(step, FunctionTransformer) and step.func is np.ravel and len(origins) == 1:
+            return origins
         if isinstance(step, FunctionTransformer):
             for fact in self._of(origins if step.func is not None else ()):
                 fact.opaque = True

@@ -173,7 +173,8 @@ def adopt(
             proven = request.expected is not None or wanted_version(request.sklearn, loaded) is not None
             require_known(breaks, proven=proven)
             names = input_names(loaded.pipeline, _header(request, loaded))
-            loaded = _taking_tables(loaded, names)
+            asks_older = wanted_version(request.sklearn, loaded) is not None
+            loaded = _taking_tables(loaded, names, asks_older=asks_older)
             facts = column_facts(loaded.pipeline, names)
         step.detail = f"{type(loaded.pipeline).__name__} with {len(facts)} columns, from {loaded.kind}"
     for remark in loaded.remarks:
@@ -452,14 +453,24 @@ def _remedy(loaded: Loaded, otherwise: str, *, perhaps_rows: bool) -> str:
     return version_remedy(loaded.fitted_with.foreign, perhaps_rows=perhaps_rows) or otherwise
 
 
-def _taking_tables(loaded: Loaded, names: tuple[str, ...]) -> Loaded:
+def _taking_tables(loaded: Loaded, names: tuple[str, ...], *, asks_older: bool) -> Loaded:
     """Return a pipeline that takes a table of one column where the loaded one takes texts alone.
 
+    Args:
+        loaded: what was loaded.
+        names: the columns of the sample without the target.
+        asks_older: whether the version that fitted it is to be asked.
+
     Raises:
-        AdoptionError: the sample has several columns.
+        AdoptionError: the sample has several columns, or an older version is to be asked.
     """
     if not takes_one_text(loaded.pipeline):
         return loaded
+    if asks_older:
+        raise AdoptionError(
+            f"the {type(loaded.pipeline).__name__} in the file takes texts alone, and --sklearn compares tables. Compare"
+            " its answers with --expected, or fit it behind ColumnTransformer([('text', vectorizer, 'column')])."
+        )
     if len(names) != 1:
         raise AdoptionError(
             f"the {type(loaded.pipeline).__name__} in the file takes texts alone, and the sample has {len(names)} columns"

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -144,6 +145,9 @@ def _weighted(pen: Pen, part: Columns, weight: float | None) -> Columns:
 @transformer(FunctionTransformer)
 def function_transformer(pen: Pen, model: FunctionTransformer, columns: Columns) -> Columns:
     """One of the functions of ``training.export.functions``, or none: the columns as they are."""
+    if model.func is np.ravel and columns.has_text and columns.width == 1 and not (model.kw_args or model.validate):
+        # The usual step between a table of one column and a vectorizer.
+        return dataclasses.replace(columns, series=True)
     if model.func is not None and columns.has_text:
         raise pen.refusal("it is a function of texts", "lowercase and strip_accents of TfidfVectorizer")
     if model.func is None:

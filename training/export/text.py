@@ -158,6 +158,8 @@ def _vectorized(
         given |= {"width": int(model.n_features), "alternate_sign": bool(model.alternate_sign)}
     else:
         vocabulary = {term: int(place) for term, place in model.vocabulary_.items()}
+        if not all(isinstance(term, str) for term in vocabulary):
+            raise pen.refusal("its vocabulary_ has terms that are no texts", "a vocabulary of texts, fitted again")
         terms = sorted(vocabulary, key=vocabulary.__getitem__)
         if sorted(vocabulary.values()) != list(range(len(terms))):
             raise pen.refusal("its vocabulary_ has gaps", "a vocabulary as fit learns it")
@@ -181,12 +183,15 @@ def _analysis(pen: Pen, model: Any) -> Analysis:
         if callable(getattr(model, name)):
             raise pen.refusal(f"{name} is a function of your own", f"one of the values of {name} that are words")
     words = model.analyzer == "word"
+    stop_words = (model.get_stop_words() or ()) if words else ()
+    if not all(isinstance(word, str) for word in stop_words):
+        raise pen.refusal("stop_words has some that are no texts", "a list of texts")
     given = {
         "analyzer": model.analyzer,
         "lowercase": bool(model.lowercase),
         "strip_accents": model.strip_accents or None,
         "token_pattern": model.token_pattern if words else None,
-        "stop_words": tuple(sorted(model.get_stop_words() or ())) if words else (),
+        "stop_words": tuple(sorted(stop_words)),
         "ngram_range": tuple(int(length) for length in model.ngram_range),
     }
     try:

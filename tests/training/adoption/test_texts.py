@@ -158,6 +158,9 @@ def test_facts_of_a_split_column() -> None:
     assert facts["review"].text
     assert not facts["stars"].text
     assert not takes_one_text(pipeline)
+    flat = make_pipeline(FunctionTransformer(np.ravel), TfidfVectorizer())
+    flattened = ColumnTransformer([("text", flat, ["review"])]).fit(frame[["review"]])
+    assert column_facts(flattened, ["review"])["review"].split
 
 
 def test_parts_of_dates_are_refused_with_the_reason(tmp_path: Path) -> None:

@@ -287,6 +287,21 @@ def test_a_table_in_front_of_a_vectorizer_is_refused() -> None:
         export_pipeline(pipeline, contract_of(TEXT))
 
 
+def test_a_table_of_one_column_may_be_flattened() -> None:
+    """`FunctionTransformer(np.ravel)` stands between brackets and a vectorizer in many pipelines."""
+    flat = make_pipeline(FunctionTransformer(np.ravel), TfidfVectorizer())
+    columns = ColumnTransformer([("text", flat, ["review"]), ("num", StandardScaler(), ["stars"])])
+    assert proven(make_pipeline(columns, LogisticRegression()), TEXT, STARS).worst_relative < 1e-11
+
+
+def test_a_vocabulary_of_bytes_is_refused() -> None:
+    """Bytes equal no word in scikit-learn, and would equal one when they are written."""
+    pipeline = fitted(CountVectorizer(), LogisticRegression())
+    pipeline[1].vocabulary_ = {term.encode(): place for term, place in pipeline[1].vocabulary_.items()}
+    with pytest.raises(ExportError, match="terms that are no texts"):
+        export_pipeline(pipeline, contract_of(TEXT))
+
+
 def test_a_missing_text_is_refused() -> None:
     """Vectorizers raise on None, and the contract must not let it through."""
     pipeline = fitted(CountVectorizer(), LogisticRegression())
