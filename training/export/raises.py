@@ -128,7 +128,7 @@ def _of_node(pen: Pen, value: str, column: int) -> Range | None:
     if kind in ("Tanh", "Sign", "Erf"):
         return -1.0, 1.0
     if kind == "TreeEnsemble":
-        size = float(np.abs(graph.trees_of(node).leaves).sum())
+        size = float(np.nansum(np.abs(graph.trees_of(node).leaves)))
         return -size, size
     if kind == "Mul" and node.input[0] == node.input[1]:
         size = bounds(pen, node.input[0], column)
