@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from onnx import numpy_helper
 
 from training.export.arrivals import refuse_missing, source_feature
 from training.export.pen import Pen
@@ -120,8 +119,7 @@ def _of_node(pen: Pen, value: str, column: int) -> Range | None:
     if kind in ("Tanh", "Sign", "Erf"):
         return -1.0, 1.0
     if kind == "TreeEnsemble":
-        weights = next(given for given in node.attribute if given.name == "leaf_weights").t
-        size = float(np.abs(numpy_helper.to_array(weights)).sum())
+        size = float(np.abs(graph.trees_of(node).leaves).sum())
         return -size, size
     if kind == "Concat":
         for part in node.input:

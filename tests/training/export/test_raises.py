@@ -14,6 +14,7 @@ from sklearn.ensemble import (
     HistGradientBoostingRegressor,
     RandomForestClassifier,
     RandomForestRegressor,
+    StackingRegressor,
     VotingRegressor,
 )
 from sklearn.pipeline import make_pipeline
@@ -123,3 +124,10 @@ def test_quotient_of_ranges_that_do_not_reach_zero() -> None:
         frame = to_frame(rows, contract)
         pipeline = make_pipeline(step, DecisionTreeRegressor(max_depth=2)).fit(frame, rows[:, 0])
         assert bool(plain_graph(pipeline, contract).raising) is looked_at
+
+
+def test_trees_stay_within_the_sum_of_their_leaves() -> None:
+    """A forest behind trees in a stack needs no look at how large their answers are."""
+    contract = contract_of(number("a"), number("b"))
+    stack = StackingRegressor([("t", DecisionTreeRegressor(max_depth=2))], RandomForestRegressor(3, max_depth=2), cv=2)
+    assert not plain_graph(_fitted(stack, contract), contract).raising
