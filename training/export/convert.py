@@ -32,6 +32,7 @@ from training.export.pen import Pen
 from training.export.promises import promise_passes
 from training.export.raises import without_answer
 from training.export.registry import classify, regress
+from training.export.rewrites import keep_bits
 from training.export.values import Columns
 
 PRODUCER = "tabento"
@@ -154,6 +155,7 @@ def _model(graph: Graph, contract: Contract) -> onnx.ModelProto:
     constants = _rename(model.graph.node, graph.constants)
     model.graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in sorted(constants.items()))
     model.doc_string = contract.title
+    keep_bits(model)
     return model
 
 
