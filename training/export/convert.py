@@ -92,6 +92,7 @@ def plain_graph(pipeline: Any, contract: Contract) -> Graph:
                     f"{type(pipeline).__name__} gives no probabilities",
                     "`probabilities: false` in the contract's output",
                 )
+            _refuse_votes(pen, scores.probabilities)
             parts.append(scores.probabilities)
         answer = pen.side_by_side(parts)
     elif is_regressor(pipeline):
@@ -108,6 +109,22 @@ def plain_graph(pipeline: Any, contract: Contract) -> Graph:
         graph.flat = True
     graph.outputs = [answer]
     return graph
+
+
+def _refuse_votes(pen: Pen, probabilities: str) -> None:
+    """Refuse probabilities that jump wherever a member's decision is 0, for its last bits decide about the vote there.
+
+    Raises:
+        ExportError: there are such members.
+    """
+    voted = pen.graph.voted
+    member = next((voted[name] for name in sorted(pen.graph.made_of(probabilities)) if name in voted), None)
+    if member is not None:
+        raise pen.refusal(
+            f"its probabilities count the labels of {member}, and a label hangs on the last bit of a sum where its decision"
+            " is 0: a probability would jump there",
+            "`probabilities: false` in the contract's output, or members that are trees",
+        )
 
 
 def _targets(graph: Graph, answer: str) -> int | None:

@@ -41,6 +41,8 @@ METRICS = {
 }
 """The metrics that are known besides Minkowski's, as powers of the differences."""
 
+NEIGHBOURS_BY = "which rows are its neighbours would hang on"
+
 
 @regressor(KNeighborsRegressor)
 def neighbours_regressor(pen: Pen, model: KNeighborsRegressor, columns: Columns) -> str:
@@ -108,6 +110,7 @@ def _in_eights(pen: Pen, values: str, weights: str, neighbours: int, classes: in
 def _nearest(pen: Pen, model: Any, columns: Columns, targets: NDArray[np.float64]) -> tuple[str, str | None]:
     """Return the numbers of the nearest training rows, (N, K), and their weights, (N, K) or None for equal ones."""
     require_present(pen, model, columns)
+    pen.require_settled(columns, NEIGHBOURS_BY, "the columns themselves in front of it")
     if model.weights not in ("uniform", "distance", None):
         raise pen.refusal("its weights are a function of one's own", "weights='uniform' or weights='distance'")
     metric = metric_of(pen, model)
@@ -150,7 +153,7 @@ def metric_of(pen: Pen, model: Any) -> Metric:
     exponent = METRICS.get(name) if isinstance(name, str) else None
     if exponent is None:
         shown = name if isinstance(name, str) else "of one's own"
-        raise pen.refusal(f"nothing is known about the metric {shown!r}", f"one of {sorted([*METRICS, 'minkowski'])}")
+        raise pen.refusal(f"nothing is known about the metric {shown!r}", "metric='minkowski' or metric='chebyshev'")
     return Metric(exponent)
 
 

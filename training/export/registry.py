@@ -6,7 +6,7 @@ written as the class that it is made of; any other writes itself (``training.exp
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, TypeVar
 
@@ -61,6 +61,12 @@ LIBRARIES = frozenset({*OTHER_LIBRARIES, "sklearn", "training"})
 SAFE_IN_SINGLE: set[type] = set()
 """Steps that answer the same whether their input is float32 or the same numbers in float64."""
 
+SUMS: set[type] = set()
+"""Estimators whose numbers are sums or exponentials with other last bits in BLAS and NumPy than in ONNX Runtime."""
+SUMMED_LABELS: set[type] = set()
+"""Those of them whose labels are decided by such sums as well, even with several classes."""
+STEADY_MEMBERS = "members that are trees or nearest neighbours, or a linear model as the last step"
+
 
 def transformer(*kinds: type) -> Callable[[Function], Function]:
     """Register a converter of transformers."""
@@ -80,6 +86,19 @@ def classifier(*kinds: type) -> Callable[[Function], Function]:
 def safe_in_single(*kinds: type) -> None:
     """Say that steps answer the same whether their input is float32 or the same numbers in float64."""
     SAFE_IN_SINGLE.update(kinds)
+
+
+def adds_up(*kinds: type, labels: bool = False) -> None:
+    """Say that the last bits of what estimators answer are the machine's, so that no jump may stand behind them.
+
+    Args:
+        kinds: classes of estimators.
+        labels: whether that decides their labels, too. Labels that follow from a product of matrices need not be
+            named: ``training.export.links.product`` marks those that have no bits of their own.
+    """
+    SUMS.update(kinds)
+    if labels:
+        SUMMED_LABELS.update(kinds)
 
 
 def _register(table: dict[type, Any], kinds: tuple[type, ...]) -> Callable[[Function], Function]:
@@ -122,6 +141,7 @@ def regress(pen: Pen, model: Any, columns: Columns) -> str:
         result = own_value(pen, model, columns)
     else:
         result = _find(pen, REGRESSORS, model, "regressor", columns)(pen, model, columns)
+        _mark_sums(pen, REGRESSORS, model, [result])
     pen.graph.steps.append(Step(pen.step, model, result))
     return result
 
@@ -137,6 +157,10 @@ def classify(pen: Pen, model: Any, columns: Columns) -> Scores:
         result = own_scores(pen, model, columns)
     else:
         result = _find(pen, CLASSIFIERS, model, "classifier", columns)(pen, model, columns)
+        kind = _kind(CLASSIFIERS, model)
+        given = [result.probabilities, *([result.label, result.decision] if kind in SUMMED_LABELS else [])]
+        given += [result.decision] if result.decision in pen.graph.unsettled else []
+        _mark_sums(pen, CLASSIFIERS, model, [value for value in given if value is not None])
     pen.graph.steps.append(Step(pen.step, model, result))
     return result
 
@@ -169,8 +193,28 @@ def _transforms(kind: type) -> bool:
     return callable(getattr(kind, "transform", None))
 
 
+def _kind(table: dict[type, Any], model: Any) -> type | None:
+    """Return the class by which a model is converted."""
+    return type(model) if type(model) in table else same_as(type(model), table)
+
+
+def _mark_sums(pen: Pen, table: dict[type, Any], model: Any, values: Sequence[str]) -> None:
+    for value in values:
+        if _kind(table, model) not in SUMS and value not in pen.graph.unsettled:
+            continue
+        node = pen.graph.producer(value)
+        # Of two probabilities laid side by side a stack takes the second as it was made.
+        parts = list(node.input) if node is not None and node.op_type == "Concat" else []
+        for part in [*parts, value]:
+            pen.unsettle(
+                part,
+                f"the answers of {type(model).__name__}, whose last bits hang on the machine's sums",
+                STEADY_MEMBERS,
+            )
+
+
 def _find(pen: Pen, table: dict[type, Any], model: Any, role: str, columns: Columns) -> Any:
-    kind = type(model) if type(model) in table else same_as(type(model), table)
+    kind = _kind(table, model)
     if kind is None or overridden_in(model):
         raise pen.refusal(*_unknown(table, model, role))
     if columns.single and kind not in SAFE_IN_SINGLE:
