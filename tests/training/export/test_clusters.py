@@ -13,8 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
-from tests.training.export.tables import categorical, contract_of, number
-from tests.training.export.written import run
+from tests.training.export.tables import assert_same, category, contract_of, number
 from training.export import ExportError, clusters, export_pipeline, serialise
 from training.export.clusters import adding_order, adds_as_numpy
 from training.frames import to_frame
@@ -27,8 +26,9 @@ RAW = np.random.default_rng(3).normal(size=(300, 17)) * 9 + 4
 def test_distances_have_the_bits_of_a_batch(width: int) -> None:
     """Odd and even numbers of columns, and more than a group of eight."""
     assert adds_as_numpy(width)
-    model = KMeans(4, n_init=1, random_state=0).fit(RAW[:, :width])
-    np.testing.assert_array_equal(run(model, RAW[:, :width]), model.transform(RAW[:, :width]))
+    contract = contract_of(*(number(f"x{at}") for at in range(width)))
+    model = KMeans(4, n_init=1, random_state=0).fit(to_frame(RAW[:, :width], contract))
+    assert_same(model, contract, RAW[:, :width])
 
 
 def test_order_of_the_columns() -> None:
@@ -58,10 +58,10 @@ def test_what_jumps_behind_distances_is_proven(model: Any, last: Any) -> None:
 
 def test_another_machine_and_a_sparse_matrix_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """If NumPy or SciPy adds in another order, trees behind the distances are refused by name."""
-    contract = contract_of(categorical("k", "a", "b", "c"))
+    contract = contract_of(category("k", "a", "b", "c"))
     frame = to_frame(np.tile(np.arange(3.0), 20)[:, np.newaxis], contract)
     encoded = make_pipeline(OneHotEncoder(), KMeans(2, n_init=1, random_state=0), DecisionTreeRegressor(max_depth=2))
-    with pytest.raises(ExportError, match="rows of a sparse matrix.*Nearest that can: ClusterSimilarity"):
+    with pytest.raises(ExportError, match=r"rows of a sparse matrix.*Nearest that can: ClusterSimilarity"):
         export_pipeline(encoded.fit(frame, np.arange(60.0)), contract)
     monkeypatch.setattr(clusters, "adds_as_numpy", lambda width: False)
     contract = contract_of(number("a"), number("b"))
