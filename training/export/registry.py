@@ -200,7 +200,9 @@ def _kind(table: dict[type, Any], model: Any) -> type | None:
 
 def _mark_sums(pen: Pen, table: dict[type, Any], model: Any, values: Sequence[str]) -> None:
     for value in values:
-        if _kind(table, model) not in SUMS and value not in pen.graph.unsettled:
+        # A product that has no bits of its own gets the name of its estimator; what holds that one does not rename it.
+        unnamed = value in pen.graph.unsettled and pen.graph.remedies.get(value) != STEADY_MEMBERS
+        if _kind(table, model) not in SUMS and not unnamed:
             continue
         node = pen.graph.producer(value)
         # Of two probabilities laid side by side a stack takes the second as it was made.
