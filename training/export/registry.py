@@ -65,7 +65,7 @@ SUMS: set[type] = set()
 """Estimators whose numbers are sums or exponentials with other last bits in BLAS and NumPy than in ONNX Runtime."""
 SUMMED_LABELS: set[type] = set()
 """Those of them whose labels are decided by such sums as well, even with several classes."""
-STEADY_MEMBERS = "members that are trees or nearest neighbours, or a linear model as the last step"
+STEADY_MEMBERS = "members that are trees or nearest neighbours of equal weight, or a linear model as the last step"
 
 
 def transformer(*kinds: type) -> Callable[[Function], Function]:

@@ -90,6 +90,7 @@ def test_trees_behind_sums_of_another_order(model: Any, what: str) -> None:
         (MLPRegressor(hidden_layer_sizes=(3,), max_iter=5, random_state=0), "MLPRegressor"),
         (GaussianProcessRegressor(alpha=0.5), "GaussianProcessRegressor"),
         (make_pipeline(StandardScaler(), Ridge()), "Ridge"),
+        (KNeighborsRegressor(3, weights="distance"), "KNeighborsRegressor"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
