@@ -9,13 +9,16 @@ from sklearn.naive_bayes import BernoulliNB, ComplementNB, GaussianNB, Multinomi
 from training.export.linear import doubles, require_present, weighted_sums
 from training.export.links import column, highest, product, row_sum, softmax
 from training.export.pen import Pen
-from training.export.registry import classifier
+from training.export.registry import adds_up, classifier
 from training.export.values import Columns, Scores, numbers
 
 
 def _likely(pen: Pen, likelihood: str) -> Scores:
     """The class with the largest joint log-likelihood; probabilities are their softmax."""
     return Scores(highest(pen, likelihood), softmax(pen, likelihood))
+
+
+adds_up(GaussianNB, MultinomialNB, ComplementNB, BernoulliNB, QuadraticDiscriminantAnalysis)
 
 
 @classifier(GaussianNB)
