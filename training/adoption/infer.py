@@ -164,11 +164,11 @@ def _feature(sample: Sample, name: str, fact: ColumnFacts) -> Inferred:
 def feature_type(texts: Sequence[str], fact: ColumnFacts) -> FeatureType:
     """Return a column's type.
 
-    Text that an encoder knows makes a category. Else ``true`` and ``false`` throughout make a boolean, numbers without
+    Text that an encoder knows makes a category, and so does what a step takes for one. Else ``true`` and ``false`` throughout make a boolean, numbers without
     point or exponent throughout an integer. What a step reads as a number is a number, even where cells are none: those
     are then named as faults. What is left is a number or, with any cell that is none, a category.
     """
-    if fact.text:
+    if fact.text or fact.categorical:
         return "category"
     if all(text.strip().lower() in _BOOLEANS for text in texts):
         return "boolean"
@@ -185,6 +185,7 @@ def categories(texts: Sequence[str], fact: ColumnFacts) -> tuple[str, ...]:
     Where an encoder refuses what it does not know, the sample's others are left out, and so named as faults later.
     """
     known = [value for value in fact.values if isinstance(value, str)]
+    known += [str(value) for value in fact.pandas_categories or () if str(value) not in known]
     others = [] if fact.refuses_unknown else sorted(set(texts) - set(known))
     return (*known, *others)
 

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from bundle.contract import UNKNOWN_CATEGORY, Contract, Feature
@@ -26,6 +27,7 @@ from training.adoption.version_breaks import version_remedy
 from training.frames import to_frame
 from training.parity.answers import pipeline_answers
 from training.parity.figures import differences
+from training.transformers.category_columns import CategoryColumns
 from training.transformers.missing_text import MissingText
 
 SAME = 1e-9
@@ -48,15 +50,26 @@ class Broken:
 
 
 def adapted(pipeline: Any, contract: Contract, facts: Mapping[str, ColumnFacts]) -> Any:
-    """Return a pipeline that takes the service's frames: missing text as NaN, unless it was fitted on None."""
-    categories = [feature for feature in contract.features if feature.type == "category"]
-    if not any(feature.nullable for feature in categories):
-        return pipeline
-    columns = [feature.name for feature in categories if facts[feature.name].missing_as != "none"]
-    if not columns:
-        return pipeline
+    """Return a pipeline that takes the service's frames: missing text as NaN, unless it was fitted on None.
+
+    Columns of pandas' category type that LightGBM or XGBoost was fitted on are made of the texts. An estimator that is no ``BaseEstimator``, as CatBoost's are not, becomes a pipeline of one step: the store takes
+    nothing else.
+    """
+    if not isinstance(pipeline, BaseEstimator):
+        pipeline = Pipeline([("model", pipeline)])
     empty = pd.DataFrame(columns=list(contract.feature_names))
-    return Pipeline([("missing_text", MissingText(columns).fit(empty)), ("pipeline", pipeline)])
+    steps: list[tuple[str, Any]] = []
+    categories = [feature for feature in contract.features if feature.type == "category"]
+    known = {name: fact.pandas_categories for name, fact in facts.items() if name in contract.feature_names}
+    fitted = {name: list(values) for name, values in known.items() if values is not None}
+    if any(feature.nullable for feature in categories):
+        texts = [feature.name for feature in categories if feature.name not in fitted]
+        columns = [name for name in texts if facts[name].missing_as != "none"]
+        if columns:
+            steps.append(("missing_text", MissingText(columns).fit(empty)))
+    if fitted:
+        steps.append(("categories", CategoryColumns(fitted).fit(empty)))
+    return Pipeline([*steps, ("pipeline", pipeline)]) if steps else pipeline
 
 
 @contextmanager

@@ -384,6 +384,10 @@ def proof_in_words(parity: ParityReport) -> str:
         words += f", {parity.other_branches:,} on another branch of {parity.trees:,} trees"
     if parity.classification:
         words += f", {parity.label_flips:,} with another label"
+    if parity.cancelled:
+        words += f", {parity.cancelled:,} with rounding that shows"
+    if parity.knife_edges:
+        words += f", {parity.knife_edges:,} on a knife edge"
     return words + (f", {parity.undecided:,} undecided" if parity.undecided else "")
 
 

@@ -25,6 +25,7 @@ from training.adoption.errors import AdoptionError
 from training.data.errors import DataError, Example, Fault
 from training.data.loader import csv_text, read_csv
 from training.data.validation import check_cells, fault_message
+from training.transformers.category_columns import as_category
 
 MISSING_TEXTS = (
     *("", "NA", "N/A", "n/a", "#N/A", "#N/A N/A", "#NA", "<NA>", "NULL", "null", "NaN", "nan", "-NaN", "-nan", "None"),
@@ -142,10 +143,13 @@ def as_read(sample: Sample, names: Sequence[str], facts: Mapping[str, ColumnFact
     Text that an encoder knows stays text even where it looks like a number. Missing text is NaN, or None where the
     pipeline was fitted on None.
     """
-    text_columns = [name for name in names if facts[name].text]
+    text_columns = [name for name in names if facts[name].text or facts[name].categorical]
     missing = {name: missing_texts(facts[name]) for name in names}
     frame = read_csv(sample.text, sample.source, text_columns, missing)[list(names)]
     for name in names:
+        known = facts[name].pandas_categories
+        if known is not None:
+            frame[name] = as_category(frame[name], known)
         if facts[name].missing_as == "none":
             values = frame[name].astype(object)
             frame[name] = values.where(values.notna(), None)

@@ -104,8 +104,11 @@ def parity_section(parity: ParityReport, unit: str | None) -> str:
         for part in parity.parts
     ]
     if parity.classification:
-        head.append("other label")
-        rows = [[*row, f"{part.label_flips:,}"] for row, part in zip(rows, parity.parts, strict=True)]
+        head += ["other label", "knife edges"]
+        rows = [
+            [*row, f"{part.label_flips:,}", f"{part.knife_edges:,}"]
+            for row, part in zip(rows, parity.parts, strict=True)
+        ]
     sentences = _parity_sentences(parity)
     return markdown_table(head, rows) + ("\n\n" + " ".join(sentences) if sentences else "")
 
@@ -124,7 +127,23 @@ def _parity_sentences(parity: ParityReport) -> list[str]:
     if parity.undecided:
         lines.append(
             f"{parity.undecided:,} undecided rows lie so near to an edge that scikit-learn itself answers them in another"
-            " way in other company; they are in no other figure."
+            " way in another batch; they are in no other figure."
+        )
+    if parity.cancelled:
+        lines.append(
+            f"On {parity.cancelled:,} rows large terms cancel, so that rounding shows: scikit-learn's own answers differ"
+            f" between batches, and the graph's by {parity.worst_cancelled:.2g} at most; they are in no other figure."
+        )
+    if parity.knife_edges:
+        lines.append(
+            f"{parity.knife_edges:,} rows lie on a knife edge: the graph gives the label of the other side of a decision's"
+            f" boundary, which scikit-learn gives, too, if the row's numbers move by {parity.largest_knife_edge:.0e} of their"
+            " size; they are in no other figure."  # rounded: the distance is one of a few powers of ten
+        )
+    if parity.raised_by_both:
+        lines.append(
+            f"On {parity.raised_by_both:,} rows that the contract takes the pipeline raises an error; the service answers"
+            " them with an error as well."
         )
     if parity.single_precision:
         lines.append(

@@ -131,6 +131,12 @@ class Gate(Strict):
     """How many rows may take another branch in some tree of the graph."""
     parity_label_flips_max: Annotated[int, Field(ge=0)] | None = 0
     """How many rows may get another label from the graph."""
+    parity_undecided_share_max: Annotated[float, Field(ge=0, le=1)] | None = 0.001
+    """Which share of the test rows scikit-learn itself may answer in more than one way."""
+    parity_undecided_hostile_share_max: Annotated[float, Field(ge=0, le=1)] | None = 0.01
+    """The same of the hostile rows, which are made to lie on edges."""
+    parity_knife_edges_max: Annotated[int, Field(ge=0)] | None = 0
+    """How many test rows may lie so near to the boundary of a decision that rounding changes their label."""
     parity_rows: Annotated[int, Field(ge=1000)] = 20_000
     """About how many rows parity tries; with more, more thresholds of a large forest are met."""
     single_row_p99_us_max: Annotated[float, Field(gt=0)] | None = 300.0

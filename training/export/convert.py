@@ -21,7 +21,7 @@ from sklearn.base import is_regressor
 
 from bundle.contract import Contract, answer_width, category_codes
 from bundle.format import INPUT_NAME, PREDICTION_NAME
-from training.export import families as families  # registers every converter
+from training.export import families as families  # registers every converter of scikit-learn's classes
 from training.export.exactness import refuse_inexact_splits
 from training.export.folding import fold_into_trees
 from training.export.graph import IR_VERSION, ML_DOMAIN, ML_OPSET, OPSET, Graph, settle

@@ -120,8 +120,7 @@ def _of_node(pen: Pen, value: str, column: int) -> Range | None:
     if kind in ("Tanh", "Sign", "Erf"):
         return -1.0, 1.0
     if kind == "TreeEnsemble":
-        weights = next(given for given in node.attribute if given.name == "leaf_weights").t
-        size = float(np.abs(numpy_helper.to_array(weights)).sum())
+        size = float(np.abs(graph.trees_of(node).leaves).sum())
         return -size, size
     if kind == "Concat":
         for part in node.input:

@@ -42,6 +42,7 @@ LIMITED_TIMES = (
 )
 
 _STRAYS = "the ONNX graph strays from the pipeline: look at the step that the proof of parity names"
+_UNSTEADY = "scikit-learn's own answers hang on the batch here: take another step in front of the one that the proof names, or raise the limit"
 _SLOW = "take a smaller estimator, or raise the limit"
 _BUSY = "measure again when less is running: import again, or tabento train --config YAML --steps export,gate,register --force"
 
@@ -53,6 +54,9 @@ def parity_limits(gate: Gate) -> Limits:
         probability=gate.parity_probability_max,
         other_branches=gate.parity_other_branches_max,
         label_flips=gate.parity_label_flips_max,
+        undecided_share=gate.parity_undecided_share_max,
+        undecided_hostile_share=gate.parity_undecided_hostile_share_max,
+        knife_edges=gate.parity_knife_edges_max,
     )
 
 
@@ -137,7 +141,17 @@ def parity_checks(gate: Gate, parity: ParityReport | float) -> list[Check]:
         found.append(("parity_label_flips_max", parity.label_flips, gate.parity_label_flips_max, "rows"))
     if parity.worst_probability is not None:
         found.append(("parity_probability_max", parity.worst_probability, parity.limits.probability, ""))
-    return [_limited(name, value, limit, unit, _STRAYS) for name, value, limit, unit in found]
+    checks = [_limited(name, value, limit, unit, _STRAYS) for name, value, limit, unit in found]
+    test, hostile = parity.undecided_shares()
+    apart: list[tuple[str, float, float | None, str]] = []
+    if parity.undecided:
+        apart += [
+            ("parity_undecided_share_max", test, gate.parity_undecided_share_max, ""),
+            ("parity_undecided_hostile_share_max", hostile, gate.parity_undecided_hostile_share_max, ""),
+        ]
+    if parity.knife_edges:
+        apart.append(("parity_knife_edges_max", parity.test_knife_edges(), gate.parity_knife_edges_max, "rows"))
+    return checks + [_limited(name, value, limit, unit, _UNSTEADY) for name, value, limit, unit in apart]
 
 
 def latency_checks(gate: Gate, latency: LatencyTable) -> list[Check]:

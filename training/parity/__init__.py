@@ -1,8 +1,9 @@
 """Parity: the proof, on every build, that the ONNX graph answers what the fitted pipeline answers.
 
 ``check`` runs it. ``hostile_rows`` and ``cut_rows`` make the rows, from the ``cuts`` of the pipeline's objects, for the ``nodes`` of its
-trees and along ``lines`` between rows; ``overhearing`` listens to what these objects are given; ``branches`` compares leaves; ``steadiness`` tells
-where scikit-learn does not agree with itself; ``bisection`` finds the step that is to blame; ``report`` is what remains.
+trees and along ``lines`` between rows; ``boundaries`` finds where answers change, from outside; ``overhearing`` listens to what the objects are given;
+``branches`` compares leaves; ``steadiness`` tells where scikit-learn does not agree with itself, ``knife_edges`` where a decision hangs on the last bit;
+``bisection`` finds the step that is to blame; ``report`` is what remains.
 """
 
 from training.parity.answers import pipeline_answers

@@ -1,9 +1,10 @@
 """The proof that a graph answers what the fitted pipeline answers, run on every build.
 
 The rows are chosen to hurt: the test part, rows on every threshold and edge that any object of the pipeline has and one
-double or float32 beside it, every category, what is missing and what is unknown, the ends of the ranges, and rows
-alone against rows in batches. Compared are the answers, the labels, and the leaf that each tree reaches: two wrong
-branches can cancel in a sum, leaves can't.
+double or float32 beside it, rows on both sides of where labels, clusters and neighbours change, every category, what is
+missing and what is unknown, the ends of the ranges, and rows alone against rows in batches. Compared are the answers, the
+labels, and the leaf that each tree reaches: two wrong branches can cancel in a sum, leaves can't. Where the pipeline
+raises an error, the graph must not answer.
 """
 
 from __future__ import annotations
@@ -15,25 +16,28 @@ import numpy as np
 import onnx
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.base import is_classifier
 
 from bundle.contract import Contract
 from training.export.convert import plain_graph
 from training.frames import to_frame, to_rows
-from training.parity.answers import answer_type, pipeline_answers
+from training.parity.answers import answer_type, pipeline_answers, require_classes
 from training.parity.batches import compare_batches
 from training.parity.bisection import part_ways
-from training.parity.branches import BranchProbe, Compared, part_of
+from training.parity.boundaries import boundary_rows
+from training.parity.branches import BranchProbe, Compared
 from training.parity.cuts import cuts_of
 from training.parity.figures import beyond_rounding
-from training.parity.hostile_rows import Rows, hostile_rows, keeps_contract, refusals
+from training.parity.hostile_rows import Rows, has_whole_integers, hostile_rows, keeps_contract, refusals
+from training.parity.knife_edges import KnifeEdges
 from training.parity.lines import draw
 from training.parity.neighbour_rows import neighbour_rows
 from training.parity.overhearing import one_thread, overhear
 from training.parity.report import Limits, ParityError, ParityPart, ParityReport
 from training.parity.sessions import answers, open_session, single_precision_operators
 from training.parity.steadiness import Steadiness
-from training.parity.tried import Scale, Tried
-from training.parity.worst import worst_rows
+from training.parity.tried import Raised, Scale, Tried
+from training.parity.worst import RAISES, worst_rows
 
 LIMIT = 1e-9
 """Worst relative difference allowed: additions in another order stay below it, another branch does not."""
@@ -122,30 +126,37 @@ class _Proof:
     ) -> ParityReport:
         """Return the figures; nothing is raised for what they say."""
         contract = self._contract
-        kinds = [Rows("test", packed, to_frame(packed, contract))]
+        test = self._answer(Rows("test", packed, to_frame(packed, contract)))
+        if not len(test.got):
+            raise ValueError(f"expected a pipeline that answers the test rows, got {test.raised.errors[0]}")
+        packed = test.rows.packed
         cuts = cuts_of(self._plain)
         hostile = hostile_rows(self._pipeline, contract, packed, cuts, max(max_rows - len(packed), max_rows // 2))
         between = neighbour_rows(self._pipeline, contract, packed, self._plain.steps, max_rows // 5)
         hostile += [between] if len(between.packed) else []
-        refused_by_pipeline = 0
+        boundary = boundary_rows(self._pipeline, contract, self._plain, packed, max_rows)
+        hostile.append(Rows("boundary", boundary, to_frame(boundary, contract)))
+        compared = [test]
         for rows in hostile:
             kept = rows.select(np.flatnonzero(keeps_contract(rows.packed, contract)))
-            answered = kept.select(_answered(self._pipeline, kept.frame))
-            refused_by_pipeline += len(kept.packed) - len(answered.packed)
-            kinds.append(answered)
-        compared = [self._compare(rows) for rows in kinds]
+            compared.append(self._answer(kept))
         if check_answers is not None:
             for one in compared:
                 check_answers(one.rows.packed, one.got)
-        scale = Scale.of(compared[0].expected, self._labels, self._limits)
+        scale = Scale.of(test.expected, self._labels, self._limits)
         everything = np.concatenate([one.rows.packed for one in compared])
-        steadiness = Steadiness(self._pipeline, contract, self._probe, everything)
+        frame = pd.concat([one.rows.frame for one in compared], ignore_index=True)
+        steadiness = Steadiness(self._pipeline, contract, self._probe, frame)
+        knife_edges = KnifeEdges(self._pipeline, contract, self._plain.steps, test.rows.frame, self._limits)
         for one in compared:
-            _decide(one, steadiness, scale)
-        kind = answer_type(self._pipeline, kinds[0].frame.iloc[:1])
+            _decide(one, steadiness, knife_edges, scale)
+        kind = answer_type(self._pipeline, test.rows.frame.iloc[:1])
         parts = [_part(one, kind, scale) for one in compared]
         got = np.concatenate([one.got for one in compared if len(one.got)])
-        alone, batches, batches_worst = compare_batches(self._session, everything, got, steadiness, scale)
+        excused = np.concatenate([one.excused for one in compared])
+        found = compare_batches(self._session, everything, frame, got, excused, steadiness, knife_edges, scale)
+        edges = np.concatenate([one.distances for one in compared] + [found.knife_edges])
+        edges = edges[np.isfinite(edges)]
         worst = worst_rows(compared, scale, contract)
         self._worst_packed = [packed for _, packed in worst]
         total = sum(part.rows for part in parts)
@@ -156,15 +167,18 @@ class _Proof:
 
         other = sum(part.other_branches for part in parts)
         refused = refusals(contract)
-        if refused_by_pipeline:
-            refused += (f"{refused_by_pipeline} hostile rows on which the pipeline itself raises an error",)
+        unsendable = sum(one.raised.unsendable for one in compared)
+        if unsendable:
+            refused += (
+                f"{unsendable} rows with a fraction in an integer, on which the pipeline itself raises an error",
+            )
         return ParityReport(
             limit=self._limits.relative,
             limits=self._limits,
             rows=total,
             typical=tuple(scale.typical.tolist()),
             worst_absolute=max(part.worst_absolute for part in parts),
-            worst_relative=max([part.worst_relative for part in parts] + [batches_worst]),
+            worst_relative=max([part.worst_relative for part in parts] + [found.worst_relative]),
             beyond_share=share("beyond_share"),
             answer_type=str(kind),
             beyond_rounding_share=share("beyond_rounding_share"),
@@ -176,12 +190,18 @@ class _Proof:
             classification=bool(self._labels),
             label_flips=sum(part.label_flips for part in parts),
             worst_probability=max(part.worst_absolute for part in parts) if probabilities else None,
-            undecided=sum(part.undecided for part in parts),
+            undecided=sum(part.undecided for part in parts) + found.undecided,
+            cancelled=sum(part.cancelled for part in parts) + found.cancelled,
+            worst_cancelled=max(part.worst_cancelled for part in parts),
+            knife_edges=len(edges),
+            largest_knife_edge=float(edges.max(initial=0.0)),
+            raised=sum(part.raised for part in parts),
+            raised_by_both=sum(one.raised.by_both for one in compared),
             single_precision=self._single,
             refused=refused,
             parts=tuple(parts),
-            alone=alone,
-            batches=batches,
+            alone=found.alone,
+            batches=found.batches,
             worst_rows=tuple(row for row, _ in worst),
         )
 
@@ -189,24 +209,28 @@ class _Proof:
         """Return a report whose worst rows say at which step pipeline and graph part ways."""
         if not report.worst_rows:
             return report
-        rows = np.stack(self._worst_packed)
-        partings = part_ways(self._pipeline, self._model, self._contract, rows, self._limits.relative)
-        told = tuple(
-            worst.model_copy(update={"step": parting.step, "cause": parting.cause})
-            for worst, parting in zip(report.worst_rows, partings, strict=True)
-        )
-        return report.model_copy(update={"worst_rows": told})
+        # A row that the pipeline does not answer has no step at which it answers something else.
+        answered = [at for at, worst in enumerate(report.worst_rows) if worst.answer != RAISES]
+        told = list(report.worst_rows)
+        if answered:
+            rows = np.stack([self._worst_packed[at] for at in answered])
+            partings = part_ways(self._pipeline, self._model, self._contract, rows, self._limits.relative)
+            for at, parting in zip(answered, partings, strict=True):
+                told[at] = told[at].model_copy(update={"step": parting.step, "cause": parting.cause})
+        return report.model_copy(update={"worst_rows": tuple(told)})
 
-    def _compare(self, rows: Rows) -> Tried:
-        if not len(rows.packed):
-            width = 1 if self._contract.output.classes is None else self._labels
-            nothing = np.empty((0, width))
-            none = np.zeros(0, dtype=bool)
-            return Tried(rows, nothing, nothing, {}, Compared(none, []), none)
+    def _answer(self, asked: Rows) -> Tried:
+        """Ask both about rows of one kind, and keep apart those on which the pipeline raises an error."""
+        places, expected, errors = answered_rows(self._pipeline, asked.frame, self._contract)
+        rows = asked.select(places)
+        raised = self._raised(asked, errors)
+        count = len(places)
+        if not count:
+            nothing, none = np.empty((0, self._session_width())), np.zeros(0, dtype=bool)
+            return Tried(rows, nothing, nothing, {}, Compared(none, []), none, none, np.empty(0), raised)
         estimators = self._probe.estimators
         heard = overhear(self._pipeline, rows.frame, estimators) if estimators else []
         taken = {id(one): what.taken for one, what in zip(estimators, heard, strict=True) if what is not None}
-        expected = pipeline_answers(self._pipeline, rows.frame, self._contract)
         got = answers(self._session, rows.packed)
         if expected.shape != got.shape:
             raise ValueError(
@@ -215,32 +239,74 @@ class _Proof:
             )
         return Tried(
             rows=rows,
-            expected=expected.reshape(len(expected), -1),
-            got=got.reshape(len(got), -1),
+            expected=expected.reshape(count, -1),
+            got=got.reshape(count, -1),
             taken=taken,
             branches=self._probe.compare(rows.packed, taken),
-            undecided=np.zeros(len(rows.packed), dtype=bool),
+            undecided=np.zeros(count, dtype=bool),
+            cancelled=np.zeros(count, dtype=bool),
+            distances=np.full(count, np.inf),
+            raised=raised,
+        )
+
+    def _session_width(self) -> int:
+        """Return how many numbers an answer has."""
+        return answers(self._session, np.zeros((1, len(self._contract.features)))).size
+
+    def _raised(self, asked: Rows, errors: dict[int, str]) -> Raised:
+        """Judge the rows on which the pipeline raises an error: the service must not answer them."""
+        rows = asked.select(np.array(sorted(errors), dtype=np.intp))
+        got = answers(self._session, rows.packed).reshape(len(errors), -1) if errors else np.empty((0, 1))
+        finite = np.isfinite(got).all(axis=1)
+        whole = has_whole_integers(rows.packed, self._contract)
+        wrong = np.flatnonzero(finite & whole)
+        texts = [errors[at] for at in sorted(errors)]
+        return Raised(
+            rows=rows.select(wrong),
+            errors=tuple(texts[at] for at in wrong),
+            got=got[wrong],
+            by_both=int((whole & ~finite).sum()),
+            unsendable=int((~whole).sum()),
         )
 
 
-def _answered(pipeline: Any, frame: pd.DataFrame) -> NDArray[np.intp]:
-    """Return which rows the pipeline answers at all, by halves: an encoder may refuse a number that it never met."""
-    pending, found = [np.arange(len(frame))], []
+def answered_rows(
+    pipeline: Any, frame: pd.DataFrame, contract: Contract
+) -> tuple[NDArray[np.intp], NDArray[np.float64], dict[int, str]]:
+    """Ask a pipeline about rows, by halves if it raises an error.
+
+    Returns:
+        The places of the rows that it answers, ascending; its answers to them; by place, its error on each other row.
+
+    Raises:
+        ValueError: its classes are not the contract's.
+    """
+    if is_classifier(pipeline):
+        require_classes(pipeline, contract)
+    pending, found, errors = [np.arange(len(frame))], [], {}
     while pending:
         places = pending.pop()
         if not len(places):
             continue
         try:
-            pipeline.predict(frame.iloc[places])
-            found.append(places)
-        except ValueError:
+            found.append((places, pipeline_answers(pipeline, frame.iloc[places], contract)))
+        except Exception as error:  # whatever it raises, it does not answer
             if len(places) > 1:
-                pending += [places[: len(places) // 2], places[len(places) // 2 :]]
-    return np.sort(np.concatenate(found)) if found else np.empty(0, dtype=np.intp)
+                # The first half comes next, so that answers are found in ascending order.
+                pending += [places[len(places) // 2 :], places[: len(places) // 2]]
+            else:
+                errors[int(places[0])] = f"{type(error).__name__}: {_first_line(error)}"
+    if not found:
+        return np.empty(0, dtype=np.intp), np.empty(0), errors
+    return np.concatenate([places for places, _ in found]), np.concatenate([given for _, given in found]), errors
 
 
-def _decide(one: Tried, steadiness: Steadiness, scale: Scale) -> None:
-    """Find the rows that the pipeline itself does not answer in one way."""
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "")
+
+
+def _decide(one: Tried, steadiness: Steadiness, knife_edges: KnifeEdges, scale: Scale) -> None:
+    """Find the rows on knife edges, and those that the pipeline itself does not answer in one way."""
     if not len(one.got):
         return
     absolute, relative, flips = scale.apart(one.expected, one.got)
@@ -249,43 +315,40 @@ def _decide(one: Tried, steadiness: Steadiness, scale: Scale) -> None:
         beyond |= (absolute > scale.limits.probability).any(axis=1)
     branched = np.flatnonzero(one.branches.other)
     if len(branched):
-        taken = {key: part_of(value, branched) for key, value in one.taken.items()}
-        one.undecided[branched] = steadiness.branches_undecided(one.branches.reached, taken)
+        one.undecided[branched] = steadiness.branches_undecided(one.branches.reached, one.rows.select(branched).frame)
     others = np.flatnonzero(beyond & ~one.branches.other)
+    if len(others) and scale.labels:
+        one.distances[others] = knife_edges.distances(one.rows.select(others).frame, [one.got[others]])
+        others = others[~np.isfinite(one.distances[others])]
     if len(others):
-        one.undecided[others] = steadiness.answers_undecided(
-            one.rows.packed[others],
-            one.expected[others],
-            one.got[others],
+        verdict = steadiness.judge(
+            one.rows.select(others).frame,
+            [one.expected[others], one.got[others]],
             scale.typical,
             scale.limits.relative,
         )
+        one.undecided[others], one.cancelled[others] = verdict.undecided, verdict.cancelled
 
 
 def _part(one: Tried, kind: np.dtype[Any], scale: Scale) -> ParityPart:
     """Return the figures of one kind of rows."""
-    decided = ~one.undecided
-    expected, got = one.expected[decided], one.got[decided]
-    if not len(expected):
-        return ParityPart(
-            name=one.rows.name,
-            rows=len(one.undecided),
-            undecided=int(one.undecided.sum()),
-            worst_absolute=0.0,
-            worst_relative=0.0,
-            beyond_share=0.0,
-        )
-    absolute, relative, flips = scale.apart(expected, got)
-    rounding = beyond_rounding(expected[:, scale.labels :], got[:, scale.labels :], kind)
-    count = len(one.undecided)
+    decided = ~one.excused
+    count = len(decided)
+    absolute, relative, flips = scale.apart(one.expected, one.got)
+    rounding = np.any(beyond_rounding(one.expected[:, scale.labels :], one.got[:, scale.labels :], kind), axis=1)
+    beyond = np.any(relative > scale.limits.relative, axis=1)
     return ParityPart(
         name=one.rows.name,
         rows=count,
         undecided=int(one.undecided.sum()),
-        worst_absolute=float(absolute.max(initial=0.0)),
-        worst_relative=float(relative.max(initial=0.0)),
-        beyond_share=float((relative > scale.limits.relative).any(axis=1).sum() / count),
-        beyond_rounding_share=float(rounding.any(axis=1).sum() / count),
+        cancelled=int(one.cancelled.sum()),
+        knife_edges=int(np.isfinite(one.distances).sum()),
+        raised=len(one.raised.errors),
+        worst_absolute=float(absolute[decided].max(initial=0.0)),
+        worst_relative=float(relative[decided].max(initial=0.0)),
+        worst_cancelled=float(relative[one.cancelled].max(initial=0.0)),
+        beyond_share=float(beyond[decided].sum() / max(count, 1)),
+        beyond_rounding_share=float(rounding[decided].sum() / max(count, 1)),
         other_branches=int(one.branches.other[decided].sum()),
-        label_flips=int(flips.sum()),
+        label_flips=int(flips[decided].sum()),
     )

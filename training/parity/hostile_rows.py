@@ -21,6 +21,9 @@ from training.parity.cuts import Cut
 
 EDGE_BASES = 20
 """On how many rows each edge is tried, where there is room."""
+MIXED_SEED = 25
+MIXED_SHARE = 20
+"""One row of so many is mixed from others."""
 UNKNOWN_STRINGS = ("", " ", "?", "nan", "None", "0", "ÄÖÜß", "カテゴリ", "🍏", "a\u0301", "x" * 300)
 """Strings that a client may send for a category that the contract does not list."""
 
@@ -43,7 +46,7 @@ class Rows:
 def hostile_rows(
     pipeline: Any, contract: Contract, rows: NDArray[np.float64], cuts: Sequence[Cut], max_rows: int
 ) -> list[Rows]:
-    """Return every kind of hostile rows: on cuts, around derived ones, on edges, with unknown categories.
+    """Return every kind of hostile rows: on cuts, around derived ones, on edges, mixed, with unknown categories.
 
     Args:
         pipeline: fitted.
@@ -54,9 +57,10 @@ def hostile_rows(
     """
     edges = edge_rows(contract, rows, max_rows // 4)
     unknown = unknown_rows(contract, rows, max_rows // 20)
-    room = max(max_rows - len(edges) - len(unknown.packed), 8)
+    mixed = mixed_rows(rows, max_rows // MIXED_SHARE)
+    room = max(max_rows - len(edges) - len(unknown.packed) - len(mixed), 8)
     exact, around = cut_rows(pipeline, contract, rows, cuts, room)
-    packed = {"thresholds": exact, "derived_thresholds": around, "edges": edges}
+    packed = {"thresholds": exact, "derived_thresholds": around, "edges": edges, "mixed": mixed}
     return [*(Rows(name, some, to_frame(some, contract)) for name, some in packed.items()), unknown]
 
 
@@ -158,6 +162,26 @@ def keeps_contract(rows: NDArray[np.float64], contract: Contract) -> NDArray[np.
             inside = (column >= feature.lower) & (column <= feature.upper)
         kept &= np.where(missing, feature.nullable, inside)
     return kept
+
+
+def has_whole_integers(rows: NDArray[np.float64], contract: Contract) -> NDArray[np.bool_]:
+    """Say which packed rows have no integer with a fraction, which no client can send, shape (N,)."""
+    whole = np.ones(len(rows), dtype=bool)
+    for feature, column in zip(contract.features, rows.T, strict=True):
+        if feature.type == "integer":
+            whole &= np.isnan(column) | (column == np.floor(column))
+    return whole
+
+
+def mixed_rows(rows: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """Return rows that take each value from another row: values of the table's own resolution, which meet ties.
+
+    Args:
+        rows: float64 of shape (N, F).
+        count: how many are made.
+    """
+    taken = np.random.default_rng(MIXED_SEED).integers(0, len(rows), (count, rows.shape[1]))
+    return np.take_along_axis(rows, taken, axis=0)
 
 
 def _extremes(feature: Feature) -> list[float]:

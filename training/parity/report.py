@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import Field
 
 from bundle.contract import Strict
@@ -23,6 +25,12 @@ class Limits(Strict):
     """How many rows may take another branch; None: any number."""
     label_flips: int | None = Field(default=0, ge=0)
     """How many rows may get another label; None: any number."""
+    undecided_share: float | None = Field(default=0.001, ge=0)
+    """Which share of the test rows may be undecided; None: any share."""
+    undecided_hostile_share: float | None = Field(default=0.01, ge=0)
+    """The same of the hostile rows, which are made to lie on edges."""
+    knife_edges: int | None = Field(default=0, ge=0)
+    """How many of the test rows may be knife edges; None: any number."""
 
 
 class WorstRow(Strict):
@@ -33,8 +41,8 @@ class WorstRow(Strict):
     row: dict[str, str | float | None]
     """What a client would send, by the feature's name."""
     answer: str
-    """Which part of the answer differs: ``prediction``, ``label``, ``probability of …``, or ``branch`` where only the
-    way through the trees is another one."""
+    """Which part of the answer differs: ``prediction``, ``label``, ``probability of …``, ``branch`` if only the way
+    through the trees is another one, or ``error`` if the pipeline raises one."""
     pipeline: Shown
     """The fitted pipeline's answer."""
     onnx: Shown
@@ -51,11 +59,20 @@ class ParityPart(Strict):
     """One kind of rows."""
 
     name: str
-    """``test``, ``thresholds``, ``derived_thresholds``, ``edges`` or ``unknown_categories``."""
+    """``test``, ``thresholds``, ``derived_thresholds``, ``edges``, ``mixed``, ``boundary`` or ``unknown_categories``."""
     rows: int
     """How many rows were compared."""
     undecided: int = 0
     """How many of them the pipeline itself does not answer in one way; they are in no other figure."""
+    cancelled: int = 0
+    """How many of them differ by rounding, because large terms cancel; they are in no other figure."""
+    worst_cancelled: float = 0.0
+    """Largest relative difference of those."""
+    knife_edges: int = 0
+    """How many of them lie on the boundary of a classifier's decision and get the label of its other side; they are in no
+    other figure. See ``ParityReport``."""
+    raised: int = 0
+    """How many more rows the pipeline raises an error on, and the service would answer; they are not in ``rows``."""
     worst_absolute: float
     """Largest difference, in the target's unit; for a classification, of a probability."""
     worst_relative: float
@@ -84,9 +101,16 @@ class BatchParity(Strict):
 class ParityReport(Strict):
     """The content of ``parity.json``.
 
-    A row is *undecided* where scikit-learn itself does not answer in one way: linear algebra adds up in an order that
-    depends on how many rows come together, and the last bit that this changes decides a branch or a label. Such rows are
-    counted apart and held against nobody.
+    A row is *undecided* if scikit-learn itself does not answer it in one way: linear algebra adds up in an order that
+    depends on how many rows come together, and the last bit that this changes decides a branch or a label. scikit-learn
+    is asked again about each such row, alone and in batches of many sizes; the graph's answer is one of its own.
+
+    A row is a *knife edge* if it gets another label because it lies on the boundary of a classifier's decision:
+    scikit-learn itself gives the graph's answer when each number of the row moves by at most 1e-9 of its size, and no
+    score jumps there. The share of both kinds is limited.
+
+    A row is *cancelled* if its numbers differ by more than the limit, but only as rounding does: large terms cancel, and
+    scikit-learn's own answers differ nearly as much between batches. All three kinds are counted apart.
     """
 
     limit: float = Field(gt=0)
@@ -126,6 +150,19 @@ class ParityReport(Strict):
     """Largest difference of a probability; None where the graph answers none."""
     undecided: int = 0
     """How many rows scikit-learn itself does not answer in one way."""
+    cancelled: int = 0
+    """How many rows are cancelled."""
+    worst_cancelled: float = 0.0
+    """Largest relative difference of those."""
+    knife_edges: int = 0
+    """How many rows are knife edges."""
+    largest_knife_edge: float = 0.0
+    """How far the farthest of them is from where scikit-learn gives the graph's answer, relative to the row's numbers."""
+    raised: int = 0
+    """How many rows the pipeline raises an error on, although the contract takes them and the service would answer."""
+    raised_by_both: int = 0
+    """How many rows the pipeline raises an error on and the service answers with one, because the graph's answer is not
+    a finite number."""
     single_precision: tuple[str, ...] = ()
     """The graph's operators that give float32, because there is no double kernel or because the pipeline's own library
     computes so; where there are any, the limits are at least 1e-5."""
@@ -168,7 +205,54 @@ class ParityReport(Strict):
             found.append(
                 f"probabilities within {number_text(self.limits.probability)}, got {number_text(self.worst_probability)} at worst"
             )
+        if self.raised:
+            found.append(
+                f"no answer where the pipeline has none, got one for {self.raised} rows that the contract takes and on"
+                " which the pipeline raises an error (narrow the contract: `nullable: false`, `minimum`, `maximum`,"
+                " `categories`)"
+            )
+        return found + self._excess_apart()
+
+    def undecided_shares(self) -> tuple[float, float]:
+        """Return the shares of the test rows and of the hostile rows that are undecided."""
+        test = [part for part in self.parts if part.name == "test"]
+        hostile = [part for part in self.parts if part.name != "test"]
+        return _undecided_share(test), _undecided_share(hostile)
+
+    def strays_beside_thresholds(self) -> bool:
+        """Say whether rows take other branches only where a threshold was approached to the last digits."""
+        found = {part.name for part in self.parts if part.other_branches}
+        return bool(found) and found <= {"derived_thresholds", "boundary"}
+
+    def test_knife_edges(self) -> int:
+        """Return how many of the test rows are knife edges."""
+        return sum(part.knife_edges for part in self.parts if part.name == "test")
+
+    def _excess_apart(self) -> list[str]:
+        """Return in words which rows that are counted apart are too many."""
+        found = []
+        limits = (self.limits.undecided_share, self.limits.undecided_hostile_share)
+        kinds = ("the test rows", "the hostile rows")
+        for limit, share, kind in zip(limits, self.undecided_shares(), kinds, strict=True):
+            if limit is not None and share > limit:
+                found.append(
+                    f"at most {limit:.3%} of {kind} undecided, got {share:.3%}, which scikit-learn answers in another way"
+                    " in another batch"
+                )
+        if self.limits.knife_edges is not None and self.test_knife_edges() > self.limits.knife_edges:
+            found.append(f"at most {self.limits.knife_edges} test rows on a knife edge, got {self.test_knife_edges()}")
         return found
+
+
+def _undecided_share(parts: Sequence[ParityPart]) -> float:
+    return sum(part.undecided for part in parts) / max(sum(part.rows for part in parts), 1)
+
+
+_BESIDE_THRESHOLDS = (
+    "All rows on other branches lie beside a threshold, to the last digits. If the trees stand behind a step that adds"
+    " products up (KMeans, KernelPCA, Normalizer, a linear model in a stack), the order of its sums hangs on the machine:"
+    " let the trees see the columns themselves, or take a linear model in place of the trees."
+)
 
 
 class ParityError(TrainingError):
@@ -183,6 +267,7 @@ class ParityError(TrainingError):
             + "."
             + (f" Rows differ between alone and in batches of {apart}." if apart else "")
             + (f" They first part ways at step {', '.join(map(repr, steps))}." if steps else "")
+            + (f" {_BESIDE_THRESHOLDS}" if report.strays_beside_thresholds() else "")
             + f" The bundle is not saved. The worst rows:\n{report.table()}"
         )
         self.report = report

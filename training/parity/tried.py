@@ -14,6 +14,22 @@ from training.parity.hostile_rows import Rows
 from training.parity.report import Limits
 
 
+@dataclass(frozen=True)
+class Raised:
+    """Rows on which the pipeline raises an error."""
+
+    rows: Rows
+    """Those that a client may send and for which the graph gives a finite answer: the service would answer them."""
+    errors: tuple[str, ...]
+    """The pipeline's error on each."""
+    got: NDArray[np.float64]
+    """The graph's answers, (N, W)."""
+    by_both: int
+    """How many more rows the service answers with an error as well, because the graph's answer is not finite."""
+    unsendable: int
+    """How many more rows no client can send: integers with a fraction."""
+
+
 @dataclass
 class Tried:
     """Rows of one kind with the answers of both."""
@@ -29,6 +45,17 @@ class Tried:
     """Which rows take another branch in at least one tree, and their leaves."""
     undecided: NDArray[np.bool_]
     """(N,) see ``training.parity.steadiness``."""
+    cancelled: NDArray[np.bool_]
+    """(N,) which rows differ by rounding, because large terms cancel; see ``training.parity.steadiness``."""
+    distances: NDArray[np.float64]
+    """(N,) how far a knife edge is from its row, infinity for all other rows; see ``training.parity.knife_edges``."""
+    raised: Raised
+    """Rows of the same kind that the pipeline does not answer."""
+
+    @property
+    def excused(self) -> NDArray[np.bool_]:
+        """Which rows are counted by themselves: undecided ones, cancelled ones and knife edges, (N,)."""
+        return np.asarray(self.undecided | self.cancelled | np.isfinite(self.distances))
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from bundle.contract import Contract
 from training.parity.report import WorstRow
 from training.parity.tried import Scale, Tried
 
+RAISES = "error"
+"""What differs if the pipeline raises an error: all of the answer."""
 SHOWN = 5
 """How many of the worst rows a report keeps."""
 
@@ -20,17 +22,22 @@ SHOWN = 5
 def worst_rows(tried: Sequence[Tried], scale: Scale, contract: Contract) -> list[tuple[WorstRow, NDArray[np.float64]]]:
     """Return the rows that differ most, each with its packed form of shape (F,).
 
-    Other labels come first, then numbers beyond the limit, other branches, last bits. Undecided rows are left out.
+    Rows on which the pipeline raises an error come first, then other labels, numbers beyond the limit, other branches,
+    last bits. Undecided rows and knife edges are left out.
     """
     found: list[tuple[tuple[float, ...], WorstRow, NDArray[np.float64]]] = []
     for one in tried:
+        for at, error in enumerate(one.raised.errors[:SHOWN]):
+            row = one.raised.rows
+            shown = _unanswered(row.name, row.frame.iloc[at], error, one.raised.got[at], contract)
+            found.append(((-np.inf,), shown, row.packed[at]))
         if not len(one.got):
             continue
         _, relative, flips = scale.apart(one.expected, one.got)
         largest = relative.max(axis=1, initial=0.0)
-        largest[one.undecided] = 0.0
-        flips = flips & ~one.undecided
-        other = one.branches.other & ~one.undecided
+        largest[one.excused] = 0.0
+        flips = flips & ~one.excused
+        other = one.branches.other & ~one.excused
         beyond = np.where(largest > scale.limits.relative, largest, 0.0)
         severity = np.stack([flips, beyond, other, largest]).astype(np.float64)
         for at in np.lexsort(-severity[::-1])[:SHOWN]:
@@ -39,6 +46,18 @@ def worst_rows(tried: Sequence[Tried], scale: Scale, contract: Contract) -> list
                 found.append((tuple(-severity[:, at]), shown, one.rows.packed[at]))
     found.sort(key=lambda entry: entry[0])
     return [(row, packed) for _, row, packed in found[:SHOWN]]
+
+
+def _unanswered(part: str, row: pd.Series[Any], error: str, got: NDArray[np.float64], contract: Contract) -> WorstRow:
+    classes = contract.output.classes
+    return WorstRow(
+        part=part,
+        row=_as_sent(row, contract),
+        answer=RAISES,
+        pipeline=error,
+        onnx=float(got[0]) if classes is None else _label(got[0], classes),
+        relative=1.0,
+    )
 
 
 def _shown(one: Tried, at: int, relative: NDArray[np.float64], flipped: bool, contract: Contract) -> WorstRow:

@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 from pydantic import ValidationError
 
-from tests.training.gate.gates import proof, timed
+from tests.training.gate.gates import part, proof, timed
 from tests.training.orchards import orchard_config
 from tests.training.seedlings import seedling_config
 from training.config import Gate, ModelConfig
@@ -214,6 +214,9 @@ def test_config_takes_a_limit_on_every_metric_of_its_task(metric: str) -> None:
         ({"label_flips": 1}, "parity_label_flips_max"),
         ({"worst_probability": 2e-9}, "parity_probability_max"),
         ({"worst_relative": 2e-9}, "parity_relative_max"),
+        ({"undecided": 1, "parts": (part(undecided=1),)}, "parity_undecided_share_max"),
+        ({"undecided": 9, "parts": (part(name="edges", undecided=9),)}, "parity_undecided_hostile_share_max"),
+        ({"knife_edges": 1, "parts": (part(knife_edges=1),)}, "parity_knife_edges_max"),
     ],
 )
 def test_each_figure_of_the_proof_has_a_limit(figures: dict[str, object], name: str) -> None:

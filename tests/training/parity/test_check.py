@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import onnx
@@ -50,6 +52,8 @@ def test_exact_graph_passes(pipeline: Pipeline, model: onnx.ModelProto) -> None:
         "thresholds": True,
         "derived_thresholds": True,
         "edges": True,
+        "mixed": True,
+        "boundary": True,
         "unknown_categories": True,
     }
     assert (report.other_branches, report.undecided, report.unread_ensembles) == (0, 0, ())
@@ -243,20 +247,82 @@ def test_same_report_every_time(pipeline: Pipeline, model: onnx.ModelProto) -> N
     assert first == second
 
 
-def test_rows_that_the_pipeline_refuses_are_left_out() -> None:
-    """Hostile rows on which the pipeline itself raises are not compared, and counted in the report."""
+def picky_pipeline(is_refused: Callable[[pd.DataFrame], Any]) -> tuple[Pipeline, onnx.ModelProto]:
+    """Return a linear pipeline that raises an error if some rows are given to it, and its graph, which does not."""
     linear = fitted(make_pipeline(prepared(), Ridge()))
-    model = serialise(export_pipeline(linear, contract()))
+    model = export_pipeline(linear, contract())
     predict = linear.predict
 
     def picky(frame: pd.DataFrame) -> NDArray[np.float64]:
-        if (frame["size"] == -10).any():
+        if is_refused(frame).any():
             raise ValueError("never met")
         return np.asarray(predict(frame))
 
     linear.predict = picky
-    report = check_parity(linear, model, contract(), table(60)[0])
-    assert any("on which the pipeline itself raises" in line for line in report.refused)
+    return linear, model
+
+
+def test_answer_where_the_pipeline_raises_is_caught() -> None:
+    """A row that the contract takes and on which the pipeline raises must not be answered; the error shows the row."""
+    pipeline, model = picky_pipeline(lambda frame: frame["size"] == -10)
+    with pytest.raises(ParityError, match="on which the pipeline raises an error") as caught:
+        check_parity(pipeline, serialise(model), contract(), table(60)[0])
+    worst = caught.value.report.worst_rows[0]
+    assert (worst.answer, worst.pipeline, worst.step) == ("error", "ValueError: never met", "")
+    assert worst.row["size"] == -10
+    assert caught.value.report.raised == sum(part.raised for part in caught.value.report.parts) > 0
+
+
+def test_no_number_where_the_pipeline_raises_is_right() -> None:
+    """A graph that answers NaN there passes, since the service answers such a row with an error, and the report counts it."""
+    pipeline, model = picky_pipeline(lambda frame: frame["size"] == -10)
+    last = next(node for node in model.graph.node if PREDICTION_NAME in node.output)
+    last.output[:] = ["finite"]
+    constants = {"size_at": np.array(0), "worst_size": np.array(-10.0), "nothing": np.array(np.nan)}
+    model.graph.initializer.extend([numpy_helper.from_array(value, name) for name, value in constants.items()])
+    model.graph.node.extend(
+        [
+            helper.make_node("Gather", [INPUT_NAME, "size_at"], ["sizes"], axis=1),
+            helper.make_node("Equal", ["sizes", "worst_size"], ["is_worst"]),
+            helper.make_node("Where", ["is_worst", "nothing", "finite"], [PREDICTION_NAME]),
+        ]
+    )
+    report = check_parity(pipeline, serialise(model), contract(), table(60)[0])
+    assert report.raised == 0
+    assert report.raised_by_both > 0
+
+
+def test_rows_that_no_client_can_send_are_left_out() -> None:
+    """Integers with a fraction, on which a pipeline may raise, are not held against the graph, and counted in the report."""
+    pipeline, model = picky_pipeline(lambda frame: frame["parts"] != np.floor(frame["parts"]))
+    numbers = contract()
+    cut = fitted(make_pipeline(prepared(), DecisionTreeRegressor(max_depth=5, random_state=0)))
+    assert check_parity(cut, serialise(export_pipeline(cut, numbers)), numbers, table(60)[0]).raised == 0
+    report = check_parity(pipeline, serialise(model), numbers, table(60)[0])
+    assert report.raised == 0
+
+
+def test_pipeline_that_answers_no_test_row_is_refused() -> None:
+    """Nothing can be proven if the pipeline raises on every row of the test part."""
+    pipeline, model = picky_pipeline(lambda frame: frame["size"] < 100)
+    with pytest.raises(ValueError, match="answers the test rows, got ValueError: never met"):
+        check_parity(pipeline, serialise(model), contract(), table(20)[0])
+
+
+def test_labels_on_the_boundary_of_a_decision_are_counted_apart() -> None:
+    """A classifier passes whose labels differ in the last digits before its boundary; the rows and distance are reported."""
+    linear = fitted(make_pipeline(prepared(StandardScaler()), LogisticRegression()), labels=True)
+    promised = contract(classes=LABELS, probabilities=False)
+    model = export_pipeline(linear, promised)
+    for constant in model.graph.initializer:
+        values = numpy_helper.to_array(constant)
+        if values.dtype == np.float64 and values.ndim == 2 and values.shape[0] > 1:
+            constant.CopyFrom(numpy_helper.from_array(values * (1 + 1e-13), constant.name))
+    report = check_parity(linear, serialise(model), promised, table(200)[0], max_rows=2000)
+    assert report.label_flips == 0
+    assert report.knife_edges > 0
+    assert 1e-15 <= report.largest_knife_edge <= 1e-11
+    assert {part.name for part in report.parts if part.knife_edges} == {"boundary"}
 
 
 def test_operators_in_float32_are_said_and_widen_the_limit() -> None:

@@ -23,8 +23,10 @@ from training.parity.cuts import cuts_of
 from training.parity.hostile_rows import (
     UNKNOWN_STRINGS,
     edge_rows,
+    has_whole_integers,
     hostile_rows,
     keeps_contract,
+    mixed_rows,
     refusals,
     unknown_rows,
 )
@@ -47,7 +49,13 @@ def test_rows_keep_the_contract() -> None:
     """Hostile rows lie within the ranges, and only what may be missing is missing."""
     pipeline = fit_pipeline(orchard_config(), orchard_frame(400))
     kinds = hostile_rows(pipeline, ORCHARD, TREES, cuts_of(plain_graph(pipeline, ORCHARD)), 5000)
-    assert {kind.name for kind in kinds} == {"thresholds", "derived_thresholds", "edges", "unknown_categories"}
+    assert {kind.name for kind in kinds} == {
+        "thresholds",
+        "derived_thresholds",
+        "edges",
+        "mixed",
+        "unknown_categories",
+    }
     for kind in kinds:
         assert len(kind.packed) == len(kind.frame) > 0
         assert keeps_contract(kind.packed, ORCHARD).all()
@@ -112,3 +120,18 @@ def test_refused_categories_are_refused_in_training_too() -> None:
     assert not keeps_contract(packed, ORCHARD).any()
     assert "unknown categories of sort" in refusals(ORCHARD)
     assert "missing values of age, crown width, height, pruned, sort" in refusals(ORCHARD)
+
+
+def test_mixed_rows_take_each_value_from_a_row() -> None:
+    """Every value of a mixed row stands in its column of the table, and rows are not those of the table."""
+    rows = np.arange(40.0).reshape(10, 4)
+    mixed = mixed_rows(rows, 30)
+    assert mixed.shape == (30, 4)
+    assert all(np.isin(mixed[:, at], rows[:, at]).all() for at in range(4))
+    assert not (mixed[:, np.newaxis] == rows).all(axis=2).all()
+
+
+def test_integers_with_a_fraction_are_no_clients() -> None:
+    """A fraction in an integer's column is told; a missing integer and a fraction in a number's column are none."""
+    rows = np.array([[0.5, 1.0, 3.0, 0.0, 0.0, 0.0], [0.0, 1.0, 3.5, 0.0, 0.0, 0.0], [0.0, 1.0, np.nan, 0.0, 0.0, 0.0]])
+    assert has_whole_integers(rows, contract()).tolist() == [True, False, True]

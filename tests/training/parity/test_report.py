@@ -49,12 +49,35 @@ def test_limits_can_be_lifted() -> None:
     assert REPORT.model_copy(update={"limits": wide, "worst_relative": float("nan")}).excesses()
 
 
+def test_rows_that_are_counted_apart_are_limited() -> None:
+    """Too many undecided rows, knife edges among the test rows and answers where the pipeline raises have a sentence each."""
+    test = PART.model_copy(update={"undecided": 1, "knife_edges": 2})
+    edges = PART.model_copy(update={"name": "edges", "undecided": 6, "knife_edges": 9})
+    wide = Limits(relative=1.0, probability=1.0, other_branches=None, label_flips=None)
+    report = REPORT.model_copy(update={"limits": wide, "parts": (test, edges), "raised": 3})
+    raised, undecided, hostile, knife = report.excesses()
+    assert raised.startswith("no answer where the pipeline has none, got one for 3 rows that the contract takes")
+    assert undecided.startswith("at most 0.100% of the test rows undecided, got 1.000%")
+    assert hostile.startswith("at most 1.000% of the hostile rows undecided, got 6.000%")
+    assert knife == "at most 0 test rows on a knife edge, got 2"
+    none = wide.model_copy(update={"undecided_share": None, "undecided_hostile_share": None, "knife_edges": None})
+    assert report.model_copy(update={"limits": none, "raised": 0}).excesses() == []
+
+
 def test_error_names_step_batches_and_rows() -> None:
     """The message has the step where the two part ways, the batch sizes that differ and the worst rows."""
     message = str(ParityError(REPORT))
     assert "They first part ways at step 'model/forest'." in message
     assert "Rows differ between alone and in batches of 50." in message
     assert "model/forest (column 1 is 2, in the graph 3); age=3, soil=None" in message
+
+
+def test_rows_beside_thresholds_have_a_remedy() -> None:
+    """If other branches are taken only where thresholds were approached, the message says what can stand there instead."""
+    near = PART.model_copy(update={"name": "derived_thresholds", "other_branches": 4})
+    assert "let the trees see the columns themselves" in str(ParityError(REPORT.model_copy(update={"parts": (near,)})))
+    test = PART.model_copy(update={"other_branches": 1})
+    assert "the columns themselves" not in str(ParityError(REPORT.model_copy(update={"parts": (near, test)})))
 
 
 def test_report_survives_its_file() -> None:

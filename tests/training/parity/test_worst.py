@@ -10,7 +10,7 @@ from training.frames import to_frame, to_rows
 from training.parity.branches import Compared
 from training.parity.hostile_rows import Rows
 from training.parity.report import Limits
-from training.parity.tried import Scale, Tried
+from training.parity.tried import Raised, Scale, Tried
 from training.parity.worst import SHOWN, worst_rows
 
 PACKED = to_rows(table(8, seed=4)[0], contract())
@@ -18,12 +18,19 @@ PROMISED = contract(classes=LABELS)
 EXPECTED = np.tile([0.0, 0.6, 0.3, 0.1], (8, 1))
 
 
-def tried(got: NDArray[np.float64], other: list[int] | None = None, undecided: list[int] | None = None) -> Tried:
+def tried(
+    got: NDArray[np.float64],
+    other: list[int] | None = None,
+    undecided: list[int] | None = None,
+    raised: tuple[str, ...] = (),
+) -> Tried:
     """Return eight rows with the graph's answers to them."""
     places = np.arange(8)
     branches = Compared(np.isin(places, other or []), [])
     rows = Rows("test", PACKED, to_frame(PACKED, PROMISED))
-    return Tried(rows, EXPECTED, got, {}, branches, np.isin(places, undecided or []))
+    unanswered = Raised(rows.select(places[: len(raised)]), raised, got[: len(raised)], by_both=0, unsendable=0)
+    excused = np.isin(places, undecided or [])
+    return Tried(rows, EXPECTED, got, {}, branches, excused, np.zeros(8, dtype=bool), np.full(8, np.inf), unanswered)
 
 
 def test_order_is_that_of_severity() -> None:
@@ -44,6 +51,15 @@ def test_undecided_rows_are_not_shown() -> None:
     got = EXPECTED.copy()
     got[5, 0] = 1.0
     assert worst_rows([tried(got, undecided=[5])], Scale.of(EXPECTED, 1, Limits()), PROMISED) == []
+
+
+def test_rows_without_an_answer_come_first() -> None:
+    """A row on which the pipeline raises an error stands in front, with the error and the graph's answer."""
+    got = EXPECTED.copy()
+    got[5, 0] = 1.0
+    found = worst_rows([tried(got, raised=("ValueError: no",))], Scale.of(EXPECTED, 1, Limits()), PROMISED)
+    assert [row.answer for row, _ in found] == ["error", "label"]
+    assert (found[0][0].pipeline, found[0][0].onnx) == ("ValueError: no", "high")
 
 
 def test_few_rows_are_kept() -> None:

@@ -2,7 +2,8 @@
 
 Asked are the sample as pandas reads it and the rows of the proof: those of the sample as requests bring them, and the
 hostile ones. What differs beyond the limit stops the import. Hostile rows may lie on a threshold to the last bit, so that
-another numpy takes the other side; such a row is let through only if the pipeline's own answer to it is unsteady here too.
+another numpy takes the other side; such a row is let through only if the pipeline here gives that answer as well, in
+another batch or to a row beside it.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from training.parity.answers import pipeline_answers
 from training.parity.branches import BranchProbe
 from training.parity.cuts import cuts_of
 from training.parity.hostile_rows import Rows, hostile_rows, keeps_contract
+from training.parity.knife_edges import KnifeEdges
 from training.parity.report import Limits
 from training.parity.sessions import answers, open_session, single_precision_operators
 from training.parity.steadiness import Steadiness
@@ -42,6 +44,9 @@ AUTO = "auto"
 SAMPLE, PROOF = "sample", "proof"
 SINGLE_LIMIT = 1e-5
 """The relative difference that is allowed where an operator computes in float32, as in ``training.parity.check``."""
+NEAR = 1e-12
+"""How near to a row the pipeline must give the judge's answer, relative to the row's numbers, if it does not give it to the
+row itself: another numpy may add up in another order."""
 _BUNDLED = ("builtins", "functools", "numpy", "scipy", "sklearn", "joblib", "pandas", "collections", "skops")
 """Packages that an environment has anyway."""
 _SHOWN = 3
@@ -232,13 +237,15 @@ class _Comparison:
         """Say which of some rows the pipeline itself does not answer in one way."""
         case = self._case
         served = onnx.ModelProto.FromString(case.model)
-        probe = BranchProbe(case.pipeline, served, case.contract, plain_graph(case.pipeline, case.contract))
-        steadiness = Steadiness(case.pipeline, case.contract, probe, rows.packed)
-        found = steadiness.branches_unsteady(rows.packed[places])
+        plain = plain_graph(case.pipeline, case.contract)
+        probe = BranchProbe(case.pipeline, served, case.contract, plain)
+        edges = KnifeEdges(case.pipeline, case.contract, plain.steps, rows.frame, case.limits)
+        both = [got[places], expected[places]]
+        found = edges.distances(rows.frame.iloc[places], both, jumps=True) <= NEAR
+        steadiness = Steadiness(case.pipeline, case.contract, probe, rows.frame)
         rest = places[~found]
-        found[~found] = steadiness.answers_undecided(
-            rows.packed[rest], got[rest], expected[rest], self._typical, self._limit
-        )
+        verdict = steadiness.judge(rows.frame.iloc[rest], [got[rest], expected[rest]], self._typical, self._limit)
+        found[~found] = verdict.excused
         return found
 
 
@@ -253,13 +260,14 @@ def _proof_rows(case: Case) -> Rows:
     kept = [rows.select(np.flatnonzero(keeps_contract(rows.packed, contract))) for rows in kinds]
     frame = pd.concat([rows.frame for rows in kept if len(rows.packed)], ignore_index=True)
     rows = Rows(PROOF, np.concatenate([rows.packed for rows in kept]), frame)
-    return rows.select(_answered_here(case.pipeline, rows.frame))
+    return rows.select(_answered_here(case, rows.frame))
 
 
-def _answered_here(pipeline: Any, frame: pd.DataFrame) -> NDArray[np.intp]:
-    from training.parity.check import _answered
+def _answered_here(case: Case, frame: pd.DataFrame) -> NDArray[np.intp]:
+    from training.parity.check import answered_rows
 
-    return _answered(pipeline, frame)
+    places, _, _ = answered_rows(case.pipeline, frame, case.contract)
+    return places
 
 
 def _question(case: Case, rows: Rows, paths: Sequence[str]) -> Question:
