@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from onnx import numpy_helper
 
 from training.export.arrivals import refuse_missing, source_feature
 from training.export.pen import Pen

@@ -14,10 +14,11 @@ from sklearn.ensemble import (
     HistGradientBoostingRegressor,
     RandomForestClassifier,
     RandomForestRegressor,
+    StackingRegressor,
     VotingRegressor,
 )
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, Normalizer, PolynomialFeatures, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer, MinMaxScaler, Normalizer, PolynomialFeatures, StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
 from bundle.contract import Contract, Feature, Output
@@ -123,3 +124,12 @@ def test_quotient_of_ranges_that_do_not_reach_zero() -> None:
         frame = to_frame(rows, contract)
         pipeline = make_pipeline(step, DecisionTreeRegressor(max_depth=2)).fit(frame, rows[:, 0])
         assert bool(plain_graph(pipeline, contract).raising) is looked_at
+
+
+def test_answer_of_trees_in_front_of_trees() -> None:
+    """The sum of all leaves bounds what trees answer, so nothing is looked at."""
+    contract = contract_of(number("a"), number("b"))
+    scale = KBinsDiscretizer(3, encode="ordinal", quantile_method="averaged_inverted_cdf")
+    tree = DecisionTreeRegressor(max_depth=2)
+    for pipeline in (make_pipeline(scale, tree), StackingRegressor([("first", tree)], DecisionTreeRegressor(), cv=2)):
+        assert not plain_graph(_fitted(pipeline, contract), contract).raising

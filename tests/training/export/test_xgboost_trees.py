@@ -16,6 +16,7 @@ from tests.training.export.grown import check, table, target
 from tests.training.export.grown import labels as labelled
 from training.export import export_pipeline, serialise
 from training.export.errors import ExportError
+from training.export.xgboost_trees import booster_of
 from training.frames import to_frame
 from training.parity import check_parity
 
@@ -38,6 +39,13 @@ def test_sums_bit_for_bit() -> None:
 def test_missing_values(trained_on: Any) -> None:
     """NaN takes the default side, learned or not."""
     check(xgboost.XGBRegressor(**FEW).fit(trained_on, target(trained_on)), table(seed=5, missing=0.2))
+
+
+def test_names_beyond_ascii() -> None:
+    """Columns may be named in any script."""
+    renamed = {name: f"{name} Größe" for name in X.columns}
+    model = xgboost.XGBRegressor(n_jobs=1, n_estimators=3).fit(X.rename(columns=renamed), target(X))
+    assert booster_of(model).start.shape == (1,)
 
 
 @pytest.mark.parametrize("objective", ["reg:absoluteerror", "reg:pseudohubererror", "reg:squarederror"])
