@@ -1,7 +1,7 @@
 """Exactness: which columns hold numbers whose last bit another library may compute differently.
 
-A logarithm or a sine has another last bit in NumPy than in ONNX Runtime. That is rounding, until a step behind it jumps:
-a tree's threshold, a floor, a comparison. Folding takes such functions into the thresholds. What it cannot take in is
+A logarithm or a sine has another last bit in NumPy than in ONNX Runtime, and so have the sums of ``training.export.sums``.
+That is rounding, until a step behind it jumps: a tree's threshold, a floor, a comparison. Folding takes such functions into the thresholds. What it cannot take in is
 refused here, by name, before anything is compared.
 """
 
@@ -74,9 +74,16 @@ def refuse_inexact_splits(graph: Graph) -> None:
         for column in np.unique(graph.trees_of(node).features).tolist():
             if inexact[column] is not None:
                 step = steps.get(node.output[0]) or graph.writers.get(node.output[0], "pipeline")
-                raise ExportError(
-                    step,
-                    f"it would split on {inexact[column]}, whose last bit differs between NumPy and ONNX Runtime, and which"
-                    " is not a rising or falling function of one column, as far as the contract's ranges say",
-                    REMEDY,
-                )
+                raise _refusal(graph, step, str(inexact[column]))
+
+
+def _refusal(graph: Graph, step: str, what: str) -> ExportError:
+    if what in graph.remedies:
+        reason = f"it would split on {what}, whose last bits hang on the order in which the machine adds"
+        return ExportError(step, reason, graph.remedies[what])
+    return ExportError(
+        step,
+        f"it would split on {what}, whose last bit differs between NumPy and ONNX Runtime, and which is not a rising or"
+        " falling function of one column, as far as the contract's ranges say",
+        REMEDY,
+    )

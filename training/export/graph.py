@@ -100,11 +100,11 @@ class Graph:
         self.unread: list[str] = []
         """Steps whose trees are asked about a part of the rows only, so that their leaves cannot be compared."""
         self.inexact: dict[str, str] = {}
-        """By value: the function that made it, if another library may compute another last bit."""
+        """By value: the function or step that made it, if another library may compute another last bit."""
         self.dtypes: dict[str, tuple[np.dtype[Any], ...]] = {}
         """By value: the type in which scikit-learn keeps each column, if one of them is not float64."""
         self.remedies: dict[str, str] = {}
-        """By unsettled value: the nearest that is settled."""
+        """By unsettled value, or by what makes a value inexact: the nearest that can be exported."""
         self.raising: list[str] = []
         """Values of shape (N, 1), not 0 for rows on which the pipeline raises an error."""
         self.checked: set[tuple[str, bool]] = set()

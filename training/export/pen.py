@@ -175,6 +175,17 @@ class Pen:
         self.graph.unsettled[value] = why
         self.graph.remedies[value] = remedy
 
+    def inexact(self, value: str, what: str, remedy: str) -> None:
+        """Say that the last bits of a value hang on the order in which a machine adds, see ``training.export.sums``.
+
+        Args:
+            value: its name.
+            what: what it is; with its columns it is told apart from others.
+            remedy: the nearest that can be exported if trees split on it.
+        """
+        self.graph.inexact[value] = what
+        self.graph.remedies[what] = remedy
+
     def dtypes(self, columns: Columns) -> tuple[np.dtype[Any], ...]:
         """Return the type in which scikit-learn keeps each column here: an array has one type for all, a frame has not."""
         found = column_dtypes(self.graph, columns.name, columns.width)

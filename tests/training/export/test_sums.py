@@ -1,0 +1,98 @@
+"""Trees behind sums are refused before the proof, by name; what is decided beyond rounding is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA, KernelPCA, TruncatedSVD
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    RandomForestRegressor,
+    StackingClassifier,
+    StackingRegressor,
+)
+from sklearn.kernel_approximation import Nystroem, RBFSampler
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, SVR
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from bundle.contract import Contract, Output
+from tests.training.export.tables import contract_of, number
+from training.export import ExportError, export_pipeline
+from training.frames import to_frame
+
+CONTRACT = contract_of(number("a"), number("b"), number("c"))
+LABELS = Contract.model_validate(
+    CONTRACT.model_dump() | {"task": "classification", "output": Output(name="y", classes=(0, 1), probabilities=False)}
+)
+ROWS = np.random.default_rng(8).normal(size=(80, 3))
+FRAME = to_frame(ROWS, CONTRACT)
+NUMBER = ROWS[:, 0] - ROWS[:, 1] ** 2
+LABEL = (NUMBER > -0.5).astype(int)
+TREE = DecisionTreeRegressor(max_depth=3)
+
+
+def _export(model: Any) -> None:
+    export_pipeline(model.fit(FRAME, NUMBER), CONTRACT)
+
+
+def _export_classifier(model: Any) -> None:
+    export_pipeline(model.fit(FRAME, LABEL), LABELS)
+
+
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        (KMeans(3, n_init=1, random_state=1), "KMeans's distances to centres"),
+        (KernelPCA(2, kernel="rbf"), "KernelPCA's components of a kernel"),
+        (Nystroem(n_components=4, random_state=1), "Nystroem's features of a kernel"),
+        (RBFSampler(n_components=4, random_state=1), "RBFSampler's features of a kernel"),
+        (PCA(1), "the only component of PCA"),
+        (TruncatedSVD(1), "the only component of TruncatedSVD"),
+    ],
+)
+def test_trees_behind_sums(step: Any, words: str) -> None:
+    """The trees are refused, with the step in front of them, also where a scaler stands between; a linear model is not."""
+    with pytest.raises(ExportError, match=rf"decisiontreeregressor.*{words}.*the order in which the machine adds"):
+        _export(make_pipeline(step, StandardScaler(), TREE))
+    _export(make_pipeline(step, LinearRegression()))
+
+
+def test_trees_behind_components() -> None:
+    """Two components or more are added up as BLAS adds, and one column has nothing to add."""
+    _export(make_pipeline(PCA(2), TREE))
+    contract = contract_of(number("a"))
+    one = make_pipeline(PCA(1), TREE).fit(to_frame(ROWS[:, :1], contract), NUMBER)
+    export_pipeline(one, contract)
+
+
+def test_regressors_under_trees() -> None:
+    """Sums and kernels under trees are refused; trees under trees, and sums under a linear model, are exported."""
+    for member in (LinearRegression(), SVR(), make_pipeline(StandardScaler(), LinearRegression())):
+        with pytest.raises(ExportError, match=r"final_estimator.*the answers of .*without trees"):
+            _export(StackingRegressor([("first", member)], TREE, cv=2))
+    _export(StackingRegressor([("first", RandomForestRegressor(n_estimators=2))], TREE, cv=2))
+    _export(StackingRegressor([("first", LinearRegression())], cv=2))
+
+
+def test_classifiers_under_trees() -> None:
+    """Probabilities of sums are refused, labels are not; trees' and neighbours' probabilities are decided."""
+    tree = DecisionTreeClassifier(max_depth=3)
+    for member in (LogisticRegression(), GaussianNB(), SVC()):
+        with pytest.raises(ExportError, match=r"the answers of .*stack_method='predict'"):
+            _export_classifier(StackingClassifier([("first", member)], tree, cv=2))
+    _export_classifier(StackingClassifier([("first", LogisticRegression())], tree, cv=2, stack_method="predict"))
+    members = [
+        ("trees", RandomForestClassifier(n_estimators=2)),
+        ("boosting", HistGradientBoostingClassifier(max_iter=2)),
+        ("neighbours", KNeighborsClassifier(3)),
+    ]
+    _export_classifier(StackingClassifier(members, tree, cv=2))
