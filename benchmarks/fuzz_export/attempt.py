@@ -47,8 +47,8 @@ class Fitted:
     redraws: int
 
 
-class HangError(Exception):
-    """More time was taken than there is."""
+class HangError(BaseException):
+    """More time was taken than there is; no ``except Exception`` of the import keeps it."""
 
 
 def attempt(seed: int, number: int, proof_rows: int | None = PROOF_ROWS) -> Result:
@@ -92,7 +92,7 @@ def fit(seed: int, number: int) -> Fitted | None:
                 pipeline.fit(table.data) if table.target is None else pipeline.fit(table.data, table.target)
                 pipeline.predict(table.data)
                 pickle.dumps(pipeline)
-        except Exception:  # noqa: S112  # scikit-learn itself refuses it, in whatever way: it is drawn again
+        except (Exception, HangError):  # noqa: S112  # scikit-learn itself refuses it, in whatever way: it is drawn again
             continue
         return Fitted(pipeline, table, redraw)
     return None
@@ -112,7 +112,7 @@ def import_outcome(fitted: Fitted, proof_rows: int | None = PROOF_ROWS) -> tuple
         return "refused", error
     except TrainingError as error:
         return "told", error
-    except Exception as error:
+    except (Exception, HangError) as error:
         return "RAW", error
     return "proven", None
 

@@ -29,14 +29,14 @@ ALWAYS = {
     "Nystroem": "features of a kernel",
     "RBFSampler": "features of a kernel",
     "FactorAnalysis": "factors",
+    "SparsePCA": "components",
+    "MiniBatchSparsePCA": "components",
 }
 """Transformers whose answers are such sums, whatever their width."""
 ONE_COLUMN = (
     "PCA",
     "IncrementalPCA",
     "TruncatedSVD",
-    "SparsePCA",
-    "MiniBatchSparsePCA",
     "FastICA",
     "LinearDiscriminantAnalysis",
     "PLSRegression",
