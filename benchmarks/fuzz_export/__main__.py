@@ -42,6 +42,13 @@ def main(arguments: list[str] | None = None) -> int:
     if given.jobs < 1 or given.count < 1:
         _say(f"error: --jobs and --count: expected at least 1, got {given.jobs} and {given.count}")
         return 2
+
+    def keep(results: list[Result]) -> None:
+        if given.json:
+            given.json.write_bytes(RESULTS.dump_json(results, indent=1))
+        if given.docs:
+            given.docs.write_text(document(results, given.seed), encoding="utf-8")
+
     if given.only:
         results = []
         for number in given.only:
@@ -50,11 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"seed {given.seed}, number {number}\n{result.pipeline}\n{result.outcome}: {result.words}")
             print(f"step: {result.step or '-'}, {result.seconds} s of the processor\n{result.trace}")
     else:
-        results = run(range(given.first, given.first + given.count), given.seed, given.jobs, _say)
-    if given.json:
-        given.json.write_bytes(RESULTS.dump_json(results, indent=1))
-    if given.docs:
-        given.docs.write_text(document(results, given.seed), encoding="utf-8")
+        results = run(range(given.first, given.first + given.count), given.seed, given.jobs, _say, keep)
+    keep(results)
     print(summary(results))
     return 1 if any(result.outcome == "RAW" for result in results) else 0
 

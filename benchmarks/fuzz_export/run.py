@@ -21,6 +21,8 @@ TASKS_MAX = 100
 """After how many compositions a process is replaced by a new one."""
 CPU_SECONDS_MAX = 2 * CPU_SECONDS + REDRAWS_MAX * FIT_CPU_SECONDS
 """After so much of the processor's time for one composition the system ends the process: a hang inside a library."""
+TOLD_EVERY = 25
+"""After how many compositions the run says how far it is."""
 WAIT_SECONDS = 5.0
 Tell = Callable[[str], None]
 
@@ -55,7 +57,9 @@ class _Worker:
         self.connection.close()
 
 
-def run(numbers: Sequence[int], seed: int, jobs: int, tell: Tell) -> list[Result]:
+def run(
+    numbers: Sequence[int], seed: int, jobs: int, tell: Tell, keep: Callable[[list[Result]], None] | None = None
+) -> list[Result]:
     """Try compositions.
 
     Args:
@@ -63,6 +67,7 @@ def run(numbers: Sequence[int], seed: int, jobs: int, tell: Tell) -> list[Result
         seed: the run's seed.
         jobs: how many are tried at a time, each in a process of its own.
         tell: is told each fault, and now and then how far the run is.
+        keep: is given all results so far, now and then.
 
     Returns:
         A result for each number, in their order.
@@ -73,7 +78,9 @@ def run(numbers: Sequence[int], seed: int, jobs: int, tell: Tell) -> list[Result
         results[result.number] = result
         if result.outcome in ("RAW", "not proven"):
             tell(f"{result.number}: {result.outcome}: {result.words[:200]} {result.place}")
-        if len(results) % 25 == 0:
+        if len(results) % TOLD_EVERY == 0:
+            if keep is not None:
+                keep([results[number] for number in numbers if number in results])
             tell(
                 f"[{len(results):,}/{len(numbers):,}] {counted(list(results.values()))}, {time.monotonic() - began:.0f} s"
             )

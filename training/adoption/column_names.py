@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from sklearn.feature_extraction import DictVectorizer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from training.adoption.errors import AdoptionError
@@ -69,6 +70,12 @@ def _nameless(pipeline: Any) -> str:
         "Or say --columns-from-sample: the sample's columns, without --target, are then taken for those of the training"
         " data, in that order; or name them yourself, --columns NAME NAME …"
     )
+    if isinstance(first, DictVectorizer):
+        return (
+            f"its first step{f' {name!r}' if name else ''} is a DictVectorizer, which takes dictionaries, and rows are"
+            " tables with columns here. Fit make_column_transformer((OneHotEncoder(handle_unknown='ignore'), texts),"
+            " remainder='passthrough') on a DataFrame in its place."
+        )
     if kind.startswith("sklearn."):
         return (
             f"{what}it was fitted on an array, or on a DataFrame whose column names are not all text. Fit it on a"

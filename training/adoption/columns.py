@@ -16,12 +16,17 @@ from sklearn.compose import ColumnTransformer
 from sklearn.ensemble._forest import BaseForest
 from sklearn.ensemble._gb import BaseGradientBoosting
 from sklearn.ensemble._hist_gradient_boosting.gradient_boosting import BaseHistGradientBoosting
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.feature_selection import SelectorMixin
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.impute._base import _BaseImputer
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, TargetEncoder
 
+from training.transformers.text_column import TextColumn
+
+VECTORIZERS = (CountVectorizer, HashingVectorizer)
+"""What splits texts into words; ``TfidfVectorizer`` is a ``CountVectorizer``."""
 Origins = tuple[int | None, ...]
 """For each column that a step sees: the input column that it is, or None where it was computed."""
 
@@ -56,13 +61,17 @@ class ColumnFacts:
     """The categories of a column of pandas' category type, in their order; None for any other column."""
     refuses_unknown: bool = False
     """Whether an encoder raises an error on a value that it does not know."""
+    dates: bool = False
+    """Whether an encoder knows it as dates of NumPy."""
+    split: bool = False
+    """Whether a text vectorizer splits it into words."""
     values: list[Any] = field(default_factory=list)
     """The values that encoders know, in their order, without missing."""
 
     @property
     def text(self) -> bool:
-        """Whether an encoder knows it as text."""
-        return any(isinstance(value, str) for value in self.values)
+        """Whether an encoder knows it as text, or a vectorizer splits it."""
+        return self.split or any(isinstance(value, str) for value in self.values)
 
 
 def column_facts(pipeline: Any, names: Iterable[str]) -> dict[str, ColumnFacts]:
@@ -85,6 +94,16 @@ def drops_by_name(pipeline: Any) -> bool:
         return drops_by_name(pipeline.steps[0][1])
     inside = _inside(pipeline)
     return len(inside) == 1 and drops_by_name(inside[0])
+
+
+def takes_one_text(pipeline: Any) -> bool:
+    """Whether a fitted pipeline takes texts alone, a series or a list of them, rather than a table with columns."""
+    if isinstance(pipeline, Pipeline):
+        return takes_one_text(pipeline.steps[0][1])
+    if isinstance(pipeline, FeatureUnion):
+        return all(takes_one_text(inner) for _, inner in pipeline.transformer_list)
+    inside = _inside(pipeline) if not isinstance(pipeline, ColumnTransformer) else []
+    return isinstance(pipeline, VECTORIZERS) or (bool(inside) and all(takes_one_text(inner) for inner in inside))
 
 
 class _Walk:
@@ -118,6 +137,12 @@ class _Walk:
             return self._encoder(step, origins)
         if isinstance(step, SimpleImputer):
             return self._simple_imputer(step, origins)
+        if isinstance(step, TextColumn):
+            return origins
+        if isinstance(step, VECTORIZERS):
+            for fact in self._of(origins):
+                fact.split = True
+            return _computed(step)
         return self._other(step, origins)
 
     def _of(self, origins: Origins) -> list[ColumnFacts]:
@@ -146,6 +171,7 @@ class _Walk:
                 continue
             (fact,) = self._of((origin,))
             fact.encoded = True
+            fact.dates |= known.dtype.kind in "mM"
             fact.refuses_unknown |= unknown not in _WANTS_UNKNOWN and not isinstance(step, TargetEncoder)
             for value in known.tolist():
                 if value is None or (isinstance(value, float) and math.isnan(value)):
@@ -181,6 +207,8 @@ class _Walk:
             for inner in inside:
                 self.through(inner, origins)
             return ()
+        if isinstance(step, FunctionTransformer) and step.func is np.ravel and len(origins) == 1:
+            return origins
         if isinstance(step, FunctionTransformer):
             for fact in self._of(origins if step.func is not None else ()):
                 fact.opaque = True

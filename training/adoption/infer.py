@@ -18,7 +18,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from bundle.contract import RESERVED_NAME, Feature, FeatureType, Output
-from bundle.numbers import number_text
+from bundle.feature import TEXT_LENGTH, TEXT_LENGTH_LIMIT
+from bundle.numbers import LARGEST_EXACT_INTEGER, number_text
 from training.adoption.column_names import column_names
 from training.adoption.columns import ColumnFacts
 from training.adoption.errors import AdoptionError
@@ -33,6 +34,8 @@ Made = TypeVar("Made", Feature, Output)
 _INTEGER = re.compile(r"\s*[+-]?\d+\s*", re.ASCII)
 _NUMBER = re.compile(r"\s*[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|inf(inity)?)\s*", re.ASCII | re.IGNORECASE)
 _BOOLEANS = {"true", "false"}
+_EXACT_DIGITS = 15
+"""Every integer of so many digits is a float64."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,13 @@ def _feature(sample: Sample, name: str, fact: ColumnFacts) -> Inferred:
             " which it has values."
         )
     missing = len(sample) - len(texts)
+    if fact.split:
+        return _text_feature(name, texts)
+    if fact.dates:
+        raise AdoptionError(
+            f"column {name!r}: an encoder knows dates (datetime64), and the service hands dates on as seconds. Fit the"
+            " encoder on the column as text, frame[column].astype(str)."
+        )
     kind = feature_type(texts, fact)
     given: dict[str, Any] = {"name": name, "type": kind, "nullable": missing > 0 or fact.imputed}
     narrow: dict[str, Any] = {"nullable": missing > 0}
@@ -150,6 +160,7 @@ def _feature(sample: Sample, name: str, fact: ColumnFacts) -> Inferred:
     elif kind == "boolean":
         shown = f"true in {sum(text.strip().lower() == 'true' for text in texts) / len(texts):.1%}"
     else:
+        _refuse_rounded(name, texts)
         values = [float(text) for text in texts if _NUMBER.fullmatch(text)]
         finite = [value for value in values if math.isfinite(value)]
         low, high = (min(finite), max(finite)) if finite else (0.0, 0.0)
@@ -159,6 +170,33 @@ def _feature(sample: Sample, name: str, fact: ColumnFacts) -> Inferred:
     remark = f"the sample has {shown}" + (f"; {missing / len(sample):.1%} missing" if missing else "; none missing")
     feature: Feature = _validated(Feature, f"column {name!r}", given)
     return Inferred(feature, feature.model_copy(update=narrow), remark)
+
+
+def _refuse_rounded(name: str, texts: Sequence[str]) -> None:
+    """Refuse integers that float64 and many readers of JSON round to another one.
+
+    Raises:
+        AdoptionError: there is one.
+    """
+    for text in texts:
+        if len(text) <= _EXACT_DIGITS or not _INTEGER.fullmatch(text):
+            continue
+        number = int(text)
+        if abs(number) > LARGEST_EXACT_INTEGER and int(float(number)) != number:
+            raise AdoptionError(
+                f"column {name!r}: {number} is beyond 2^53, where numbers in JSON and in the graph are rounded to another"
+                " one. Fit the pipeline on the column as text, frame[column].astype(str), or without it."
+            )
+
+
+def _text_feature(name: str, texts: Sequence[str]) -> Inferred:
+    """Return the feature of a column that a vectorizer splits; an empty cell is an empty text."""
+    longest = max(map(len, texts))
+    given: dict[str, Any] = {"name": name, "type": "text"}
+    if longest > TEXT_LENGTH:
+        given["maximum_length"] = min(2 * longest, TEXT_LENGTH_LIMIT)
+    feature: Feature = _validated(Feature, f"column {name!r}", given)
+    return Inferred(feature, feature, f"the sample has texts of up to {longest:,} characters")
 
 
 def feature_type(texts: Sequence[str], fact: ColumnFacts) -> FeatureType:

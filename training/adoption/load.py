@@ -33,6 +33,7 @@ OWN_TYPES = (
     "training.pipeline.square_of_positive",
     "training.transformers.cluster_similarity.ClusterSimilarity",
     "training.transformers.ratios.Ratios",
+    "training.transformers.text_column.TextColumn",
     *STAND_IN_TYPES,
 )
 """Tabento's own steps, which need no consent: they are installed here already."""

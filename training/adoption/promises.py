@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
-from bundle.contract import UNKNOWN_CATEGORY, Contract, Feature
+from bundle.contract import UNKNOWN_CATEGORY, Contract, Feature, timestamp_seconds
 from training.adoption.columns import ColumnFacts
 from training.adoption.errors import AdoptionError
 from training.adoption.version_breaks import version_remedy
@@ -128,7 +128,9 @@ def compare_readings(
         expected = asked(original, read, contract)
     except ValueError as error:
         # A ValueError may come from the rows; an error of another kind comes from what the steps hold.
-        remedy = version_remedy(versions, perhaps_rows=isinstance(error.__cause__, ValueError | None))
+        remedy = version_remedy(versions, perhaps_rows=isinstance(error.__cause__, ValueError | None)) or _date_remedy(
+            read
+        )
         raise AdoptionError(
             f"the pipeline cannot answer the sample as pandas reads it: {error}. "
             + (remedy or "Give rows as it was fitted on, or fit it on what pandas.read_csv gives.")
@@ -168,6 +170,23 @@ def _labels_per_row(pipeline: Any, read: pd.DataFrame) -> int:
         labels = np.asarray(pipeline.predict(read.iloc[:1]))
         return int(labels.shape[1]) if labels.ndim == 2 else 1
     return 1
+
+
+def _date_remedy(read: pd.DataFrame) -> str:
+    """Return what to do if columns of the sample hold dates, which pandas reads as text; empty if none does."""
+    dates = [
+        str(name)
+        for name in read.columns
+        if read[name].notna().any()
+        and all(isinstance(cell, str) and timestamp_seconds(cell) is not None for cell in read[name].dropna())
+    ]
+    if not dates:
+        return ""
+    return (
+        f"{', '.join(map(repr, dates))} holds dates: the service hands them on as seconds since 1970, float64, and not"
+        " as datetime64. Use DateParts of training.transformers.date_parts on such seconds in place of pandas' own"
+        " parts of dates, or fit the pipeline on the parts as numbers."
+    )
 
 
 def broken_promises(pipeline: Any, rows: NDArray[np.float64], contract: Contract) -> list[Broken]:

@@ -133,8 +133,8 @@ def present_texts(sample: Sample, name: str, fact: ColumnFacts) -> list[str]:
 
 
 def missing_texts(fact: ColumnFacts) -> tuple[str, ...]:
-    """Return what stands for missing in a column: what its encoder knows as a value does not."""
-    return tuple(text for text in MISSING_TEXTS if text not in fact.values)
+    """Return what stands for missing in a column: what its encoder knows as a value does not, and no text that is split."""
+    return () if fact.split else tuple(text for text in MISSING_TEXTS if text not in fact.values)
 
 
 def as_read(sample: Sample, names: Sequence[str], facts: Mapping[str, ColumnFacts]) -> pd.DataFrame:
@@ -162,7 +162,7 @@ def as_contracted(sample: Sample, contract: Contract, facts: Mapping[str, Column
     Raises:
         DataError: cells do not fit the contract; every fault is listed with its rows.
     """
-    text_columns = [feature.name for feature in contract.features if feature.type == "category"]
+    text_columns = [feature.name for feature in contract.features if feature.type in ("category", "text")]
     missing = {name: missing_texts(facts[name]) for name in contract.feature_names}
     frame = read_csv(sample.text, sample.source, text_columns, missing)
     values, faults = check_cells(frame, contract.features)

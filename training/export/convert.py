@@ -32,7 +32,8 @@ from training.export.pen import Pen
 from training.export.promises import promise_passes
 from training.export.raises import without_answer
 from training.export.registry import classify, regress
-from training.export.values import Columns
+from training.export.text import add_texts, place_texts
+from training.export.values import Columns, TextCodes
 
 PRODUCER = "tabento"
 
@@ -77,11 +78,7 @@ def plain_graph(pipeline: Any, contract: Contract) -> Graph:
     """
     graph = Graph(_empty(contract))
     pen = Pen(graph, contract)
-    columns = Columns(
-        INPUT_NAME,
-        tuple(dict(category_codes(feature)) if feature.type == "category" else None for feature in contract.features),
-        contract.feature_names,
-    )
+    columns = _first_columns(pen, contract)
     if answers_labels(pipeline):
         scores = classify(pen, pipeline, columns)
         parts = [scores.label]
@@ -106,7 +103,27 @@ def plain_graph(pipeline: Any, contract: Contract) -> Graph:
         answer = pen.node("Squeeze", [answer, axis], "answer")
         graph.flat = True
     graph.outputs = [answer]
+    if contract.texts:
+        place_texts(pen, len(contract.features))
     return graph
+
+
+def _first_columns(pen: Pen, contract: Contract) -> Columns:
+    """Return the columns of the contract's features, as the pipeline sees them first."""
+    codes = tuple(
+        TextCodes(place)
+        if feature.type == "text"
+        else dict(category_codes(feature))
+        if feature.type == "category"
+        else None
+        for place, feature in enumerate(contract.features)
+    )
+    name = INPUT_NAME
+    if contract.texts:
+        # Behind the features stand the numbers of the texts.
+        places = pen.constant(np.arange(len(contract.features), dtype=np.int64), "features")
+        name = pen.node("Gather", [INPUT_NAME, places], "features", axis=1)
+    return Columns(name, codes, contract.feature_names)
 
 
 def _targets(graph: Graph, answer: str) -> int | None:
@@ -144,15 +161,17 @@ def _model(graph: Graph, contract: Contract) -> onnx.ModelProto:
     """Put the pieces together; names are handed out anew, in order, so that no counter shows."""
     double = onnx.TensorProto.DOUBLE
     shape = ["N"] if graph.flat else ["N", answer_width(contract) or "targets"]
+    width = int(graph.inputs[0].type.tensor_type.shape.dim[1].dim_value)
     model = _empty_model(
         contract.name,
-        [helper.make_tensor_value_info(INPUT_NAME, double, ["N", len(contract.features)])],
+        [helper.make_tensor_value_info(INPUT_NAME, double, ["N", width])],
         [helper.make_tensor_value_info(PREDICTION_NAME, double, shape)],
     )
     graph.write_nodes(model.graph)
     _give_answer(model.graph, graph)
     constants = _rename(model.graph.node, graph.constants)
     model.graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in sorted(constants.items()))
+    add_texts(model, graph)
     model.doc_string = contract.title
     return model
 

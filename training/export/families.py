@@ -43,6 +43,7 @@ from training.export import (
     splines,
     stacking,
     svm,
+    text,
     voting,
 )
 
@@ -87,5 +88,6 @@ __all__ = [
     "splines",
     "stacking",
     "svm",
+    "text",
     "voting",
 ]

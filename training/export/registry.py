@@ -29,7 +29,7 @@ from training.export.pen import Pen
 from training.export.sums import mark_transformed
 from training.export.tracing import traced_transform
 from training.export.tracing.trust import FLAG, full_name, is_trusted
-from training.export.values import Columns, Scores
+from training.export.values import Columns, Scores, TextCodes
 
 Transform = Callable[[Pen, Any, Columns], Columns]
 Regress = Callable[[Pen, Any, Columns], str]
@@ -59,6 +59,10 @@ OTHER_LIBRARIES = {
 """By library that somebody may have installed: the module of this package that registers its classes."""
 LIBRARIES = frozenset({*OTHER_LIBRARIES, "sklearn", "training"})
 """Packages whose classes nobody changes for an export."""
+REFUSED: dict[type, tuple[str, str]] = {}
+"""Classes without a conversion of which more is known: why, and what can be exported instead."""
+TAKE_TEXT: set[type] = set()
+"""Steps that take columns of texts, or hand them on as they are."""
 SAFE_IN_SINGLE: set[type] = set()
 """Steps that answer the same whether their input is float32 or the same numbers in float64."""
 
@@ -81,6 +85,16 @@ def classifier(*kinds: type) -> Callable[[Function], Function]:
 def safe_in_single(*kinds: type) -> None:
     """Say that steps answer the same whether their input is float32 or the same numbers in float64."""
     SAFE_IN_SINGLE.update(kinds)
+
+
+def refuse_kind(kind: type, reason: str, nearest: str) -> None:
+    """Say why a class has no conversion, and what can be exported instead."""
+    REFUSED[kind] = reason, nearest
+
+
+def takes_text(*kinds: type) -> None:
+    """Say that steps take columns of texts, or hand them on as they are."""
+    TAKE_TEXT.update(kinds)
 
 
 def _register(table: dict[type, Any], kinds: tuple[type, ...]) -> Callable[[Function], Function]:
@@ -172,6 +186,14 @@ def _transforms(kind: type) -> bool:
 
 
 def _find(pen: Pen, table: dict[type, Any], model: Any, role: str, columns: Columns) -> Any:
+    if columns.has_text and type(model) not in TAKE_TEXT and type(model) not in REFUSED:
+        names = columns.names or tuple(map(str, range(columns.width)))
+        texts = [name for name, code in zip(names, columns.codes, strict=True) if isinstance(code, TextCodes)]
+        raise pen.refusal(
+            f"it would see the texts of {texts}", "TfidfVectorizer or CountVectorizer for each, or `type: category`"
+        )
+    if type(model) in REFUSED and type(model) not in table:
+        raise pen.refusal(*REFUSED[type(model)])
     kind = type(model) if type(model) in table else same_as(type(model), table)
     if kind is None or overridden_in(model):
         raise pen.refusal(*_unknown(table, model, role))

@@ -3,8 +3,7 @@
 BLAS adds a product with a matrix in one order, a product with a single column in another, and ONNX Runtime adds a third
 way; an exponential has another last bit in each library. That is rounding, until a tree splits on it: the row then takes
 another branch, of which scikit-learn itself is sure. Such columns are marked here as inexact; trees and bins behind them
-are refused by name (``training.export.exactness``), and labels that follow from them are not: a label is decided beyond
-rounding, but for knife edges.
+are refused by name (``training.export.exactness``), and so are neighbours and votes, which jump as trees do.
 
 A product with two columns or more is left as it is: ONNX Runtime adds it up as BLAS does, and a row on which the two differ is
 one on which scikit-learn alone differs from scikit-learn in a batch.
@@ -16,7 +15,10 @@ from typing import Any
 
 from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
+from sklearn.svm import SVC, NuSVC
 
+from training.export.errors import ExportError
+from training.export.exactness import inexact_columns
 from training.export.graph import TREE_DOMAIN, Graph
 from training.export.pen import Pen
 from training.export.values import Columns
@@ -31,6 +33,7 @@ ALWAYS = {
     "FactorAnalysis": "factors",
     "SparsePCA": "components",
     "MiniBatchSparsePCA": "components",
+    "PowerTransformer": "powers",
 }
 """Transformers whose answers are such sums, whatever their width."""
 ONE_COLUMN = (
@@ -49,10 +52,33 @@ ONE_COLUMN = (
 )
 """Transformers that multiply by a matrix, which BLAS does in another way if it has a single column."""
 ROUNDED = frozenset(
-    ["Cos", "Cosh", "Einsum", "Erf", "Exp", "Gemm", "LogSoftmax", "Log", "MatMul", "Pow", "ReduceL2", "ReduceLogSumExp", "ReduceSumSquare", "Sigmoid", "Sin", "Sinh", "Softmax", "Softplus", "Tan", "Tanh"]
+    [
+        "Cos",
+        "Cosh",
+        "Einsum",
+        "Erf",
+        "Exp",
+        "Gemm",
+        "LogSoftmax",
+        "Log",
+        "MatMul",
+        "Pow",
+        "ReduceL2",
+        "ReduceLogSumExp",
+        "ReduceSumSquare",
+        "Sigmoid",
+        "Sin",
+        "Sinh",
+        "Softmax",
+        "Softplus",
+        "Tan",
+        "Tanh",
+    ]
 )
 """Operators whose last bit differs between libraries."""
-DECIDED = frozenset(["ArgMax", "ArgMin", "Equal", "Floor", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Round", "Sign", "TopK"])
+DECIDED = frozenset(
+    ["ArgMax", "ArgMin", "Equal", "Floor", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Round", "Sign", "TopK"]
+)
 """Operators behind which there are few numbers, far from each other."""
 
 
@@ -67,12 +93,14 @@ def mark_transformed(pen: Pen, model: Any, columns: Columns, result: Columns) ->
     kind = type(model).__name__
     if kind in ALWAYS:
         pen.inexact(result.name, f"{kind}'s {ALWAYS[kind]}", f"the trees without {kind} in front of them")
+    elif kind == "QuantileTransformer" and model.output_distribution == "normal":
+        pen.inexact(result.name, "QuantileTransformer's normal quantiles", "output_distribution='uniform'")
     elif kind in ONE_COLUMN and result.width == 1 and columns.width > 1:
         pen.inexact(result.name, f"the only component of {kind}", "two components or more, or trees without it")
 
 
 def mark_answers(pen: Pen, model: Any, method: str, value: str, source: str) -> None:
-    """Mark an estimator's answers, which become columns, if they are such sums.
+    """Mark an estimator's answers, which become columns, if they are such sums, or labels that follow from one.
 
     Args:
         model: the fitted estimator.
@@ -80,22 +108,68 @@ def mark_answers(pen: Pen, model: Any, method: str, value: str, source: str) -> 
         value: the answers.
         source: the value that the estimator sees.
     """
-    if (is_classifier(model) and method == "predict") or not _is_rounded(pen.graph, value, source, {}):
+    labels = is_classifier(model) and method == "predict"
+    if not _is_rounded(pen.graph, value, source, frozenset() if labels else DECIDED):
         return
+    what = f"the {'labels' if labels else 'answers'} of {type(_last(model)).__name__}"
+    pen.inexact(value, what, "a final estimator without trees")
+
+
+def refuse_jumps(pen: Pen, columns: Columns, what: str) -> None:
+    """Refuse a step whose answer jumps with the last bits of what it sees.
+
+    Args:
+        columns: what the step sees.
+        what: what would hang on them, as the beginning of a sentence: "the nearest training rows would hang on".
+
+    Raises:
+        ExportError: the last bits of a column hang on the library or the machine.
+    """
+    pen.require_settled(columns, what, "other steps in front of it")
+    names = inexact_columns(pen.graph, columns.name)
+    first = next((name for name in names or () if name), None)
+    if first is None:
+        return
+    step = first.removeprefix("the only component of ").partition("'")[0]
+    raise pen.refusal(f"{what} {first}, whose last bits differ between libraries", f"the same without {step} in front")
+
+
+def refuse_votes(pen: Pen, model: Any, remedy: str) -> None:
+    """Refuse a member that votes by the side of 0 of a sum: with each vote, a number of the answer jumps.
+
+    libsvm adds its sums up in one order, so scikit-learn is of one mind even where the last bit decides.
+
+    Args:
+        model: the fitted member.
+        remedy: what can be exported instead.
+
+    Raises:
+        ExportError: it is such a member.
+    """
+    if isinstance(_last(model), SVC | NuSVC):
+        raise vote_refusal(pen, model, remedy)
+
+
+def vote_refusal(pen: Pen, model: Any, remedy: str) -> ExportError:
+    """Return the error that refuses a member whose votes make the answer jump."""
+    name = type(_last(model)).__name__
+    return pen.refusal(f"{name} votes, and the answer jumps with each vote, by the last bit of a sum", remedy)
+
+
+def _last(model: Any) -> Any:
     while isinstance(model, Pipeline):
         model = model.steps[-1][1]
-    kind = type(model).__name__
-    remedy = "a final estimator without trees" + (", or stack_method='predict'" if is_classifier(model) else "")
-    pen.inexact(value, f"the answers of {kind}", remedy)
+    return model
 
 
-def _is_rounded(graph: Graph, value: str, source: str, follows: dict[str, bool]) -> bool:
-    """Say whether a value is computed from the source by an operator of ``ROUNDED``, with no decision behind it."""
+def _is_rounded(graph: Graph, value: str, source: str, decided: frozenset[str]) -> bool:
+    """Say whether a value is computed from the source by an operator of ``ROUNDED``, with none of ``decided`` behind it."""
     pending, seen = [value], {source}
+    follows: dict[str, bool] = {}
     while pending:
         name = pending.pop()
         node = graph.producer(name)
-        if name in seen or node is None or node.domain == TREE_DOMAIN or node.op_type in DECIDED:
+        if name in seen or node is None or node.domain == TREE_DOMAIN or node.op_type in decided:
             continue
         seen.add(name)
         if node.op_type in ROUNDED and any(_follows(graph, part, source, follows) for part in node.input):

@@ -102,5 +102,9 @@ def test_modules_are_named() -> None:
     class Ridge2(Ridge):  # type: ignore[misc]
         """Another one."""
 
+        def predict(self, X: Any) -> Any:
+            """Answer something else."""
+            return super().predict(X) + 1
+
     with pytest.raises(ExportError, match=r"tests\.training\.export\.test_imbalanced\.Ridge2 has no exact conversion"):
         write(Ridge2().fit(FEW, target(RAW)[:300]), 6)

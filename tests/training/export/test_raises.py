@@ -23,6 +23,7 @@ from sklearn.preprocessing import (
     KBinsDiscretizer,
     MinMaxScaler,
     Normalizer,
+    OrdinalEncoder,
     PolynomialFeatures,
     StandardScaler,
 )
@@ -140,3 +141,12 @@ def test_answer_of_trees_in_front_of_trees() -> None:
     tree = DecisionTreeRegressor(max_depth=2)
     for pipeline in (make_pipeline(scale, tree), StackingRegressor([("first", tree)], DecisionTreeRegressor(), cv=2)):
         assert not plain_graph(_fitted(pipeline, contract), contract).raising
+
+
+def test_codes_of_categories_are_not_looked_at() -> None:
+    """An encoder gives small codes, or nothing for a missing text: no row is too large for float32."""
+    contract = contract_of(Feature(name="c", type="category", categories=("x", "y", "z"), nullable=True))
+    frame = to_frame(np.array([[0.0], [1.0], [np.nan], [2.0]] * 10), contract)
+    pipeline = make_pipeline(OrdinalEncoder(encoded_missing_value=np.nan), DecisionTreeRegressor(max_depth=2))
+    pipeline.fit(frame, np.arange(40) % 4)
+    assert not plain_graph(pipeline, contract).raising

@@ -9,19 +9,22 @@ import pytest
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA, KernelPCA, TruncatedSVD
 from sklearn.ensemble import (
+    AdaBoostClassifier,
+    BaggingClassifier,
     HistGradientBoostingClassifier,
     RandomForestClassifier,
     RandomForestRegressor,
     StackingClassifier,
     StackingRegressor,
+    VotingClassifier,
 )
 from sklearn.kernel_approximation import Nystroem, RBFSampler
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.naive_bayes import GaussianNB
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor, RadiusNeighborsRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC, SVR
+from sklearn.preprocessing import FunctionTransformer, PowerTransformer, QuantileTransformer, StandardScaler
+from sklearn.svm import SVC, SVR, LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from bundle.contract import Contract, Output
@@ -33,6 +36,7 @@ CONTRACT = contract_of(number("a"), number("b"), number("c"))
 LABELS = Contract.model_validate(
     CONTRACT.model_dump() | {"task": "classification", "output": Output(name="y", classes=(0, 1), probabilities=False)}
 )
+PROBABILITIES = LABELS.model_copy(update={"output": Output(name="y", classes=(0, 1), probabilities=True)})
 ROWS = np.random.default_rng(8).normal(size=(80, 3))
 FRAME = to_frame(ROWS, CONTRACT)
 NUMBER = ROWS[:, 0] - ROWS[:, 1] ** 2
@@ -84,15 +88,47 @@ def test_regressors_under_trees() -> None:
 
 
 def test_classifiers_under_trees() -> None:
-    """Probabilities of sums are refused, labels are not; trees' and neighbours' probabilities are decided."""
+    """Probabilities of sums and labels by them are refused; trees' and neighbours' probabilities are decided."""
     tree = DecisionTreeClassifier(max_depth=3)
     for member in (LogisticRegression(), GaussianNB(), SVC()):
-        with pytest.raises(ExportError, match=r"the answers of .*stack_method='predict'"):
+        with pytest.raises(ExportError, match=r"the answers of .*without trees"):
             _export_classifier(StackingClassifier([("first", member)], tree, cv=2))
-    _export_classifier(StackingClassifier([("first", LogisticRegression())], tree, cv=2, stack_method="predict"))
+    with pytest.raises(ExportError, match=r"the labels of LogisticRegression.*without trees"):
+        _export_classifier(StackingClassifier([("first", LogisticRegression())], tree, cv=2, stack_method="predict"))
     members = [
         ("trees", RandomForestClassifier(n_estimators=2)),
         ("boosting", HistGradientBoostingClassifier(max_iter=2)),
         ("neighbours", KNeighborsClassifier(3)),
     ]
     _export_classifier(StackingClassifier(members, tree, cv=2))
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        PCA(1),
+        PowerTransformer(),
+        FunctionTransformer(np.exp),
+        QuantileTransformer(n_quantiles=9, output_distribution="normal"),
+    ],
+)
+def test_neighbours_behind_sums(step: Any) -> None:
+    """Which rows are the nearest is decided by the last bit between two of them, so other steps have to be in front."""
+    for last in (KNeighborsRegressor(3), RadiusNeighborsRegressor(2.0)):
+        with pytest.raises(ExportError, match=r"neighborsregressor.*would hang on.*the same without"):
+            _export(make_pipeline(step, last))
+    _export(make_pipeline(StandardScaler(), PCA(2), KNeighborsRegressor(3)))
+
+
+def test_votes_by_sums() -> None:
+    """A vote makes a probability jump; where no probabilities are served, the label of a vote is exported."""
+    for model in (
+        BaggingClassifier(SVC(), n_estimators=2),
+        BaggingClassifier(LinearSVC(), n_estimators=2),
+        AdaBoostClassifier(SVC(), n_estimators=2),
+        StackingClassifier([("first", SVC())], LogisticRegression(), stack_method="predict", cv=2),
+    ):
+        with pytest.raises(ExportError, match="votes, and the answer jumps with each vote"):
+            export_pipeline(model.fit(FRAME, LABEL), PROBABILITIES)
+    _export_classifier(BaggingClassifier(SVC(), n_estimators=2))
+    _export_classifier(VotingClassifier([("first", SVC())]))
