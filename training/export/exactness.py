@@ -36,7 +36,8 @@ def _names(graph: Graph, value: str, known: dict[str, Names | None]) -> Names | 
 
 def _found(graph: Graph, value: str, known: dict[str, Names | None]) -> Names | None:
     if value in graph.inexact:
-        return (graph.inexact[value],) * (graph.width(value) or 1)
+        found = graph.inexact[value]
+        return found if isinstance(found, tuple) else (found,) * (graph.width(value) or 1)
     node = graph.producer(value)
     if node is None or node.domain == TREE_DOMAIN:
         # What trees answer is exact; what they ask is looked at on its own.

@@ -18,6 +18,7 @@ from training.export.graph import ML_DOMAIN, OPSET, copied
 from training.export.linear import require_present
 from training.export.pen import Pen
 from training.export.registry import transformer
+from training.export.sums import GROWTH_MAX
 from training.export.values import Columns, numbers
 
 SKL2ONNX_ML_OPSET = 3
@@ -42,7 +43,17 @@ FLOAT32_ONLY = frozenset(
 
 @transformer(GaussianRandomProjection, KernelPCA)
 def grafted_transformer(pen: Pen, model: Any, columns: Columns) -> Columns:
-    """The estimator's only output."""
+    """The estimator's only output.
+
+    A component of a kernel is divided by the root of its eigenvalue, and so is its rounding.
+    """
+    values = np.asarray(getattr(model, "eigenvalues_", ()), dtype=np.float64)
+    noise = (values > 0) & (values * GROWTH_MAX < values.max(initial=0.0))
+    if noise.any():
+        raise pen.refusal(
+            f"{int(noise.sum())} of its components have no variance, and it enlarges their rounding",
+            f"n_components={len(values) - int(noise.sum())}",
+        )
     return numbers(graft(pen, model, columns)[0], len(model.get_feature_names_out()))
 
 

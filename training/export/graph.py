@@ -112,8 +112,9 @@ class Graph:
         self.unsettled: dict[str, str] = {}
         self.unread: list[str] = []
         """Steps whose trees are asked about a part of the rows only, so that their leaves cannot be compared."""
-        self.inexact: dict[str, str] = {}
-        """By value: the function or step that made it, if another library may compute another last bit."""
+        self.inexact: dict[str, str | tuple[str | None, ...]] = {}
+        """By value: the function or step that made it, if another library may compute another last bit;
+        of single columns, a name for each or None."""
         self.dtypes: dict[str, tuple[np.dtype[Any], ...]] = {}
         """By value: the type in which scikit-learn keeps each column, if one of them is not float64."""
         self.remedies: dict[str, str] = {}

@@ -31,6 +31,7 @@ from training.export.linear import doubles, require_present
 from training.export.links import product
 from training.export.pen import Pen
 from training.export.registry import transformer
+from training.export.sums import mark_components
 from training.export.values import Columns, numbers
 
 CONDITION = 1e6
@@ -49,6 +50,7 @@ def pca(pen: Pen, model: PCA | IncrementalPCA, columns: Columns) -> Columns:
     product = pen.node("Gemm", [columns.name, pen.constant(components, "components")], "projected")
     centre = np.asarray(model.mean_, dtype=np.float64).reshape(1, -1) @ components
     value = pen.node("Sub", [product, pen.constant(centre, "centre")], "projected")
+    mark_components(pen, model, value)
     if model.whiten:
         scale = np.sqrt(np.asarray(model.explained_variance_, dtype=np.float64))
         scale = np.maximum(scale, np.finfo(np.float64).eps)

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from sklearn.base import is_classifier
+from sklearn.decomposition import PCA, IncrementalPCA
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC, NuSVC
 
@@ -82,6 +84,11 @@ DECIDED = frozenset(
 """Operators behind which there are few numbers, far from each other."""
 
 
+NOISE = "a component of PCA without variance"
+GROWTH_MAX = 1e10
+"""Enlarged so much, the rounding of a sum, about 1e-16, leaves six digits: no answer behind it can be proven."""
+
+
 def mark_transformed(pen: Pen, model: Any, columns: Columns, result: Columns) -> None:
     """Mark a transformer's columns if they are such sums.
 
@@ -95,8 +102,39 @@ def mark_transformed(pen: Pen, model: Any, columns: Columns, result: Columns) ->
         pen.inexact(result.name, f"{kind}'s {ALWAYS[kind]}", f"the trees without {kind} in front of them")
     elif kind == "QuantileTransformer" and model.output_distribution == "normal":
         pen.inexact(result.name, "QuantileTransformer's normal quantiles", "output_distribution='uniform'")
+    elif kind in ("PCA", "IncrementalPCA") and columns.sparse:
+        pen.inexact(result.name, f"{kind}'s components of a sparse matrix", "sparse_output=False in front of it")
     elif kind in ONE_COLUMN and result.width == 1 and columns.width > 1:
         pen.inexact(result.name, f"the only component of {kind}", "two components or more, or trees without it")
+
+
+def mark_components(pen: Pen, model: PCA | IncrementalPCA, value: str) -> None:
+    """Mark the components that are nothing but rounding: those of columns that say the same, such as all of a one-hot.
+
+    Raises:
+        ExportError: they are whitened, which makes numbers of usual size of the rounding.
+    """
+    variances = np.maximum(np.asarray(model.explained_variance_, dtype=np.float64), 0.0)
+    size = np.sqrt(variances.sum() + np.square(np.asarray(model.mean_, dtype=np.float64)).sum())
+    noise = np.sqrt(variances) * GROWTH_MAX < size
+    if not noise.any():
+        return
+    fewer = f"n_components={max(int((~noise).sum()), 1)}"
+    if model.whiten:
+        raise pen.refusal(
+            f"{int(noise.sum())} of its components have no variance, and whitening enlarges their rounding", fewer
+        )
+    pen.inexact(value, NOISE, f"{fewer} in PCA", noise.tolist())
+
+
+def refuse_noise(pen: Pen, columns: Columns) -> None:
+    """Refuse a scaler of columns that are nothing but rounding.
+
+    Raises:
+        ExportError: there is such a column.
+    """
+    if NOISE in (inexact_columns(pen.graph, columns.name) or ()):
+        raise pen.refusal(f"it would enlarge {NOISE}, which is nothing but rounding", pen.graph.remedies[NOISE])
 
 
 def mark_answers(pen: Pen, model: Any, method: str, value: str, source: str) -> None:

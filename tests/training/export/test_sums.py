@@ -12,12 +12,14 @@ from sklearn.ensemble import (
     AdaBoostClassifier,
     BaggingClassifier,
     HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
     RandomForestClassifier,
     RandomForestRegressor,
     StackingClassifier,
     StackingRegressor,
     VotingClassifier,
 )
+from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.kernel_approximation import Nystroem, RBFSampler
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.naive_bayes import GaussianNB
@@ -132,3 +134,30 @@ def test_votes_by_sums() -> None:
             export_pipeline(model.fit(FRAME, LABEL), PROBABILITIES)
     _export_classifier(BaggingClassifier(SVC(), n_estimators=2))
     _export_classifier(VotingClassifier([("first", SVC())]))
+
+
+def test_components_that_are_rounding() -> None:
+    """Columns that say the same leave components without variance: trees, scalers and whitening behind them are refused."""
+    rows = np.column_stack([ROWS, ROWS[:, 0] + ROWS[:, 1]])
+    contract = contract_of(number("a"), number("b"), number("c"), number("d"))
+    frame = to_frame(rows, contract)
+    # scikit-learn's own trees take what differs by less than 1e-7 for the same; boosting by histograms does not.
+    last = HistGradientBoostingRegressor(max_iter=9, min_samples_leaf=2)
+    for model, words in (
+        (make_pipeline(PCA(), StandardScaler(), LinearRegression()), "standardscaler.*n_components=3"),
+        (make_pipeline(PCA(whiten=True), LinearRegression()), "1 of its components have no variance.*n_components=3"),
+        (make_pipeline(PCA(), last), "would split on a component of PCA without variance.*n_components=3"),
+        (make_pipeline(KernelPCA(60, kernel="rbf", gamma=1e-3), LinearRegression()), "kernelpca.*no variance"),
+    ):
+        with pytest.raises(ExportError, match=words):
+            export_pipeline(model.fit(frame, NUMBER), contract)
+    export_pipeline(make_pipeline(PCA(), LinearRegression()).fit(frame, NUMBER), contract)
+    export_pipeline(make_pipeline(PCA(3, whiten=True), TREE).fit(frame, NUMBER), contract)
+
+
+def test_weights_that_cancel() -> None:
+    """A Gaussian process on rows that are all but equal has weights of 1e10, of which nothing is left."""
+    frame = FRAME * 1e-9
+    with pytest.raises(ExportError, match="a larger `alpha`"):
+        export_pipeline(GaussianProcessRegressor().fit(frame, NUMBER), CONTRACT)
+    export_pipeline(GaussianProcessRegressor(alpha=1e-3).fit(frame, NUMBER), CONTRACT)
