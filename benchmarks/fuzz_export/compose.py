@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -245,7 +246,7 @@ class Composer:
         choices = STEPS[name][1]
         if name == "FunctionTransformer":
             function = draw.one(FUNCTIONS)
-            given = {"validate": draw.chance(0.3)}
+            given: dict[str, Any] = {"validate": draw.chance(0.3)}
             if draw.chance(0.3):
                 given["feature_names_out"] = "one-to-one"
             return self._by_name(name, {}, func=function, **given)
@@ -424,7 +425,7 @@ class Composer:
 def _parameters(kind: type) -> set[str]:
     names: Mapping[str, Any] = {}
     if issubclass(kind, BaseEstimator):
-        names = dict.fromkeys(kind._get_param_names())
+        names = dict.fromkeys(inspect.signature(kind).parameters)
     # XGBoost's and LightGBM's classes take theirs by keywords.
     return set(names) | (
         {name for choices in (REGRESSORS, CLASSIFIERS) for name in choices.get(kind.__name__, ())}

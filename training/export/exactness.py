@@ -1,11 +1,13 @@
 """Exactness: which columns hold numbers whose last bit another library may compute differently.
 
 A logarithm or a sine has another last bit in NumPy than in ONNX Runtime, and so have the sums of ``training.export.sums``.
-That is rounding, until a step behind it jumps: a tree's threshold, a floor, a comparison. Folding takes such functions into the thresholds. What it cannot take in is
-refused here, by name, before anything is compared.
+That is rounding, until a step behind it jumps: a tree's threshold, a floor, a comparison. Folding takes such functions
+into the thresholds. What it cannot take in is refused here, by name, before anything is compared.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -24,28 +26,45 @@ def inexact_columns(graph: Graph, value: str) -> Names | None:
 
     None instead of names means that every column is exact.
     """
-    return _names(graph, value, {}) if graph.inexact else None
+    return marked_columns(graph, value, graph.inexact)
 
 
-def _names(graph: Graph, value: str, known: dict[str, Names | None]) -> Names | None:
+def marked_columns(graph: Graph, value: str, marks: Mapping[str, str | Names]) -> Names | None:
+    """Return per column of a value the mark of a value that it is made of, None for a column that is made of none.
+
+    None in place of names means that no column is. What trees answer is not made of what they ask.
+    """
+    if not marks:
+        return None
+    known: dict[str, Names | None] = {}
+    made_of = graph.made_of(value)
+    # From the front to the back, so that a sum over hundreds of members is no call within a call for each.
+    for node in graph.nodes:
+        for output in node.output:
+            if output in made_of:
+                _names(graph, output, marks, known)
+    return _names(graph, value, marks, known)
+
+
+def _names(graph: Graph, value: str, marks: Mapping[str, str | Names], known: dict[str, Names | None]) -> Names | None:
     if value not in known:
-        found = _found(graph, value, known)
+        found = _found(graph, value, marks, known)
         known[value] = found if found and any(found) else None
     return known[value]
 
 
-def _found(graph: Graph, value: str, known: dict[str, Names | None]) -> Names | None:
-    if value in graph.inexact:
-        found = graph.inexact[value]
+def _found(graph: Graph, value: str, marks: Mapping[str, str | Names], known: dict[str, Names | None]) -> Names | None:
+    if value in marks:
+        found = marks[value]
         return found if isinstance(found, tuple) else (found,) * (graph.width(value) or 1)
     node = graph.producer(value)
     if node is None or node.domain == TREE_DOMAIN:
         # What trees answer is exact; what they ask is looked at on its own.
         return None
     if node.op_type == "Concat":
-        parts = [(_names(graph, part, known), graph.width(part) or 1) for part in node.input]
+        parts = [(_names(graph, part, marks, known), graph.width(part) or 1) for part in node.input]
         return tuple(name for names, width in parts for name in (names or (None,) * width))
-    inner = [_names(graph, name, known) or () for name in node.input]
+    inner = [_names(graph, name, marks, known) or () for name in node.input]
     if is_gather(graph, node) and graph.constants[node.input[1]].ndim == 1:
         return tuple(inner[0][at] for at in graph.constants[node.input[1]]) if inner[0] else None
     width = graph.width(value) or 1

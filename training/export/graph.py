@@ -115,12 +115,16 @@ class Graph:
         self.inexact: dict[str, str | tuple[str | None, ...]] = {}
         """By value: the function or step that made it, if another library may compute another last bit;
         of single columns, a name for each or None."""
+        self.overflowing: dict[str, str] = {}
+        """By value: the function that made it, if it may be infinite where its arguments are not."""
         self.dtypes: dict[str, tuple[np.dtype[Any], ...]] = {}
         """By value: the type in which scikit-learn keeps each column, if one of them is not float64."""
         self.remedies: dict[str, str] = {}
         """By unsettled value, or by what makes a value inexact: the nearest that can be exported."""
         self.raising: list[str] = []
         """Values of shape (N, 1), not 0 for rows on which the pipeline raises an error."""
+        self.finite: set[tuple[str, float]] = set()
+        """Values in which numbers from a limit on are looked for, with the limit."""
         self.checked: set[tuple[str, bool]] = set()
         """Values in which numbers beyond float32 are looked for, and whether a missing number may be there."""
         self.bounds: dict[tuple[str, int], tuple[float, float] | None] = {}

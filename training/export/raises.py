@@ -7,12 +7,14 @@ number can arrive, the export is refused; where the column is computed, the grap
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from training.export.arrivals import refuse_missing, source_feature
+from training.export.exactness import marked_columns
 from training.export.pen import Pen
 from training.export.ranges import Range, reach
 from training.export.values import Columns
@@ -48,6 +50,47 @@ def require_finite_singles(pen: Pen, columns: Columns, model: Any, *, takes_miss
         beyond = pen.node("Not", [pen.node("Less", [sizes, limit], "finite")], "beyond")
     axis = pen.constant(np.array([1], dtype=np.int64), "axis")
     pen.graph.raising.append(pen.node("ReduceMax", [pen.cast(beyond), axis], "raises", keepdims=1))
+
+
+def require_finite(pen: Pen, columns: Columns, model: Any) -> None:
+    """Let only such rows through as a step takes that raises on infinity, as most steps do that check their rows.
+
+    What the service lets in is finite; a quotient or a function may make infinity of it.
+    """
+    marks = marked_columns(pen.graph, columns.name, pen.graph.overflowing) if columns.numeric else None
+    limit = SINGLE_LIMIT if type(model).__module__.partition(".")[0] == "xgboost" else math.inf
+    if marks is None or (columns.name, limit) in pen.graph.finite or not _raises_on_infinity(model, columns.width):
+        return
+    pen.graph.finite.add((columns.name, limit))
+    unknown = [at for at, mark in enumerate(marks) if mark is not None and not _stays_below(pen, columns, at, limit)]
+    if not unknown:
+        return
+    sizes = pen.node("Abs", [pen.pick(columns, unknown).name], "sizes")
+    beyond = pen.node("GreaterOrEqual", [sizes, pen.constant(np.full((1, 1), limit), "limit")], "beyond")
+    axis = pen.constant(np.array([1], dtype=np.int64), "axis")
+    pen.graph.raising.append(pen.node("ReduceMax", [pen.cast(beyond), axis], "raises", keepdims=1))
+
+
+def _raises_on_infinity(model: Any, width: int) -> bool:
+    """Ask a fitted step itself whether it raises on a row of infinities.
+
+    A step that composes others, or looks its columns up by name, says something else: those inside it are asked.
+    """
+    ask = getattr(model, "predict", None) or getattr(model, "transform", None)
+    if ask is None:
+        return False
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            ask(np.full((1, width), np.inf))
+    except Exception as error:  # libraries have errors of their own
+        return any(word in str(error).lower() for word in ("infinity", "`inf`"))
+    return False
+
+
+def _stays_below(pen: Pen, columns: Columns, column: int, limit: float) -> bool:
+    found = bounds(pen, columns.name, column)
+    return found is not None and max(abs(found[0]), abs(found[1])) < limit
 
 
 def unknown_singles(pen: Pen, columns: Columns, model: Any) -> list[int]:
@@ -95,6 +138,10 @@ def bounds(pen: Pen, value: str, column: int) -> Range | None:
     Wider than what can occur, as interval arithmetic is (IEEE 1788): each operation is taken on its own.
     """
     graph = pen.graph
+    width = graph.width(value)
+    if width is not None and width != 1 and column >= width:
+        # It belongs to a value of three dimensions, such as the columns of a spline, whose columns are others.
+        return None
     key = (value, column)
     if key not in graph.bounds:
         with np.errstate(all="ignore"):
@@ -103,6 +150,10 @@ def bounds(pen: Pen, value: str, column: int) -> Range | None:
                 found = _of_node(pen, value, column)
         graph.bounds[key] = None if found is None or np.isnan(found).any() else found
     return graph.bounds[key]
+
+
+TERM_WEIGHT_MAX = 1e12
+"""No weight of a term in a text is larger: a text has at most 50,000 characters, and an inverse frequency grows with a logarithm."""
 
 
 def _of_node(pen: Pen, value: str, column: int) -> Range | None:
@@ -131,8 +182,8 @@ def _of_node(pen: Pen, value: str, column: int) -> Range | None:
         size = float(np.nansum(np.abs(graph.trees_of(node).leaves)))
         return -size, size
     if kind == "Mul" and node.input[0] == node.input[1]:
-        size = bounds(pen, node.input[0], column)
-        return None if size is None else (0.0, max(abs(size[0]), abs(size[1])) ** 2)
+        factor = bounds(pen, node.input[0], column)
+        return None if factor is None else (0.0, max(abs(factor[0]), abs(factor[1])) ** 2)
     if kind == "Concat":
         for part in node.input:
             width = graph.width(part)
@@ -147,8 +198,12 @@ def _of_node(pen: Pen, value: str, column: int) -> Range | None:
         return _of_product(pen, node, column)
     if kind == "Where":
         return _hull([_of_input(pen, name, column) for name in node.input[1:]])
+    if any(piece.value == value for piece in graph.texts):
+        return -TERM_WEIGHT_MAX, TERM_WEIGHT_MAX
+    if kind not in _INTERVALS:
+        return None
     given = [_of_input(pen, name, column) for name in node.input]
-    if None in given or kind not in _INTERVALS:
+    if None in given:
         return None
     return _INTERVALS[kind]([one for one in given if one is not None])
 

@@ -26,6 +26,7 @@ from training.export.own import (
     same_as,
 )
 from training.export.pen import Pen
+from training.export.raises import require_finite
 from training.export.sums import mark_transformed
 from training.export.tracing import traced_transform
 from training.export.tracing.trust import FLAG, full_name, is_trusted
@@ -113,6 +114,7 @@ def transform(pen: Pen, model: Any, columns: Columns) -> Columns:
         ExportError: it has no exact conversion.
     """
     _meet(model)
+    require_finite(pen, columns, model)
     if _writes_itself(TRANSFORMERS, model):
         result = own_columns(pen, model, columns)
     elif _is_traced(model):
@@ -134,6 +136,7 @@ def regress(pen: Pen, model: Any, columns: Columns) -> str:
         ExportError: it has no exact conversion.
     """
     _meet(model)
+    require_finite(pen, columns, model)
     if _writes_itself(REGRESSORS, model):
         result = own_value(pen, model, columns)
     else:
@@ -149,6 +152,7 @@ def classify(pen: Pen, model: Any, columns: Columns) -> Scores:
         ExportError: it has no exact conversion.
     """
     _meet(model)
+    require_finite(pen, columns, model)
     if _writes_itself(CLASSIFIERS, model):
         result = own_scores(pen, model, columns)
     else:

@@ -11,6 +11,7 @@ one on which scikit-learn alone differs from scikit-learn in a batch.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -35,12 +36,12 @@ ALWAYS = {
     "FactorAnalysis": "factors",
     "SparsePCA": "components",
     "MiniBatchSparsePCA": "components",
+    "IncrementalPCA": "components",
     "PowerTransformer": "powers",
 }
 """Transformers whose answers are such sums, whatever their width."""
 ONE_COLUMN = (
     "PCA",
-    "IncrementalPCA",
     "TruncatedSVD",
     "FastICA",
     "LinearDiscriminantAnalysis",
@@ -102,8 +103,8 @@ def mark_transformed(pen: Pen, model: Any, columns: Columns, result: Columns) ->
         pen.inexact(result.name, f"{kind}'s {ALWAYS[kind]}", f"the trees without {kind} in front of them")
     elif kind == "QuantileTransformer" and model.output_distribution == "normal":
         pen.inexact(result.name, "QuantileTransformer's normal quantiles", "output_distribution='uniform'")
-    elif kind in ("PCA", "IncrementalPCA") and columns.sparse:
-        pen.inexact(result.name, f"{kind}'s components of a sparse matrix", "sparse_output=False in front of it")
+    elif kind == "PCA" and columns.sparse:
+        pen.inexact(result.name, "PCA's components of a sparse matrix", "sparse_output=False in front of it")
     elif kind in ONE_COLUMN and result.width == 1 and columns.width > 1:
         pen.inexact(result.name, f"the only component of {kind}", "two components or more, or trees without it")
 
@@ -203,25 +204,28 @@ def _last(model: Any) -> Any:
 def _is_rounded(graph: Graph, value: str, source: str, decided: frozenset[str]) -> bool:
     """Say whether a value is computed from the source by an operator of ``ROUNDED``, with none of ``decided`` behind it."""
     pending, seen = [value], {source}
-    follows: dict[str, bool] = {}
     while pending:
         name = pending.pop()
         node = graph.producer(name)
         if name in seen or node is None or node.domain == TREE_DOMAIN or node.op_type in decided:
             continue
         seen.add(name)
-        if node.op_type in ROUNDED and any(_follows(graph, part, source, follows) for part in node.input):
+        if node.op_type in ROUNDED and _follows(graph, node.input, source):
             return True
         pending.extend(node.input)
     return False
 
 
-def _follows(graph: Graph, value: str, source: str, known: dict[str, bool]) -> bool:
-    """Say whether a value is computed from the source with no decision in between."""
-    if value == source:
-        return True
-    if value not in known:
-        node = graph.producer(value)
-        decided = node is None or node.domain == TREE_DOMAIN or node.op_type in DECIDED
-        known[value] = not decided and any(_follows(graph, part, source, known) for part in node.input)
-    return known[value]
+def _follows(graph: Graph, values: Iterable[str], source: str) -> bool:
+    """Say whether one of some values is computed from the source with no decision in between."""
+    pending, seen = list(values), set[str]()
+    while pending:
+        name = pending.pop()
+        if name == source:
+            return True
+        node = graph.producer(name)
+        if name in seen or node is None or node.domain == TREE_DOMAIN or node.op_type in DECIDED:
+            continue
+        seen.add(name)
+        pending.extend(node.input)
+    return False

@@ -11,6 +11,7 @@ from sklearn.decomposition import PCA, KernelPCA, TruncatedSVD
 from sklearn.ensemble import (
     AdaBoostClassifier,
     BaggingClassifier,
+    BaggingRegressor,
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
     RandomForestClassifier,
@@ -161,3 +162,12 @@ def test_weights_that_cancel() -> None:
     with pytest.raises(ExportError, match="a larger `alpha`"):
         export_pipeline(GaussianProcessRegressor().fit(frame, NUMBER), CONTRACT)
     export_pipeline(GaussianProcessRegressor(alpha=1e-3).fit(frame, NUMBER), CONTRACT)
+
+
+def test_many_members() -> None:
+    """A sum over hundreds of members is followed to its end."""
+    many = BaggingRegressor(LinearRegression(), n_estimators=400)
+    with pytest.raises(ExportError, match="the answers of BaggingRegressor"):
+        _export(StackingRegressor([("first", many)], TREE, cv=2))
+    # Here the columns in front of the members are inexact, and nothing splits on them.
+    _export(make_pipeline(PCA(1), StackingRegressor([("first", many)], cv=2)))
