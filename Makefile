@@ -31,7 +31,7 @@ export PYTHONHASHSEED ?= 0
 # It is made where it is first needed: compiling all that is installed (uv pip install --compile-bytecode) takes 20 s.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup setup-dev init data train import serve test test-real test-others lint format lock bento image bench bench-full siege zoo judge league export-cost old-versions figures footprint first-steps clean
+.PHONY: help setup setup-dev init data train import serve test test-real test-others lint format lock bento image bench bench-full siege zoo judge fuzz-export league export-cost old-versions figures footprint first-steps clean
 
 help: ## print the targets
 	@echo "make TARGET [MODEL=$(MODEL)] [DATA=file.csv] [PORT=$(PORT)]"
@@ -183,6 +183,9 @@ export-cost: $(VENV)/.training ## measure what export and proof of large models 
 
 judge: $(VENV)/.dev ## judge exported graphs from outside: the zoo and pipelines of notebooks against scikit-learn [ARGS="--only titanic --json file.json"]
 	@$(BIN)/python -m benchmarks.judge --jobs 2 $(if $(ARGS),$(ARGS),--docs docs/judge.md)
+
+fuzz-export: $(VENV)/.dev ## import COUNT random compositions of steps and estimators: proven, refused by name, or told in words [SEED=1 JOBS=2 ARGS="--only 12"]
+	@$(BIN)/python -m benchmarks.fuzz_export --seed $(or $(SEED),1) $(if $(ARGS),$(ARGS),--count $(or $(COUNT),5000) --jobs $(or $(JOBS),2) --docs docs/fuzz.md)
 
 old-versions: $(VENV)/.training ## fit pipelines with scikit-learn 1.3 to 1.8 and import each [ARGS="--versions 1.5.2 --json file.json"]
 	@$(BIN)/python -m benchmarks.old_versions $(ARGS)

@@ -1,8 +1,8 @@
 """Exactness: which columns hold numbers whose last bit another library may compute differently.
 
-A logarithm or a sine has another last bit in NumPy than in ONNX Runtime. That is rounding, until a step behind it jumps:
-a tree's threshold, a floor, a comparison. Folding takes such functions into the thresholds. What it cannot take in is
-refused here, by name, before anything is compared.
+A logarithm or a sine has another last bit in NumPy than in ONNX Runtime, and so have the sums of ``training.export.sums``.
+That is rounding, until a step behind it jumps: a tree's threshold, a floor, a comparison. Folding takes such functions
+into the thresholds. What it cannot take in is refused here, by name, before anything is compared.
 """
 
 from __future__ import annotations
@@ -29,24 +29,34 @@ def inexact_columns(graph: Graph, value: str) -> Names | None:
     return marked_columns(graph, value, graph.inexact)
 
 
-def marked_columns(graph: Graph, value: str, marks: Mapping[str, str]) -> Names | None:
+def marked_columns(graph: Graph, value: str, marks: Mapping[str, str | Names]) -> Names | None:
     """Return per column of a value the mark of a value that it is made of, None for a column that is made of none.
 
     None in place of names means that no column is. What trees answer is not made of what they ask.
     """
-    return _names(graph, value, marks, {}) if marks else None
+    if not marks:
+        return None
+    known: dict[str, Names | None] = {}
+    made_of = graph.made_of(value)
+    # From the front to the back, so that a sum over hundreds of members is no call within a call for each.
+    for node in graph.nodes:
+        for output in node.output:
+            if output in made_of:
+                _names(graph, output, marks, known)
+    return _names(graph, value, marks, known)
 
 
-def _names(graph: Graph, value: str, marks: Mapping[str, str], known: dict[str, Names | None]) -> Names | None:
+def _names(graph: Graph, value: str, marks: Mapping[str, str | Names], known: dict[str, Names | None]) -> Names | None:
     if value not in known:
         found = _found(graph, value, marks, known)
         known[value] = found if found and any(found) else None
     return known[value]
 
 
-def _found(graph: Graph, value: str, marks: Mapping[str, str], known: dict[str, Names | None]) -> Names | None:
+def _found(graph: Graph, value: str, marks: Mapping[str, str | Names], known: dict[str, Names | None]) -> Names | None:
     if value in marks:
-        return (marks[value],) * (graph.width(value) or 1)
+        found = marks[value]
+        return found if isinstance(found, tuple) else (found,) * (graph.width(value) or 1)
     node = graph.producer(value)
     if node is None or node.domain == TREE_DOMAIN:
         # What trees answer is exact; what they ask is looked at on its own.
@@ -84,9 +94,16 @@ def refuse_inexact_splits(graph: Graph) -> None:
         for column in np.unique(graph.trees_of(node).features).tolist():
             if inexact[column] is not None:
                 step = steps.get(node.output[0]) or graph.writers.get(node.output[0], "pipeline")
-                raise ExportError(
-                    step,
-                    f"it would split on {inexact[column]}, whose last bit differs between NumPy and ONNX Runtime, and which"
-                    " is not a rising or falling function of one column, as far as the contract's ranges say",
-                    REMEDY,
-                )
+                raise _refusal(graph, step, str(inexact[column]))
+
+
+def _refusal(graph: Graph, step: str, what: str) -> ExportError:
+    if what in graph.remedies:
+        reason = f"it would split on {what}, whose last bits hang on the order in which the machine adds"
+        return ExportError(step, reason, graph.remedies[what])
+    return ExportError(
+        step,
+        f"it would split on {what}, whose last bit differs between NumPy and ONNX Runtime, and which is not a rising or"
+        " falling function of one column, as far as the contract's ranges say",
+        REMEDY,
+    )

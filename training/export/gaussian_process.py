@@ -38,6 +38,7 @@ from training.export.links import above, both_classes, highest, product, row_sum
 from training.export.multiclass import one_against_one
 from training.export.pen import Pen
 from training.export.registry import adds_up, classifier, regressor
+from training.export.sums import GROWTH_MAX
 from training.export.values import Columns, Scores
 
 Value = str | float
@@ -54,6 +55,12 @@ def gaussian_process(pen: Pen, model: GaussianProcessRegressor, columns: Columns
     points = doubles(pen, model.X_train_)
     weights = doubles(pen, model.alpha_).reshape(len(points), -1)
     kernel = _kernel(pen, model.kernel_, columns.name, points)
+    growth = float(np.abs(weights).sum()) * float(np.max(model.kernel_.diag(points), initial=0.0))
+    if growth > GROWTH_MAX * max(float(np.abs(model.y_train_).max(initial=0.0)), 1.0):
+        raise pen.refusal(
+            "its training rows are so near to each other that weights of more than 1e10 cancel, and no digit is left",
+            "a larger `alpha`, such as 1e-3",
+        )
     if isinstance(kernel, float):
         raw = repeated(pen, columns, kernel * weights.sum(axis=0))
     else:

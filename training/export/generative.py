@@ -14,8 +14,16 @@ from training.export.values import Columns, Scores, numbers
 
 
 def _likely(pen: Pen, likelihood: str) -> Scores:
-    """The class with the largest joint log-likelihood; probabilities are their softmax."""
-    return Scores(highest(pen, likelihood), softmax(pen, likelihood))
+    """The class with the largest joint log-likelihood; probabilities are exp(it - log Σ exp of all).
+
+    That is a softmax, but rounded as scikit-learn rounds it: far from all means likelihoods are millions, and their
+    difference to the logarithm of the sum has nine digits left.
+    """
+    axis = pen.constant(np.array([1], dtype=np.int64), "axis")
+    largest = pen.node("ReduceMax", [likelihood, axis], "largest", keepdims=1)
+    powers = pen.node("Exp", [pen.node("Sub", [likelihood, largest], "below")], "powers")
+    total = pen.node("Add", [pen.node("Log", [row_sum(pen, powers)], "log_sum"), largest], "log_sum")
+    return Scores(highest(pen, likelihood), pen.node("Exp", [pen.node("Sub", [likelihood, total])], "probabilities"))
 
 
 adds_up(GaussianNB, MultinomialNB, ComplementNB, BernoulliNB, QuadraticDiscriminantAnalysis)

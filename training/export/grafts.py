@@ -21,6 +21,7 @@ from training.export.links import mark_product
 from training.export.pen import Pen
 from training.export.projecting import PCA_INSTEAD
 from training.export.registry import transformer
+from training.export.sums import GROWTH_MAX
 from training.export.values import Columns, numbers
 
 SKL2ONNX_ML_OPSET = 3
@@ -45,7 +46,17 @@ FLOAT32_ONLY = frozenset(
 
 @transformer(GaussianRandomProjection, KernelPCA)
 def grafted_transformer(pen: Pen, model: Any, columns: Columns) -> Columns:
-    """The estimator's only output."""
+    """The estimator's only output.
+
+    A component of a kernel is divided by the root of its eigenvalue, and so is its rounding.
+    """
+    values = np.asarray(getattr(model, "eigenvalues_", ()), dtype=np.float64)
+    noise = (values > 0) & (values * GROWTH_MAX < values.max(initial=0.0))
+    if noise.any():
+        raise pen.refusal(
+            f"{int(noise.sum())} of its components have no variance, and it enlarges their rounding",
+            f"n_components={len(values) - int(noise.sum())}",
+        )
     value, width = graft(pen, model, columns)[0], len(model.get_feature_names_out())
     if isinstance(model, KernelPCA):
         pen.unsettle(value, f"the components of KernelPCA, {KERNEL_BITS}", PCA_INSTEAD)

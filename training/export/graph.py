@@ -112,14 +112,15 @@ class Graph:
         self.unsettled: dict[str, str] = {}
         self.unread: list[str] = []
         """Steps whose trees are asked about a part of the rows only, so that their leaves cannot be compared."""
+        self.inexact: dict[str, str | tuple[str | None, ...]] = {}
+        """By value: the function or step that made it, if another library may compute another last bit;
+        of single columns, a name for each or None."""
         self.overflowing: dict[str, str] = {}
         """By value: the function that made it, if it may be infinite where its arguments are not."""
-        self.inexact: dict[str, str] = {}
-        """By value: the function that made it, if another library may compute another last bit."""
         self.dtypes: dict[str, tuple[np.dtype[Any], ...]] = {}
         """By value: the type in which scikit-learn keeps each column, if one of them is not float64."""
         self.remedies: dict[str, str] = {}
-        """By unsettled value: the nearest that is settled."""
+        """By unsettled value, or by what makes a value inexact: the nearest that can be exported."""
         self.voted: dict[str, str] = {}
         """By value: the class of the members whose labels it counts, if their last bits decide about a label."""
         self.raising: list[str] = []

@@ -27,6 +27,7 @@ from training.export.pen import BOOL, Pen
 from training.export.registry import classifier, regressor
 from training.export.resolution import room_for, rows_on_grid, ties_among
 from training.export.search_order import SearchTree, search_tree
+from training.export.sums import refuse_jumps
 from training.export.values import Columns, Scores
 
 ONE_CHUNK = 256
@@ -116,7 +117,7 @@ def _in_eights(pen: Pen, values: str, weights: str, neighbours: int, classes: in
 def _nearest(pen: Pen, model: Any, columns: Columns, targets: NDArray[np.float64]) -> tuple[str, str | None]:
     """Return the numbers of the nearest training rows, (N, K), and their weights, (N, K) or None for equal ones."""
     require_present(pen, model, columns)
-    pen.require_settled(columns, NEIGHBOURS_BY, "the columns themselves in front of it")
+    refuse_jumps(pen, columns, "the nearest training rows would hang on")
     if model.weights not in ("uniform", "distance", None):
         raise pen.refusal("its weights are a function of one's own", "weights='uniform' or weights='distance'")
     metric = metric_of(pen, model)
@@ -125,6 +126,13 @@ def _nearest(pen: Pen, model: Any, columns: Columns, targets: NDArray[np.float64
     if count > len(points):
         raise pen.refusal(
             f"it asks for {count} neighbours of {len(points)} training rows", f"n_neighbors={len(points)} at most"
+        )
+    euclidean = model._fit_method == "brute" and model.effective_metric_ == "euclidean"
+    if euclidean and np.any(points % 1) and len(np.unique(targets, axis=0)) > 1:
+        raise pen.refusal(
+            "with algorithm='brute' (which 'auto' takes for many columns and sparse ones) distances are made of products,"
+            " and the order in which the machine adds them up decides between neighbours",
+            "algorithm='kd_tree', behind sparse_output=False if the columns are sparse",
         )
     if model._fit_method == "brute" and not _in_order(model, len(points)):
         _refuse_ties(pen, model, points, targets, metric)

@@ -184,6 +184,18 @@ class Pen:
         self.graph.unsettled[value] = why
         self.graph.remedies[value] = remedy
 
+    def inexact(self, value: str, what: str, remedy: str, columns: Sequence[bool] | None = None) -> None:
+        """Say that the last bits of a value hang on the order in which a machine adds, see ``training.export.sums``.
+
+        Args:
+            value: its name.
+            what: what it is; with its columns it is told apart from others.
+            remedy: the nearest that can be exported if trees split on it.
+            columns: which of its columns; all of them if nothing is said.
+        """
+        self.graph.inexact[value] = what if columns is None else tuple(what if known else None for known in columns)
+        self.graph.remedies[what] = remedy
+
     def dtypes(self, columns: Columns) -> tuple[np.dtype[Any], ...]:
         """Return the type in which scikit-learn keeps each column here: an array has one type for all, a frame has not."""
         found = column_dtypes(self.graph, columns.name, columns.width)

@@ -31,6 +31,7 @@ from training.export.linear import doubles, require_present
 from training.export.links import product
 from training.export.pen import Pen
 from training.export.registry import transformer
+from training.export.sums import mark_components
 from training.export.values import Columns, numbers
 
 PCA_INSTEAD = "PCA with n_components=2 or more in its place, or the columns themselves"
@@ -51,6 +52,7 @@ def pca(pen: Pen, model: PCA | IncrementalPCA, columns: Columns) -> Columns:
     centre = np.asarray(model.mean_, dtype=np.float64).reshape(1, -1) @ np.asarray(model.components_, np.float64).T
     projected = product(pen, columns.name, components)
     value = pen.node("Sub", [projected, pen.constant(centre, "centre")], "projected")
+    mark_components(pen, model, value)
     if model.whiten:
         scale = np.sqrt(np.asarray(model.explained_variance_, dtype=np.float64))
         scale = np.maximum(scale, np.finfo(np.float64).eps)

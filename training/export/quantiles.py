@@ -45,6 +45,8 @@ def _constant(value: float) -> Line:
 def quantile_transformer(pen: Pen, model: QuantileTransformer, columns: Columns) -> Columns:
     """The share of training values below, or the normal quantile of that share; missing stays missing."""
     pen.require_numbers(columns)
+    # Where a value was often met, the share of values below it jumps.
+    pen.require_settled(columns, "the quantiles would jump with", "SimpleImputer in front of it")
     quantiles = np.asarray(model.quantiles_, dtype=np.float64)
     if np.isnan(quantiles).any():
         raise pen.refusal("a column had no value when it was fitted", "columns with at least one value")

@@ -18,10 +18,11 @@ from sklearn.neighbors import RadiusNeighborsClassifier, RadiusNeighborsRegresso
 from training.export.distances import Metric, to_power
 from training.export.linear import require_present
 from training.export.links import highest, product, row_sum
-from training.export.neighbours import NEIGHBOURS_BY, metric_of, training_rows, tree_of
+from training.export.neighbours import metric_of, training_rows, tree_of
 from training.export.pen import BOOL, Pen
 from training.export.registry import classifier, regressor
 from training.export.search_order import SearchTree
+from training.export.sums import refuse_jumps
 from training.export.values import Columns, Scores
 
 
@@ -82,7 +83,7 @@ class _Inside:
 
 def _inside(pen: Pen, model: Any, columns: Columns) -> _Inside:
     require_present(pen, model, columns)
-    pen.require_settled(columns, NEIGHBOURS_BY, "the columns themselves in front of it")
+    refuse_jumps(pen, columns, "which training rows are inside of the radius would hang on")
     if model.weights not in ("uniform", "distance", None):
         raise pen.refusal("its weights are a function of one's own", "weights='uniform' or weights='distance'")
     metric, points, tree = metric_of(pen, model), training_rows(pen, model), tree_of(pen, model)

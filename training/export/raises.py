@@ -138,6 +138,10 @@ def bounds(pen: Pen, value: str, column: int) -> Range | None:
     Wider than what can occur, as interval arithmetic is (IEEE 1788): each operation is taken on its own.
     """
     graph = pen.graph
+    width = graph.width(value)
+    if width is not None and width != 1 and column >= width:
+        # It belongs to a value of three dimensions, such as the columns of a spline, whose columns are others.
+        return None
     key = (value, column)
     if key not in graph.bounds:
         with np.errstate(all="ignore"):

@@ -27,6 +27,7 @@ from training.export.own import (
 )
 from training.export.pen import Pen
 from training.export.raises import require_finite
+from training.export.sums import mark_transformed
 from training.export.tracing import traced_transform
 from training.export.tracing.trust import FLAG, full_name, is_trusted
 from training.export.values import Columns, Scores, TextCodes
@@ -141,6 +142,7 @@ def transform(pen: Pen, model: Any, columns: Columns) -> Columns:
         result = _find(pen, TRANSFORMERS, model, "transformer", columns)(pen, model, columns)
     pen.graph.steps.append(Step(pen.step, model, result))
     pen.graph.widths[result.name] = result.width
+    mark_transformed(pen, model, columns, result)
     if isinstance(model, OneHotEncoder | OrdinalEncoder) and np.dtype(model.dtype).kind in "biu":
         pen.keep_dtypes(result.name, [np.dtype(model.dtype)] * result.width)
     return result

@@ -19,6 +19,7 @@ from training.export.arrivals import refuse_missing
 from training.export.functions import INVERSES
 from training.export.pen import Pen
 from training.export.registry import transformer
+from training.export.sums import refuse_noise
 from training.export.values import Columns, numbers
 
 OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
@@ -79,6 +80,7 @@ def _divided(pen: Pen, columns: Columns, scale: NDArray[Any]) -> Columns:
 def standard_scaler(pen: Pen, model: StandardScaler, columns: Columns) -> Columns:
     """(x - mean) / scale."""
     pen.require_numbers(columns)
+    refuse_noise(pen, columns)
     if model.with_mean:
         columns = by_constant(pen, columns, "Sub", model.mean_)
     return _divided(pen, columns, model.scale_) if model.with_std else columns
@@ -88,6 +90,7 @@ def standard_scaler(pen: Pen, model: StandardScaler, columns: Columns) -> Column
 def robust_scaler(pen: Pen, model: RobustScaler, columns: Columns) -> Columns:
     """(x - median) / range between quantiles."""
     pen.require_numbers(columns)
+    refuse_noise(pen, columns)
     if model.with_centering:
         columns = by_constant(pen, columns, "Sub", model.center_)
     return _divided(pen, columns, model.scale_) if model.with_scaling else columns
@@ -97,6 +100,7 @@ def robust_scaler(pen: Pen, model: RobustScaler, columns: Columns) -> Columns:
 def max_abs_scaler(pen: Pen, model: MaxAbsScaler, columns: Columns) -> Columns:
     """x / largest magnitude, clipped to -1 and 1 where that is asked."""
     pen.require_numbers(columns)
+    refuse_noise(pen, columns)
     scaled = _divided(pen, columns, model.scale_)
     if not model.clip:
         return scaled
@@ -107,6 +111,7 @@ def max_abs_scaler(pen: Pen, model: MaxAbsScaler, columns: Columns) -> Columns:
 def min_max_scaler(pen: Pen, model: MinMaxScaler, columns: Columns) -> Columns:
     """x · scale + shift, clipped to the range where that is asked."""
     pen.require_numbers(columns)
+    refuse_noise(pen, columns)
     scaled = by_constant(pen, by_constant(pen, columns, "Mul", model.scale_), "Add", model.min_)
     low, high = (float(end) for end in model.feature_range)
     return clipped(pen, scaled, low, high) if model.clip else scaled

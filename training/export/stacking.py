@@ -12,6 +12,7 @@ from training.export.labels import label_values
 from training.export.links import second_of
 from training.export.pen import Pen
 from training.export.registry import classifier, classify, regress, regressor, safe_in_single
+from training.export.sums import mark_answers, refuse_votes
 from training.export.values import Columns, Scores, numbers
 from training.export.voting import member_names
 
@@ -25,6 +26,7 @@ def _stacked(pen: Pen, model: Any, columns: Columns) -> Columns:
     for name, member, method, width in members:
         with pen.at(name):
             value = _answer(pen, model, member, method, columns)
+            mark_answers(pen, member, method, value, columns.name)
         pen.graph.widths[value] = width
         if method == "predict_proba":
             pen.graph.bounds.update({(value, at): (0.0, 1.0) for at in range(width)})
@@ -42,6 +44,7 @@ def _answer(pen: Pen, model: Any, member: Any, method: str, columns: Columns) ->
         return regress(pen, member, columns)
     scores = classify(pen, member, columns)
     if method == "predict":
+        refuse_votes(pen, member, "stack_method='auto'")
         return label_values(pen, scores.label, member.classes_)
     if method == "decision_function" and scores.decision is not None:
         return scores.decision

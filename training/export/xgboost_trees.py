@@ -96,8 +96,10 @@ class Booster:
             {**self.document, "learner": {**learner, "gradient_booster": booster, "learner_model_param": fixed}}
         )
         width = int(fixed["num_feature"])
-        rows = xgboost.DMatrix(np.zeros((1, width), dtype=np.float32), feature_names=learner["feature_names"] or None)
-        answer = xgboost.Booster(model_file=bytearray(bare.encode())).predict(rows, output_margin=True)
+        rows = xgboost.DMatrix(np.zeros((1, width), dtype=np.float32))
+        bare_booster = xgboost.Booster(model_file=bytearray(bare.encode()))
+        # Names are not compared: XGBoost does not read back those that it wrote with escapes, such as "Größe".
+        answer = bare_booster.predict(rows, output_margin=True, validate_features=False)
         return np.asarray(answer, dtype=np.float32).ravel()
 
 

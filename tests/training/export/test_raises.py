@@ -21,10 +21,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
+    KBinsDiscretizer,
     MinMaxScaler,
     Normalizer,
     OrdinalEncoder,
     PolynomialFeatures,
+    SplineTransformer,
     StandardScaler,
 )
 from sklearn.tree import DecisionTreeRegressor
@@ -134,6 +136,15 @@ def test_quotient_of_ranges_that_do_not_reach_zero() -> None:
         assert bool(plain_graph(pipeline, contract).raising) is looked_at
 
 
+def test_answer_of_trees_in_front_of_trees() -> None:
+    """The sum of all leaves bounds what trees answer, so nothing is looked at."""
+    contract = contract_of(number("a"), number("b"))
+    scale = KBinsDiscretizer(3, encode="ordinal", quantile_method="averaged_inverted_cdf")
+    tree = DecisionTreeRegressor(max_depth=2)
+    for pipeline in (make_pipeline(scale, tree), StackingRegressor([("first", tree)], DecisionTreeRegressor(), cv=2)):
+        assert not plain_graph(_fitted(pipeline, contract), contract).raising
+
+
 def test_codes_of_categories_are_not_looked_at() -> None:
     """An encoder gives small codes, or nothing for a missing text: no row is too large for float32."""
     contract = contract_of(Feature(name="c", type="category", categories=("x", "y", "z"), nullable=True))
@@ -196,3 +207,11 @@ def test_trees_stay_within_the_sum_of_their_leaves() -> None:
     contract = contract_of(number("a"), number("b"))
     stack = StackingRegressor([("t", DecisionTreeRegressor(max_depth=2))], RandomForestRegressor(3, max_depth=2), cv=2)
     assert not plain_graph(_fitted(stack, contract), contract).raising
+
+
+def test_columns_of_splines() -> None:
+    """A spline has more columns than it sees: what bounds one of those says nothing about another."""
+    contract = contract_of(number("a"), number("b"))
+    spline = SplineTransformer(n_knots=4, extrapolation="linear")
+    pipeline = _fitted(make_pipeline(spline, DecisionTreeRegressor(max_depth=2)), contract)
+    export_pipeline(pipeline, contract)

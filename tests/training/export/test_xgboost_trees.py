@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.ensemble import BaggingRegressor
 from sklearn.feature_selection import SelectKBest, f_regression
@@ -16,6 +17,7 @@ from tests.training.export.grown import check, table, target
 from tests.training.export.grown import labels as labelled
 from training.export import export_pipeline, serialise
 from training.export.errors import ExportError
+from training.export.xgboost_trees import booster_of
 from training.frames import to_frame
 from training.parity import check_parity
 
@@ -38,6 +40,13 @@ def test_sums_bit_for_bit() -> None:
 def test_missing_values(trained_on: Any) -> None:
     """NaN takes the default side, learned or not."""
     check(xgboost.XGBRegressor(**FEW).fit(trained_on, target(trained_on)), table(seed=5, missing=0.2))
+
+
+def test_names_beyond_ascii() -> None:
+    """Columns may be named in any script."""
+    rows = pd.DataFrame(X, columns=[f"Größe {at}" for at in range(X.shape[1])])
+    model = xgboost.XGBRegressor(n_jobs=1, n_estimators=3).fit(rows, target(X))
+    assert booster_of(model).start.shape == (1,)
 
 
 @pytest.mark.parametrize("objective", ["reg:absoluteerror", "reg:pseudohubererror", "reg:squarederror"])

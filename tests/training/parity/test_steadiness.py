@@ -173,3 +173,23 @@ def test_wrong_answers_are_not_excused_by_rounding() -> None:
         weights.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weights) * (1 + 1e-5), weights.name))
         with pytest.raises(ParityError):
             check_parity(pipeline, serialise(model), contract(), FRAME, max_rows=1000)
+
+
+def test_pipeline_that_raises_on_a_row_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As scikit-learn's SparsePCA does, whose array has one dimension for a row alone: that is no answer."""
+    transform = Company.transform
+
+    def raises_alone(self: Company, X: pd.DataFrame) -> NDArray[np.float64]:
+        if len(X) == 1:
+            raise ValueError("Expected 2D array, got 1D array instead")
+        return transform(self, X)
+
+    monkeypatch.setattr(Company, "transform", raises_alone)
+    with company(shake=1e-4, batch=1):
+        pipeline = linear()
+        model = serialise(export_pipeline(pipeline, contract()))
+        with pytest.raises(ParityError, match="relative"):
+            check_parity(pipeline, model, contract(), FRAME, max_rows=200)
+    other, undecided = judged(batch=1)
+    assert len(other)
+    assert not undecided.any()

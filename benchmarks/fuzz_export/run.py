@@ -1,0 +1,143 @@
+"""A run over numbers: each composition in a process that may crash or hang without ending the run."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from benchmarks.fuzz_export.attempt import CPU_SECONDS, FIT_CPU_SECONDS, REDRAWS_MAX, attempt
+from benchmarks.fuzz_export.outcome import Result
+
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+"""What keeps a process of its own to one core."""
+TASKS_MAX = 100
+"""After how many compositions a process is replaced by a new one."""
+CPU_SECONDS_MAX = 2 * CPU_SECONDS + REDRAWS_MAX * FIT_CPU_SECONDS
+"""After so much of the processor's time for one composition the system ends the process: a hang inside a library."""
+TOLD_EVERY = 25
+"""After how many compositions the run says how far it is."""
+WAIT_SECONDS = 5.0
+Tell = Callable[[str], None]
+
+
+class _Worker:
+    """A process, and the number that it is at."""
+
+    def __init__(self, seed: int) -> None:
+        context = get_context("spawn")
+        self.connection: Connection
+        self.connection, theirs = context.Pipe()
+        self.process: Any = context.Process(target=_work, args=(theirs, seed), daemon=True)
+        self.process.start()
+        theirs.close()
+        self.number: int | None = None
+        self.tasks = 0
+
+    def give(self, number: int) -> None:
+        """Give it a composition to try."""
+        self.number = number
+        self.tasks += 1
+        self.connection.send(number)
+
+    def stop(self) -> None:
+        """End the process when it is idle."""
+        with contextlib.suppress(OSError):
+            self.connection.send(None)
+        self.process.join(10)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+        self.connection.close()
+
+
+def run(
+    numbers: Sequence[int], seed: int, jobs: int, tell: Tell, keep: Callable[[list[Result]], None] | None = None
+) -> list[Result]:
+    """Try compositions.
+
+    Args:
+        numbers: of the compositions.
+        seed: the run's seed.
+        jobs: how many are tried at a time, each in a process of its own.
+        tell: is told each fault, and now and then how far the run is.
+        keep: is given all results so far, now and then.
+
+    Returns:
+        A result for each number, in their order.
+    """
+    results: dict[int, Result] = {}
+    began = time.monotonic()
+    for result in _each(numbers, seed, jobs):
+        results[result.number] = result
+        if result.outcome in ("RAW", "not proven"):
+            tell(f"{result.number}: {result.outcome}: {result.words[:200]} {result.place}")
+        if len(results) % TOLD_EVERY == 0:
+            if keep is not None:
+                keep([results[number] for number in numbers if number in results])
+            tell(
+                f"[{len(results):,}/{len(numbers):,}] {counted(list(results.values()))}, {time.monotonic() - began:.0f} s"
+            )
+    return [results[number] for number in numbers]
+
+
+def counted(results: Sequence[Result]) -> str:
+    """Return how many compositions had which outcome, in words."""
+    counts: dict[str, int] = {}
+    for result in results:
+        counts[result.outcome] = counts.get(result.outcome, 0) + 1
+    return ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(counts.items()))
+
+
+def _each(numbers: Sequence[int], seed: int, jobs: int) -> Iterator[Result]:
+    for variable in THREADS:
+        os.environ.setdefault(variable, "1")
+    pending = deque(numbers)
+    workers: list[_Worker] = []
+    try:
+        for _ in range(min(jobs, len(pending))):
+            workers.append(_Worker(seed))
+            workers[-1].give(pending.popleft())
+        while workers:
+            ready = wait([worker.connection for worker in workers], WAIT_SECONDS)
+            for worker in [worker for worker in workers if worker.connection in ready]:
+                result = _received(worker)
+                yield result
+                workers.remove(worker)
+                if not worker.process.is_alive() or worker.tasks >= TASKS_MAX or not pending:
+                    worker.stop()
+                    worker = _Worker(seed) if pending else worker
+                if pending:
+                    worker.give(pending.popleft())
+                    workers.append(worker)
+    finally:
+        for worker in workers:
+            worker.process.kill()
+
+
+def _received(worker: _Worker) -> Result:
+    assert worker.number is not None
+    try:
+        return Result.model_validate_json(worker.connection.recv())
+    except (EOFError, OSError):
+        worker.process.join(10)
+        return Result(
+            number=worker.number,
+            outcome="RAW",
+            words=f"the process ended with exit code {worker.process.exitcode}",
+            place="process",
+        )
+
+
+def _work(connection: Connection, seed: int) -> None:
+    while (number := connection.recv()) is not None:
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        limit = int(used.ru_utime + used.ru_stime) + CPU_SECONDS_MAX
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+        connection.send(attempt(seed, number).model_dump_json())
