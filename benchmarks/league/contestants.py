@@ -72,7 +72,9 @@ def _sklearn_onnx(case: Case, number: Any, dtype: Any) -> Converted:
 
     _register_boosters()
     pipeline = case.pipeline
-    options = {id(pipeline): {"zipmap": False}} if is_classifier(pipeline) else None
+    # A classifier without probabilities does not know the option.
+    zips = is_classifier(pipeline) and hasattr(pipeline, "predict_proba")
+    options = {id(pipeline): {"zipmap": False}} if zips else None
     first = pipeline.steps[0][1] if isinstance(pipeline, Pipeline) else pipeline
     by_column = isinstance(first, ColumnTransformer)
     names = list(case.frame.columns)
@@ -229,8 +231,8 @@ def tl2cgen(case: Case) -> Converted:
     dtype = np.float32 if model.input_type == "float32" else np.float64
 
     def ask(given: Any) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
-        answers = predictor.predict(given).reshape(given.num_row if hasattr(given, "num_row") else len(given), -1)
-        return _of_scores(case, answers)
+        answers = np.asarray(predictor.predict(given))
+        return _of_scores(case, answers.reshape(len(answers), -1))
 
     return Converted(
         lambda frame: compiler.DMatrix(prepare(frame).astype(dtype), dtype=str(np.dtype(dtype))), ask, whole=False
@@ -305,5 +307,7 @@ CONTESTANTS: dict[str, Callable[[Case], Converted]] = {
     "ydf": ydf,
     "emlearn": emlearn,
 }
+WHOLE = frozenset(["skl2onnx", "skl2onnx, double", "hummingbird"])
+"""The contestants that take whole pipelines; the others take the last estimator."""
 ENVIRONMENTS = {name: name.partition(",")[0] for name in CONTESTANTS}
 """By contestant: the file of ``requirements/`` from which its environment is made."""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from benchmarks.league.contestants import WHOLE
 from benchmarks.league.result import EXACT, NOTICED, Outcome
 
 OWN = "Tabento"
@@ -45,10 +46,9 @@ def table(results: Mapping[str, Sequence[Outcome]], versions: Mapping[str, str])
         noticed = sum(one.noticed > 0 for one in answered)
         worst = max((one.worst for one in answered), default=0.0)
         flips = sum(one.flips for one in answered)
-        part = any(not one.whole for one in answered)
         ratios = [speed_ratio(outcomes, count) for count in (1, 100)]
         speeds = " · ".join("–" if ratio is None else f"{ratio:.2f}" for ratio in ratios)  # rounded: a ratio
-        takes = "the last estimator" if part else "whole pipelines"
+        takes = "whole pipelines" if name in (OWN, *WHOLE) else "the last estimator"
         lines.append(
             f"| {name} | {versions.get(name, '')} | {takes} | {gone}, {crashed} of them after it converted |"
             f" {_share(exact, len(outcomes))} | {plain} · {noticed} of {len(answered)} | {worst:.1e} | {flips:,} |"  # rounded: a magnitude
