@@ -6,7 +6,7 @@ the old version under ``tests/bundle/`` that must still load, and say in the cha
 A file that readers may ignore is added without a new version.
 
 Formats so far: 1 is the first. 2 adds keys to the contract: ``identifiers``, and of a feature ``missing``,
-``exclusive_minimum`` and ``exclusive_maximum``, and the type ``timestamp``. A bundle whose contract uses none of them is still written in format 1,
+``exclusive_minimum`` and ``exclusive_maximum``, and the type ``timestamp``, and of the output ``targets``. A bundle whose contract uses none of them is still written in format 1,
 so that older services go on serving it; one that uses them is refused by an older service, which would misread it.
 """
 
@@ -54,8 +54,8 @@ INPUT_NAME = "rows"
 """The ONNX graph's one input: float64 of shape (N, F), columns in the order of the contract's features."""
 
 PREDICTION_NAME = "prediction"
-"""The ONNX graph's output: float64 of shape (N,), in the unit of the contract's output; for a classification of shape
-(N, W), see ``bundle.contract.answer_width``."""
+"""The ONNX graph's output: float64 of shape (N,), in the unit of the contract's output; for a classification and for
+several targets of shape (N, W), see ``bundle.contract.answer_width``."""
 
 FEATURES_LIMIT = 10_000
 """More columns than this is taken for a mistake in a config."""

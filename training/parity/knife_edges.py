@@ -74,7 +74,7 @@ class KnifeEdges:
         self._pipeline = pipeline
         self._contract = contract
         self._limits = limits
-        self._labels = 0 if contract.output.classes is None else 1
+        self._labels = len(contract.output.label_sets)
         self._steps = [step for step in steps if is_classifier(step.model)]
         self._columns = [
             at for at, feature in enumerate(contract.features) if feature.ordered and frame.iloc[:, at].notna().any()
