@@ -114,8 +114,14 @@ def regress(pen: Pen, model: Any, columns: Columns) -> str:
     return result
 
 
-def classify(pen: Pen, model: Any, columns: Columns) -> Scores:
+def classify(pen: Pen, model: Any, columns: Columns, *, several: bool = False) -> Scores:
     """Write a fitted classifier.
+
+    Args:
+        pen: what writes.
+        model: the classifier.
+        columns: what it sees.
+        several: whether it may give several labels to a row; what counts votes or thresholds one label says no.
 
     Raises:
         ExportError: it has no exact conversion.
@@ -124,6 +130,8 @@ def classify(pen: Pen, model: Any, columns: Columns) -> Scores:
         result = own_scores(pen, model, columns)
     else:
         result = _find(pen, CLASSIFIERS, model, "classifier", columns)(pen, model, columns)
+    if result.count > 1 and not several:
+        raise pen.refusal(f"it gives {result.count} labels to a row", "one classifier per label")
     pen.graph.steps.append(Step(pen.step, model, result))
     return result
 
