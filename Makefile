@@ -17,7 +17,7 @@ PORT ?= 3000
 HOST ?= 127.0.0.1
 # Optional packages that `make setup` installs as well: EXTRAS=lightgbm or EXTRAS=lightgbm,xgboost.
 EXTRAS ?=
-KNOWN_EXTRAS := lightgbm xgboost dvc tracing
+KNOWN_EXTRAS := lightgbm xgboost catboost imbalanced-learn feature-engine category-encoders dvc tracing
 COMMA := ,
 # How long a siege takes.
 MINUTES ?= 30
@@ -31,7 +31,7 @@ export PYTHONHASHSEED ?= 0
 # It is made where it is first needed: compiling all that is installed (uv pip install --compile-bytecode) takes 20 s.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup setup-dev init data train import serve test test-real lint format lock bento image bench bench-full siege zoo league export-cost old-versions figures footprint first-steps clean judge
+.PHONY: help setup setup-dev init data train import serve test test-real test-others lint format lock bento image bench bench-full siege zoo judge league export-cost old-versions figures footprint first-steps clean
 
 help: ## print the targets
 	@echo "make TARGET [MODEL=$(MODEL)] [DATA=file.csv] [PORT=$(PORT)]"
@@ -60,20 +60,25 @@ $(VENV)/.dev: $(BIN)/python requirements/dev.txt
 	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --editable .
 	@touch $@ $(VENV)/.training
 
-# The versions and checksums are those of development's lock.
-$(VENV)/.extra-%: $(VENV)/.training requirements/dev.txt
+$(VENV)/.others: $(VENV)/.dev requirements/others.txt
+	@echo "Installing the optional libraries that development can do without (requirements/others.txt); about 320 MB ..."
+	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --require-hashes -r requirements/others.txt
+	@touch $@
+
+# The versions and checksums are those of development's locks.
+$(VENV)/.extra-%: $(VENV)/.training requirements/dev.txt requirements/others.txt
 	@[[ " $(KNOWN_EXTRAS) " == *" $* "* ]] || { echo "EXTRAS=$*: there is no such group. Expected one of: $(KNOWN_EXTRAS)." >&2; exit 1; }
 	@echo "Installing $* ..."
-	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --group $* --constraint requirements/dev.txt
+	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --group $* --constraint requirements/dev.txt --constraint requirements/others.txt
 	@touch $@
 
 setup: $(VENV)/.training $(patsubst %,$(VENV)/.extra-%,$(subst $(COMMA), ,$(EXTRAS))) ## install what training and serving need into .venv [EXTRAS=lightgbm,xgboost]
 setup-dev: $(VENV)/.dev ## install what development needs as well
 
 lock: $(UV) ## resolve all dependency groups anew and lock them with hashes
-	@$(UV) pip compile pyproject.toml --group dev --group bench --group tracing --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --quiet -o requirements/all.txt
+	@$(UV) pip compile pyproject.toml --group dev --group bench --group tracing --group others --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --quiet -o requirements/all.txt
 	@$(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -c requirements/all.txt -o requirements/serving.txt
-	@for group in training tracing dev bench; do \
+	@for group in training tracing dev bench others; do \
 	  $(UV) pip compile pyproject.toml --group $$group --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -c requirements/all.txt -o requirements/$$group.txt; done
 	@echo uv | $(UV) pip compile - --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -o requirements/uv.txt
 	@rm requirements/all.txt
@@ -127,6 +132,9 @@ test: $(VENV)/.dev ## run the tests with coverage
 
 test-real: $(VENV)/.dev ## run the tests against real proxies and clients: nginx-light, haproxy, curl and default-jdk-headless of Debian
 	@$(BIN)/python -m pytest -m real_parts
+
+test-others: $(VENV)/.others ## run the tests of optional libraries that `make setup-dev` leaves out: CatBoost
+	@$(BIN)/python -m pytest -m others
 
 lint: $(VENV)/.dev ## check style, types and who imports whom
 	@$(BIN)/ruff check .

@@ -2,7 +2,8 @@
 
 Training writes it from the model's config, serving decodes requests against it, and the OpenAPI document is built from
 it. A row travels as float64 of shape (F,): numbers as they are, a category as its index in ``categories``, a boolean as
-0 or 1, a timestamp as seconds since 1970-01-01T00:00:00Z, a missing value as NaN.
+0 or 1, a timestamp as seconds since 1970-01-01T00:00:00Z, a missing value as NaN. Behind them travel the numbers that
+stand for texts, see ``bundle.texts``; in the place of the text itself is 0.
 """
 
 from __future__ import annotations
@@ -176,6 +177,11 @@ class Contract(Growing):
         return (self.output.name,) if targets is None else tuple(target.name for target in targets)
 
     @property
+    def texts(self) -> tuple[int, ...]:
+        """The places of the features that are texts."""
+        return tuple(place for place, feature in enumerate(self.features) if feature.type == "text")
+
+    @property
     def field_names(self) -> tuple[str, ...]:
         """The names of all fields of a request's row: the features, and behind them the identifiers."""
         return self.feature_names + tuple(identifier.name for identifier in self.identifiers)
@@ -219,10 +225,13 @@ def encode_value(feature: Feature, value: object) -> float:
     """Return the number by which one already validated value travels.
 
     ``None``, NaN and a text of ``missing`` become NaN. A category that the contract does not know becomes
-    ``UNKNOWN_CATEGORY``; whether that is allowed is decided by whoever validated the value.
+    ``UNKNOWN_CATEGORY``; whether that is allowed is decided by whoever validated the value. A text becomes 0: its numbers
+    come from ``bundle.texts``.
     """
     if value is None or (isinstance(value, str) and value in feature.missing):
         return math.nan
+    if feature.type == "text":
+        return 0.0
     if feature.type == "category":
         if isinstance(value, float) and math.isnan(value):
             return math.nan

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator, model_validator
@@ -19,24 +20,32 @@ from bundle.timestamp import (
 )
 from bundle.truth import truth_value
 
-FeatureType = Literal["number", "integer", "boolean", "category", "timestamp"]
-LATER_TYPES: tuple[FeatureType, ...] = ("timestamp",)
+FeatureType = Literal["number", "integer", "boolean", "category", "timestamp", "text"]
+LATER_TYPES: tuple[FeatureType, ...] = ("timestamp", "text")
 """The types that the format's first version did not have."""
 MissingText = Annotated[str, StringConstraints(max_length=100)]
 MISSING_TEXTS_LIMIT = 100
 """How many texts of one column may count as missing."""
+TEXT_LENGTH = 10_000
+"""How many characters a text may have if the contract says nothing else."""
+TEXT_LENGTH_LIMIT = 50_000
+"""The largest length that a contract may allow: splitting a text takes a time that grows with it."""
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Feature(Growing):
     """One column that a client sends."""
 
-    later_keys = ("exclusive_minimum", "exclusive_maximum", "missing")
+    later_keys = ("exclusive_minimum", "exclusive_maximum", "missing", "maximum_length")
 
     name: Name
     """The field's name in a request, and the column's name in training data."""
     type: FeatureType
-    """``number``, ``integer`` (a number without a fraction), ``boolean``, ``category`` (one of ``categories``) or
-    ``timestamp`` (a date and time in ISO 8601, see ``bundle.timestamp``)."""
+    """``number``, ``integer`` (a number without a fraction), ``boolean``, ``category`` (one of ``categories``),
+    ``timestamp`` (a date and time in ISO 8601, see ``bundle.timestamp``) or ``text`` (any text, which the model splits
+    into words, see ``bundle.texts``)."""
     description: str = ""
     """One sentence for the people who fill the field in."""
     unit: str | None = None
@@ -61,6 +70,8 @@ class Feature(Growing):
     """The case to which a category's letters are changed before it is looked up."""
     missing: Annotated[tuple[MissingText, ...], Field(max_length=MISSING_TEXTS_LIMIT)] = ()
     """Texts of this column that count as ``null``, such as ``?``, in data files and in requests; with ``nullable``."""
+    maximum_length: Annotated[int, Field(ge=1, le=TEXT_LENGTH_LIMIT)] | None = None
+    """How many characters (code points) a text may have; by default ``TEXT_LENGTH``."""
 
     @field_validator("minimum", "maximum", "exclusive_minimum", "exclusive_maximum", mode="before")
     @classmethod
@@ -80,6 +91,10 @@ class Feature(Growing):
     def _agrees_with_itself(self) -> Self:
         self._check_categories()
         self._check_range()
+        if self.type == "text" and self.missing:
+            raise ValueError(f"feature {self.name!r}: `missing` does not go with `type: text`: any text is a value")
+        if self.maximum_length is not None and self.type != "text":
+            raise ValueError(f"feature {self.name!r}: `maximum_length` goes with `type: text`, not {self.type!r}")
         if not self.required and not self.nullable:
             raise ValueError(f"feature {self.name!r}: a field that may be left out must be `nullable: true`")
         self._check_missing()
@@ -155,6 +170,15 @@ class Feature(Growing):
         return self.numeric or self.type == "timestamp"
 
     @property
+    def longest(self) -> int:
+        """How many characters a text may have."""
+        return TEXT_LENGTH if self.maximum_length is None else self.maximum_length
+
+    def takes_text(self, text: str) -> bool:
+        """Return whether a text is short enough, and can be written in UTF-8: it has no lone surrogate."""
+        return len(text) <= self.longest and (text.isascii() or _SURROGATE.search(text) is None)
+
+    @property
     def lower(self) -> float:
         """The smallest number taken, inclusive: the minimum, what follows the exclusive minimum, or where exact
         integers end. Of a timestamp the first second taken, by default the first of the year 0001."""
@@ -199,6 +223,8 @@ class Feature(Growing):
             text = f"one of {shown}{more}" if self.unknown == "refuse" else "a string"
         elif self.type == "boolean":
             text = "true or false"
+        elif self.type == "text":
+            text = f"a text of at most {self.longest} characters"
         elif self.type == "timestamp":
             text = f"a date and time such as {TIMESTAMP_EXAMPLE}"
             if (self.lower, self.upper) != (FIRST_TIMESTAMP, LAST_TIMESTAMP):

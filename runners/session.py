@@ -8,7 +8,9 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from bundle.errors import BundleFormatError
 from bundle.format import INPUT_NAME, PREDICTION_NAME
+from bundle.texts import Texts, read_texts
 from runners.errors import RunnerError
 from runners.work import Values
 
@@ -20,7 +22,7 @@ class OnnxSession:
 
     Args:
         path: the ONNX file.
-        features: F, the number of values in a row.
+        features: F, the number of features.
         threads: how many threads one call may use. One is best for cheap rows: waking others costs more than they save.
         width: W, where the graph answers several numbers a row, see ``bundle.contract.answer_width``; None where it
             answers one.
@@ -40,6 +42,15 @@ class OnnxSession:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's errors share no public base class
             raise RunnerError(f"ONNX Runtime cannot load {path.name}: {error}. Train the model anew.") from error
+        self.texts: Texts | None
+        """How texts become the numbers behind those of the features."""
+        try:
+            self.texts = read_texts(self._session.get_modelmeta().custom_metadata_map)
+        except BundleFormatError as error:
+            raise RunnerError(f"{path.name}: {error}") from error
+        if self.texts is not None and max(block.column for block in self.texts.blocks) >= features:
+            raise RunnerError(f"{path.name} splits texts of a feature that there is not. Make the model again.")
+        features += 0 if self.texts is None else self.texts.width
         inputs = [(node.name, node.type, node.shape[1:]) for node in self._session.get_inputs()]
         outputs = [node.name for node in self._session.get_outputs()]
         if inputs != [(INPUT_NAME, "tensor(double)", [features])] or PREDICTION_NAME not in outputs:
@@ -50,13 +61,14 @@ class OnnxSession:
         self._outputs = [PREDICTION_NAME]
         self._row_shape: tuple[int, ...] = () if width is None else (width,)
         self.features = features
+        """How many numbers a row has as it travels: those of the features, and of the texts."""
         self.row_bytes = 8 * features
 
     def run(self, rows: Rows) -> Values:
         """Return one prediction a row: a float, or with ``width`` a list of W floats.
 
         Args:
-            rows: float64 of shape (N, F), N at least 1.
+            rows: float64 of shape (N, ``features``), N at least 1.
 
         Raises:
             RunnerError: ONNX Runtime failed, or its answer has another shape than (N,), or (N, W) with ``width``.
@@ -77,7 +89,7 @@ class OnnxSession:
         """Return one prediction a row: a float, or with ``width`` a list of W floats.
 
         Args:
-            data: float64 in native byte order, ``count`` times F values.
+            data: float64 in native byte order, ``count`` times ``features`` values.
             count: N, the number of rows, at least 1.
 
         Raises:

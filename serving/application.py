@@ -105,7 +105,7 @@ class Application:
         """Start answering with a model that is loaded and warmed up; called on the running event loop."""
         loop = asyncio.get_running_loop()
         self.table.max_connections = raise_file_limit(self.settings.max_connections)
-        self._openapi = build_openapi(model.bundle, self.settings)
+        self._openapi = build_openapi(model.bundle, self.settings, model.max_rows)
         self._offload = ThreadOffload(loop)
         runner = model.start(RunningLoop(loop), self._offload)
         admission = runner.admission

@@ -38,7 +38,7 @@ _QUOTE = b'"'
 
 def _field_type(feature: Feature) -> Any:
     kind: Any
-    if feature.type in ("category", "timestamp"):
+    if feature.type in ("category", "timestamp", "text"):
         kind = str
     elif feature.type == "boolean":
         kind = bool

@@ -9,9 +9,11 @@ import msgspec
 
 from bundle.contract import Contract
 from bundle.identifier import IDENTIFIER_CHARACTERS_LIMIT, LARGEST_IDENTIFIER, Identifier
+from bundle.texts import Texts
 from serving.codec.packing import RowPacker
 from serving.decode import Decoder
 from serving.rows import Rows
+from serving.texts import TextDecoder
 
 
 class _NotPlainError(Exception):
@@ -72,7 +74,16 @@ class IdentifyingDecoder(Decoder):
         return self._packer.pack(values[:width], identifiers)
 
 
-def decoder_of(contract: Contract, max_rows: int, ignore_unknown: bool = False) -> Decoder:
-    """Return the decoder that a contract needs; see ``Decoder`` for the arguments."""
+def decoder_of(contract: Contract, max_rows: int, ignore_unknown: bool = False, texts: Texts | None = None) -> Decoder:
+    """Return the decoder that a contract needs.
+
+    Args:
+        contract: see ``Decoder``.
+        max_rows: see ``Decoder``.
+        ignore_unknown: see ``Decoder``.
+        texts: how the texts of the contract become numbers, if it has some.
+    """
+    if texts is not None:
+        return TextDecoder(contract, max_rows, ignore_unknown, texts)
     kind = IdentifyingDecoder if contract.identifiers else Decoder
     return kind(contract, max_rows, ignore_unknown)

@@ -7,6 +7,7 @@ from typing import Any
 
 from bundle.contract import RESERVED_NAME, answer_width
 from bundle.store import Bundle
+from bundle.texts import NUMBERS_LIMIT, Texts, rows_limit
 from runners.clock import Loop, Offload
 from runners.errors import RunnerError
 from runners.runner import Runner, RunnerOptions, warm_up
@@ -31,6 +32,10 @@ def _encoder(bundle: Bundle) -> Encoder:
     return LabelEncoder(bundle.name, bundle.version, output.classes, output.probabilities, output.ranking)
 
 
+QUEUED_REQUESTS = 8
+"""The rows of so many large requests with texts may wait: 256 MB of numbers."""
+
+
 class ServedModel:
     """A bundle with its decoder, session and encoder.
 
@@ -46,22 +51,47 @@ class ServedModel:
 
     def __init__(self, bundle: Bundle, settings: ServingSettings) -> None:
         self.bundle = bundle
-        self.decoder = decoder_of(bundle.contract, settings.max_rows, settings.unknown_fields == "ignore")
         self.encoder = _encoder(bundle)
+        contract = bundle.contract
+        self._session = OnnxSession(
+            bundle.model_path, len(contract.features), settings.onnx_threads, answer_width(contract)
+        )
+        texts = self._checked_texts()
+        self.max_rows = settings.max_rows if texts is None else rows_limit(settings.max_rows, texts, contract.features)
+        """How many rows one request may have."""
+        self.decoder = decoder_of(contract, self.max_rows, settings.unknown_fields == "ignore", texts)
         self.options = RunnerOptions(
             slo_s=(settings.slo_p99_ms or bundle.contract.p99_ms) / 1000,
-            max_queue_rows=settings.max_queue_rows,
-            max_batch_rows=settings.max_batch_rows,
+            max_queue_rows=self._queue_limit(settings.max_queue_rows),
+            max_batch_rows=self._queue_limit(settings.max_batch_rows),
             slice_rows=settings.slice_rows,
             inline_s=settings.inline_ms / 1000,
-        )
-        self._session = OnnxSession(
-            bundle.model_path, len(bundle.contract.features), settings.onnx_threads, answer_width(bundle.contract)
         )
         rows = [self.decoder.decode(json.dumps(example).encode()) for example in bundle.examples]
         data = b"".join(row.data for row in rows)
         self._try_out(data, len(rows))
         self._costs = warm_up(self._session, data, self.options)
+
+    def _queue_limit(self, limit: int) -> int:
+        """Return how many rows may wait, fewer if the numbers of their texts would take too much memory."""
+        if self._session.texts is None:
+            return limit
+        return min(limit, QUEUED_REQUESTS * NUMBERS_LIMIT // self._session.features)
+
+    def _checked_texts(self) -> Texts | None:
+        """Return how texts become numbers, after a look at the contract.
+
+        Raises:
+            RunnerError: the graph splits a feature that is no text.
+        """
+        texts, features = self._session.texts, self.bundle.contract.features
+        for block in texts.blocks if texts else ():
+            if features[block.column].type != "text":
+                raise RunnerError(
+                    f"the graph of {self.bundle.tag} splits {features[block.column].name!r}, which the contract says is"
+                    f" of the type {features[block.column].type}. Make the model again."
+                )
+        return texts
 
     def _try_out(self, data: bytes, count: int) -> None:
         """Run and encode rows as requests will, before the service says that it is ready."""

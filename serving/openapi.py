@@ -92,8 +92,15 @@ def _get(
     return {"get": {"summary": summary, "operationId": operation, "responses": _responses(schema, kinds, media)}}
 
 
-def build_openapi(bundle: Bundle, settings: ServingSettings) -> dict[str, Any]:
-    """Return the OpenAPI 3.1 document of the service that serves this bundle."""
+def build_openapi(bundle: Bundle, settings: ServingSettings, max_rows: int | None = None) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document of the service that serves this bundle.
+
+    Args:
+        bundle: what is served.
+        settings: of the service.
+        max_rows: how many rows one request may have, if not as many as the settings say.
+    """
+    max_rows = max_rows or settings.max_rows
     contract = bundle.contract
     row = {"$ref": "#/components/schemas/Row"}
     batch = {"$ref": "#/components/schemas/Batch"}
@@ -129,9 +136,7 @@ def build_openapi(bundle: Bundle, settings: ServingSettings) -> dict[str, Any]:
                 "Row": row_schema(contract, ignore_unknown=settings.unknown_fields == "ignore"),
                 "Batch": {
                     "type": "object",
-                    "properties": {
-                        RESERVED_NAME: {"type": "array", "items": row, "minItems": 1, "maxItems": settings.max_rows}
-                    },
+                    "properties": {RESERVED_NAME: {"type": "array", "items": row, "minItems": 1, "maxItems": max_rows}},
                     "required": [RESERVED_NAME],
                     "additionalProperties": False,
                 },

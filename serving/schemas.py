@@ -39,6 +39,8 @@ def feature_schema(feature: Feature) -> dict[str, Any]:
         schema["type"] = "boolean"
     elif feature.type == "timestamp":
         schema |= {"type": "string", "format": "date-time"}
+    elif feature.type == "text":
+        schema |= {"type": "string", "maxLength": feature.longest}
     else:
         schema |= {"type": feature.type} | _range_schema(feature)
     if feature.nullable:

@@ -10,6 +10,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     count = config.stash.get(_LEFT_OUT, 0)
     if count:
         terminalreporter.write_line(f"left out: {count} tests that need real parts (make test-real)")
+    if find_spec("catboost") is None:
+        terminalreporter.write_line("left out: the tests of CatBoost, which is not installed (make test-others)")
 
 
 @contextmanager

@@ -66,7 +66,7 @@ def to_json_row(row: dict[Any, Any], contract: Contract) -> dict[str, JsonValue]
 def _json_value(feature: Feature, value: Any) -> JsonValue:
     if pd.isna(value):
         return None
-    if feature.type == "category":
+    if feature.type in ("category", "text"):
         return str(value)
     if feature.type == "boolean":
         return bool(value)

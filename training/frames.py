@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bundle.contract import UNKNOWN_CATEGORY, Contract, Feature
 from bundle.errors import ContractError
 from bundle.numbers import number_text, value_text
+from training.texts import text_number, text_of
 
 
 def unknown_value(feature: Feature) -> str:
@@ -46,6 +47,9 @@ def to_rows(frame: pd.DataFrame, contract: Contract) -> NDArray[np.float64]:
         if feature.type == "category":
             rows[:, position] = _codes(column, feature)
             continue
+        if feature.type == "text":
+            rows[:, position] = _text_numbers(column, feature)
+            continue
         try:
             rows[:, position] = column.to_numpy(dtype=np.float64, na_value=np.nan)
         except (TypeError, ValueError) as error:
@@ -76,6 +80,21 @@ def _codes(column: pd.Series[str], feature: Feature) -> NDArray[np.float64]:
     return codes
 
 
+def _text_numbers(column: pd.Series[str], feature: Feature) -> NDArray[np.float64]:
+    """Return the numbers of one column's texts within this process, float64 of shape (N,)."""
+    numbers = np.full(len(column), np.nan)
+    for row, (value, missing) in enumerate(zip(column, column.isna(), strict=True)):
+        if missing:
+            continue
+        if not isinstance(value, str):
+            raise ContractError(
+                f"column {feature.name!r}: expected {feature.expected()}, got {value_text(value)} in row {row}: validate the"
+                " frame first"
+            )
+        numbers[row] = text_number(value)
+    return numbers
+
+
 def to_frame(rows: NDArray[np.float64], contract: Contract) -> pd.DataFrame:
     """Decode packed rows into the frame that the pipeline sees.
 
@@ -85,7 +104,7 @@ def to_frame(rows: NDArray[np.float64], contract: Contract) -> pd.DataFrame:
 
     Returns:
         Numbers, integers and booleans as float64; categories as object with the category's string, None where missing,
-        and ``unknown_value(feature)`` where the code is ``UNKNOWN_CATEGORY``.
+        and ``unknown_value(feature)`` where the code is ``UNKNOWN_CATEGORY``; texts as object, None where missing.
 
     Raises:
         ContractError: the shape is not (N, F), or a code is no category's.
@@ -98,7 +117,12 @@ def to_frame(rows: NDArray[np.float64], contract: Contract) -> pd.DataFrame:
     columns: dict[str, NDArray[np.float64] | pd.Series[str]] = {}
     for position, feature in enumerate(contract.features):
         values = rows[:, position]
-        columns[feature.name] = _texts(values, feature) if feature.type == "category" else values.copy()
+        if feature.type == "category":
+            columns[feature.name] = _texts(values, feature)
+        elif feature.type == "text":
+            columns[feature.name] = pd.Series([text_of(value) for value in values.tolist()], dtype=object)
+        else:
+            columns[feature.name] = values.copy()
     return pd.DataFrame(columns, columns=list(contract.feature_names))
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.pipeline import Pipeline
@@ -36,8 +37,8 @@ from training.transformers.date_parts import DateParts
 from training.transformers.ratios import Ratios
 
 Function = Callable[[NDArray[np.float64]], NDArray[np.float64]]
-Group = tuple[str, Any, list[Any]]
-"""A group of a column transformer: its name, its step, its columns."""
+Group = tuple[str, Any, list[Any] | str]
+"""A group of a column transformer: its name, its step, its columns; of a text its one column."""
 
 
 class FitError(TrainingError):
@@ -64,7 +65,7 @@ def build_pipeline(config: ModelConfig, decisions: Decisions | None = None) -> P
     It takes the frame of ``training.frames.to_frame``, with all features of the contract, and answers float64 of shape
     (N,) in the target's unit, or labels. Its step ``features`` gives, in this order: numbers and integers, imputed;
     booleans, imputed with the more frequent value; ratios, cluster similarities and the config's own transformers, of
-    imputed numbers; parts of timestamps; one column per category. A nullable category has one column more, for missing:
+    imputed numbers; parts of timestamps; weighted words of texts; one column per category. A nullable category has one column more, for missing:
     that nothing was said may itself say something. An unknown category makes all of them zero. An imputation that looks
     across columns is done once, over all numbers, so ratios and similarities stand right behind these then. Parts of a
     timestamp that may be missing are imputed each by itself, with the median if the imputation of numbers looks across
@@ -87,7 +88,9 @@ def build_pipeline(config: ModelConfig, decisions: Decisions | None = None) -> P
     if decided.estimator.target != "identity":
         function, inverse = TARGET_SCALES[decided.estimator.target]
         model = TransformedTargetRegressor(model, func=function, inverse_func=inverse)
-    return Pipeline([("features", ColumnTransformer(groups)), ("model", model)])
+    # Words make a sparse matrix, which not every estimator takes.
+    dense = {"sparse_threshold": 0.0} if any(feature.type == "text" for feature in _used(config, decided)) else {}
+    return Pipeline([("features", ColumnTransformer(groups, **dense)), ("model", model)])
 
 
 def _used(config: ModelConfig, decisions: Decisions) -> list[Feature]:
@@ -127,6 +130,7 @@ def _groups(config: ModelConfig, decisions: Decisions) -> list[Group]:
             imputer = build_imputer(decisions.impute, config.seed)
             groups.append((name, Pipeline([("impute", imputer), ("derive", step)]), columns))
     groups += _dates(config, decisions, used)
+    groups += _texts(config, used)
     if categories:
         encoder = OneHotEncoder(
             categories=[_known_values(feature) for feature in categories],
@@ -173,6 +177,18 @@ def _dates(config: ModelConfig, decisions: Decisions, used: Sequence[Feature]) -
         impute = "median" if looks_across(decisions.impute) else decisions.impute
         step = Pipeline([("parts", step), ("impute", build_imputer(impute, config.seed))])
     return [("dates", step, [feature.name for feature in timestamps])]
+
+
+def _texts(config: ModelConfig, used: Sequence[Feature]) -> list[Group]:
+    """Return one group for each text: its words, weighted. A vectorizer takes a single column, named without brackets."""
+    groups: list[Group] = []
+    for place, terms in enumerate(config.derived.texts):
+        if any(feature.name == terms.column for feature in used):
+            given = terms.model_dump(exclude={"column"})
+            if isinstance(terms.stop_words, tuple):
+                given["stop_words"] = list(terms.stop_words)
+            groups.append((f"text_{place}", TfidfVectorizer(**given), terms.column))
+    return groups
 
 
 def _may_be_zero(config: ModelConfig, name: str) -> bool:

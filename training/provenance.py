@@ -37,7 +37,15 @@ LIBRARIES = (
     "skl2onnx",
 )
 """The libraries whose version can change the model or what is stored with it."""
-WHERE_INSTALLED = ("lightgbm", "xgboost", "xgboost-cpu")
+WHERE_INSTALLED = (
+    "catboost",
+    "category-encoders",
+    "feature-engine",
+    "imbalanced-learn",
+    "lightgbm",
+    "xgboost",
+    "xgboost-cpu",
+)
 """Such libraries that training can do without."""
 _GIT_TIMEOUT_S = 10
 

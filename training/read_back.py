@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from bundle.contract import encode_value
+from bundle.contract import Feature, encode_value
 from bundle.format import INPUT_NAME, PREDICTION_NAME
 from bundle.numbers import number_text
 from bundle.store import Bundle
 from training.errors import SaveError
 from training.frames import to_frame
 from training.parity import differences, pipeline_answers
+from training.texts import text_number
+from training.wide_rows import wide_rows
 
 
 def check_examples(bundle: Bundle, pipeline: Any, relative_max: float) -> None:
@@ -32,11 +34,11 @@ def check_examples(bundle: Bundle, pipeline: Any, relative_max: float) -> None:
     """
     contract = bundle.contract
     rows = np.array(
-        [[encode_value(feature, row[feature.name]) for feature in contract.features] for row in bundle.examples],
+        [[_number(feature, row[feature.name]) for feature in contract.features] for row in bundle.examples],
         dtype=np.float64,
     )
     session = onnxruntime.InferenceSession(bundle.model_path, providers=["CPUExecutionProvider"])
-    got = np.asarray(session.run([PREDICTION_NAME], {INPUT_NAME: rows})[0], dtype=np.float64)
+    got = np.asarray(session.run([PREDICTION_NAME], {INPUT_NAME: wide_rows(session, rows)})[0], dtype=np.float64)
     expected = pipeline_answers(pipeline, to_frame(rows, contract), contract)
     # A probability near 0 is measured against what is usual for its class: its own last bits say nothing.
     _, relative = differences(expected, got, np.abs(expected).mean(axis=0))
@@ -48,6 +50,11 @@ def check_examples(bundle: Bundle, pipeline: Any, relative_max: float) -> None:
             f" {_answer_text(expected[worst])} (relative difference {difference[worst]:.3g}, allowed {number_text(relative_max)})."
             " Nothing was saved; report it with the config."
         )
+
+
+def _number(feature: Feature, value: Any) -> float:
+    """Return the number by which a value of an example travels; of a text, the one within this process."""
+    return text_number(value) if feature.type == "text" and value is not None else encode_value(feature, value)
 
 
 def _answer_text(answer: Any) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from bundle.contract import Contract, Feature, OutputTarget, label_key
 from bundle.reference import UNKNOWN_VALUE, CategoryDistribution, Distributions, NumberDistribution, Reference
 from training.config import ModelConfig
+from training.texts import text_lengths
 
 _DECILES = np.arange(1, 10) / 10
 
@@ -128,9 +129,14 @@ def number_distribution(values: NDArray[np.float64], name: str) -> NumberDistrib
 
 
 def feature_distribution(series: pd.Series[Any], feature: Feature) -> NumberDistribution | CategoryDistribution:
-    """Describe one feature; the shares of a category list every value of the contract, those never met with 0."""
+    """Describe one feature; the shares of a category list every value of the contract, those never met with 0.
+
+    A text is described by its length in characters.
+    """
     if feature.ordered:
         return number_distribution(series.to_numpy(dtype=np.float64), feature.name)
+    if feature.type == "text":
+        return number_distribution(text_lengths(series), feature.name)
     there = series.dropna()
     if there.empty:
         raise ValueError(

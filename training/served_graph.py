@@ -7,6 +7,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from bundle.format import INPUT_NAME, PREDICTION_NAME
+from training.wide_rows import wide_rows
 
 
 def open_graph(model: bytes | str) -> onnxruntime.InferenceSession:
@@ -30,4 +31,4 @@ def graph_answers(session: onnxruntime.InferenceSession, rows: NDArray[np.float6
     Returns:
         float64 of shape (N,), or (N, W) for a classification.
     """
-    return np.asarray(session.run([PREDICTION_NAME], {INPUT_NAME: np.ascontiguousarray(rows)})[0], dtype=np.float64)
+    return np.asarray(session.run([PREDICTION_NAME], {INPUT_NAME: wide_rows(session, rows)})[0], dtype=np.float64)

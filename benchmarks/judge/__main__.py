@@ -11,9 +11,9 @@ import time
 from functools import partial
 from pathlib import Path
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
-from benchmarks.judge.catalogue.entries import chosen
+from benchmarks.judge.catalogue.entries import chosen, entries
 from benchmarks.judge.judge import SEED
 from benchmarks.judge.judgement import Result
 from benchmarks.judge.report import document, summary
@@ -29,6 +29,13 @@ def _say(line: str) -> None:
 
 def _keep(path: Path, results: list[Result]) -> None:
     path.write_bytes(RESULTS.dump_json(results, indent=1))
+
+
+def _read(path: Path) -> list[Result]:
+    try:
+        return RESULTS.validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise BenchmarkError(f"{path} holds no results of the judge: {str(error).splitlines()[0]}") from error
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -50,31 +57,33 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Judge; returns 0 if no graph is wrong, 1 if one is, 2 if nothing was judged."""
     given = _parser().parse_args(arguments)
+    began = time.monotonic()
     try:
         if given.jobs < 1:
             raise BenchmarkError(f"--jobs: expected at least 1, got {given.jobs}")
         if given.resume and not given.json:
             raise BenchmarkError("--resume goes with --json FILE, whose results are kept")
         names = chosen(given.only)
+        if given.list:
+            print("\n".join(names))
+            return 0
+        if given.from_json:
+            results = [result for result in _read(given.from_json) if result.name in names]
+        else:
+            known = _read(given.json) if given.resume and given.json.exists() else []
+            keep = partial(_keep, given.json) if given.json else None
+            proof = not given.without_proof
+            results = run(names, given.jobs, _say, seed=given.seed, proof=proof, known=known, keep=keep)
+            _say(f"{time.monotonic() - began:.0f} s")
     except BenchmarkError as error:
         _say(f"error: {error}")
         return 2
-    if given.list:
-        print("\n".join(names))
-        return 0
-    began = time.monotonic()
-    if given.from_json:
-        results = RESULTS.validate_json(given.from_json.read_bytes())
-    else:
-        known = RESULTS.validate_json(given.json.read_bytes()) if given.resume and given.json.exists() else []
-        keep = partial(_keep, given.json) if given.json else None
-        proof = not given.without_proof
-        results = run(names, given.jobs, _say, seed=given.seed, proof=proof, known=known, keep=keep)
-        _say(f"{time.monotonic() - began:.0f} s")
     if given.json:
         _keep(given.json, results)
     if given.docs:
-        given.docs.write_text(document(results, given.docs.parent / "images" / "judge.png"), encoding="utf-8")
+        given.docs.write_text(
+            document(results, given.docs.parent / "images" / "judge.png", len(entries())), encoding="utf-8"
+        )
     print(summary(results))
     return 1 if any(result.outcome == "LIE" for result in results) else 0
 

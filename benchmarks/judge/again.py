@@ -12,9 +12,10 @@ from benchmarks.judge.space import Space
 
 BATCHES = (2, 3, 5, 8, 16, 33, 51, 64, 100, 129, 257, 500)
 """The sizes of a dozen batches, each with other company and the row at another place."""
-NUDGE = 1e-9
+NUDGE_SIZES = (1e-9, 1e-7)
 """How far a row is moved to see whether another label is next to it, as a share of a column's span."""
-NUDGES = 32
+NUDGES = 24
+"""How many times a row is moved by each of them, in directions that are drawn."""
 
 
 def answers_again(
@@ -79,20 +80,19 @@ def is_knife_edge(
 ) -> bool:
     """Return whether another label of scikit-learn's is within rounding of a row, shape (F,).
 
-    The margin of the decision is within ``margin_limit``, and the label changes if the row is moved by ``NUDGE``. A tie
+    The margin of the decision is within ``margin_limit``, and the label changes if the row is moved by ``NUDGE_SIZES``. A tie
     by rule, such as two votes against two, does not change so: it is no knife edge, for it has one right answer.
     """
     if owner.margin(row[np.newaxis]) > margin_limit:
         return False
+    columns = space.columns
     spans = np.array(
-        [
-            0.0 if column.is_text or not len(column.observed) else np.ptp(column.observed) or 1.0
-            for column in space.columns
-        ]
+        [0.0 if column.is_text or not len(column.observed) else np.ptp(column.observed) or 1.0 for column in columns]
     )
-    moves = draw.choice([-1.0, 0.0, 1.0], size=(NUDGES, len(row))) * spans * NUDGE
-    moved = np.concatenate([row + moves, row * (1 + NUDGE * draw.choice([-1.0, 1.0], size=(NUDGES, len(row))))])
-    texts = np.array([column.is_text for column in space.columns])
-    moved[:, texts] = row[texts]
-    answers, _ = owner.answers_or_raises(moved)
+    whole = np.array([column.is_whole for column in columns])
+    # A number that is a category loses it when it is moved, so integers stay in the first tries.
+    scales = [steps * size for steps in (np.where(whole, 0.0, spans), spans) for size in NUDGE_SIZES]
+    moves = [draw.choice([-1.0, 0.0, 1.0], size=(NUDGES, len(row))) * scale for scale in scales]
+    rows = row + np.concatenate(moves)
+    answers, _ = owner.answers_or_raises(rows, "labels")
     return bool((answers[:, 0] != label).any())

@@ -13,6 +13,7 @@ from benchmarks.judge.margins import margin
 from benchmarks.judge.space import Space
 from bundle.contract import Contract
 from bundle.format import INPUT_NAME, PREDICTION_NAME
+from training.wide_rows import wide_rows
 
 CHUNK_ROWS = 1_000
 """The most rows that one call of the graph gets, as in the service."""
@@ -114,7 +115,7 @@ class GraphAnswers:
         packed = self._space.packed(rows)
         parts = []
         for start in range(0, len(packed), CHUNK_ROWS):
-            chunk = np.ascontiguousarray(packed[start : start + CHUNK_ROWS])
+            chunk = wide_rows(self._session, packed[start : start + CHUNK_ROWS])
             try:
                 (answer,) = self._session.run([PREDICTION_NAME], {INPUT_NAME: chunk})
             except Exception as error:  # ONNX Runtime's errors share no public base class

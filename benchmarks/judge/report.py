@@ -36,8 +36,14 @@ def summary(results: Sequence[Result]) -> str:
     return "\n".join(lines)
 
 
-def document(results: Sequence[Result], picture: Path) -> str:
-    """Return the document in Markdown, and draw its picture."""
+def document(results: Sequence[Result], picture: Path, total: int) -> str:
+    """Return the document in Markdown, and draw its picture.
+
+    Args:
+        results: what was found.
+        picture: where the picture is written.
+        total: how many pipelines the catalogue has.
+    """
     draw_outcomes(results, picture)
     counts = Counter(result.outcome for result in results)
     parts = [
@@ -52,6 +58,7 @@ def document(results: Sequence[Result], picture: Path) -> str:
         " and in a dozen batches of other sizes, places and company.",
         f"![outcomes](images/{picture.name})",
         "## In short",
+        f"{len(results):,} of the catalogue's {total:,} pipelines were judged.",
         summary(results).replace("\n", "\n\n"),
         "| outcome | pipelines | meaning |\n| --- | --- | --- |\n"
         + "\n".join(f"| {name} | {counts[name]:,} | {MEANINGS[name]} |" for name in OUTCOMES),

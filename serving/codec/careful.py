@@ -13,11 +13,13 @@ import re
 from collections.abc import Callable
 
 from bundle.contract import RESERVED_NAME, Contract
+from bundle.texts import Texts
 from serving.codec.faults import FOREIGN_KEYS, Faults, foreign_hint
 from serving.codec.fields import IGNORED_FIELDS_LIMIT, Fields, longest_text
 from serving.codec.packing import RowPacker
 from serving.codec.scanner import CALL_BYTES, Scanner
 from serving.codec.slices import Steps, WorkMeter
+from serving.codec.texts import TextPacker
 from serving.codec.tokens import JsonSyntaxError
 from serving.codec.unicode import InvalidUtf8Error, check_utf8, line_and_column
 from serving.codec.values import DEPTH_LIMIT, Nested, NestingError, Value, parse_object, show, show_name
@@ -57,6 +59,12 @@ class CarefulDecoder:
         # A row of this length has at most one nested value that is short enough to be read in one call itself.
         self.call_bytes = CALL_BYTES + _CALL_BYTES_PER_FEATURE * len(self.fields)
         self.packer = RowPacker(contract)
+        self.texts: TextPacker | None = None
+
+    def take_texts(self, contract: Contract, texts: Texts) -> None:
+        """Pack the texts of each row behind its numbers from now on."""
+        self.texts = TextPacker(contract, texts)
+        self.packer = RowPacker(contract, texts.width)
 
     def steps(self, body: bytes, meter: WorkMeter | None = None) -> Steps[Rows]:
         """Decode a body, and yield between slices.
@@ -262,7 +270,9 @@ class _Reading:
         faults_before = len(self._faults)
         numbers, identifiers = self._fields.values(index, pairs, self._faults, complete)
         if not self._faults:
-            self._packed.append(self._decoder.packer.pack(numbers, identifiers))
+            texts = self._decoder.texts
+            terms = b"" if texts is None else (yield from texts.pack(dict(pairs), self._meter))
+            self._packed.append(self._decoder.packer.pack(numbers, identifiers, terms))
         units = _PAIR_UNITS * len(pairs) + _FEATURE_UNITS * len(self._fields)
         if self._meter.spend(units + _FAULT_UNITS * (len(self._faults) - faults_before)):
             yield

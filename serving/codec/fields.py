@@ -72,6 +72,16 @@ def _timestamp_check(feature: Feature) -> FieldCheck:
     return check
 
 
+def _text_check(feature: Feature) -> FieldCheck:
+    takes = feature.takes_text
+
+    def check(value: Value) -> float | None:
+        # The text itself travels behind the numbers, see ``serving.codec.texts``.
+        return 0.0 if isinstance(value, str) and not isinstance(value, NumberText | LongText) and takes(value) else None
+
+    return check
+
+
 def _missing_check(feature: Feature, check: FieldCheck) -> FieldCheck:
     """Return a check that takes what the feature counts as missing before another check is asked."""
     texts, codes = frozenset(feature.missing), frozenset(feature.missing_numbers())
@@ -104,6 +114,8 @@ class Field:
             self.check = _category_check(feature)
         elif feature.type == "timestamp":
             self.check = _timestamp_check(feature)
+        elif feature.type == "text":
+            self.check = _text_check(feature)
         else:
             self.check = _number_check(feature)
         if feature.missing:
@@ -226,10 +238,11 @@ class Fields:
 
 
 def longest_text(contract: Contract) -> int:
-    """Return how many characters a value of a contract may have: of a category, a timestamp, an identifier, or a missing
-    text."""
+    """Return how many characters a value of a contract may have: of a category, a timestamp, a text, an identifier, or a
+    missing text."""
     texts = (text for feature in contract.features for text in (*(feature.categories or ()), *feature.missing))
     longest = max(map(len, texts), default=0)
     if any(feature.type == "timestamp" for feature in contract.features):
         longest = max(longest, LONGEST_TIMESTAMP)
+    longest = max([longest, *(contract.features[place].longest for place in contract.texts)])
     return max(longest, IDENTIFIER_CHARACTERS_LIMIT) if contract.identifiers else longest

@@ -18,29 +18,31 @@ _encode = msgspec.json.Encoder().encode
 class RowPacker:
     """Packs the rows of one contract.
 
-    A packed row is F numbers of float64 in native byte order. If the contract has identifiers, a JSON object of them
-    follows.
+    A packed row is F numbers of float64 in native byte order, and behind them the numbers of its texts. If the contract
+    has identifiers, a JSON object of them follows.
 
     Args:
         contract: what the model takes.
+        terms: V, how many numbers stand for a row's texts.
     """
 
-    def __init__(self, contract: Contract) -> None:
+    def __init__(self, contract: Contract, terms: int = 0) -> None:
         numbers = struct.Struct(f"={len(contract.features)}d")
         self.pack_numbers = numbers.pack
-        self._size = numbers.size
+        self._size = numbers.size + 8 * terms
         keys = [json.dumps(identifier.name, ensure_ascii=False).encode() for identifier in contract.identifiers]
         # As many %b as identifiers.
         self._object = b"{%b}" % b",".join(key.replace(b"%", b"%%") + b":%b" for key in keys) if keys else b""
 
-    def pack(self, numbers: Sequence[float], identifiers: Sequence[IdentifierValue]) -> bytes:
+    def pack(self, numbers: Sequence[float], identifiers: Sequence[IdentifierValue], terms: bytes = b"") -> bytes:
         """Return a packed row.
 
         Args:
             numbers: one for each feature of the contract.
             identifiers: one value for each identifier of the contract.
+            terms: the packed numbers of the row's texts.
         """
-        packed = self.pack_numbers(*numbers)
+        packed = self.pack_numbers(*numbers) + terms
         return packed + self._object % tuple(map(_encode, identifiers)) if self._object else packed
 
     def rows(self, packed: Sequence[bytes], single: bool) -> Rows:

@@ -42,7 +42,11 @@ SORTS = ("BOSKOOP", "COX")
         ({"type": "number", "required": False}, "must be `nullable: true`"),
         ({"type": "number", "name": 'a"b'}, "pattern"),
         ({"type": "number", "maximum": math.inf}, "finite"),
-        ({"type": "text"}, "'boolean', 'category' or 'timestamp'"),
+        ({"type": "words"}, "'boolean', 'category', 'timestamp' or 'text'"),
+        ({"type": "text", "minimum": 1}, "a range goes with"),
+        ({"type": "text", "nullable": True, "missing": ["?"]}, "`missing` does not go with `type: text`"),
+        ({"type": "text", "maximum_length": 50_001}, "less than or equal to 50000"),
+        ({"type": "number", "maximum_length": 5}, "`maximum_length` goes with `type: text`"),
         ({"type": "number", "min": 1}, "Extra inputs"),
     ],
 )

@@ -92,3 +92,20 @@ def test_keys_that_came_later_are_written_only_if_they_are_used() -> None:
     feature = Feature(name="a", type="number", exclusive_minimum=0, missing=("?",), nullable=True)
     assert "exclusive_maximum" not in feature.model_dump()
     assert Feature.model_validate_json(feature.model_dump_json()) == feature
+
+
+def test_a_text_is_taken_if_it_is_short_and_can_be_written() -> None:
+    """The length counts characters; a lone surrogate has no UTF-8."""
+    feature = Feature(name="review", type="text", maximum_length=5)
+    assert feature.takes_text("")
+    assert feature.takes_text("🍏é\x00日5")
+    assert not feature.takes_text("123456")
+    assert not feature.takes_text("a\ud800")
+    assert feature.expected() == "a text of at most 5 characters"
+    assert Feature(name="review", type="text").longest == 10_000
+
+
+def test_a_text_needs_the_second_format() -> None:
+    """Older services refuse what they would misread."""
+    assert Feature(name="review", type="text").later_keys_used() == ("type",)
+    assert Feature(name="review", type="text", maximum_length=5).later_keys_used() == ("maximum_length", "type")

@@ -9,6 +9,8 @@ import numpy as np
 import onnx
 import pytest
 
+from bundle.terms import Analysis
+from bundle.texts import TEXTS_KEY, TextBlock, written_texts
 from runners.errors import RunnerError
 from runners.session import OnnxSession
 from tests.bundles import classifier_contract, classifier_model, linear_model
@@ -25,6 +27,30 @@ def test_rows_in_predictions_out(tmp_path: Path) -> None:
     session = OnnxSession(_save(tmp_path, linear_model(2)), features=2)
     rows = np.frombuffer(np.array([[1.0, 2.0], [0.5, 0.25]]).tobytes()).reshape(2, 2)
     assert session.run(rows) == [5.0, 1.0]
+
+
+def _with_metadata(model: onnx.ModelProto, content: str) -> onnx.ModelProto:
+    model.metadata_props.append(onnx.StringStringEntryProto(key=TEXTS_KEY, value=content))
+    return model
+
+
+BLOCK = TextBlock(column=1, analysis=Analysis(token_pattern=r"\w+"), width=3)
+
+
+def test_texts_widen_a_row(tmp_path: Path) -> None:
+    """A graph whose metadata split a text takes its terms behind the features."""
+    session = OnnxSession(_save(tmp_path, _with_metadata(linear_model(5), written_texts((BLOCK,)))), features=2)
+    assert session.features == 5
+    assert session.texts is not None
+    assert session.texts.blocks == (BLOCK,)
+
+
+def test_texts_that_cannot_be_split_are_refused(tmp_path: Path) -> None:
+    """Malformed metadata, and those of a feature that there is not, are found at load."""
+    with pytest.raises(RunnerError, match=r"model\.onnx: the texts of the graph are malformed"):
+        OnnxSession(_save(tmp_path, _with_metadata(linear_model(5), "{}")), features=2)
+    with pytest.raises(RunnerError, match="splits texts of a feature that there is not"):
+        OnnxSession(_save(tmp_path, _with_metadata(linear_model(4), written_texts((BLOCK,)))), features=1)
 
 
 def test_a_file_that_is_no_graph_is_refused(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from sklearn.feature_extraction import DictVectorizer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from training.adoption.errors import AdoptionError
@@ -21,9 +22,9 @@ def column_names(pipeline: Any, header: Sequence[str] | None, *, by_name: bool =
     Raises:
         AdoptionError: the pipeline has no names and no header was given, or the header has another number of columns.
     """
-    names = getattr(pipeline, "feature_names_in_", None)
+    names = _own_names(pipeline)
     if names is not None:
-        return tuple(str(name) for name in names)
+        return names
     if header is None:
         raise AdoptionError(_nameless(pipeline))
     count = getattr(pipeline, "n_features_in_", None)
@@ -45,7 +46,19 @@ def column_names(pipeline: Any, header: Sequence[str] | None, *, by_name: bool =
 
 def keeps_names(pipeline: Any) -> bool:
     """Return whether a fitted pipeline has names for its columns."""
-    return getattr(pipeline, "feature_names_in_", None) is not None
+    return _own_names(pipeline) is not None
+
+
+def _own_names(pipeline: Any) -> tuple[str, ...] | None:
+    """Return the names that a pipeline keeps, None if it has none; CatBoost has its own attribute for them."""
+    names = getattr(pipeline, "feature_names_in_", None)
+    if names is None:
+        _, first = _first_step(pipeline)
+        names = getattr(first, "feature_names_", None) if type(first).__module__.startswith("catboost.") else None
+        # Columns of an array are called "0", "1" and so on.
+        if names is not None and [str(name) for name in names] == [str(at) for at in range(len(names))]:
+            return None
+    return None if names is None else tuple(str(name) for name in names)
 
 
 def _nameless(pipeline: Any) -> str:
@@ -57,6 +70,12 @@ def _nameless(pipeline: Any) -> str:
         "Or say --columns-from-sample: the sample's columns, without --target, are then taken for those of the training"
         " data, in that order; or name them yourself, --columns NAME NAME …"
     )
+    if isinstance(first, DictVectorizer):
+        return (
+            f"its first step{f' {name!r}' if name else ''} is a DictVectorizer, which takes dictionaries, and rows are"
+            " tables with columns here. Fit make_column_transformer((OneHotEncoder(handle_unknown='ignore'), texts),"
+            " remainder='passthrough') on a DataFrame in its place."
+        )
     if kind.startswith("sklearn."):
         return (
             f"{what}it was fitted on an array, or on a DataFrame whose column names are not all text. Fit it on a"

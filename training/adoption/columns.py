@@ -16,16 +16,21 @@ from sklearn.compose import ColumnTransformer
 from sklearn.ensemble._forest import BaseForest
 from sklearn.ensemble._gb import BaseGradientBoosting
 from sklearn.ensemble._hist_gradient_boosting.gradient_boosting import BaseHistGradientBoosting
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.feature_selection import SelectorMixin
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.impute._base import _BaseImputer
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, TargetEncoder
 
+from training.transformers.text_column import TextColumn
+
+VECTORIZERS = (CountVectorizer, HashingVectorizer)
+"""What splits texts into words; ``TfidfVectorizer`` is a ``CountVectorizer``."""
 Origins = tuple[int | None, ...]
 """For each column that a step sees: the input column that it is, or None where it was computed."""
 
-_KNOWN_PACKAGES = ("sklearn.", "training.", "xgboost.", "lightgbm.")
+_KNOWN_PACKAGES = ("sklearn.", "training.", "xgboost.", "lightgbm.", "catboost.", "imblearn.")
 """Steps of these packages that no branch below knows read numbers."""
 _ONE_INSIDE = ("best_estimator_", "regressor_", "estimator_")
 """Where wrappers keep the fitted estimator that sees what they see."""
@@ -50,15 +55,23 @@ class ColumnFacts:
     """How missing text must look for the step that handles it; None where no step does."""
     encoded: bool = False
     """Whether an encoder reads it."""
+    categorical: bool = False
+    """Whether a step takes it for a category, whatever its values look like."""
+    pandas_categories: tuple[Any, ...] | None = None
+    """The categories of a column of pandas' category type, in their order; None for any other column."""
     refuses_unknown: bool = False
     """Whether an encoder raises an error on a value that it does not know."""
+    dates: bool = False
+    """Whether an encoder knows it as dates of NumPy."""
+    split: bool = False
+    """Whether a text vectorizer splits it into words."""
     values: list[Any] = field(default_factory=list)
     """The values that encoders know, in their order, without missing."""
 
     @property
     def text(self) -> bool:
-        """Whether an encoder knows it as text."""
-        return any(isinstance(value, str) for value in self.values)
+        """Whether an encoder knows it as text, or a vectorizer splits it."""
+        return self.split or any(isinstance(value, str) for value in self.values)
 
 
 def column_facts(pipeline: Any, names: Iterable[str]) -> dict[str, ColumnFacts]:
@@ -83,6 +96,16 @@ def drops_by_name(pipeline: Any) -> bool:
     return len(inside) == 1 and drops_by_name(inside[0])
 
 
+def takes_one_text(pipeline: Any) -> bool:
+    """Whether a fitted pipeline takes texts alone, a series or a list of them, rather than a table with columns."""
+    if isinstance(pipeline, Pipeline):
+        return takes_one_text(pipeline.steps[0][1])
+    if isinstance(pipeline, FeatureUnion):
+        return all(takes_one_text(inner) for _, inner in pipeline.transformer_list)
+    inside = _inside(pipeline) if not isinstance(pipeline, ColumnTransformer) else []
+    return isinstance(pipeline, VECTORIZERS) or (bool(inside) and all(takes_one_text(inner) for inner in inside))
+
+
 class _Walk:
     def __init__(self, facts: list[ColumnFacts]) -> None:
         self._facts = facts
@@ -94,7 +117,11 @@ class _Walk:
         """
         if step is None or (isinstance(step, str) and step == "passthrough"):
             return origins
+        if hasattr(step, "fit_resample") and not isinstance(step, Pipeline):
+            return origins  # imbalanced-learn's samplers work in fit only
         width = getattr(step, "n_features_in_", None)
+        if type(step).__module__.startswith("catboost."):
+            width = len(step.feature_names_)  # read from a file it counts no features
         if width is not None and width != len(origins):
             origins = (None,) * int(width)
         if isinstance(step, Pipeline):
@@ -110,6 +137,12 @@ class _Walk:
             return self._encoder(step, origins)
         if isinstance(step, SimpleImputer):
             return self._simple_imputer(step, origins)
+        if isinstance(step, TextColumn):
+            return origins
+        if isinstance(step, VECTORIZERS):
+            for fact in self._of(origins):
+                fact.split = True
+            return _computed(step)
         return self._other(step, origins)
 
     def _of(self, origins: Origins) -> list[ColumnFacts]:
@@ -138,6 +171,7 @@ class _Walk:
                 continue
             (fact,) = self._of((origin,))
             fact.encoded = True
+            fact.dates |= known.dtype.kind in "mM"
             fact.refuses_unknown |= unknown not in _WANTS_UNKNOWN and not isinstance(step, TargetEncoder)
             for value in known.tolist():
                 if value is None or (isinstance(value, float) and math.isnan(value)):
@@ -173,6 +207,8 @@ class _Walk:
             for inner in inside:
                 self.through(inner, origins)
             return ()
+        if isinstance(step, FunctionTransformer) and step.func is np.ravel and len(origins) == 1:
+            return origins
         if isinstance(step, FunctionTransformer):
             for fact in self._of(origins if step.func is not None else ()):
                 fact.opaque = True
@@ -184,8 +220,20 @@ class _Walk:
                 tuple(origins[at] for at in np.flatnonzero(step.is_categorical_)),
             )
             origins = tuple(origins[at] for at in np.flatnonzero(~step.is_categorical_))
-        known = f"{type(step).__module__}.".startswith(_KNOWN_PACKAGES) and not _learned_pandas_categories(step)
-        for fact in self._of(origins):
+        categories = _pandas_categories(step)
+        for at, values in (categories or {}).items():
+            for fact in self._of(origins[at : at + 1]):
+                fact.pandas_categories = tuple(values)
+                fact.categorical = fact.refuses_unknown = True
+        if categories:
+            origins = tuple(origin for at, origin in enumerate(origins) if at not in categories)
+        known = f"{type(step).__module__}.".startswith(_KNOWN_PACKAGES) and categories is not None
+        texts = _texts_of_catboost(step)
+        for at, origin in enumerate(origins):
+            if at in texts and origin is not None:
+                (fact,) = self._of((origin,))
+                fact.categorical = fact.encoded = True
+        for fact in self._of(tuple(origin for at, origin in enumerate(origins) if at not in texts)):
             fact.number |= known
             fact.opaque |= not known
             fact.imputed |= isinstance(step, _BaseImputer | MissingIndicator)
@@ -213,11 +261,27 @@ def _inside(step: Any) -> list[Any]:
     return [step.estimator] if type(step).__name__ == "FrozenEstimator" else []
 
 
-def _learned_pandas_categories(step: Any) -> bool:
-    """Whether LightGBM or XGBoost was fitted on columns of pandas' own category type."""
+def _texts_of_catboost(step: Any) -> frozenset[int]:
+    """Return the columns that a step of CatBoost takes for categories; none of any other step."""
+    if not type(step).__module__.startswith("catboost."):
+        return frozenset()
+    return frozenset(int(at) for at in step.get_cat_feature_indices())
+
+
+def _pandas_categories(step: Any) -> dict[int, list[Any]] | None:
+    """Return the categories of columns of pandas' category type that LightGBM or XGBoost was fitted on, by place.
+
+    None where such columns are known to be there, but not which they are or what they hold.
+    """
     if hasattr(step, "booster_"):
-        return bool(step.booster_.pandas_categorical)
-    return hasattr(step, "get_booster") and "c" in (step.get_booster().feature_types or ())
+        from training.export.lightgbm_trees import fitted_categories as of_lightgbm
+
+        return of_lightgbm(step)
+    if hasattr(step, "get_booster"):
+        from training.export.xgboost_trees import fitted_categories as of_xgboost
+
+        return of_xgboost(step)
+    return {}
 
 
 def _computed(step: Any) -> Origins:

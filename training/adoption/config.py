@@ -179,7 +179,7 @@ def rendered(config: ImportConfig, remarks: Mapping[str, str], source: str) -> s
         _comment("What is answered. `unit` and `description` are for people.")
         + _yaml({"output": _given(config.output)}),
         _comment(
-            "What a client sends. type: number, integer (no fraction), boolean or category. minimum and maximum: values"
+            "What a client sends. type: number, integer (no fraction), boolean, category or text. minimum and maximum: values"
             " outside are refused. nullable: whether null is taken. categories: the known values; unknown: refuse or"
             " ignore any other. required: false lets a nullable field be left out. unit and description are for people."
         )

@@ -18,7 +18,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from bundle.contract import RESERVED_NAME, Feature, FeatureType, Output
-from bundle.numbers import number_text
+from bundle.feature import TEXT_LENGTH, TEXT_LENGTH_LIMIT
+from bundle.numbers import LARGEST_EXACT_INTEGER, number_text
 from training.adoption.column_names import column_names
 from training.adoption.columns import ColumnFacts
 from training.adoption.errors import AdoptionError
@@ -33,6 +34,8 @@ Made = TypeVar("Made", Feature, Output)
 _INTEGER = re.compile(r"\s*[+-]?\d+\s*", re.ASCII)
 _NUMBER = re.compile(r"\s*[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|inf(inity)?)\s*", re.ASCII | re.IGNORECASE)
 _BOOLEANS = {"true", "false"}
+_EXACT_DIGITS = 15
+"""Every integer of so many digits is a float64."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,11 @@ def infer_output(
     sets = label_sets_of(pipeline) if answers_labels(pipeline) else [None] * count
     if sets is None or len(sets) != count:
         raise AdoptionError(SEVERAL_LABELS)
+    if count == 1 and isinstance(getattr(pipeline, "classes_", None), list):
+        raise AdoptionError(
+            "the pipeline was fitted on a table with one column of labels, and answers a table. Fit the classifier itself on"
+            " that column: y.ravel()."
+        )
     if count == 1:
         name = names[0] if names else "prediction"
         if sets[0] is None:
@@ -188,6 +196,13 @@ def _feature(sample: Sample, name: str, fact: ColumnFacts) -> Inferred:
             " which it has values."
         )
     missing = len(sample) - len(texts)
+    if fact.split:
+        return _text_feature(name, texts)
+    if fact.dates:
+        raise AdoptionError(
+            f"column {name!r}: an encoder knows dates (datetime64), and the service hands dates on as seconds. Fit the"
+            " encoder on the column as text, frame[column].astype(str)."
+        )
     kind = feature_type(texts, fact)
     given: dict[str, Any] = {"name": name, "type": kind, "nullable": missing > 0 or fact.imputed}
     narrow: dict[str, Any] = {"nullable": missing > 0}
@@ -198,6 +213,7 @@ def _feature(sample: Sample, name: str, fact: ColumnFacts) -> Inferred:
     elif kind == "boolean":
         shown = f"true in {sum(text.strip().lower() == 'true' for text in texts) / len(texts):.1%}"
     else:
+        _refuse_rounded(name, texts)
         values = [float(text) for text in texts if _NUMBER.fullmatch(text)]
         finite = [value for value in values if math.isfinite(value)]
         low, high = (min(finite), max(finite)) if finite else (0.0, 0.0)
@@ -209,14 +225,41 @@ def _feature(sample: Sample, name: str, fact: ColumnFacts) -> Inferred:
     return Inferred(feature, feature.model_copy(update=narrow), remark)
 
 
+def _refuse_rounded(name: str, texts: Sequence[str]) -> None:
+    """Refuse integers that float64 and many readers of JSON round to another one.
+
+    Raises:
+        AdoptionError: there is one.
+    """
+    for text in texts:
+        if len(text) <= _EXACT_DIGITS or not _INTEGER.fullmatch(text):
+            continue
+        number = int(text)
+        if abs(number) > LARGEST_EXACT_INTEGER and int(float(number)) != number:
+            raise AdoptionError(
+                f"column {name!r}: {number} is beyond 2^53, where numbers in JSON and in the graph are rounded to another"
+                " one. Fit the pipeline on the column as text, frame[column].astype(str), or without it."
+            )
+
+
+def _text_feature(name: str, texts: Sequence[str]) -> Inferred:
+    """Return the feature of a column that a vectorizer splits; an empty cell is an empty text."""
+    longest = max(map(len, texts))
+    given: dict[str, Any] = {"name": name, "type": "text"}
+    if longest > TEXT_LENGTH:
+        given["maximum_length"] = min(2 * longest, TEXT_LENGTH_LIMIT)
+    feature: Feature = _validated(Feature, f"column {name!r}", given)
+    return Inferred(feature, feature, f"the sample has texts of up to {longest:,} characters")
+
+
 def feature_type(texts: Sequence[str], fact: ColumnFacts) -> FeatureType:
     """Return a column's type.
 
-    Text that an encoder knows makes a category. Else ``true`` and ``false`` throughout make a boolean, numbers without
+    Text that an encoder knows makes a category, and so does what a step takes for one. Else ``true`` and ``false`` throughout make a boolean, numbers without
     point or exponent throughout an integer. What a step reads as a number is a number, even where cells are none: those
     are then named as faults. What is left is a number or, with any cell that is none, a category.
     """
-    if fact.text:
+    if fact.text or fact.categorical:
         return "category"
     if all(text.strip().lower() in _BOOLEANS for text in texts):
         return "boolean"
@@ -233,6 +276,7 @@ def categories(texts: Sequence[str], fact: ColumnFacts) -> tuple[str, ...]:
     Where an encoder refuses what it does not know, the sample's others are left out, and so named as faults later.
     """
     known = [value for value in fact.values if isinstance(value, str)]
+    known += [str(value) for value in fact.pandas_categories or () if str(value) not in known]
     others = [] if fact.refuses_unknown else sorted(set(texts) - set(known))
     return (*known, *others)
 

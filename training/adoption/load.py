@@ -33,6 +33,7 @@ OWN_TYPES = (
     "training.pipeline.square_of_positive",
     "training.transformers.cluster_similarity.ClusterSimilarity",
     "training.transformers.ratios.Ratios",
+    "training.transformers.text_column.TextColumn",
     *STAND_IN_TYPES,
 )
 """Tabento's own steps, which need no consent: they are installed here already."""
@@ -44,7 +45,18 @@ _ZIP = b"PK\x03\x04"
 _PICKLE = re.compile(rb"\x80[\x02-\x05]")
 _COMPRESSED = (b"\x78", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x5d\x00", b"\x04\x22\x4d\x18")
 """How the compressed files start that joblib writes: zlib, gzip, bz2, xz, lzma, lz4."""
-_LIBRARIES = ("lightgbm", "numpy", "pandas", "scipy", "sklearn", "xgboost")
+_LIBRARIES = (
+    "catboost",
+    "category_encoders",
+    "feature_engine",
+    "imblearn",
+    "lightgbm",
+    "numpy",
+    "pandas",
+    "scipy",
+    "sklearn",
+    "xgboost",
+)
 _TYPE_NAME = re.compile(r"[A-Za-z_][\w.]*")
 
 

@@ -17,15 +17,17 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
-from bundle.contract import UNKNOWN_CATEGORY, Contract, Feature, answer_width
+from bundle.contract import UNKNOWN_CATEGORY, Contract, Feature, answer_width, timestamp_seconds
 from training.adoption.columns import ColumnFacts
 from training.adoption.errors import AdoptionError
 from training.adoption.version_breaks import version_remedy
 from training.frames import to_frame
 from training.parity.answers import pipeline_answers
 from training.parity.figures import differences
+from training.transformers.category_columns import CategoryColumns
 from training.transformers.missing_text import MissingText
 
 SAME = 1e-9
@@ -51,15 +53,26 @@ class Broken:
 
 
 def adapted(pipeline: Any, contract: Contract, facts: Mapping[str, ColumnFacts]) -> Any:
-    """Return a pipeline that takes the service's frames: missing text as NaN, unless it was fitted on None."""
-    categories = [feature for feature in contract.features if feature.type == "category"]
-    if not any(feature.nullable for feature in categories):
-        return pipeline
-    columns = [feature.name for feature in categories if facts[feature.name].missing_as != "none"]
-    if not columns:
-        return pipeline
+    """Return a pipeline that takes the service's frames: missing text as NaN, unless it was fitted on None.
+
+    Columns of pandas' category type that LightGBM or XGBoost was fitted on are made of the texts. An estimator that is no ``BaseEstimator``, as CatBoost's are not, becomes a pipeline of one step: the store takes
+    nothing else.
+    """
+    if not isinstance(pipeline, BaseEstimator):
+        pipeline = Pipeline([("model", pipeline)])
     empty = pd.DataFrame(columns=list(contract.feature_names))
-    return Pipeline([("missing_text", MissingText(columns).fit(empty)), ("pipeline", pipeline)])
+    steps: list[tuple[str, Any]] = []
+    categories = [feature for feature in contract.features if feature.type == "category"]
+    known = {name: fact.pandas_categories for name, fact in facts.items() if name in contract.feature_names}
+    fitted = {name: list(values) for name, values in known.items() if values is not None}
+    if any(feature.nullable for feature in categories):
+        texts = [feature.name for feature in categories if feature.name not in fitted]
+        columns = [name for name in texts if facts[name].missing_as != "none"]
+        if columns:
+            steps.append(("missing_text", MissingText(columns).fit(empty)))
+    if fitted:
+        steps.append(("categories", CategoryColumns(fitted).fit(empty)))
+    return Pipeline([*steps, ("pipeline", pipeline)]) if steps else pipeline
 
 
 @contextmanager
@@ -116,7 +129,9 @@ def compare_readings(
         expected = asked(original, read, contract)
     except ValueError as error:
         # A ValueError may come from the rows; an error of another kind comes from what the steps hold.
-        remedy = version_remedy(versions, perhaps_rows=isinstance(error.__cause__, ValueError | None))
+        remedy = version_remedy(versions, perhaps_rows=isinstance(error.__cause__, ValueError | None)) or _date_remedy(
+            read
+        )
         raise AdoptionError(
             f"the pipeline cannot answer the sample as pandas reads it: {error}. "
             + (remedy or "Give rows as it was fitted on, or fit it on what pandas.read_csv gives.")
@@ -159,6 +174,23 @@ def answers_per_row(pipeline: Any, read: pd.DataFrame) -> int:
         shape = answers.shape if hasattr(answers, "shape") else np.asarray(answers).shape
         return int(shape[1]) if len(shape) == 2 else 1
     return 1
+
+
+def _date_remedy(read: pd.DataFrame) -> str:
+    """Return what to do if columns of the sample hold dates, which pandas reads as text; empty if none does."""
+    dates = [
+        str(name)
+        for name in read.columns
+        if read[name].notna().any()
+        and all(isinstance(cell, str) and timestamp_seconds(cell) is not None for cell in read[name].dropna())
+    ]
+    if not dates:
+        return ""
+    return (
+        f"{', '.join(map(repr, dates))} holds dates: the service hands them on as seconds since 1970, float64, and not"
+        " as datetime64. Use DateParts of training.transformers.date_parts on such seconds in place of pandas' own"
+        " parts of dates, or fit the pipeline on the parts as numbers."
+    )
 
 
 def broken_promises(pipeline: Any, rows: NDArray[np.float64], contract: Contract) -> list[Broken]:

@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
 
 from bundle.contract import Feature, Strict
 from training.adoption.card import Imported, render_import_card
 from training.adoption.column_names import keeps_names
-from training.adoption.columns import ColumnFacts, column_facts, drops_by_name
+from training.adoption.columns import ColumnFacts, column_facts, drops_by_name, takes_one_text
 from training.adoption.config import (
     P99_MS,
     ImportConfig,
@@ -72,6 +73,7 @@ from training.provenance import fingerprint, record
 from training.run import check_examples
 from training.save import Contents, Tags, new_tags, save
 from training.settings import TrainingSettings
+from training.transformers.text_column import TextColumn
 
 PROOF_ROWS = 10_000
 """How many rows of the sample go into the proof, evenly spread; hostile rows are made from them and come on top."""
@@ -195,9 +197,10 @@ def adopt(
             breaks = known_breaks(loaded.pipeline, loaded.fitted_with.foreign)
             proven = request.expected is not None or wanted_version(request.sklearn, loaded) is not None
             require_known(breaks, proven=proven)
-            facts = column_facts(
-                loaded.pipeline, input_names(loaded.pipeline, _header(request), by_name=bool(request.columns))
-            )
+            names = input_names(loaded.pipeline, _header(request, loaded), by_name=bool(request.columns))
+            asks_older = wanted_version(request.sklearn, loaded) is not None
+            loaded = _taking_tables(loaded, names, asks_older=asks_older)
+            facts = column_facts(loaded.pipeline, names)
         step.detail = f"{type(loaded.pipeline).__name__} with {len(facts)} columns, from {loaded.kind}"
     for remark in loaded.remarks:
         # At once: what fails later may fail because of it.
@@ -490,12 +493,43 @@ def _remedy(loaded: Loaded, otherwise: str, *, perhaps_rows: bool) -> str:
     return version_remedy(loaded.fitted_with.foreign, perhaps_rows=perhaps_rows) or otherwise
 
 
-def _header(request: Request) -> list[str] | None:
+def _taking_tables(loaded: Loaded, names: tuple[str, ...], *, asks_older: bool) -> Loaded:
+    """Return a pipeline that takes a table of one column where the loaded one takes texts alone.
+
+    Args:
+        loaded: what was loaded.
+        names: the columns of the sample without the target.
+        asks_older: whether the version that fitted it is to be asked.
+
+    Raises:
+        AdoptionError: the sample has several columns, or an older version is to be asked.
+    """
+    if not takes_one_text(loaded.pipeline):
+        return loaded
+    if asks_older:
+        raise AdoptionError(
+            f"the {type(loaded.pipeline).__name__} in the file takes texts alone, and --sklearn compares tables. Compare"
+            " its answers with --expected, or fit it behind ColumnTransformer([('text', vectorizer, 'column')])."
+        )
+    if len(names) != 1:
+        raise AdoptionError(
+            f"the {type(loaded.pipeline).__name__} in the file takes texts alone, and the sample has {len(names)} columns"
+            f" besides the --target: {', '.join(map(repr, names))}. Give a sample with the one column of texts and, if"
+            " wanted, the target."
+        )
+    column = TextColumn().fit(pd.DataFrame(columns=list(names)))
+    return replace(loaded, pipeline=Pipeline([("text", column), ("pipeline", loaded.pipeline)]))
+
+
+def _header(request: Request, loaded: Loaded) -> list[str] | None:
     """Return the names that were given for the pipeline's columns, or the sample's without the target if those are to be
-    taken."""
+    taken.
+
+    The one column of a pipeline that takes texts alone can have no other name.
+    """
     if request.columns:
         return list(request.columns)
-    if not request.columns_from_sample:
+    if not request.columns_from_sample and not takes_one_text(loaded.pipeline):
         return None
     targets = target_columns(request.target)
     return [name for name in map(str, read_sample(request.sample).cells.columns) if name not in targets]

@@ -25,6 +25,7 @@ from training.adoption.errors import AdoptionError
 from training.data.errors import DataError, Example, Fault
 from training.data.loader import csv_text, read_csv
 from training.data.validation import check_cells, fault_message
+from training.transformers.category_columns import as_category
 
 MISSING_TEXTS = (
     *("", "NA", "N/A", "n/a", "#N/A", "#N/A N/A", "#NA", "<NA>", "NULL", "null", "NaN", "nan", "-NaN", "-nan", "None"),
@@ -145,8 +146,8 @@ def present_texts(sample: Sample, name: str, fact: ColumnFacts) -> list[str]:
 
 
 def missing_texts(fact: ColumnFacts) -> tuple[str, ...]:
-    """Return what stands for missing in a column: what its encoder knows as a value does not."""
-    return tuple(text for text in MISSING_TEXTS if text not in fact.values)
+    """Return what stands for missing in a column: what its encoder knows as a value does not, and no text that is split."""
+    return () if fact.split else tuple(text for text in MISSING_TEXTS if text not in fact.values)
 
 
 def as_read(sample: Sample, names: Sequence[str], facts: Mapping[str, ColumnFacts]) -> pd.DataFrame:
@@ -155,10 +156,13 @@ def as_read(sample: Sample, names: Sequence[str], facts: Mapping[str, ColumnFact
     Text that an encoder knows stays text even where it looks like a number. Missing text is NaN, or None where the
     pipeline was fitted on None.
     """
-    text_columns = [name for name in names if facts[name].text]
+    text_columns = [name for name in names if facts[name].text or facts[name].categorical]
     missing = {name: missing_texts(facts[name]) for name in names}
     frame = read_csv(sample.text, sample.source, text_columns, missing)[list(names)]
     for name in names:
+        known = facts[name].pandas_categories
+        if known is not None:
+            frame[name] = as_category(frame[name], known)
         if facts[name].missing_as == "none":
             values = frame[name].astype(object)
             frame[name] = values.where(values.notna(), None)
@@ -171,7 +175,7 @@ def as_contracted(sample: Sample, contract: Contract, facts: Mapping[str, Column
     Raises:
         DataError: cells do not fit the contract; every fault is listed with its rows.
     """
-    text_columns = [feature.name for feature in contract.features if feature.type == "category"]
+    text_columns = [feature.name for feature in contract.features if feature.type in ("category", "text")]
     missing = {name: missing_texts(facts[name]) for name in contract.feature_names}
     frame = read_csv(sample.text, sample.source, text_columns, missing)
     values, faults = check_cells(frame, contract.features)

@@ -69,7 +69,8 @@ def _composition(config: ModelConfig, findings: Findings) -> str:
         found = findings.reference.features[feature.name]
         if isinstance(found, NumberDistribution):
             write = _date_row if feature.type == "timestamp" else _number_row
-            numbers.append(write(feature.name, feature.unit, found))
+            unit = "characters" if feature.type == "text" else feature.unit
+            numbers.append(write(feature.name, unit, found))
         else:
             categories.append(_category_row(feature.name, feature, found))
     target = findings.reference.target

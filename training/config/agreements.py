@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from bundle.contract import Feature, timestamp_seconds
+from bundle.texts import TERMS_LIMIT
 from training.config.estimator import KINDS_OF_ONE_TASK, Estimator
 from training.config.faults import ConfigFault, did_you_mean
 from training.config.study import METRICS, REPORTED
@@ -25,6 +26,7 @@ def disagreements(config: ModelConfig) -> Iterator[ConfigFault]:
     yield from _names(config)
     yield from _columns(config)
     yield from _dates(config)
+    yield from _texts(config)
     yield from _task(config)
     yield from _invariances(config)
 
@@ -147,6 +149,36 @@ def _dates(config: ModelConfig) -> Iterator[ConfigFault]:
             yield ConfigFault(("features", place), said)
 
 
+def _texts(config: ModelConfig) -> Iterator[ConfigFault]:
+    """Each text says once which of its words the model sees."""
+    texts = [feature.name for feature in config.features if feature.type == "text"]
+    derived = [terms.column for terms in config.derived.texts]
+    for place, name in enumerate(derived):
+        path = ("derived", "texts", place, "column")
+        if name not in texts:
+            said = f"derived.texts.column: {name!r} is no text; there are {texts}{did_you_mean(name, texts)}"
+            yield ConfigFault(path, said)
+        elif name in derived[:place]:
+            yield ConfigFault(path, f"derived.texts.column: {name!r} appears twice; write one entry for it")
+    for place, feature in enumerate(config.features):
+        if feature.type == "text" and feature.name not in derived:
+            paste = f"texts: [{{column: {feature.name}, max_features: 1000}}]"
+            said = (
+                f"features: {feature.name!r} is a text of which the model sees nothing; add `{paste}` under `derived`, or"
+                f" put it under `drop`"
+            )
+            yield ConfigFault(("features", place), said)
+        if feature.type == "text" and feature.nullable:
+            said = (
+                f"features: {feature.name!r} is a text, which cannot be null: an empty text says that there is nothing"
+            )
+            yield ConfigFault(("features", place, "nullable"), said)
+    total = sum(terms.max_features for terms in config.derived.texts)
+    if total > TERMS_LIMIT:
+        said = f"derived.texts: {total:,} words in all are too many; a model takes up to {TERMS_LIMIT:,}"
+        yield ConfigFault(("derived", "texts"), said)
+
+
 def _task(config: ModelConfig) -> Iterator[ConfigFault]:
     """Estimators and metrics are those of the task."""
     # Classes that are taken from the data are counted when they are known.
@@ -220,6 +252,8 @@ def _takes(feature: Feature, value: float | str | bool) -> bool:
         )
     if feature.type == "boolean":
         return isinstance(value, bool)
+    if feature.type == "text":
+        return isinstance(value, str) and feature.takes_text(value)
     if feature.type == "timestamp":
         seconds = timestamp_seconds(value) if isinstance(value, str) else None
         return seconds is not None and feature.lower <= seconds <= feature.upper

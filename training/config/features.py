@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator
 
 from bundle.contract import Growing, Strict
+from bundle.terms import NGRAMS_LIMIT
+from bundle.texts import TERMS_LIMIT
 from training.config.types import DatePart, Param, PositiveInt, Sha256
 
 
@@ -53,6 +55,25 @@ class Dates(Strict):
         return tuple(f"{self.column}_{part}" for part in self.parts)
 
 
+class TextTerms(Strict):
+    """Derived features: how often words are met in a text, weighted, see scikit-learn's ``TfidfVectorizer``."""
+
+    column: str
+    """A feature of the type ``text``."""
+    max_features: Annotated[int, Field(ge=1, le=TERMS_LIMIT)] = 1_000
+    """How many words count, the most frequent ones of the training rows."""
+    analyzer: Literal["word", "char", "char_wb"] = "word"
+    """Whether words count, or pieces of characters: of the text, or of each word."""
+    ngram_range: tuple[PositiveInt, Annotated[int, Field(ge=1, le=NGRAMS_LIMIT)]] = (1, 1)
+    """From how many words, or characters, up to how many in a row make one feature."""
+    stop_words: Literal["english"] | tuple[str, ...] | None = None
+    """Words that do not count: scikit-learn's English ones, or a list."""
+    strip_accents: Literal["ascii", "unicode"] | None = None
+    """Whether letters lose their accents."""
+    sublinear_tf: bool = False
+    """Whether a word that is met n times counts 1 + log n rather than n."""
+
+
 class CustomTransformer(Strict):
     """Derived features of a class of one's own, see ``training.config.custom_code``."""
 
@@ -71,11 +92,13 @@ class CustomTransformer(Strict):
 class Derived(Growing):
     """Features that are computed inside the pipeline from those that clients send."""
 
-    later_keys = ("dates", "custom")
+    later_keys = ("dates", "texts", "custom")
 
     ratios: tuple[Ratio, ...] = ()
     clusters: Clusters | None = None
     dates: tuple[Dates, ...] = ()
     """What the model sees of timestamps; a timestamp itself is no number that a model could use."""
+    texts: tuple[TextTerms, ...] = ()
+    """What the model sees of texts."""
     custom: tuple[CustomTransformer, ...] = ()
     """Features of one's own classes."""

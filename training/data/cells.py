@@ -33,7 +33,7 @@ def parse_column(series: pd.Series[Any], column: Feature) -> tuple[pd.Series[Any
         missing, all else float64 with NaN where missing. And bool of shape (N,): cells of another type; as values they
         are missing.
     """
-    if column.type == "category":
+    if column.type in ("category", "text"):
         return _by_distinct(_without_missing_texts(series, column), column, object)
     if column.type == "timestamp" and pd.api.types.is_datetime64_any_dtype(series.dtype):
         return _seconds_of(series), np.zeros(len(series), dtype=bool)
@@ -89,6 +89,8 @@ def parse_cell(cell: object, column: Feature) -> float | str | None:
     """Return what a cell that is not missing holds, or None where it is of another type than the column's."""
     if column.type == "category":
         return column.normalise(cell) if isinstance(cell, str) else None
+    if column.type == "text":
+        return cell if isinstance(cell, str) else None
     if column.type == "timestamp" and isinstance(cell, str):
         return timestamp_seconds(cell.strip())
     booleans = column.type == "boolean"

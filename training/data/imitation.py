@@ -96,6 +96,11 @@ def _drawn(
     distribution: NumberDistribution | CategoryDistribution, feature: Feature, rows: int, generator: np.random.Generator
 ) -> Any:
     """Draw a feature's cells."""
+    if feature.type == "text":
+        raise DataError(
+            f"rows cannot be made up: {feature.name!r} holds texts, of which only the lengths are known. Give a file with"
+            " DATA=<path>."
+        )
     if isinstance(distribution, NumberDistribution):
         numbers = _numbers(distribution, rows, generator)
         numbers = np.clip(

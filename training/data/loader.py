@@ -141,15 +141,18 @@ def _read(path: Path, source: str, config: ModelConfig) -> Dataset:
 
 def _parsed(stream: BinaryIO, source: str, config: ModelConfig) -> tuple[pd.DataFrame, str]:
     """Parse a CSV file with a config's categories, timestamps and identifiers as text, and return its checksum beside the rows."""
-    text_columns = [feature.name for feature in config.features if feature.type in ("category", "timestamp")]
+    text_columns = [feature.name for feature in config.features if feature.type in ("category", "timestamp", "text")]
     text_columns += [identifier.name for identifier in config.identifiers]
     return read_stream(stream, source, text_columns, _missing_texts(config))
 
 
 def _missing_texts(config: ModelConfig) -> tuple[str, ...] | dict[str, tuple[str, ...]]:
     """Return what stands for a missing value: in every column, or by column where the config has texts for one."""
-    if not any(feature.missing for feature in config.features):
+    if not any(feature.missing or feature.type == "text" for feature in config.features):
         return MISSING
     others = [config.target.name, *config.drop, *(identifier.name for identifier in config.identifiers)]
-    texts = {feature.name: (*MISSING, *feature.missing) for feature in config.features}
+    # Any text is a value, an empty one and "NA" too.
+    texts = {
+        feature.name: () if feature.type == "text" else (*MISSING, *feature.missing) for feature in config.features
+    }
     return {**dict.fromkeys(others, MISSING), **texts}

@@ -15,6 +15,7 @@ import pandas as pd
 import yaml
 
 from bundle.contract import number_text, timestamp_text
+from bundle.feature import TEXT_LENGTH_LIMIT
 from training.config import Column, ConfigText, ModelConfig
 from training.config.faults import near
 from training.config.text import Path_
@@ -90,6 +91,9 @@ def _feature_remedy(column: Column, cells: pd.Series[Any]) -> str | None:
         changes = _of_number(column, cells)
     elif column.type == "boolean":
         changes = _of_boolean(column, cells)
+    elif column.type == "text":
+        longest = max((len(cell) for cell in cells if isinstance(cell, str)), default=0)
+        changes = {"maximum_length": longest} if column.longest < longest <= TEXT_LENGTH_LIMIT else {}
     elif column.type == "timestamp":
         changes = _of_timestamp(column, cells)
     else:

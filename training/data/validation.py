@@ -149,6 +149,8 @@ def _column(column: Feature, is_label: bool) -> pa.Column:
         if column.unknown == "refuse":
             known = column.categories or ()
             checks.append(pa.Check(lambda values: values.isin(known), error=column.expected()))
+    elif column.type == "text":
+        checks.append(pa.Check(lambda values: values.map(column.takes_text), error=column.expected()))
     else:
         checks.append(pa.Check(lambda values: ~np.isinf(values), error="a finite number"))
         if column.type == "boolean":
@@ -162,7 +164,7 @@ def _column(column: Feature, is_label: bool) -> pa.Column:
         checks.append(pa.Check(lambda values: len(values) == 0 or values.nunique() > 1, error="labels that differ"))
     elif column.nullable:
         checks.append(pa.Check(lambda values: values.notna().any(), error="at least one value", ignore_na=False))
-    return pa.Column(None if column.type == "category" else float, nullable=column.nullable, checks=checks)
+    return pa.Column(None if column.type in ("category", "text") else float, nullable=column.nullable, checks=checks)
 
 
 def _finite_check(holds: Callable[[Any], Any], expected: str) -> pa.Check:
@@ -175,6 +177,7 @@ def _type_in_words(column: Feature) -> str:
         return column.expected()
     return {
         "category": "text",
+        "text": "text",
         "number": "a number",
         "integer": "an integer",
         "timestamp": f"a date and time such as {TIMESTAMP_EXAMPLE}",

@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
+from bundle.numbers import LARGEST_EXACT_INTEGER
 from training.export.arrivals import arrival
 from training.export.pen import Pen
 from training.export.values import Codes, Columns, missing_is_nan
@@ -45,8 +46,12 @@ def ask(pen: Pen, encoder: Any, columns: Columns, widths: Sequence[int], *, rais
         raises: whether it raises on an unknown value.
 
     Raises:
-        ExportError: it knows a string that the contract does not list, or a string among numbers.
+        ExportError: it knows a string that the contract does not list, a string among numbers, dates, or integers
+            beyond 2^53.
     """
+    names = columns.names or tuple(str(at) for at in range(columns.width))
+    for name, known in zip(names, encoder.categories_, strict=True):
+        _refuse_lost(pen, name, known)
     categories = [list(known) for known in encoder.categories_]
     strange = [_strange(known) for known in categories]
     asked = [known if raises else [*known, other] for known, other in zip(categories, strange, strict=True)]
@@ -54,7 +59,6 @@ def ask(pen: Pen, encoder: Any, columns: Columns, widths: Sequence[int], *, rais
     given = _transformed(encoder, [(values * length)[:length] for values in asked])
     starts = np.cumsum([0, *widths])
     answers = []
-    names = columns.names or tuple(str(at) for at in range(columns.width))
     for at, (known, code) in enumerate(zip(categories, columns.codes, strict=True)):
         mine = given[:, starts[at] : starts[at + 1]]
         codes = codes_of(pen, known, code, names[at])
@@ -63,6 +67,25 @@ def ask(pen: Pen, encoder: Any, columns: Columns, widths: Sequence[int], *, rais
         _refuse_mistaken(pen, columns, at, names[at], known, mine, unknown)
         answers.append(Answers(codes[reached], mine[: len(known)][reached], unknown))
     return answers
+
+
+def _refuse_lost(pen: Pen, column: str, known: NDArray[Any]) -> None:
+    """Refuse values that do not travel as what they are.
+
+    Raises:
+        ExportError: they are dates, or integers that float64 rounds.
+    """
+    if known.dtype.kind in "mM":
+        raise pen.refusal(
+            f"the encoder of {column!r} knows dates ({known.dtype}), and dates travel as seconds",
+            "the column as text, frame[column].astype(str), or DateParts in front of it",
+        )
+    large = [value for value in known.tolist() if isinstance(value, int) and abs(value) > LARGEST_EXACT_INTEGER]
+    if large:
+        raise pen.refusal(
+            f"the encoder of {column!r} knows {large[0]}, and numbers beyond 2^53 are rounded on their way",
+            "the column as text, frame[column].astype(str)",
+        )
 
 
 def codes_of(pen: Pen, values: Any, code: Codes | None, column: str) -> NDArray[np.float64]:

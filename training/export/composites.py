@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -13,12 +14,22 @@ from sklearn.preprocessing import FunctionTransformer
 from training.export.arrivals import refuse_missing
 from training.export.functions import FUNCTIONS, INVERSES, apply_function
 from training.export.pen import Pen
-from training.export.registry import classifier, classify, regress, regressor, safe_in_single, transform, transformer
+from training.export.registry import (
+    classifier,
+    classify,
+    regress,
+    regressor,
+    safe_in_single,
+    takes_text,
+    transform,
+    transformer,
+)
 from training.export.scaling import by_constant
 from training.export.tracing import traced_function
 from training.export.values import Columns, Scores
 
 safe_in_single(ColumnTransformer, FeatureUnion, Pipeline)
+takes_text(ColumnTransformer, FeatureUnion, FunctionTransformer, Pipeline, TransformedTargetRegressor)
 
 
 def _is_nothing(step: Any) -> bool:
@@ -68,14 +79,15 @@ def column_transformer(pen: Pen, model: ColumnTransformer, columns: Columns) -> 
     """Each group its columns, the results side by side."""
     weights = model.transformer_weights or {}
     parts = []
-    for name, step, _ in model.transformers_:
+    for name, step, wanted in model.transformers_:
         if isinstance(step, str) and step == "drop":
             continue
         with pen.at(name):
             chosen = _positions(pen, model, name, columns)
             if not chosen:
                 continue
-            part = pen.pick(columns, chosen)
+            # A column that is named without brackets is handed on as a series: text vectorizers need that.
+            part = dataclasses.replace(pen.pick(columns, chosen), series=isinstance(wanted, str | int))
             if not _is_nothing(step):
                 part = transform(pen, step, part)
             parts.append(_weighted(pen, part, weights.get(name)))
@@ -137,6 +149,11 @@ def _weighted(pen: Pen, part: Columns, weight: float | None) -> Columns:
 @transformer(FunctionTransformer)
 def function_transformer(pen: Pen, model: FunctionTransformer, columns: Columns) -> Columns:
     """A function that is listed or traced, or none: the columns as they are. ``inverse_func`` is not for ``transform``."""
+    if model.func is np.ravel and columns.has_text and columns.width == 1 and not (model.kw_args or model.validate):
+        # The usual step between a table of one column and a vectorizer.
+        return dataclasses.replace(columns, series=True)
+    if model.func is not None and columns.has_text:
+        raise pen.refusal("it is a function of texts", "lowercase and strip_accents of TfidfVectorizer")
     if model.func is None:
         if model.validate:
             pen.require_numbers(columns)

@@ -21,7 +21,7 @@ from sklearn.base import is_regressor
 
 from bundle.contract import Contract, answer_width, category_codes
 from bundle.format import INPUT_NAME, PREDICTION_NAME
-from training.export import families as families  # registers every converter
+from training.export import families as families  # registers every converter of scikit-learn's classes
 from training.export.exactness import refuse_inexact_splits
 from training.export.folding import fold_into_trees
 from training.export.graph import IR_VERSION, ML_DOMAIN, ML_OPSET, OPSET, Graph, settle
@@ -32,7 +32,8 @@ from training.export.pen import Pen
 from training.export.promises import promise_passes
 from training.export.raises import without_answer
 from training.export.registry import classify, regress
-from training.export.values import Columns
+from training.export.text import add_texts, place_texts
+from training.export.values import Columns, TextCodes
 
 PRODUCER = "tabento"
 
@@ -77,11 +78,7 @@ def plain_graph(pipeline: Any, contract: Contract) -> Graph:
     """
     graph = Graph(_empty(contract))
     pen = Pen(graph, contract)
-    columns = Columns(
-        INPUT_NAME,
-        tuple(dict(category_codes(feature)) if feature.type == "category" else None for feature in contract.features),
-        contract.feature_names,
-    )
+    columns = _first_columns(pen, contract)
     if answers_labels(pipeline):
         scores = classify(pen, pipeline, columns, several=True)
         _require_count(pen, contract, scores.count, "label")
@@ -109,6 +106,8 @@ def plain_graph(pipeline: Any, contract: Contract) -> Graph:
         answer = pen.node("Squeeze", [answer, axis], "answer")
         graph.flat = True
     graph.outputs = [answer]
+    if contract.texts:
+        place_texts(pen, len(contract.features))
     return graph
 
 
@@ -124,6 +123,24 @@ def _require_count(pen: Pen, contract: Contract, count: int | None, noun: str) -
             f"it gives {count} {noun}{'s' if count > 1 else ''} to a row, and the contract lists {promised}",
             "`targets` in the contract's output, one for each" if count > 1 else "an output without `targets`",
         )
+
+
+def _first_columns(pen: Pen, contract: Contract) -> Columns:
+    """Return the columns of the contract's features, as the pipeline sees them first."""
+    codes = tuple(
+        TextCodes(place)
+        if feature.type == "text"
+        else dict(category_codes(feature))
+        if feature.type == "category"
+        else None
+        for place, feature in enumerate(contract.features)
+    )
+    name = INPUT_NAME
+    if contract.texts:
+        # Behind the features stand the numbers of the texts.
+        places = pen.constant(np.arange(len(contract.features), dtype=np.int64), "features")
+        name = pen.node("Gather", [INPUT_NAME, places], "features", axis=1)
+    return Columns(name, codes, contract.feature_names)
 
 
 def _targets(graph: Graph, answer: str) -> int | None:
@@ -161,15 +178,17 @@ def _model(graph: Graph, contract: Contract) -> onnx.ModelProto:
     """Put the pieces together; names are handed out anew, in order, so that no counter shows."""
     double = onnx.TensorProto.DOUBLE
     shape = ["N"] if graph.flat else ["N", answer_width(contract) or "targets"]
+    width = int(graph.inputs[0].type.tensor_type.shape.dim[1].dim_value)
     model = _empty_model(
         contract.name,
-        [helper.make_tensor_value_info(INPUT_NAME, double, ["N", len(contract.features)])],
+        [helper.make_tensor_value_info(INPUT_NAME, double, ["N", width])],
         [helper.make_tensor_value_info(PREDICTION_NAME, double, shape)],
     )
     graph.write_nodes(model.graph)
     _give_answer(model.graph, graph)
     constants = _rename(model.graph.node, graph.constants)
     model.graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in sorted(constants.items()))
+    add_texts(model, graph)
     model.doc_string = contract.title
     return model
 

@@ -1,10 +1,11 @@
-"""Every file that registers converters, imported for that."""
+"""Every file that registers converters of scikit-learn's classes, imported for that; ``registry`` knows the other libraries."""
 
 from __future__ import annotations
 
 from training.export import (
     boosting,
     calibration,
+    category_columns,
     composites,
     date_parts,
     derived,
@@ -23,7 +24,6 @@ from training.export import (
     iterative_imputing,
     kernel_approximation,
     kernel_ridge,
-    lightgbm_trees,
     linear,
     meta,
     missing_text,
@@ -43,13 +43,14 @@ from training.export import (
     splines,
     stacking,
     svm,
+    text,
     voting,
-    xgboost_trees,
 )
 
 __all__ = [
     "boosting",
     "calibration",
+    "category_columns",
     "composites",
     "date_parts",
     "derived",
@@ -68,7 +69,6 @@ __all__ = [
     "iterative_imputing",
     "kernel_approximation",
     "kernel_ridge",
-    "lightgbm_trees",
     "linear",
     "meta",
     "missing_text",
@@ -88,6 +88,6 @@ __all__ = [
     "splines",
     "stacking",
     "svm",
+    "text",
     "voting",
-    "xgboost_trees",
 ]

@@ -15,6 +15,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from bundle.texts import TextBlock
 from training.export.constants import Constants
 from training.export.node_list import NodeList
 from training.export.onnx_nodes import attribute as attribute
@@ -82,6 +83,16 @@ class Step:
     """What its converter returned."""
 
 
+@dataclass(frozen=True)
+class TextPiece:
+    """A piece of the row: the numbers that a vectorizer makes of a text."""
+
+    value: str
+    """The value's name in the graph."""
+    block: TextBlock
+    """How the numbers are made."""
+
+
 class Graph:
     """Nodes, constants, inputs and outputs of one model."""
 
@@ -96,6 +107,8 @@ class Graph:
         self.monotone: dict[str, Monotone] = {}
         self.ensembles: list[Ensemble] = []
         self.widths: dict[str, int] = {}
+        self.texts: list[TextPiece] = []
+        """Pieces of the row that stand for texts, in the row's order once everything is written."""
         self.unsettled: dict[str, str] = {}
         self.unread: list[str] = []
         """Steps whose trees are asked about a part of the rows only, so that their leaves cannot be compared."""

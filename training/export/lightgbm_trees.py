@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.export.boosting import POSITIVE
+from training.export.category_columns import as_places, categories_of
 from training.export.category_splits import bit_members, holds_integers
 from training.export.leaves import reached_by
 from training.export.links import above, highest, sigmoid
@@ -106,7 +107,7 @@ class _Views:
             if len(chosen):
                 picked = pen.pick(columns, [int(at) for at in chosen])
                 parts.append(numbers(write(pen, picked.name), picked.width))
-        self.columns = pen.join(parts) if len(parts) > 1 else columns
+        self.columns = as_places(pen.join(parts) if len(parts) > 1 else columns)
         self.as_they_are = columns.sparse and not columns.by_column
         """Whether LightGBM compares what is near zero too: it does so where it reads a sparse matrix row by row."""
 
@@ -166,11 +167,6 @@ def _around_zero(thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _refuse(pen: Pen, model: Any, booster: Booster) -> None:
-    if model.booster_.pandas_categorical:
-        raise pen.refusal(
-            "it was fitted on columns of dtype category, which rows do not have",
-            "an OrdinalEncoder in front of it, and categorical_feature by position",
-        )
     if any(int(tree.get("is_linear", "0")) for tree in booster.trees):
         raise pen.refusal("its leaves are linear models (linear_tree)", "linear_tree=False")
     if model.get_params().get("pred_early_stop"):
@@ -179,9 +175,41 @@ def _refuse(pen: Pen, model: Any, booster: Booster) -> None:
         raise pen.refusal("it has no trees", "n_estimators of at least 1")
 
 
+def _require_categories(pen: Pen, model: Any, columns: Columns) -> None:
+    """Refuse where columns of pandas' category type are not those that the model was fitted on.
+
+    Raises:
+        ExportError: there are others, with other categories, or none.
+    """
+    wanted, found = fitted_categories(model), categories_of(columns)
+    if wanted is None or wanted != found:
+        raise pen.refusal(
+            "it was fitted on columns of dtype category, which rows do not have"
+            if not found
+            else "its columns of dtype category are not those that it was fitted on",
+            "CategoryColumns in front of it (`import` puts it there), or an OrdinalEncoder and categorical_feature by position",
+        )
+
+
+def fitted_categories(model: Any) -> dict[int, list[Any]] | None:
+    """Return the categories of each column of pandas' category type that a model was fitted on, by its place.
+
+    None where it cannot be told which columns those are: the model lists the categories, and of each column whether it
+    is compared by sets, which other columns may be as well.
+    """
+    listed = model.booster_.pandas_categorical or []
+    head = _pairs(str(model.booster_.model_to_string()).split("\nTree=")[0])
+    infos = head.get("feature_infos", "").split()
+    places = [at for at, info in enumerate(infos) if info != "none" and not info.startswith("[")]
+    if not listed:
+        return {}
+    return dict(zip(places, (list(known) for known in listed), strict=True)) if len(places) == len(listed) else None
+
+
 def _sums(pen: Pen, model: Any, booster: Booster, columns: Columns, targets: Sequence[int], width: int) -> str:
     """Return the sums of the trees, shape (N, width)."""
-    pen.require_numbers(columns)
+    _require_categories(pen, model, columns)
+    pen.require_numbers(as_places(columns))
     views = _Views(pen, columns, booster.trees)
     parts = [_tree(text, views) for text in booster.trees]
     return pen.trees(views.columns, join(parts, list(targets) * booster.rounds, width), model)

@@ -7,6 +7,7 @@ written as the class that it is made of; any other writes itself (``training.exp
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, TypeVar
 
 import numpy as np
@@ -27,7 +28,7 @@ from training.export.own import (
 from training.export.pen import Pen
 from training.export.tracing import traced_transform
 from training.export.tracing.trust import FLAG, full_name, is_trusted
-from training.export.values import Columns, Scores
+from training.export.values import Columns, Scores, TextCodes
 
 Transform = Callable[[Pen, Any, Columns], Columns]
 Regress = Callable[[Pen, Any, Columns], str]
@@ -46,8 +47,21 @@ NEAREST = {
     "classifier": "LogisticRegression or HistGradientBoostingClassifier",
 }
 """What is exported of each kind, one plain class and one that bends."""
-LIBRARIES = ("imblearn", "lightgbm", "sklearn", "training", "xgboost")
+OTHER_LIBRARIES = {
+    "catboost": "catboost_trees",
+    "category_encoders": "category_encoders_steps",
+    "feature_engine": "feature_engine_steps",
+    "imblearn": "imbalanced",
+    "lightgbm": "lightgbm_trees",
+    "xgboost": "xgboost_trees",
+}
+"""By library that somebody may have installed: the module of this package that registers its classes."""
+LIBRARIES = frozenset({*OTHER_LIBRARIES, "sklearn", "training"})
 """Packages whose classes nobody changes for an export."""
+REFUSED: dict[type, tuple[str, str]] = {}
+"""Classes without a conversion of which more is known: why, and what can be exported instead."""
+TAKE_TEXT: set[type] = set()
+"""Steps that take columns of texts, or hand them on as they are."""
 SAFE_IN_SINGLE: set[type] = set()
 """Steps that answer the same whether their input is float32 or the same numbers in float64."""
 
@@ -72,6 +86,16 @@ def safe_in_single(*kinds: type) -> None:
     SAFE_IN_SINGLE.update(kinds)
 
 
+def refuse_kind(kind: type, reason: str, nearest: str) -> None:
+    """Say why a class has no conversion, and what can be exported instead."""
+    REFUSED[kind] = reason, nearest
+
+
+def takes_text(*kinds: type) -> None:
+    """Say that steps take columns of texts, or hand them on as they are."""
+    TAKE_TEXT.update(kinds)
+
+
 def _register(table: dict[type, Any], kinds: tuple[type, ...]) -> Callable[[Function], Function]:
     def keep(function: Function) -> Function:
         for kind in kinds:
@@ -87,6 +111,7 @@ def transform(pen: Pen, model: Any, columns: Columns) -> Columns:
     Raises:
         ExportError: it has no exact conversion.
     """
+    _meet(model)
     if _writes_itself(TRANSFORMERS, model):
         result = own_columns(pen, model, columns)
     elif _is_traced(model):
@@ -106,6 +131,7 @@ def regress(pen: Pen, model: Any, columns: Columns) -> str:
     Raises:
         ExportError: it has no exact conversion.
     """
+    _meet(model)
     if _writes_itself(REGRESSORS, model):
         result = own_value(pen, model, columns)
     else:
@@ -126,6 +152,7 @@ def classify(pen: Pen, model: Any, columns: Columns, *, several: bool = False) -
     Raises:
         ExportError: it has no exact conversion.
     """
+    _meet(model)
     if _writes_itself(CLASSIFIERS, model):
         result = own_scores(pen, model, columns)
     else:
@@ -134,6 +161,21 @@ def classify(pen: Pen, model: Any, columns: Columns, *, several: bool = False) -
         raise pen.refusal(f"it gives {result.count} labels to a row", "one classifier per label")
     pen.graph.steps.append(Step(pen.step, model, result))
     return result
+
+
+def register_library(library: str) -> None:
+    """Register the converters of one of ``OTHER_LIBRARIES``; of any other package there is nothing to register.
+
+    They are registered when one of their objects is met: together these libraries take seconds to import.
+    """
+    module = OTHER_LIBRARIES.get(library)
+    if module is not None:
+        import_module(f"training.export.{module}")
+
+
+def _meet(model: Any) -> None:
+    for kind in type(model).__mro__:
+        register_library(kind.__module__.partition(".")[0])
 
 
 def _writes_itself(table: dict[type, Any], model: Any) -> bool:
@@ -150,6 +192,14 @@ def _transforms(kind: type) -> bool:
 
 
 def _find(pen: Pen, table: dict[type, Any], model: Any, role: str, columns: Columns) -> Any:
+    if columns.has_text and type(model) not in TAKE_TEXT and type(model) not in REFUSED:
+        names = columns.names or tuple(map(str, range(columns.width)))
+        texts = [name for name, code in zip(names, columns.codes, strict=True) if isinstance(code, TextCodes)]
+        raise pen.refusal(
+            f"it would see the texts of {texts}", "TfidfVectorizer or CountVectorizer for each, or `type: category`"
+        )
+    if type(model) in REFUSED and type(model) not in table:
+        raise pen.refusal(*REFUSED[type(model)])
     kind = type(model) if type(model) in table else same_as(type(model), table)
     if kind is None or overridden_in(model):
         raise pen.refusal(*_unknown(table, model, role))
@@ -166,7 +216,7 @@ def _unknown(table: dict[type, Any], model: Any, role: str) -> tuple[str, str]:
     kind = type(model)
     name = kind.__name__
     parent = next((base for base in kind.__mro__[1:] if base in table), None)
-    reason = f"{name} has no exact conversion as a {role}"
+    reason = f"{_named(kind)} has no exact conversion as a {role}"
     if parent is not None:
         changed = ", ".join(f"`{method}`" for method in changed_methods(kind, parent) or overridden_in(model))
         reason += f": it is a {parent.__name__} with {changed} of its own"
@@ -176,3 +226,9 @@ def _unknown(table: dict[type, Any], model: Any, role: str) -> tuple[str, str]:
     if role == "transformer":
         own += f", or {FLAG} {full_name(kind)} if `transform` is NumPy on columns"
     return reason, own if parent is None else f"{parent.__name__} itself, or {own}"
+
+
+def _named(kind: type) -> str:
+    """Return a class's name, with its module where it is not scikit-learn's: others have classes of the same names."""
+    module = kind.__module__
+    return kind.__name__ if module.split(".")[0] in ("sklearn", "training") else f"{module}.{kind.__name__}"

@@ -22,6 +22,18 @@ class NanCodes(dict[object, float]):
         super().__init__({**codes, math.nan: math.nan})
 
 
+class TextCodes(dict[object, float]):
+    """Stands for the codes of a column of texts, which has none: any text is a value.
+
+    Args:
+        feature: which feature of the contract it is, counted from 0.
+    """
+
+    def __init__(self, feature: int) -> None:
+        super().__init__()
+        self.feature = feature
+
+
 def missing_is_nan(code: Codes | None) -> bool:
     """Say whether the pipeline has NaN, rather than None, where a column is missing."""
     return code is None or any(isinstance(value, float) and math.isnan(value) for value in code)
@@ -51,6 +63,8 @@ class Columns:
     """Of a sparse matrix: whether it is kept column by column (CSC), which LightGBM reads in another way."""
     single: bool = False
     """Whether scikit-learn keeps them as float32 here, so that the next step would compute in float32."""
+    series: bool = False
+    """Whether it is one column that scikit-learn hands on as a series, without its second dimension."""
 
     @property
     def width(self) -> int:
@@ -61,6 +75,11 @@ class Columns:
     def numeric(self) -> bool:
         """Whether every column holds numbers."""
         return not any(code is not None for code in self.codes)
+
+    @property
+    def has_text(self) -> bool:
+        """Whether a column holds texts that are to be split."""
+        return any(isinstance(code, TextCodes) for code in self.codes)
 
 
 @dataclass(frozen=True)

@@ -20,13 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto
 
+from training.export.category_columns import as_places, categories_of
+from training.export.category_splits import NO_CODE
 from training.export.leaves import numbered, reached_by
 from training.export.links import above, highest
 from training.export.pen import DOUBLE, Pen
 from training.export.preimages import preimages
 from training.export.raises import unknown_singles
 from training.export.registry import classifier, regressor, safe_in_single
-from training.export.trees import Trees, float32_splits, join, tree
+from training.export.trees import LEQ, MEMBER, Trees, float32_splits, join, tree
 from training.export.values import Columns, Scores, numbers
 
 SINGLE = TensorProto.FLOAT
@@ -50,6 +52,8 @@ class Booster:
     """The model."""
     rounds: int
     """How many rounds of boosting are used; 0: all."""
+    weights: tuple[float, ...] | None = None
+    """For each tree of a model with dropout (``dart``) what its leaves are multiplied with; None for any other."""
 
     @property
     def objective(self) -> str:
@@ -58,7 +62,7 @@ class Booster:
 
     @property
     def kind(self) -> str:
-        """The name of the booster: ``gbtree``, ``dart`` or ``gblinear``."""
+        """The name of the booster: ``gbtree``, of ``dart`` as well, or ``gblinear``."""
         return str(self.document["learner"]["gradient_booster"]["name"])
 
     @property
@@ -100,7 +104,13 @@ class Booster:
 def booster_of(model: Any) -> Booster:
     """Read a fitted model of XGBoost's scikit-learn interface; early stopping has chosen its rounds."""
     document = json.loads(bytes(model.get_booster().save_raw("json")))
-    return Booster(document, int(getattr(model, "best_iteration", -1)) + 1)
+    rounds = int(getattr(model, "best_iteration", -1)) + 1
+    booster = document["learner"]["gradient_booster"]
+    if booster["name"] != "dart":
+        return Booster(document, rounds)
+    trees = {"name": "gbtree", "model": booster["gbtree"]["model"]}
+    learner = {**document["learner"], "gradient_booster": trees}
+    return Booster({**document, "learner": learner}, rounds, tuple(booster["weight_drop"]))
 
 
 def _leaf(nodes: dict[str, Any]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -119,25 +129,69 @@ def _tree(nodes: dict[str, Any]) -> Trees:
     conditions = np.array(nodes["split_conditions"], dtype=np.float64).astype(np.float32)
     # x < t of float32 numbers is x <= the float32 before t. Of a leaf it is the value, which is not compared.
     splits = float32_splits(np.nextafter(conditions, np.float32(-np.inf)).astype(np.float64))
+    left, right = np.array(nodes["left_children"]), np.array(nodes["right_children"])
+    missing = np.array(nodes["default_left"]).astype(bool)
+    categorical = np.array(nodes["split_type"]).astype(bool) & ~leaf
+    # A set lists what goes right, so that is the true side of its node.
+    true, false = np.where(categorical, right, left), np.where(categorical, left, right)
+    missing = np.where(categorical, ~missing, missing)
+    listed = np.array(nodes["categories"], dtype=np.float64)
+    begins, sizes = nodes["categories_segments"], nodes["categories_sizes"]
+    of_node = dict(zip(nodes["categories_nodes"], zip(begins, sizes, strict=True), strict=True))
+    members = []
+    for node in np.flatnonzero(categorical & used).tolist():
+        begin, size = of_node[node]
+        # See training.export.category_splits: with this code a set stands for itself where it sends NaN along.
+        members.append(
+            np.append(listed[begin : begin + size], NO_CODE) if missing[node] else listed[begin : begin + size]
+        )
     return tree(
         leaf[used],
         np.array(nodes["split_indices"])[used],
         splits[used],
-        np.array(nodes["default_left"])[used],
-        number[np.array(nodes["left_children"])][used],
-        number[np.array(nodes["right_children"])][used],
+        missing[used],
+        number[true][used],
+        number[false][used],
         conditions.astype(np.float64)[used],
+        np.where(categorical, MEMBER, LEQ).astype(np.uint8)[used] if members else None,
+        tuple(members),
     )
 
 
-def _refuse(pen: Pen, model: Any, booster: Booster) -> None:
+def fitted_categories(model: Any) -> dict[int, list[Any]] | None:
+    """Return the categories of each column of pandas' category type that a model was fitted on, by its place.
+
+    None where the model does not tell them: it was fitted by XGBoost before 3.1, on numbers said to be categories, or on
+    texts beyond ASCII.
+    """
+    booster = model.get_booster()
+    types = list(booster.feature_types or ())
+    if "c" not in types:
+        return {}
+    # Only of trees; a model without categories gives None for each column.
+    kept = booster.get_categories(export_to_arrow=True).to_arrow() if hasattr(booster, "get_categories") else []
+    try:
+        found = {at: known.tolist() for at, (_, known) in enumerate(kept) if known is not None}
+    except UnicodeDecodeError:
+        return None
+    if not all(str(value).isascii() for known in found.values() for value in known):
+        return None  # XGBoost 3.2 cuts such texts off: it counts characters where it should count bytes
+    return found if sorted(found) == [at for at, kind in enumerate(types) if kind == "c"] else None
+
+
+def _refuse(pen: Pen, model: Any, booster: Booster, columns: Columns) -> None:
     if booster.kind != "gbtree":
-        raise pen.refusal(f"booster={booster.kind!r} weighs its trees or has none", "booster='gbtree'")
-    if not np.isnan(model.missing):
-        raise pen.refusal(f"missing={model.missing!r}", "missing=NaN with a SimpleImputer in front of it")
+        raise pen.refusal(f"booster={booster.kind!r}", "booster='gbtree'")
+    if np.isinf(model.missing):
+        raise pen.refusal(f"missing={model.missing!r}", "missing=NaN")
     types = booster.document["learner"].get("feature_types") or []
     if "c" in types or any(any(nodes["split_type"]) for nodes in booster.trees):
-        raise pen.refusal("its trees split on sets of categories (enable_categorical)", "an encoder in front of it")
+        wanted, given = fitted_categories(model), categories_of(columns)
+        if wanted is None or wanted != given:
+            raise pen.refusal(
+                "its trees split on sets of categories (enable_categorical), of columns that rows do not have",
+                "CategoryColumns in front of it (`import` puts it there), or an encoder",
+            )
     if not booster.trees:
         raise pen.refusal("it has no trees", "n_estimators of at least 1")
     if any(int(nodes["tree_param"]["size_leaf_vector"]) > 1 for nodes in booster.trees):
@@ -174,7 +228,9 @@ def _sums(pen: Pen, model: Any, booster: Booster, columns: Columns) -> str:
     groups, width = booster.groups, len(booster.start)
     added = [0] * width
     targets = []
-    for part, group in zip(parts, groups, strict=True):
+    for at, (part, group) in enumerate(zip(parts, groups, strict=True)):
+        if booster.weights is not None:
+            part.leaves = _dropped(part.leaves, booster.weights[at], booster.start[group])
         if not added[group]:
             part.leaves = (booster.start[group] + part.leaves.astype(np.float32)).astype(np.float64)
         targets.append(added[group] * width + group)
@@ -186,6 +242,58 @@ def _sums(pen: Pen, model: Any, booster: Booster, columns: Columns) -> str:
     sums = pen.node("CumSum", [said, pen.constant(np.array(1, dtype=np.int64), "axis")], "sums")
     last = np.array(-1 if width > 1 else [-1], dtype=np.int64)
     return pen.node("Gather", [sums, pen.constant(last, "last")], "sum", axis=1)
+
+
+def _dropped(leaves: NDArray[np.float64], weight: float, start: np.float32) -> NDArray[np.float64]:
+    """Return what a tree of a model with dropout adds: it is asked alone, with the start, which is then taken away."""
+    alone = (leaves.astype(np.float32) + start) - start
+    return (np.float32(weight) * alone).astype(np.float64)
+
+
+def _as_missing(pen: Pen, model: Any, columns: Columns) -> Columns:
+    """Put NaN in place of what the model takes for missing (``missing``), compared as float32."""
+    columns = as_places(columns)
+    if np.isnan(model.missing):
+        return columns
+    pen.require_numbers(columns)
+    value = np.float32(model.missing)
+    ends = np.array([np.nextafter(value, np.float32(-np.inf)), value]).astype(np.float64)
+    below, last = float32_splits(ends)
+    above = pen.node("Greater", [columns.name, pen.constant(np.full((1, 1), below), "below")], "above")
+    within = pen.node("LessOrEqual", [columns.name, pen.constant(np.full((1, 1), last), "last")], "within")
+    missing = pen.node("And", [above, within], "missing")
+    nan = pen.constant(np.full((1, 1), np.nan), "nan")
+    return numbers(pen.node("Where", [missing, nan, columns.name], "present"), columns.width)
+
+
+def _linear(pen: Pen, model: Any, columns: Columns) -> str | None:
+    """Return the sums of a linear booster in float32, shape (N, sums); None if the model has trees.
+
+    The start and the constant are added first, then a product for each column that is not missing, in their order.
+    """
+    learner = json.loads(bytes(model.get_booster().save_raw("json")))["learner"]
+    if learner["gradient_booster"]["name"] != "gblinear":
+        return None
+    pen.require_numbers(columns)
+    width = columns.width
+    weights = np.array(learner["gradient_booster"]["model"]["weights"], dtype=np.float32).reshape(width + 1, -1)
+    given = np.atleast_1d(np.array(json.loads(learner["learner_model_param"]["base_score"]), dtype=np.float32))
+    if str(learner["objective"]["name"]) not in IDENTITIES or len(given) != weights.shape[1]:
+        raise pen.refusal("booster='gblinear' with classes or a link", "booster='gbtree', or LogisticRegression")
+    present = _as_missing(pen, model, columns).name
+    single = pen.cast(present, SINGLE)
+    missing = pen.node("IsNaN", [single], "missing")
+    zero = pen.graph.constant(np.zeros((1, 1), dtype=np.float32), "zero")
+    sums = []
+    for target in range(weights.shape[1]):
+        factors = pen.graph.constant(weights[:-1, target][np.newaxis], "weights")
+        products = pen.node("Where", [missing, zero, pen.node("Mul", [single, factors])], "products")
+        total = pen.graph.constant((weights[-1, target] + given[target]).reshape(1, 1), "start")
+        for at in range(width):
+            place = pen.constant(np.array([at], dtype=np.int64), "column")
+            total = pen.node("Add", [total, pen.node("Gather", [products, place], "product", axis=1)], "sum")
+        sums.append(total)
+    return pen.side_by_side(sums)
 
 
 def _one(pen: Pen) -> str:
@@ -200,8 +308,12 @@ def _sigmoid(pen: Pen, value: str) -> str:
 
 def convert_regressor(pen: Pen, model: Any, columns: Columns) -> str:
     """The sums of the trees, and what the objective makes of them."""
+    linear = _linear(pen, model, columns)
+    if linear is not None:
+        return pen.cast(linear)
     booster = booster_of(model)
-    _refuse(pen, model, booster)
+    _refuse(pen, model, booster, columns)
+    columns = _as_missing(pen, model, columns)
     known = (*IDENTITIES, *EXPONENTIALS, *SIGMOIDS)
     if booster.objective not in known:
         raise pen.refusal(f"objective={booster.objective!r}", f"one of {', '.join(known)}")
@@ -214,7 +326,8 @@ def convert_regressor(pen: Pen, model: Any, columns: Columns) -> str:
 def convert_classifier(pen: Pen, model: Any, columns: Columns) -> Scores:
     """Probabilities in float32. The label is the first most probable class, or the second of two if above a half."""
     booster = booster_of(model)
-    _refuse(pen, model, booster)
+    _refuse(pen, model, booster, columns)
+    columns = _as_missing(pen, model, columns)
     classes, sums = int(model.n_classes_), len(booster.start)
     if booster.objective == "binary:logistic" and (classes, sums) == (2, 1):
         raw = pen.cast(_sums(pen, model, booster, columns))

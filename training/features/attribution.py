@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.ensemble import VotingClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
@@ -101,7 +102,9 @@ def raw_sources(transformer: ColumnTransformer) -> list[tuple[str, ...]]:
         transformer: the fitted step ``features`` of a pipeline.
     """
     return [
-        source for _, step, names in transformer.transformers_ for source in _through(step, [(str(n),) for n in names])
+        source
+        for _, step, names in transformer.transformers_
+        for source in _through(step, [(str(name),) for name in ([names] if isinstance(names, str) else names)])
     ]
 
 
@@ -122,7 +125,7 @@ def _through(step: Any, inputs: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
     if isinstance(step, Ratios):
         pairs = zip(step.numerators_, step.denominators_, strict=True)
         return [_union([inputs[top], inputs[bottom]]) for top, bottom in pairs]
-    if isinstance(step, ClusterSimilarity):
+    if isinstance(step, ClusterSimilarity | TfidfVectorizer):
         return [_union(inputs)] * len(step.get_feature_names_out())
     if isinstance(step, DateParts):
         return [source for source, parts in zip(inputs, step.parts_, strict=True) for _ in parts]

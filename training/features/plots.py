@@ -137,8 +137,8 @@ def shap_figure(config: ModelConfig, study: ColumnStudy) -> bytes:
     for place, name in zip(range(len(names) - 1, -1, -1), names, strict=True):
         at = order.index(name)
         x, own = values[:, at], _relative(study.attribution.rows[:, at])
-        if config.features[at].type == "category":
-            # The codes of categories have no order that a colour could show.
+        if config.features[at].type in ("category", "text"):
+            # The codes of categories and of texts have no order that a colour could show.
             own = np.full_like(own, np.nan)
         y = place + _spread(x)
         missing = np.isnan(own)

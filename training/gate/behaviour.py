@@ -18,6 +18,7 @@ from training.frames import to_rows
 from training.gate.given import GateInput
 from training.gate.report import Check, judged, shown
 from training.served_graph import graph_answers, open_graph
+from training.texts import text_number
 
 GROUP = "Behaviour"
 ROWS_MAX = 2_000
@@ -46,7 +47,8 @@ def _invariance(rule: Invariance, contract: Contract, rows: NDArray[np.float64],
     furthest = 0.0
     for value in rule.changes:
         changed = rows.copy()
-        changed[:, place] = encode_value(feature, value)
+        text = feature.type == "text" and isinstance(value, str)
+        changed[:, place] = text_number(str(value)) if text else encode_value(feature, value)
         distance = _distance(before, graph_answers(session, changed))
         moved |= distance > rule.relative_max
         furthest = max(furthest, float(distance.max(initial=0.0)))

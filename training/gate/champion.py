@@ -115,6 +115,8 @@ def _asked(champion: Bundle, test: pd.DataFrame) -> _Common:
             if feature.unknown == "refuse":
                 known = [feature.normalise(str(value)) in (feature.categories or ()) for value in column]
                 taken &= missing | np.array(known, dtype=bool)
+        elif feature.type == "text":
+            taken &= np.array([isinstance(value, str) and feature.takes_text(value) for value in column], dtype=bool)
         elif feature.ordered:
             taken &= missing | column.between(feature.lower, feature.upper).to_numpy()
     packed = to_rows(rows[taken].reset_index(drop=True), contract)

@@ -92,6 +92,8 @@ def _narrowed(before: Feature, after: Feature) -> Iterator[str]:
         yield f"{name} must be sent now"
     if before.ordered and (after.lower > before.lower or after.upper < before.upper):
         yield f"{name} takes {after.expected()}, before {before.expected()}"
+    if before.type == "text" and after.longest < before.longest:
+        yield f"{name} takes {after.expected()}, before {before.expected()}"
     if lost_texts := [text for text in before.missing if text not in after.missing]:
         yield f"{name} no longer takes {', '.join(map(repr, lost_texts))} as null"
     if before.type == "category":

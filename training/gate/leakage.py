@@ -24,6 +24,7 @@ from training.cross_validation import cross_validate, make_folds
 from training.gate.given import RefitInput
 from training.gate.report import Check, judged, switched_off
 from training.study.sampling import sample_rows
+from training.texts import text_lengths
 
 GROUP = "Leakage"
 FOLDS = 3
@@ -84,6 +85,8 @@ def single_feature_scores(config: ModelConfig, train: pd.DataFrame) -> dict[str,
 
 def _column(values: pd.Series[Any], feature: Feature) -> NDArray[np.float64]:
     """Return a feature as one column of numbers, shape (N, 1), NaN where missing."""
+    if feature.type == "text":
+        return text_lengths(values).reshape(-1, 1)
     if feature.type != "category":
         # scikit-learn's trees compare in float32, and refuse what is beyond its range.
         return values.to_numpy(dtype=np.float64).clip(-_LARGEST, _LARGEST).reshape(-1, 1)

@@ -19,6 +19,7 @@ from training.frames import to_frame, to_rows
 from training.gate.given import GateInput
 from training.gate.report import Check, judged
 from training.served_graph import graph_answers, open_graph
+from training.wide_rows import wide_rows
 
 GROUP = "Methods"
 ROWS = 64
@@ -83,7 +84,7 @@ def _input_faults(given: GateInput, session: onnxruntime.InferenceSession) -> li
     if [item.name for item in inputs] != [INPUT_NAME]:
         return [f"the graph's inputs are {[item.name for item in inputs]}"]
     faults = []
-    width = len(given.contract.features)
+    width = wide_rows(session, to_rows(given.test.head(1), given.contract)).shape[1]
     if inputs[0].type != "tensor(double)":
         faults.append(f"the input is {inputs[0].type}, expected tensor(double)")
     if len(inputs[0].shape) != 2 or inputs[0].shape[1] != width or isinstance(inputs[0].shape[0], int):

@@ -21,6 +21,7 @@ from training.gate.figures import SliceFigures
 from training.gate.given import GateInput
 from training.gate.report import Check, judged, shown, switched_off
 from training.metrics.bootstrap import draws
+from training.texts import text_lengths
 
 GROUP = "Slices"
 CONFIDENCE = 0.95
@@ -120,6 +121,8 @@ def parts_of(values: pd.Series[Any], feature: Feature, quantiles: int) -> Iterat
     A number is cut at its quantiles, a value that stands on a cut belonging to the lower part; a number with no more
     distinct values than quantiles is cut between them.
     """
+    if feature.type == "text":
+        values = pd.Series(text_lengths(values))
     missing = values.isna().to_numpy()
     if missing.any():
         yield MISSING, missing

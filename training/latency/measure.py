@@ -20,6 +20,7 @@ from training.latency.reference import open_reference
 from training.latency.rounds import Round, describe_disturbance, summarise
 from training.latency.table import LatencyTable, Machine
 from training.served_graph import open_graph
+from training.wide_rows import wide_rows
 
 BATCH_SIZES = (1, 2, 4, 8, 10, 16, 32, 64, 128, 256, 512, 1000)
 BUDGET_S = 3.0
@@ -71,6 +72,7 @@ def measure_latency(
     if not batch_sizes or batch_sizes[0] != 1:
         raise ValueError(f"expected batch sizes that start with 1, got {list(batch_sizes)}")
     session, reference = open_graph(model), open_reference()
+    rows = wide_rows(session, rows)
     enough = np.ascontiguousarray(np.resize(rows, (max(len(rows), 2 * batch_sizes[-1]), rows.shape[1])))
     clock_name, clock = choose_clock()
     timers = {size: _Timer(session, reference, enough, size, clock) for size in batch_sizes}

@@ -26,6 +26,7 @@ from training.parity.answers import label_indices, several_indices
 from training.parity.figures import differences
 from training.parity.overhearing import Heard, as_numbers, overhear
 from training.parity.sessions import open_session, probe_of, values_of, with_outputs
+from training.wide_rows import wide_rows
 
 WHOLE = "pipeline"
 """How the pipeline as a whole is called, as in ``training.export.pen``."""
@@ -112,7 +113,7 @@ def values_of_nodes(model: onnx.ModelProto, names: Sequence[str], rows: NDArray[
     One by one, because a value in the middle of a graph need not have the rows in front.
     """
     session = open_session(with_outputs(copied(model), names))
-    found = [session.run(list(names), {INPUT_NAME: row[np.newaxis]}) for row in rows]
+    found = [session.run(list(names), {INPUT_NAME: wide_rows(session, row[np.newaxis])}) for row in rows]
     return {name: np.stack([np.asarray(one[at]).ravel() for one in found]) for at, name in enumerate(names)}
 
 

@@ -83,7 +83,7 @@ def boundary_rows(
         asked.append(lambda points, _: _inner(pipeline, contract, inner, points))
     for number, ask in enumerate(asked):
         # An encoder may refuse a number that it has not met, such as an integer with a fraction: then integers stay.
-        for held in (("category", "boolean"), ("category", "boolean", "integer")):
+        for held in (("category", "boolean", "text"), ("category", "boolean", "text", "integer")):
             with suppress(_UnansweredError):
                 generator = np.random.default_rng(SEED + number)
                 found.append(_search(_answered(ask), contract, rows, lines, held, generator))

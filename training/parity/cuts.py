@@ -138,7 +138,7 @@ def _cart_trees(estimator: Any) -> Iterable[Any]:
     if hasattr(estimator, "tree_"):
         yield estimator.tree_
         return
-    if type(estimator).__module__.startswith("sklearn."):
+    if type(estimator).__module__.startswith(("sklearn.", "imblearn.")):
         members = getattr(estimator, "estimators_", ())
         for member in members.ravel() if isinstance(members, np.ndarray) else members:
             if hasattr(member, "tree_"):
@@ -146,10 +146,10 @@ def _cart_trees(estimator: Any) -> Iterable[Any]:
 
 
 def _compares_in_single(estimator: Any) -> bool:
-    """Say whether trees cast what they compare to float32: scikit-learn's CART trees and XGBoost's do."""
+    """Say whether trees cast what they compare to float32: scikit-learn's CART trees, XGBoost's and CatBoost's do."""
     if isinstance(estimator, (HistGradientBoostingClassifier, HistGradientBoostingRegressor)):
         return False
-    return type(estimator).__module__.split(".")[0] in ("sklearn", "xgboost")
+    return type(estimator).__module__.split(".")[0] in ("catboost", "imblearn", "sklearn", "xgboost")
 
 
 def _exported_thresholds(trees: Trees) -> Columns:

@@ -18,6 +18,8 @@ from bundle.contract import UNKNOWN_CATEGORY, Contract, Feature, timestamp_secon
 from training.frames import to_frame
 from training.parity.cut_rows import cut_rows
 from training.parity.cuts import Cut
+from training.parity.hostile_texts import text_rows
+from training.texts import text_of
 
 EDGE_BASES = 20
 """On how many rows each edge is tried, where there is room."""
@@ -56,11 +58,14 @@ def hostile_rows(
         max_rows: about how many rows are made at most.
     """
     edges = edge_rows(contract, rows, max_rows // 4)
+    texts = text_rows(contract, rows, max_rows // 4)
     unknown = unknown_rows(contract, rows, max_rows // 20)
     mixed = mixed_rows(rows, max_rows // MIXED_SHARE)
-    room = max(max_rows - len(edges) - len(unknown.packed) - len(mixed), 8)
+    room = max(max_rows - len(edges) - len(unknown.packed) - len(mixed) - len(texts), 8)
     exact, around = cut_rows(pipeline, contract, rows, cuts, room)
     packed = {"thresholds": exact, "derived_thresholds": around, "edges": edges, "mixed": mixed}
+    if len(texts):
+        packed["texts"] = texts
     return [*(Rows(name, some, to_frame(some, contract)) for name, some in packed.items()), unknown]
 
 
@@ -101,6 +106,8 @@ def edge_rows(contract: Contract, rows: NDArray[np.float64], max_rows: int = 500
     ]
     changes = [{at: value} for at, feature in enumerate(contract.features) for value in _extremes(feature)]
     changes += [change for change in together if change]
+    if not changes:
+        return rows[:0]
     bases = min(EDGE_BASES, len(rows), max(max_rows // len(changes), 1))
     chosen = rows[np.linspace(0, len(rows) - 1, bases).astype(np.intp)]
     made = np.tile(chosen, (len(changes), 1))
@@ -140,6 +147,8 @@ def refusals(contract: Contract) -> tuple[str, ...]:
     missing = [feature.name for feature in contract.features if not feature.nullable]
     if missing:
         found.append(f"missing values of {', '.join(missing)}")
+    if contract.texts:
+        found.append("texts that are too long or have lone surrogates")
     unknown = [
         feature.name for feature in contract.features if feature.type == "category" and feature.unknown == "refuse"
     ]
@@ -158,6 +167,8 @@ def keeps_contract(rows: NDArray[np.float64], contract: Contract) -> NDArray[np.
             inside = (column >= lowest) & (column < len(feature.categories or ()))
         elif feature.type == "boolean":
             inside = (column == 0.0) | (column == 1.0)
+        elif feature.type == "text":
+            inside = np.array([feature.takes_text(text_of(number) or "") for number in column.tolist()], dtype=bool)
         else:
             inside = (column >= feature.lower) & (column <= feature.upper)
         kept &= np.where(missing, feature.nullable, inside)
@@ -191,6 +202,8 @@ def _extremes(feature: Feature) -> list[float]:
         return [float(code) for code in range(len(feature.categories or ()))] + unknown + missing
     if feature.type == "boolean":
         return [0.0, 1.0, *missing]
+    if feature.type == "text":
+        return missing  # see ``text_rows``
     if feature.type == "timestamp":
         moments = [timestamp_seconds(f"{day}T{time}Z") for day in _TURNS for time in _TURN_TIMES]
         inside = [moment for moment in moments if moment is not None and feature.lower <= moment <= feature.upper]

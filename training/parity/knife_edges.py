@@ -1,10 +1,11 @@
-"""Knife edges: rows that lie on the boundary of a classifier's decision, to the last digits.
+"""Knife edges: rows that lie on the boundary of a classifier's or outlier detector's decision, to the last digits.
 
 A classifier that weighs sums (a logistic regression, a support vector machine, a network) changes its label where a score
 passes another one or a threshold. The score's last bit depends on the order in which products are added up, so a
 row right on the boundary may get the label of either side. Such a row is a knife edge: its probabilities are the same, within
 a relative distance of ``KNIFE_EDGE`` scikit-learn itself gives the graph's answer, and no score jumps there. It is counted by itself. A jump, as
-of a tree's leaf or of a neighbour's vote, is no knife edge: there the graph has to answer what scikit-learn answers.
+of a tree's leaf or of a neighbour's vote, is no knife edge: there the graph has to answer what scikit-learn answers. Only the rounds in which
+libsvm couples the probabilities of ``SVC(probability=True)`` may stop one round earlier or later.
 
 The distance is a backward error (N. J. Higham, Accuracy and Stability of Numerical Algorithms, 1996, section 1.5): how
 far the question must be moved for the answer to be right. So it is relative to the size of what is added up.
@@ -20,11 +21,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.base import is_classifier
 from sklearn.svm import SVC, NuSVC
 
 from bundle.contract import Contract
 from training.export.graph import Step
+from training.export.label_answers import answers_labels
+from training.export.leaves import REACHED
 from training.parity.answers import pipeline_answers
 from training.parity.bisection import WHOLE
 from training.parity.figures import differences
@@ -75,7 +77,8 @@ class KnifeEdges:
         self._contract = contract
         self._limits = limits
         self._labels = len(contract.output.label_sets)
-        self._steps = [step for step in steps if is_classifier(step.model)]
+        self._steps = [step for step in steps if answers_labels(step.model)]
+        self._couples = _couples(steps)
         self._columns = [
             at for at, feature in enumerate(contract.features) if feature.ordered and frame.iloc[:, at].notna().any()
         ]
@@ -94,6 +97,7 @@ class KnifeEdges:
             answers: one or more answers to each row, each of shape (N, W), a label's index first if there are labels.
             jumps: whether scores, and numbers, may jump on the way: then a row beside a threshold of a tree counts, too.
         """
+        jumps |= self._couples
         found = np.full(len(frame), np.inf)
         if not self._columns or (not self._steps and not jumps):
             return found
@@ -207,6 +211,14 @@ class KnifeEdges:
             size = np.maximum(np.abs(column), self._typical[number])
             moved[moved.columns[at]] = column + signs[:, number] * distance * size
         return places, moved
+
+
+def _couples(steps: Sequence[Step]) -> bool:
+    """Say whether nothing but a rule to stop makes numbers jump: libsvm couples probabilities in rounds until an error is
+    small enough, and a row at which the error is just that gets the numbers of one round more or less."""
+    models = [step.model for step in steps]
+    coupled = any(isinstance(model, (SVC, NuSVC)) and model.probability for model in models)
+    return coupled and not any(type(model) in REACHED or hasattr(model, "kneighbors") for model in models)
 
 
 def _with_own_scores(model: Any) -> Any:

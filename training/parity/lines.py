@@ -73,7 +73,7 @@ def rows_around(
     """
     owners = list({id(line.owner): line.owner for line in lines}.values())
     # An encoder may refuse a number that it has not met, such as an integer with a fraction: then integers stay.
-    for held in (("category", "boolean"), ("category", "boolean", "integer")):
+    for held in (("category", "boolean", "text"), ("category", "boolean", "text", "integer")):
         with suppress(ValueError):
             return _halved(pipeline, contract, rows, owners, list(lines), held)
     return np.empty((0, rows.shape[1]))

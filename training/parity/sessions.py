@@ -14,6 +14,8 @@ from onnx import helper, numpy_helper
 from bundle.format import INPUT_NAME, PREDICTION_NAME
 from training.export.graph import IR_VERSION, ML_DOMAIN, ML_OPSET, OPSET, Graph
 from training.export.onnx_nodes import without_trees
+from training.export.text import add_texts
+from training.wide_rows import wide_rows
 
 CHUNK_ROWS = 1000
 """The most rows that the service lets into one call."""
@@ -53,7 +55,7 @@ def values_of(
     """
     chunks = []
     for start in range(0, len(rows), CHUNK_ROWS):
-        part = np.ascontiguousarray(rows[start : start + CHUNK_ROWS])
+        part = wide_rows(session, rows[start : start + CHUNK_ROWS])
         found = session.run(list(names), {INPUT_NAME: part})
         for name, value in zip(names, found, strict=True):
             if len(value) != len(part):
@@ -81,6 +83,7 @@ def with_outputs(model: onnx.ModelProto, names: Sequence[str], nodes: Sequence[A
     probe.graph.node.extend(needed[::-1])
     probe.graph.initializer.extend(array for array in model.graph.initializer if array.name in asked)
     probe.graph.output.extend([onnx.ValueInfoProto(name=name) for name in names])
+    probe.metadata_props.extend(model.metadata_props)
     data: bytes = probe.SerializeToString()
     return data
 
@@ -103,6 +106,7 @@ def probe_of(graph: Graph, names: Sequence[str]) -> bytes:
         ir_version=IR_VERSION,
         opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(ML_DOMAIN, ML_OPSET)],
     )
+    add_texts(model, graph)
     data: bytes = model.SerializeToString()
     return data
 

@@ -20,6 +20,7 @@ from scipy.stats import chi2_contingency, kstwobign
 from bundle.contract import Feature, Strict, label_key
 from bundle.reference import UNKNOWN_VALUE, CategoryDistribution, NumberDistribution, Reference
 from training.config import ModelConfig
+from training.texts import text_lengths
 
 PSI_MODERATE = 0.1
 PSI_RETRAIN = 0.2
@@ -116,13 +117,15 @@ def level_of(index: float, p_value: float) -> Level:
 
 
 def _fits(before: NumberDistribution | CategoryDistribution, feature: Feature) -> bool:
-    return isinstance(before, NumberDistribution) == feature.ordered
+    return isinstance(before, NumberDistribution) == (feature.ordered or feature.type == "text")
 
 
 def _cells(column: pd.Series[Any], feature: Feature) -> NDArray[np.float64] | NDArray[np.object_]:
     """Return a column as numbers with NaN, or as the keys of the reference's shares with None."""
     if feature.ordered:
         return column.to_numpy(dtype=np.float64)
+    if feature.type == "text":
+        return text_lengths(column)
     if feature.type == "boolean":
         words = {0.0: "false", 1.0: "true"}
         return np.array([words.get(value) for value in column.to_numpy(dtype=np.float64)], dtype=object)

@@ -105,6 +105,8 @@ def _change(cells: pd.Series[Any], feature: Feature) -> ColumnChange | None:
         seconds, wrong = parse_column(there, feature)
         other_type = int(wrong.sum())
         out_of_range = int((~wrong & ~seconds.between(feature.lower, feature.upper).to_numpy()).sum())
+    elif feature.type == "text":
+        out_of_range = sum(not feature.takes_text(str(cell)) for cell in there)
     elif feature.type == "boolean":
         other_type = int((~there.astype(str).str.strip().str.lower().isin(_BOOLEANS)).sum())
     else:

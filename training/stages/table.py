@@ -23,7 +23,14 @@ RESOLVED = "validate/resolved.json"
 RESOLVED_SECTIONS = ("target", "features")
 """The sections in which something may be left to the data."""
 
-COMMON_CODE = ("bundle", "training/config", "training/data", "training/errors.py", "training/frames.py")
+COMMON_CODE = (
+    "bundle",
+    "training/config",
+    "training/data",
+    "training/errors.py",
+    "training/frames.py",
+    "training/texts.py",
+)
 FITTING_CODE = (
     "training/cross_validation.py",
     "training/estimators.py",
@@ -35,7 +42,13 @@ FITTING_CODE = (
     "training/thresholds.py",
     "training/transformers",
 )
-EXPORT_CODE = ("training/export", "training/latency", "training/parity", "training/served_graph.py")
+EXPORT_CODE = (
+    "training/export",
+    "training/latency",
+    "training/parity",
+    "training/served_graph.py",
+    "training/wide_rows.py",
+)
 DRAWING_CODE = (
     "training/study/drawing.py",
     "training/study/page.html.j2",

@@ -157,7 +157,8 @@ def share_interval(hits: int, rows: int) -> Interval:
     share = hits / rows
     middle = (share + z * z / (2 * rows)) / (1 + z * z / rows)
     half = z * np.sqrt(share * (1 - share) / rows + z * z / (4 * rows * rows)) / (1 + z * z / rows)
-    return Interval(share, max(0.0, float(middle - half)), min(1.0, float(middle + half)))
+    # Of no hits and of hits only an end is the share itself, but for a rounding.
+    return Interval(share, min(share, max(0.0, float(middle - half))), max(share, min(1.0, float(middle + half))))
 
 
 def _number_association(

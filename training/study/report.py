@@ -29,6 +29,7 @@ from training.study.page import Notice, render_page
 from training.study.profile import CategoryProfile, Profile, profile_category, profile_feature, profile_number
 from training.study.relation import relate
 from training.study.sampling import sample_rows
+from training.texts import with_lengths
 
 REPORT_FILE = "report.html"
 FIGURES_FILE = "study.json"
@@ -67,6 +68,8 @@ def write_study(
     """
     _require(config, train, "training")
     _require(config, test, "test")
+    # Of a text the study looks at the length.
+    train, test = with_lengths(train, config.features), with_lengths(test, config.features)
     with progress.step("Study the training part") as step:
         studied = study(config, train, test)
         notices = find(config, studied)

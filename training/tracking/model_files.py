@@ -29,6 +29,7 @@ _TYPES: Mapping[FeatureType, str] = {
     "boolean": "boolean",
     "category": "string",
     "timestamp": "string",
+    "text": "string",
 }
 """A timestamp is sent as text, so it is text in MLflow's signature as well."""
 

@@ -37,7 +37,8 @@ def test_a_wrong_pipeline_is_told_with_its_row() -> None:
 
 def test_the_document_has_a_line_for_each_pipeline(tmp_path: Path) -> None:
     """A bar in a name does not break the table, and every outcome is explained."""
-    text = document(RESULTS, tmp_path / "images" / "judge.png")
+    text = document(RESULTS, tmp_path / "images" / "judge.png", 627)
+    assert "4 of the catalogue's 627 pipelines" in text
     assert (tmp_path / "images" / "judge.png").exists()
     for name in ("a: tree", "a: neighbours \\| ties", "b: own", "b: fault"):
         assert f"| {name} |" in text

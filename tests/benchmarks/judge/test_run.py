@@ -105,3 +105,17 @@ def test_class_names_are_those_that_the_owner_wrote() -> None:
     assert {"Pipeline", "VotingClassifier", "RandomForestClassifier", "OneHotEncoder", "SimpleImputer"} <= set(names)
     assert "DecisionTreeClassifier" not in names
     assert np.array_equal(names, sorted(names))
+
+
+def test_a_command_that_cannot_run_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It ends with 2, and nothing is judged."""
+    foreign = tmp_path / "other.json"
+    foreign.write_text('{"machine": 1}')
+    for given, words in (
+        (["--jobs", "0"], "at least 1"),
+        (["--resume"], "goes with --json"),
+        (["--only", "nothing like it"], "give a group"),
+        (["--from-json", str(foreign)], "no results of the judge"),
+    ):
+        assert main(given) == 2
+        assert words in capsys.readouterr().err

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -75,3 +76,10 @@ def test_names_that_are_given_fit_the_pipeline() -> None:
         column_names(pipeline, ["mass"], by_name=True)
     with pytest.raises(AdoptionError, match=r"--columns: a name is given twice"):
         column_names(pipeline, ["mass", "mass"], by_name=True)
+
+
+def test_dictionaries_are_told() -> None:
+    """A DictVectorizer takes no table, whatever the columns are called; the message says what does the same."""
+    pipeline = make_pipeline(DictVectorizer(), Ridge()).fit([{"a": 1.0}, {"a": 2.0}], [1.0, 2.0])
+    with pytest.raises(AdoptionError, match=r"'dictvectorizer' is a DictVectorizer.*OneHotEncoder"):
+        column_names(pipeline, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -213,15 +214,18 @@ def test_unknown_steps_are_noted() -> None:
 
 @pytest.mark.parametrize("package", ["lightgbm", "xgboost"])
 def test_categories_of_pandas_are_no_numbers(package: str) -> None:
-    """Trees that learned pandas' own categories read no numbers; a request cannot bring what they want."""
+    """Trees that learned pandas' own categories read no numbers: the text of a request is made the fitted category."""
     library = pytest.importorskip(package)
-    frame = table()[["x", "s"]].astype({"s": "category"})
+    frame = table()[["x", "s"]].assign(s=np.arange(60) % 2)
+    frame["s"] = frame["s"].map({0: "even", 1: "odd"}).astype("category")
     if package == "lightgbm":
         model = library.LGBMRegressor(n_estimators=2, verbose=-1)
     else:
         model = library.XGBRegressor(n_estimators=2, enable_categorical=True)
     facts = column_facts(model.fit(frame, frame["x"]), ["x", "s"])
-    assert (facts["s"].number, facts["s"].opaque) == (False, True)
+    assert (facts["s"].number, facts["s"].categorical, facts["s"].refuses_unknown) == (False, True, True)
+    assert facts["s"].pandas_categories == tuple(frame["s"].cat.categories)
+    assert facts["x"].number
     assert column_facts(model.fit(frame[["x"]], frame["x"]), ["x"])["x"].number
 
 
@@ -232,3 +236,31 @@ def test_columns_may_be_left_out_where_they_are_chosen_by_name() -> None:
     assert drops_by_name(fitted)
     assert drops_by_name(GridSearchCV(make_pipeline(columns, Ridge()), {}, cv=2).fit(frame, frame["x"]))
     assert not drops_by_name(make_pipeline(StandardScaler(), Ridge()).fit(frame[["x"]], frame["x"]))
+
+
+def test_samplers_are_passed_by() -> None:
+    """A sampler of imbalanced-learn hands its columns on: the step behind it reads them."""
+    pipelines = pytest.importorskip(
+        "imblearn.pipeline", reason="the dependency group imbalanced-learn is not installed"
+    )
+    samplers = pytest.importorskip("imblearn.under_sampling")
+    frame = table()
+    target = np.arange(60) % 3 == 0
+    step = samplers.RandomUnderSampler(random_state=0)
+    model = pipelines.make_pipeline(step, SimpleImputer(), LogisticRegression()).fit(frame[["x", "n"]], target)
+    facts = column_facts(model, ["x", "n"])
+    assert all(fact.read and fact.imputed and fact.number and not fact.opaque for fact in facts.values())
+
+
+@pytest.mark.others
+def test_categories_of_catboost() -> None:
+    """What CatBoost takes for categories is one, even if it looks like a number; from a file it counts no columns."""
+    catboost = pytest.importorskip(
+        "catboost", reason="the dependency group catboost is not installed: make test-others"
+    )
+    frame = table()[["x", "n", "s"]].assign(n=lambda rows: (rows["x"] > 0).astype(int))
+    model = catboost.CatBoostRegressor(iterations=3, verbose=0, allow_writing_files=False, cat_features=["n", "s"])
+    model.fit(frame, frame["x"])
+    facts = column_facts(pickle.loads(pickle.dumps(model)), ["x", "n", "s"])
+    assert [fact.categorical for fact in facts.values()] == [False, True, True]
+    assert [fact.number for fact in facts.values()] == [True, False, False]

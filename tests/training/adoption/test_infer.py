@@ -189,3 +189,26 @@ def test_outlier_detector_of_its_own_rows_only_is_refused() -> None:
     """Without ``novelty=True`` there is no ``predict``."""
     with pytest.raises(AdoptionError, match=r"cannot be asked about others.*IsolationForest"):
         input_names(LocalOutlierFactor(n_neighbors=2).fit(FRAME))
+
+
+def test_split_column_is_a_text() -> None:
+    """Its default length holds unless the sample has longer texts; an empty cell is a text, so none is missing."""
+    one = inferred(["", "some words", "NA"], split=True)
+    assert (one.feature.type, one.feature.nullable, one.feature.maximum_length) == ("text", False, None)
+    assert one.remark == "the sample has texts of up to 10 characters"
+    assert inferred(["x" * 12_000], split=True).feature.maximum_length == 24_000
+    assert inferred(["x" * 40_000], split=True).feature.maximum_length == 50_000
+
+
+def test_integers_that_are_rounded_are_refused() -> None:
+    """A request could not send them; what float64 holds exactly is let through, and so is text."""
+    with pytest.raises(AdoptionError, match=r"column 'c': 9007199254740993 is beyond 2\^53.*astype\(str\)"):
+        inferred(["1", "9007199254740993"])
+    assert inferred(["1", "9007199254740994"]).feature.type == "integer"
+    assert inferred(["9007199254740993"], values=["9007199254740993"]).feature.type == "category"
+
+
+def test_encoded_dates_are_refused() -> None:
+    """They would arrive as seconds."""
+    with pytest.raises(AdoptionError, match="column 'c': an encoder knows dates"):
+        inferred(["2024-01-01"], dates=True, encoded=True)

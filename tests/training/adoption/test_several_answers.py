@@ -12,10 +12,13 @@ import pandas as pd
 import pytest
 import yaml
 from sklearn.compose import make_column_transformer
-from sklearn.linear_model import LinearRegression
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from sklearn.tree import DecisionTreeRegressor
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from bundle.contract import Contract, Feature, Output, OutputTarget
 from bundle.store import load_bundle
@@ -86,6 +89,70 @@ def test_several_numbers_are_imported_and_served(home: Path) -> None:
     np.testing.assert_allclose([list(answer.values()) for answer in many["predictions"]], expected, rtol=1e-12)
     assert [target["name"] for target in described["contract"]["output"]["targets"]] == ["cost", "hours"]
     assert schema["required"] == ["cost", "hours"]
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        MultiOutputClassifier(LogisticRegression()),
+        RandomForestClassifier(4, max_depth=3, random_state=0),
+        ClassifierChain(DecisionTreeClassifier(max_depth=3, random_state=0), order=[1, 0]),
+    ],
+)
+def test_several_labels_are_imported_and_served(home: Path, model: Any) -> None:
+    """Each label has classes of its own, answered in their type, and figures of its own."""
+    frame = jobs()
+    frame["late"] = (frame["hours"] > 6).astype(int)
+    frame["price class"] = np.digitize(frame["cost"], [150, 300])
+    columns = make_column_transformer((OneHotEncoder(), ["crew"]), (StandardScaler(), ["size"]))
+    pipeline = make_pipeline(columns, model).fit(frame[["size", "crew"]], frame[["late", "price class"]])
+    result = _imported(home, pipeline, frame.drop(columns=["cost", "hours"]), target=("late", "price class"))
+    bundle = load_bundle(result.tags.bundle)
+    assert bundle.contract.output.label_sets == ((0, 1), (0, 1, 2))
+    assert result.metrics["accuracy"] == min(result.metrics[f"accuracy of {name}"] for name in ("late", "price class"))
+    assert "- `price class`: one of `0`, `1`, `2`" in bundle.card
+    rows = frame[["size", "crew"]].iloc[:20]
+    with served(result.tags.bundle) as client:
+        many = client.post("/predict", json={"instances": as_json(rows)}).json()["predictions"]
+    assert [list(answer.values()) for answer in many] == pipeline.predict(rows).astype(int).tolist()
+    assert all(type(value) is int for answer in many for value in answer.values())
+
+
+def test_indicators_are_imported_and_expected(home: Path) -> None:
+    """A matrix of 0 and 1 has the labels 0 and 1 in each column; --expected finds a label that differs."""
+    frame = jobs()
+    flags = np.column_stack([frame["hours"] > 6, frame["cost"] > 200, frame["crew"] == "north"]).astype(int)
+    columns = make_column_transformer((OneHotEncoder(), ["crew"]), (StandardScaler(), ["size"]))
+    pipeline = make_pipeline(columns, OneVsRestClassifier(LogisticRegression())).fit(frame[["size", "crew"]], flags)
+    names = ["output_1", "output_2", "output_3"]
+    answers = pd.DataFrame(pipeline.predict(frame[["size", "crew"]]), columns=names)
+    answers.to_csv(home / "there.csv", index=False)
+    sample = frame[["size", "crew"]]
+    result = _imported(home, pipeline, sample, expected=home / "there.csv")
+    assert load_bundle(result.tags.bundle).contract.output.label_sets == ((0, 1),) * 3
+    answers.assign(output_2=1 - answers["output_2"]).to_csv(home / "there.csv", index=False)
+    with pytest.raises(AdoptionError, match=r"80 of 80 rows differ(.|\n)*output_2: "):
+        _imported(home, pipeline, sample, expected=home / "there.csv")
+
+
+@pytest.mark.parametrize(
+    ("labels", "more", "error", "message"),
+    [
+        (["late"], {}, AdoptionError, r"one column of labels, and answers a table.*y\.ravel"),
+        (["late", "same"], {}, AdoptionError, "at least two labels"),
+        (["late", "late"], {"sklearn": "1.7.2"}, AdoptionError, "--sklearn compares one label a row"),
+    ],
+)
+def test_labels_that_are_not_served_are_told(
+    home: Path, labels: list[str], more: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    """In words, before anything is stored."""
+    frame = jobs().assign(same=1)
+    frame["late"] = (frame["hours"] > 6).astype(int)
+    model = MultiOutputClassifier(DecisionTreeClassifier(max_depth=2, random_state=0))
+    pipeline = model.fit(frame[["size"]], frame[labels].to_numpy())
+    with pytest.raises(error, match=message):
+        _imported(home, pipeline, frame[["size"]], **more)
 
 
 def test_edited_names_and_limits_hold_for_each_target(home: Path) -> None:

@@ -112,7 +112,8 @@ class Written:
         chosen = generator.choice(usable, min(ASKED, len(usable)), replace=False) if len(usable) else usable
         split = splits[chosen]
         near = split.astype(np.float32)
-        up, down = (np.nextafter(near, np.float32(end)).astype(np.float64) for end in (np.inf, -np.inf))
+        with np.errstate(over="ignore"):  # a split may be the largest float32
+            up, down = (np.nextafter(near, np.float32(end)).astype(np.float64) for end in (np.inf, -np.inf))
         near = near.astype(np.float64)
         values = [split, near, up, down, (near + up) / 2, (near + down) / 2]
         values += [np.nextafter(value, end) for value in values for end in (np.inf, -np.inf)]
@@ -150,7 +151,9 @@ def expected(model: Any, given: Any) -> Answers:
     """Return what the fitted estimator answers, by the names of the graph's outputs, shape (N, width) each."""
     if not is_classifier(model):
         return {"values": np.asarray(model.predict(given), dtype=np.float64).reshape(len(given), -1)}
-    wanted = {"label": np.searchsorted(model.classes_, model.predict(given))[:, np.newaxis].astype(np.float64)}
+    wanted = {
+        "label": np.searchsorted(model.classes_, np.ravel(model.predict(given)))[:, np.newaxis].astype(np.float64)
+    }
     for name, method in (("probabilities", "predict_proba"), ("decision", "decision_function")):
         if hasattr(model, method):
             wanted[name] = np.asarray(getattr(model, method)(given), dtype=np.float64).reshape(len(given), -1)

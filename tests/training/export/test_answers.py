@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -56,3 +58,18 @@ def test_what_the_contract_does_not_list_is_refused() -> None:
     with pytest.raises(ExportError, match=r"'n' knows the string 'x'"):
         codes_of(_pen(), [1.0, "x"], None, "n")
     assert codes_of(_pen(), [True, 7], None, "n").tolist() == [1.0, 7.0]
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        (pd.to_datetime(["2024-01-01", "2024-02-01"]), r"knows dates \(datetime64"),
+        (np.array([1, 2**53 + 1]), r"knows 9007199254740993, and numbers beyond 2\^53 are rounded"),
+    ],
+    ids=["dates", "large integers"],
+)
+def test_values_that_change_on_their_way_are_refused(values: Any, reason: str) -> None:
+    """Dates travel as seconds, and float64 rounds large integers: the encoder would know none of them."""
+    encoder = OneHotEncoder(handle_unknown="ignore").fit(pd.DataFrame({"n": values}))
+    with pytest.raises(ExportError, match=reason):
+        ask(_pen(), encoder, Columns("rows", (None,), ("n",)), encoder._n_features_outs, raises=False)

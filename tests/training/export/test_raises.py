@@ -17,7 +17,14 @@ from sklearn.ensemble import (
     VotingRegressor,
 )
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, Normalizer, PolynomialFeatures, StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MinMaxScaler,
+    Normalizer,
+    OrdinalEncoder,
+    PolynomialFeatures,
+    StandardScaler,
+)
 from sklearn.tree import DecisionTreeRegressor
 
 from bundle.contract import Contract, Feature, Output
@@ -123,3 +130,12 @@ def test_quotient_of_ranges_that_do_not_reach_zero() -> None:
         frame = to_frame(rows, contract)
         pipeline = make_pipeline(step, DecisionTreeRegressor(max_depth=2)).fit(frame, rows[:, 0])
         assert bool(plain_graph(pipeline, contract).raising) is looked_at
+
+
+def test_codes_of_categories_are_not_looked_at() -> None:
+    """An encoder gives small codes, or nothing for a missing text: no row is too large for float32."""
+    contract = contract_of(Feature(name="c", type="category", categories=("x", "y", "z"), nullable=True))
+    frame = to_frame(np.array([[0.0], [1.0], [np.nan], [2.0]] * 10), contract)
+    pipeline = make_pipeline(OrdinalEncoder(encoded_missing_value=np.nan), DecisionTreeRegressor(max_depth=2))
+    pipeline.fit(frame, np.arange(40) % 4)
+    assert not plain_graph(pipeline, contract).raising

@@ -30,7 +30,10 @@ from training.parity.answers import pipeline_answers
 from training.parity.report import ParityError
 from training.served_graph import graph_answers, open_graph
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore:Label 3 is present in all training examples"),
+]
 
 _GENERATOR = np.random.default_rng(0)
 ROWS = pd.DataFrame(_GENERATOR.normal(size=(120, 3)).round(3), columns=["a", "b", "c"])

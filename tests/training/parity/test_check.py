@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import onnx
@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -22,6 +23,7 @@ from bundle.format import INPUT_NAME, PREDICTION_NAME
 from tests.training.orchards import orchard_config, orchard_frame
 from tests.training.parity.specimens import LABELS, change_splits, contract, fitted, prepared, table
 from training.export import export_pipeline, serialise
+from training.export.registry import TRANSFORMERS
 from training.parity import BATCH_SIZES, Limits, ParityError, ParityReport, check_parity
 from training.pipeline import fit_pipeline
 
@@ -247,19 +249,39 @@ def test_same_report_every_time(pipeline: Pipeline, model: onnx.ModelProto) -> N
     assert first == second
 
 
+class Picky(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Hands rows on as they are, and raises an error if it was told to refuse some of them."""
+
+    def __init__(self, is_refused: Callable[[pd.DataFrame], Any] = lambda frame: frame["size"].isna()) -> None:
+        self.is_refused = is_refused
+
+    def fit(self, X: pd.DataFrame, y: object = None) -> Self:
+        """Learn nothing."""
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows.
+
+        Raises:
+            ValueError: one of them is refused.
+        """
+        if self.is_refused(X).any():
+            raise ValueError("never met")
+        return X
+
+
+@pytest.fixture(autouse=True)
+def picky_converter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let ``Picky`` be exported as if it never raised an error."""
+    monkeypatch.setitem(TRANSFORMERS, Picky, lambda pen, model, columns: columns)
+
+
 def picky_pipeline(is_refused: Callable[[pd.DataFrame], Any]) -> tuple[Pipeline, onnx.ModelProto]:
     """Return a linear pipeline that raises an error if some rows are given to it, and its graph, which does not."""
-    linear = fitted(make_pipeline(prepared(), Ridge()))
-    model = export_pipeline(linear, contract())
-    predict = linear.predict
-
-    def picky(frame: pd.DataFrame) -> NDArray[np.float64]:
-        if is_refused(frame).any():
-            raise ValueError("never met")
-        return np.asarray(predict(frame))
-
-    linear.predict = picky
-    return linear, model
+    linear = fitted(make_pipeline(Picky(), prepared(), Ridge()))
+    linear[0].is_refused = is_refused
+    return linear, export_pipeline(linear, contract())
 
 
 def test_answer_where_the_pipeline_raises_is_caught() -> None:

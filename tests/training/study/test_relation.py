@@ -120,3 +120,11 @@ def test_the_interval_of_a_share() -> None:
     assert interval.high == pytest.approx(0.2775, abs=1e-4)
     assert share_interval(10, 10).high == pytest.approx(1)
     assert np.isnan(share_interval(0, 0).value)
+
+
+def test_interval_of_a_share_holds_the_share() -> None:
+    """Of no hits, or of hits only, rounding must not leave the share outside, which no picture can draw."""
+    for rows in range(1, 200):
+        for hits in (0, rows):
+            interval = share_interval(hits, rows)
+            assert interval.low <= interval.value <= interval.high

@@ -20,6 +20,7 @@ from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
 from sklearn.ensemble._hist_gradient_boosting.gradient_boosting import BaseHistGradientBoosting
+from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import RidgeClassifier, RidgeClassifierCV
 from sklearn.preprocessing import FunctionTransformer, TargetEncoder
@@ -215,6 +216,14 @@ def _boosting_loss(old: stand_ins.BoostingLoss, boosting: Any) -> Any:
             return losses.ExponentialLoss()
 
 
+def _tfidf(transformer: Any) -> Iterator[str]:
+    """1.5 keeps the numbers of the terms as an array; before it was a diagonal matrix, which is overlooked now."""
+    diagonal = vars(transformer).get("_idf_diag")
+    if diagonal is not None and "idf_" not in vars(transformer):
+        transformer.idf_ = np.asarray(diagonal.diagonal(), dtype=np.float64)
+        yield "TfidfTransformer.idf_"
+
+
 _CHANGES: tuple[tuple[type | tuple[type, ...], Callable[[Any], Iterator[str]]], ...] = (
     (BaseEstimator, _parameters),
     (SimpleImputer, _imputer),
@@ -225,6 +234,7 @@ _CHANGES: tuple[tuple[type | tuple[type, ...], Callable[[Any], Iterator[str]]], 
     ((RidgeClassifier, RidgeClassifierCV), _ridge_classifier),
     (TargetEncoder, _target_encoder),
     (BaseLibSVM, _support_vectors),
+    (TfidfTransformer, _tfidf),
     (losses.BaseLoss, _loss),
     ((GradientBoostingClassifier, GradientBoostingRegressor), _boosting),
 )
