@@ -105,6 +105,10 @@ def bounds(pen: Pen, value: str, column: int) -> Range | None:
     return graph.bounds[key]
 
 
+TERM_WEIGHT_MAX = 1e12
+"""No weight of a term in a text is larger: a text has at most 50,000 characters, and an inverse frequency grows with a logarithm."""
+
+
 def _of_node(pen: Pen, value: str, column: int) -> Range | None:
     graph = pen.graph
     if value in graph.constants:
@@ -147,8 +151,12 @@ def _of_node(pen: Pen, value: str, column: int) -> Range | None:
         return _of_product(pen, node, column)
     if kind == "Where":
         return _hull([_of_input(pen, name, column) for name in node.input[1:]])
+    if any(piece.value == value for piece in graph.texts):
+        return -TERM_WEIGHT_MAX, TERM_WEIGHT_MAX
+    if kind not in _INTERVALS:
+        return None
     given = [_of_input(pen, name, column) for name in node.input]
-    if None in given or kind not in _INTERVALS:
+    if None in given:
         return None
     return _INTERVALS[kind]([one for one in given if one is not None])
 

@@ -253,7 +253,7 @@ def place_texts(pen: Pen, features: int) -> None:
         assert node is not None
         end = start + piece.block.width
         for at, number in ((1, start), (2, end)):
-            node.input[at] = graph.constant(np.array([number], dtype=np.int64), "piece")
+            graph.nodes.read(node, at, graph.constant(np.array([number], dtype=np.int64), "piece"))
         start = end
     graph.inputs[0].type.tensor_type.shape.dim[1].dim_value = start
 
