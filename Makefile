@@ -176,7 +176,7 @@ zoo: $(VENV)/.training ## export a zoo of pipelines exactly and naively, and com
 	@$(BIN)/python -m benchmarks.zoo $(if $(DATA),--data "$(DATA)")
 
 league: $(VENV)/.training ## put the zoo through other converters too, each in an environment of its own, and compare [ARGS="--every 10"]
-	@$(BIN)/python -m benchmarks.league $(ARGS)
+	@$(BIN)/python -m benchmarks.league $(or $(ARGS),--docs)
 
 export-cost: $(VENV)/.training ## measure what export and proof of large models cost in time and memory
 	@$(BIN)/python -m benchmarks.export_cost

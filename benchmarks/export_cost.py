@@ -12,7 +12,8 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from sklearn.ensemble import AdaBoostClassifier, RandomForestRegressor
@@ -27,6 +28,7 @@ from training.frames import to_frame, to_rows
 from training.parity import check_parity
 
 RESULTS = ROOT / "benchmarks" / "results" / "export_cost.json"
+PICTURE = ROOT / "docs" / "images" / "export_cost.png"
 FIT_ROWS = 16_000
 """About as many as a table of 20,000 rows leaves for fitting."""
 TEST_ROWS = 4_000
@@ -94,6 +96,31 @@ def _measure_apart(name: str) -> dict[str, float]:
     return figures
 
 
+def draw(results: Mapping[str, Mapping[str, float]], path: Path) -> None:
+    """Draw the processor seconds and the memory of each model."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    names = list(results)[::-1]
+    figure, (time_axes, memory_axes) = pyplot.subplots(1, 2, figsize=(11, 0.5 * len(names) + 1.5), sharey=True)
+    export = [results[name]["export_s"] for name in names]
+    time_axes.barh(names, export, color="#2b6cb0", label="export")
+    time_axes.barh(names, [results[name]["proof_s"] for name in names], left=export, color="#90cdf4", label="proof")
+    time_axes.set_xlabel("processor seconds")
+    time_axes.legend(frameon=False)
+    memory_axes.barh(names, [results[name]["proof_peak_mib"] for name in names], color="#d9822b", label="at the peak")
+    memory_axes.barh(
+        names, [results[name]["fitted_peak_mib"] for name in names], color="#f6d5a8", label="after fitting"
+    )
+    memory_axes.set_xlabel("memory, MiB")
+    memory_axes.legend(frameon=False)
+    figure.tight_layout()
+    figure.savefig(path, dpi=130)
+    pyplot.close(figure)
+
+
 def main() -> None:
     """Measure the cases that are asked for, all by default."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -108,6 +135,7 @@ def main() -> None:
         results[name] = _measure_apart(name)
         sys.stderr.write(f"{name}: {results[name]}\n")
     if not given.only:
+        draw(results, PICTURE)
         RESULTS.write_text(json.dumps({"machine": describe_machine(), "results": results}, indent=2) + "\n")
 
 

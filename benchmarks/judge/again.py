@@ -14,6 +14,8 @@ BATCHES = (2, 3, 5, 8, 16, 33, 51, 64, 100, 129, 257, 500)
 """The sizes of a dozen batches, each with other company and the row at another place."""
 NUDGE_SIZES = (1e-9, 1e-7)
 """How far a row is moved to see whether another label is next to it, as a share of a column's span."""
+STOP_LIMIT = 1e-5
+"""How far probabilities may change with so small a move and still be those of the same round."""
 NUDGES = 24
 """How many times a row is moved by each of them, in directions that are drawn."""
 
@@ -85,6 +87,24 @@ def is_knife_edge(
     """
     if owner.margin(row[np.newaxis]) > margin_limit:
         return False
+    answers, _ = owner.answers_or_raises(_nudged(space, row, draw), "labels")
+    return bool((answers[:, 0] != label).any())
+
+
+def is_beside_a_stop(
+    owner: Owner, space: Space, row: NDArray[np.float64], got: NDArray[np.float64], draw: np.random.Generator
+) -> bool:
+    """Return whether scikit-learn gives the graph's answer, shape (W,), to a row moved by ``NUDGE_SIZES``.
+
+    It is asked only of probabilities that libsvm finds in rounds: they jump where a row needs one round more or less, and
+    which rows those are hangs on the last bit of an exponential.
+    """
+    answers, _ = owner.answers_or_raises(_nudged(space, row, draw))
+    return bool((np.abs(answers - got).max(axis=1, initial=0.0) <= STOP_LIMIT).any())
+
+
+def _nudged(space: Space, row: NDArray[np.float64], draw: np.random.Generator) -> NDArray[np.float64]:
+    """Return a row moved a little in drawn directions, shape (moves, F)."""
     columns = space.columns
     spans = np.array(
         [0.0 if column.is_text or not len(column.observed) else np.ptp(column.observed) or 1.0 for column in columns]
@@ -93,6 +113,4 @@ def is_knife_edge(
     # A number that is a category loses it when it is moved, so integers stay in the first tries.
     scales = [steps * size for steps in (np.where(whole, 0.0, spans), spans) for size in NUDGE_SIZES]
     moves = [draw.choice([-1.0, 0.0, 1.0], size=(NUDGES, len(row))) * scale for scale in scales]
-    rows = row + np.concatenate(moves)
-    answers, _ = owner.answers_or_raises(rows, "labels")
-    return bool((answers[:, 0] != label).any())
+    return np.asarray(row + np.concatenate(moves))

@@ -10,6 +10,18 @@ OWN_STEPS = "benchmarks.judge.catalogue.own_steps"
 """Where the catalogue keeps what people write themselves."""
 
 
+JUMPING = "Neighbors"
+"""A part of the names of classes whose votes would hide behind that rule."""
+
+
+def couples(pipeline: Any) -> bool:
+    """Say whether libsvm couples probabilities in a pipeline, in rounds with a rule to stop, and no neighbours vote in it."""
+    parameters = pipeline.get_params(deep=True) if hasattr(pipeline, "get_params") else {}
+    asked = any(name.rpartition("__")[2] == "probability" and value is True for name, value in parameters.items())
+    names = class_names(pipeline)
+    return asked and "SVC" in "".join(names) and not any(JUMPING in name for name in names)
+
+
 def class_names(pipeline: Any) -> tuple[str, ...]:
     """Return the names of all estimators and transformers inside a pipeline, each once, sorted."""
     found: set[str] = set()

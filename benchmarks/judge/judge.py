@@ -10,8 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from benchmarks.judge.again import Limits, answers_again, is_knife_edge
+from benchmarks.judge.again import Limits, answers_again, is_beside_a_stop, is_knife_edge
 from benchmarks.judge.ask import GraphAnswers, GraphError, Owner, Part, servable
+from benchmarks.judge.classes import couples
 from benchmarks.judge.judgement import Finding, Judgement
 from benchmarks.judge.rows import extremes, grid_neighbours, mixed, recombined
 from benchmarks.judge.search import (
@@ -277,9 +278,12 @@ class _Case:
                 continue
             answer = again[0, place]
             shares = limits.apart(answer, got[at])[1:].any() if self._labelled else True
-            edge = not shares and is_knife_edge(
-                self._owner, self._space, rows[at], float(answer[0]), limits.probability, self._draw
-            )
+            if shares and self._labelled and couples(self._owner.pipeline):
+                edge = is_beside_a_stop(self._owner, self._space, rows[at], got[at], self._draw)
+            else:
+                edge = not shares and is_knife_edge(
+                    self._owner, self._space, rows[at], float(answer[0]), limits.probability, self._draw
+                )
             verdicts[at] = "knife edge" if edge else "wrong"
         return verdicts
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 from sklearn.ensemble import VotingClassifier
+from sklearn.gaussian_process import GaussianProcessClassifier
+from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 from sklearn.multiclass import OneVsOneClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC, NuSVC
@@ -28,6 +30,11 @@ def margin(model: Any, rows: Any) -> float:
         return margin(model.steps[-1][1], model[:-1].transform(rows) if len(model.steps) > 1 else rows)
     if hasattr(model, "best_estimator_"):
         return margin(model.best_estimator_, rows)
+    if isinstance(model, FixedThresholdClassifier | TunedThresholdClassifierCV):
+        return _from_threshold(model, rows)
+    if isinstance(model, GaussianProcessClassifier) and len(model.classes_) == 2:
+        # Its label is the sign of the latent mean; its probabilities are an approximation that is not quite 1/2 there.
+        return float(np.abs(model.latent_mean_and_variance(rows)[0]).min())
     if isinstance(model, SVC | NuSVC) and len(model.classes_) > 2:
         return _pairs(model, rows)
     if isinstance(model, MEMBERS) and getattr(model, "voting", "hard") == "hard":
@@ -36,6 +43,16 @@ def margin(model: Any, rows: Any) -> float:
     return min(
         (_gap(np.asarray(getattr(model, method)(rows), dtype=np.float64).ravel()) for method in methods), default=np.inf
     )
+
+
+def _from_threshold(model: Any, rows: Any) -> float:
+    """Return how far the score is from the threshold at which the label turns."""
+    threshold = getattr(model, "best_threshold_", None)
+    if threshold is None:
+        threshold = 0.5 if model.threshold == "auto" else model.threshold
+    if hasattr(model.estimator_, "predict_proba"):
+        return float(np.abs(model.estimator_.predict_proba(rows)[:, 1] - threshold).min())
+    return float(np.abs(model.estimator_.decision_function(rows) - threshold).min())
 
 
 def _pairs(model: Any, rows: Any) -> float:

@@ -106,6 +106,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", nargs="*", choices=list(CONTESTANTS), help="contestants; all by default")
     parser.add_argument("--every", type=int, default=1, help="take every n-th pipeline of the zoo")
+    parser.add_argument("--docs", action="store_true", help="write docs/league.md, its picture and the results")
     parser.add_argument("--untimed", action="store_true", help="leave the speeds out: for a busy machine")
     parser.add_argument("--environments", type=Path, default=ROOT / ".league", help="where environments are kept")
     given = parser.parse_args()
@@ -113,9 +114,10 @@ def main() -> None:
     results, versions = run(given.only or list(CONTESTANTS), members, given.environments, timed=not given.untimed)
     found = describe_machine()
     machine = f"Measured on {found['cores']} cores of {found['cpu']}, {found['system']}, Python {found['python']}."
-    text = document(results, versions, machine)
+    taken = "each pipeline" if given.every == 1 else f"one in {given.every}"
+    text = document(results, versions, f"{machine} Of the zoo: {taken}.")
     print(text)
-    if given.only or given.every > 1 or given.untimed:
+    if not given.docs:
         return
     kept = {
         "versions": versions,

@@ -25,6 +25,7 @@ def ratios(pen: Pen, model: Ratios, columns: Columns) -> Columns:
     quotient = pen.node("Div", [top, bottom], "quotient")
     zero = pen.node("Equal", [bottom, pen.constant(np.zeros((1, 1)), "zero")], "zero")
     result = pen.node("Where", [zero, pen.constant(np.full((1, 1), np.nan), "nan"), quotient], "ratios")
+    pen.graph.overflowing[result] = "a quotient"
     return numbers(result, len(model.numerators_))
 
 

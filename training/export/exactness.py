@@ -7,6 +7,8 @@ refused here, by name, before anything is compared.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from training.export.errors import ExportError
@@ -24,27 +26,35 @@ def inexact_columns(graph: Graph, value: str) -> Names | None:
 
     None instead of names means that every column is exact.
     """
-    return _names(graph, value, {}) if graph.inexact else None
+    return marked_columns(graph, value, graph.inexact)
 
 
-def _names(graph: Graph, value: str, known: dict[str, Names | None]) -> Names | None:
+def marked_columns(graph: Graph, value: str, marks: Mapping[str, str]) -> Names | None:
+    """Return per column of a value the mark of a value that it is made of, None for a column that is made of none.
+
+    None in place of names means that no column is. What trees answer is not made of what they ask.
+    """
+    return _names(graph, value, marks, {}) if marks else None
+
+
+def _names(graph: Graph, value: str, marks: Mapping[str, str], known: dict[str, Names | None]) -> Names | None:
     if value not in known:
-        found = _found(graph, value, known)
+        found = _found(graph, value, marks, known)
         known[value] = found if found and any(found) else None
     return known[value]
 
 
-def _found(graph: Graph, value: str, known: dict[str, Names | None]) -> Names | None:
-    if value in graph.inexact:
-        return (graph.inexact[value],) * (graph.width(value) or 1)
+def _found(graph: Graph, value: str, marks: Mapping[str, str], known: dict[str, Names | None]) -> Names | None:
+    if value in marks:
+        return (marks[value],) * (graph.width(value) or 1)
     node = graph.producer(value)
     if node is None or node.domain == TREE_DOMAIN:
         # What trees answer is exact; what they ask is looked at on its own.
         return None
     if node.op_type == "Concat":
-        parts = [(_names(graph, part, known), graph.width(part) or 1) for part in node.input]
+        parts = [(_names(graph, part, marks, known), graph.width(part) or 1) for part in node.input]
         return tuple(name for names, width in parts for name in (names or (None,) * width))
-    inner = [_names(graph, name, known) or () for name in node.input]
+    inner = [_names(graph, name, marks, known) or () for name in node.input]
     if is_gather(graph, node) and graph.constants[node.input[1]].ndim == 1:
         return tuple(inner[0][at] for at in graph.constants[node.input[1]]) if inner[0] else None
     width = graph.width(value) or 1

@@ -293,6 +293,7 @@ def apply_function(pen: Pen, function: Callable[..., Any], columns: Columns) -> 
             f"np.{function.__name__} of the columns themselves",
         )
     value = emit(pen, columns.name)
+    pen.graph.overflowing[value] = f"np.{function.__name__}"
     mark_function(pen, function, value, columns.name, columns.width)
     pen.graph.widths[value] = columns.width
     pen.keep_dtypes(value, results)

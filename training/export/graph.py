@@ -112,6 +112,8 @@ class Graph:
         self.unsettled: dict[str, str] = {}
         self.unread: list[str] = []
         """Steps whose trees are asked about a part of the rows only, so that their leaves cannot be compared."""
+        self.overflowing: dict[str, str] = {}
+        """By value: the function that made it, if it may be infinite where its arguments are not."""
         self.inexact: dict[str, str] = {}
         """By value: the function that made it, if another library may compute another last bit."""
         self.dtypes: dict[str, tuple[np.dtype[Any], ...]] = {}
@@ -120,6 +122,8 @@ class Graph:
         """By unsettled value: the nearest that is settled."""
         self.raising: list[str] = []
         """Values of shape (N, 1), not 0 for rows on which the pipeline raises an error."""
+        self.finite: set[tuple[str, float]] = set()
+        """Values in which numbers from a limit on are looked for, with the limit."""
         self.checked: set[tuple[str, bool]] = set()
         """Values in which numbers beyond float32 are looked for, and whether a missing number may be there."""
         self.bounds: dict[tuple[str, int], tuple[float, float] | None] = {}

@@ -7,12 +7,14 @@ number can arrive, the export is refused; where the column is computed, the grap
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from training.export.arrivals import refuse_missing, source_feature
+from training.export.exactness import marked_columns
 from training.export.pen import Pen
 from training.export.ranges import Range, reach
 from training.export.values import Columns
@@ -48,6 +50,47 @@ def require_finite_singles(pen: Pen, columns: Columns, model: Any, *, takes_miss
         beyond = pen.node("Not", [pen.node("Less", [sizes, limit], "finite")], "beyond")
     axis = pen.constant(np.array([1], dtype=np.int64), "axis")
     pen.graph.raising.append(pen.node("ReduceMax", [pen.cast(beyond), axis], "raises", keepdims=1))
+
+
+def require_finite(pen: Pen, columns: Columns, model: Any) -> None:
+    """Let only such rows through as a step takes that raises on infinity, as most steps do that check their rows.
+
+    What the service lets in is finite; a quotient or a function may make infinity of it.
+    """
+    marks = marked_columns(pen.graph, columns.name, pen.graph.overflowing) if columns.numeric else None
+    limit = SINGLE_LIMIT if type(model).__module__.partition(".")[0] == "xgboost" else math.inf
+    if marks is None or (columns.name, limit) in pen.graph.finite or not _raises_on_infinity(model, columns.width):
+        return
+    pen.graph.finite.add((columns.name, limit))
+    unknown = [at for at, mark in enumerate(marks) if mark is not None and not _stays_below(pen, columns, at, limit)]
+    if not unknown:
+        return
+    sizes = pen.node("Abs", [pen.pick(columns, unknown).name], "sizes")
+    beyond = pen.node("GreaterOrEqual", [sizes, pen.constant(np.full((1, 1), limit), "limit")], "beyond")
+    axis = pen.constant(np.array([1], dtype=np.int64), "axis")
+    pen.graph.raising.append(pen.node("ReduceMax", [pen.cast(beyond), axis], "raises", keepdims=1))
+
+
+def _raises_on_infinity(model: Any, width: int) -> bool:
+    """Ask a fitted step itself whether it raises on a row of infinities.
+
+    A step that composes others, or looks its columns up by name, says something else: those inside it are asked.
+    """
+    ask = getattr(model, "predict", None) or getattr(model, "transform", None)
+    if ask is None:
+        return False
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            ask(np.full((1, width), np.inf))
+    except Exception as error:  # libraries have errors of their own
+        return any(word in str(error).lower() for word in ("infinity", "`inf`"))
+    return False
+
+
+def _stays_below(pen: Pen, columns: Columns, column: int, limit: float) -> bool:
+    found = bounds(pen, columns.name, column)
+    return found is not None and max(abs(found[0]), abs(found[1])) < limit
 
 
 def unknown_singles(pen: Pen, columns: Columns, model: Any) -> list[int]:
@@ -135,8 +178,8 @@ def _of_node(pen: Pen, value: str, column: int) -> Range | None:
         size = float(np.nansum(np.abs(graph.trees_of(node).leaves)))
         return -size, size
     if kind == "Mul" and node.input[0] == node.input[1]:
-        size = bounds(pen, node.input[0], column)
-        return None if size is None else (0.0, max(abs(size[0]), abs(size[1])) ** 2)
+        factor = bounds(pen, node.input[0], column)
+        return None if factor is None else (0.0, max(abs(factor[0]), abs(factor[1])) ** 2)
     if kind == "Concat":
         for part in node.input:
             width = graph.width(part)

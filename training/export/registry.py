@@ -26,6 +26,7 @@ from training.export.own import (
     same_as,
 )
 from training.export.pen import Pen
+from training.export.raises import require_finite
 from training.export.tracing import traced_transform
 from training.export.tracing.trust import FLAG, full_name, is_trusted
 from training.export.values import Columns, Scores, TextCodes
@@ -112,6 +113,7 @@ def transform(pen: Pen, model: Any, columns: Columns) -> Columns:
         ExportError: it has no exact conversion.
     """
     _meet(model)
+    require_finite(pen, columns, model)
     if _writes_itself(TRANSFORMERS, model):
         result = own_columns(pen, model, columns)
     elif _is_traced(model):
@@ -132,6 +134,7 @@ def regress(pen: Pen, model: Any, columns: Columns) -> str:
         ExportError: it has no exact conversion.
     """
     _meet(model)
+    require_finite(pen, columns, model)
     if _writes_itself(REGRESSORS, model):
         result = own_value(pen, model, columns)
     else:
@@ -153,6 +156,7 @@ def classify(pen: Pen, model: Any, columns: Columns, *, several: bool = False) -
         ExportError: it has no exact conversion.
     """
     _meet(model)
+    require_finite(pen, columns, model)
     if _writes_itself(CLASSIFIERS, model):
         result = own_scores(pen, model, columns)
     else:

@@ -26,7 +26,6 @@ from sklearn.svm import SVC, NuSVC
 from bundle.contract import Contract
 from training.export.graph import Step
 from training.export.label_answers import answers_labels
-from training.export.leaves import REACHED
 from training.parity.answers import pipeline_answers
 from training.parity.bisection import WHOLE
 from training.parity.figures import differences
@@ -214,11 +213,15 @@ class KnifeEdges:
 
 
 def _couples(steps: Sequence[Step]) -> bool:
-    """Say whether nothing but a rule to stop makes numbers jump: libsvm couples probabilities in rounds until an error is
-    small enough, and a row at which the error is just that gets the numbers of one round more or less."""
+    """Say whether a rule to stop may make numbers jump: libsvm couples probabilities in rounds until an error is small
+    enough, and a row at which the error is just that gets the numbers of one round more or less.
+
+    Trees that take another branch are found by their leaves. The votes of neighbours are not, so there is no excuse beside
+    them.
+    """
     models = [step.model for step in steps]
     coupled = any(isinstance(model, (SVC, NuSVC)) and model.probability for model in models)
-    return coupled and not any(type(model) in REACHED or hasattr(model, "kneighbors") for model in models)
+    return coupled and not any(hasattr(model, "kneighbors") for model in models)
 
 
 def _with_own_scores(model: Any) -> Any:

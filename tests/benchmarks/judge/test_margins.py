@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from sklearn.ensemble import VotingClassifier
+from sklearn.gaussian_process import GaussianProcessClassifier
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV, TunedThresholdClassifierCV
 from sklearn.multiclass import OneVsOneClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -49,3 +50,14 @@ def test_a_classifier_that_tells_nothing_is_infinitely_far() -> None:
         """Has no scores."""
 
     assert margin(Silent(), ROW) == np.inf
+
+
+def test_the_threshold_of_a_decision_is_where_its_label_turns() -> None:
+    """A classifier with a threshold of its own turns there, not at one half; a Gaussian process at a latent mean of 0."""
+    inner = LogisticRegression()
+    fixed = FixedThresholdClassifier(inner, threshold=0.3).fit(ROWS, LABELS > 0)
+    assert margin(fixed, ROW) == abs(fixed.estimator_.predict_proba(ROW)[0, 1] - 0.3)
+    tuned = TunedThresholdClassifierCV(inner, cv=2).fit(ROWS, LABELS > 0)
+    assert margin(tuned, ROW) == abs(tuned.estimator_.predict_proba(ROW)[0, 1] - tuned.best_threshold_)
+    process = GaussianProcessClassifier(optimizer=None).fit(ROWS, LABELS > 0)
+    assert margin(process, ROW) == abs(process.latent_mean_and_variance(ROW)[0][0])

@@ -16,6 +16,7 @@ from sklearn.ensemble import (
     RandomForestRegressor,
     VotingRegressor,
 )
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -139,3 +140,51 @@ def test_codes_of_categories_are_not_looked_at() -> None:
     pipeline = make_pipeline(OrdinalEncoder(encoded_missing_value=np.nan), DecisionTreeRegressor(max_depth=2))
     pipeline.fit(frame, np.arange(40) % 4)
     assert not plain_graph(pipeline, contract).raising
+
+
+def _without_answers(model: Any, contract: Contract, rows: Any) -> list[bool]:
+    """Return for which rows the graph answers NaN; each of the others gets the pipeline's answer."""
+    session = onnxruntime.InferenceSession(serialise(export_pipeline(model, contract)))
+    got = session.run(None, {"rows": rows})[0].reshape(len(rows), -1)[:, 0]
+    for row, answer in zip(rows, got, strict=True):
+        frame = to_frame(row[np.newaxis], contract)
+        if np.isnan(answer):
+            with pytest.raises(ValueError, match="infinity"):
+                model.predict(frame)
+        else:
+            assert answer == pytest.approx(float(model.predict(frame)[0]), rel=1e-12)
+    return [bool(missing) for missing in np.isnan(got)]
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        make_pipeline(StandardScaler(), HistGradientBoostingRegressor(max_iter=2)),
+        LogisticRegression(),
+    ],
+    ids=["scaled", "linear"],
+)
+def test_infinite_quotient_is_not_answered(model: Any) -> None:
+    """A quotient of finite numbers may be infinite: every step that checks its rows raises an error then."""
+    contract = contract_of(number("a"), Feature(name="b", type="number", minimum=0.0, maximum=9.0))
+    rows = np.abs(ROWS) + 0.5
+    target = (rows[:, 0] > 1).astype(float) if isinstance(model, LogisticRegression) else rows[:, 0]
+    if isinstance(model, LogisticRegression):
+        contract = contract.model_copy(
+            update={"task": "classification", "output": Output(name="late", classes=(0.0, 1.0))}
+        )
+    pipeline = make_pipeline(Ratios([(0, 1)]), model).fit(to_frame(rows, contract), target)
+    assert _without_answers(pipeline, contract, np.array([[1.0, 2.0], [1e9, 1e-300], [0.5, 0.3]])) == [
+        False,
+        True,
+        False,
+    ]
+
+
+def test_a_step_that_does_not_look_hands_infinity_on() -> None:
+    """Gradient boosting by histograms takes infinity for a number, and so does its graph."""
+    contract = contract_of(number("a"), Feature(name="b", type="number", minimum=0.0, maximum=9.0))
+    rows = np.abs(ROWS) + 0.5
+    pipeline = make_pipeline(Ratios([(0, 1)]), HistGradientBoostingRegressor(max_iter=2))
+    pipeline.fit(to_frame(rows, contract), rows[:, 0])
+    assert _without_answers(pipeline, contract, np.array([[1.0, 2.0], [1e9, 1e-300]])) == [False, False]

@@ -20,6 +20,10 @@ Reference = tuple[str, int]
 Write = Callable[..., str]
 
 
+OVERFLOWING = frozenset(["divide", "floor_divide", "multiply", "reciprocal", "remainder", "square"])
+"""Exact operations whose result may be infinite where their arguments are not."""
+
+
 def write_symbols(pen: Pen, columns: Columns, cells: Sequence[Any]) -> str:
     """Write what a function computes of a row, and return a value of shape (N, cells).
 
@@ -92,6 +96,8 @@ def _write_group(pen: Pen, group: list[Symbol], places: dict[int, Reference]) ->
     else:
         value = _WRITERS[name](pen, *values)
     _mark(pen, group, value, values)
+    if not OPERATIONS[name].exact or name in OVERFLOWING:
+        pen.graph.overflowing[value] = OPERATIONS[name].name
     if not OPERATIONS[name].exact:
         pen.graph.inexact[value] = OPERATIONS[name].name
     return value
