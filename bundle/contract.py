@@ -8,7 +8,6 @@ stand for texts, see ``bundle.texts``; in the place of the text itself is 0.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
@@ -19,11 +18,16 @@ from bundle.feature import Feature as Feature
 from bundle.feature import FeatureType as FeatureType
 from bundle.format import FEATURES_LIMIT, FIRST_FORMAT, LATER_KEYS_FORMAT
 from bundle.identifier import Identifier as Identifier
+from bundle.label import Label as Label
+from bundle.label import label_key as label_key
+from bundle.label import require_distinct_labels, require_label_types
 from bundle.letter_case import LetterCase as LetterCase
 from bundle.letter_case import change_case as change_case
 from bundle.letter_case import letter_spellings as letter_spellings
 from bundle.numbers import LARGEST_EXACT_INTEGER as LARGEST_EXACT_INTEGER
 from bundle.numbers import number_text as number_text
+from bundle.output_target import TARGETS_LIMIT, require_one_kind
+from bundle.output_target import OutputTarget as OutputTarget
 from bundle.strict import Growing as Growing
 from bundle.strict import Name as Name
 from bundle.strict import Number as Number
@@ -32,9 +36,6 @@ from bundle.timestamp import timestamp_seconds as timestamp_seconds
 from bundle.timestamp import timestamp_text as timestamp_text
 from bundle.truth import TRUTH_WORDS as TRUTH_WORDS
 from bundle.truth import truth_value as truth_value
-
-Label = bool | int | Number | str
-"""A class's label."""
 
 RESERVED_NAME = "instances"
 """The key under which a request sends many rows; no feature can be called so."""
@@ -46,16 +47,13 @@ IDENTIFIERS_LIMIT = 20
 """How many identifiers a row may have."""
 
 
-def label_key(label: Label) -> str:
-    """Return the key under which a label stands in an object: a string is its own, all else is its JSON text."""
-    return label if isinstance(label, str) else json.dumps(label)
-
-
-class Output(Strict):
+class Output(Growing):
     """What the model answers."""
 
+    later_keys = ("targets",)
+
     name: Name
-    """The target's name."""
+    """The target's name; of several ``targets`` what they are together."""
     unit: str | None = None
     """The unit of a predicted number."""
     description: str = ""
@@ -69,19 +67,34 @@ class Output(Strict):
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
     """The probability of the second of two classes from which on it is answered; none where the most probable class is.
     The graph has it built in: it stands here to be read."""
+    targets: Annotated[tuple[OutputTarget, ...], Field(min_length=2, max_length=TARGETS_LIMIT)] | None = None
+    """Where a row gets several answers: each of them, in the order in which the graph gives them. Then the answer is an
+    object with one key for each, and the other keys but ``name`` and ``description`` are not used."""
 
     @field_validator("classes", mode="before")
     @classmethod
     def _labels_keep_their_type(cls, classes: object) -> object:
-        # Of a NumPy integer pydantic would silently make a number with a fraction.
-        if isinstance(classes, list | tuple):
-            for label in classes:
-                if not isinstance(label, bool | int | float | str):
-                    raise ValueError(f"a label is a string, a boolean, an integer or a number, not {label!r}")
+        require_label_types(classes)
         return classes
+
+    @property
+    def label_sets(self) -> tuple[tuple[Label, ...], ...]:
+        """The labels of each answer that is a label: those of ``classes``, those of each target, or none of numbers."""
+        if self.targets is None:
+            return () if self.classes is None else (self.classes,)
+        return tuple(target.classes for target in self.targets if target.classes is not None)
 
     @model_validator(mode="after")
     def _classes_are_distinct(self) -> Self:
+        if self.targets is not None:
+            others = ("unit", "classes", "probabilities", "ranking", "threshold")
+            used = [key for key in others if getattr(self, key) not in (None, False)]
+            if used:
+                raise ValueError(
+                    f"output: `{used[0]}` does not go with `targets`: say it of each target, or leave it out"
+                )
+            require_one_kind(self.targets)
+            return self
         if self.classes is None:
             if self.probabilities or self.ranking or self.threshold is not None:
                 raise ValueError("output: `probabilities`, `ranking` and `threshold` go with `classes`")
@@ -90,17 +103,7 @@ class Output(Strict):
             raise ValueError("output: `ranking` goes with `probabilities`")
         if self.threshold is not None and len(self.classes) != 2:
             raise ValueError(f"output: `threshold` goes with two classes, got {len(self.classes)}")
-        if len(self.classes) < 2:
-            raise ValueError(f"output: `classes` needs at least two labels, got {list(self.classes)}")
-        numbers = [label for label in self.classes if not isinstance(label, bool | str)]
-        keys = {label_key(label) for label in self.classes}
-        if len(keys) != len(self.classes) or len(set(numbers)) != len(numbers):
-            raise ValueError(f"output: `classes` lists a label twice, as JSON reads it: {list(self.classes)}")
-        wrong = [label for label in numbers if isinstance(label, int) and abs(label) > LARGEST_EXACT_INTEGER]
-        if wrong:
-            raise ValueError(
-                f"output: the label {wrong[0]} is beyond 2^53, where JSON's readers round; write it as a string"
-            )
+        require_distinct_labels(self.classes)
         if self.unit is not None:
             raise ValueError("output: `unit` goes with a number, not with `classes`")
         return self
@@ -119,7 +122,7 @@ class Contract(Growing):
     description: str
     """What the model is for, in a sentence or two."""
     task: Literal["regression", "classification"]
-    """The kind of answer: a number, or one of ``output.classes``."""
+    """The kind of answer: a number, or one of ``output.classes``; or several of one kind, the ``output.targets``."""
     features: Annotated[tuple[Feature, ...], Field(min_length=1, max_length=FEATURES_LIMIT)]
     """The columns of a row, in the order in which they travel."""
     identifiers: Annotated[tuple[Identifier, ...], Field(max_length=IDENTIFIERS_LIMIT)] = ()
@@ -153,18 +156,25 @@ class Contract(Growing):
                     " given to the model"
                 )
             seen.add(identifier.name)
-        if (self.task == "classification") != (self.output.classes is not None):
+        if (self.task == "classification") != bool(self.output.label_sets):
             raise ValueError(f"output: `classes` goes with `task: classification` and only with it, not {self.task!r}")
-        if self.output.name in seen:
-            raise ValueError(
-                f"the target {self.output.name!r} is listed among the features or identifiers: that leaks the answer"
-            )
+        for name in self.target_names:
+            if name in seen:
+                raise ValueError(
+                    f"the target {name!r} is listed among the features or identifiers: that leaks the answer"
+                )
         return self
 
     @property
     def feature_names(self) -> tuple[str, ...]:
         """The names of the features, in order."""
         return tuple(feature.name for feature in self.features)
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """The names of what is answered: one, or those of ``output.targets``."""
+        targets = self.output.targets
+        return (self.output.name,) if targets is None else tuple(target.name for target in targets)
 
     @property
     def texts(self) -> tuple[int, ...]:
@@ -188,7 +198,8 @@ class Contract(Growing):
     @property
     def format_version(self) -> int:
         """The first format of bundles in which this contract can be written; see ``bundle.format``."""
-        later = self.later_keys_used() or any(feature.later_keys_used() for feature in self.features)
+        parts: tuple[Growing, ...] = (self, self.output, *self.features)
+        later = any(part.later_keys_used() for part in parts)
         return LATER_KEYS_FORMAT if later else FIRST_FORMAT
 
 
@@ -196,7 +207,10 @@ def answer_width(contract: Contract) -> int | None:
     """Return how many numbers the graph answers to a row, W: float64 of shape (N, W); None for shape (N,).
 
     A classification answers the index of the label and behind it, where the contract asks for them, the probabilities.
+    Several targets are answered side by side, each as a number or as the index of its label.
     """
+    if contract.output.targets is not None:
+        return len(contract.output.targets)
     if contract.output.classes is None:
         return None
     return 1 + (len(contract.output.classes) if contract.output.probabilities else 0)

@@ -6,10 +6,10 @@ the old version under ``tests/bundle/`` that must still load, and say in the cha
 A file that readers may ignore is added without a new version.
 
 Formats so far: 1 is the first. 2 adds keys to the contract: ``identifiers``, and of a feature ``missing``,
-``exclusive_minimum``, ``exclusive_maximum`` and ``maximum_length``, and the types ``timestamp`` and ``text``. A bundle
-whose contract uses none of them is still written in format 1, so that older services go on serving it; one that uses
-them is refused by an older service, which would misread it. How texts are split is metadata of the graph's own file, see
-``bundle.texts``.
+``exclusive_minimum``, ``exclusive_maximum`` and ``maximum_length``, the types ``timestamp`` and ``text``, and of the output
+``targets``. A bundle whose contract uses none of them is still written in format 1, so that older services go on serving
+it; one that uses them is refused by an older service, which would misread it. How texts are split is metadata of the
+graph's own file, see ``bundle.texts``.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ INPUT_NAME = "rows"
 with texts (N, F + V), see ``bundle.texts``."""
 
 PREDICTION_NAME = "prediction"
-"""The ONNX graph's output: float64 of shape (N,), in the unit of the contract's output; for a classification of shape
-(N, W), see ``bundle.contract.answer_width``."""
+"""The ONNX graph's output: float64 of shape (N,), in the unit of the contract's output; for a classification and for
+several targets of shape (N, W), see ``bundle.contract.answer_width``."""
 
 FEATURES_LIMIT = 10_000
 """More columns than this is taken for a mistake in a config."""

@@ -15,7 +15,8 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Encoder(Protocol):
-    """Encodes the answers of one model: ``NumberEncoder``, or ``serving.labels.LabelEncoder``."""
+    """Encodes the answers of one model: ``NumberEncoder``, ``serving.labels.LabelEncoder``, or
+    ``serving.targets.TargetsEncoder``."""
 
     def encode(self, values: Values, single: bool, request_id: bytes) -> bytes:
         """Return the body of an answer.

@@ -19,11 +19,14 @@ from serving.identify import decoder_of
 from serving.labels import LabelEncoder
 from serving.rows import Rows
 from serving.settings import ServingSettings
+from serving.targets import TargetsEncoder
 
 
 def _encoder(bundle: Bundle) -> Encoder:
     """Return what writes the answers of a bundle's kind of model."""
     output = bundle.contract.output
+    if output.targets is not None:
+        return TargetsEncoder(bundle.name, bundle.version, output.targets)
     if output.classes is None:
         return NumberEncoder(bundle.name, bundle.version)
     return LabelEncoder(bundle.name, bundle.version, output.classes, output.probabilities, output.ranking)

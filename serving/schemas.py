@@ -13,6 +13,7 @@ from bundle.contract import (
     Label,
     LetterCase,
     Output,
+    OutputTarget,
     label_key,
     letter_spellings,
 )
@@ -186,11 +187,23 @@ def _threshold_in_words(output: Output) -> str:
 
 def _prediction_schema(contract: Contract) -> dict[str, Any]:
     output = contract.output
+    if output.targets is not None:
+        return _targets_schema(output.targets) | {"description": f"{output.name}: {output.description}".strip()}
     unit = f" [{output.unit}]" if output.unit else ""
     schema = {"type": "number"} if output.classes is None else label_schema(output.classes)
     return schema | {
         "description": f"{f'{output.name}: {output.description}{unit}'.strip()} {_threshold_in_words(output)}".strip()
     }
+
+
+def _targets_schema(targets: tuple[OutputTarget, ...]) -> dict[str, Any]:
+    """Return the JSON Schema of several answers to a row: an object with a key for each."""
+    properties: dict[str, Any] = {}
+    for target in targets:
+        schema: dict[str, Any] = {"type": "number"} if target.classes is None else label_schema(target.classes)
+        note = f"{target.description}{f' [{target.unit}]' if target.unit else ''}".strip()
+        properties[target.name] = schema | ({"description": note} if note else {})
+    return {"type": "object", "properties": properties, "required": [*properties], "additionalProperties": False}
 
 
 def _answer_schema(parts: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -30,21 +30,21 @@ def pick_examples(
 
     Args:
         frame: Validated rows, N of them, with a column for each feature.
-        predictions: The pipeline's answers to them, shape (N,), or of a classification (N, W) as the graph gives them: a
-            label's index and, behind it, the probabilities.
+        predictions: The pipeline's answers to them, shape (N,), or (N, W) as the graph gives them: a label's index and,
+            behind it, the probabilities; or several numbers or labels.
         contract: What the columns mean.
         count: How many rows at most.
 
     Returns:
         ``min(count, N)`` rows in ascending order of their predictions; those of a classification by label, and within a
-        label by its probability.
+        label by its probability; several answers by the first, then by the second, and so on.
 
     Raises:
         ValueError: rows and predictions differ in number, or there are none.
     """
     if predictions.ndim not in (1, 2) or len(predictions) != len(frame) or len(frame) == 0:
         raise ValueError(f"expected at least one row and one prediction per row, got {len(frame)}, {predictions.shape}")
-    order = _ascending(predictions)
+    order = _ascending(predictions, contract)
     chosen: list[int] = []
     news = [*_one_of_each_label(predictions[order], contract), *_showing_something_new(frame.iloc[order], contract)]
     for place in dict.fromkeys(news):
@@ -75,10 +75,12 @@ def _json_value(feature: Feature, value: Any) -> JsonValue:
     return int(value) if feature.type == "integer" else float(value)
 
 
-def _ascending(predictions: NDArray[np.float64]) -> NDArray[np.intp]:
+def _ascending(predictions: NDArray[np.float64], contract: Contract) -> NDArray[np.intp]:
     """Return the order of the rows by their predictions, shape (N,)."""
     if predictions.ndim == 1:
         return np.argsort(predictions, kind="stable")
+    if contract.output.targets is not None:
+        return np.lexsort(predictions.T[::-1])
     labels = predictions[:, 0].astype(np.intp)
     if predictions.shape[1] == 1:
         return np.argsort(labels, kind="stable")
@@ -87,8 +89,8 @@ def _ascending(predictions: NDArray[np.float64]) -> NDArray[np.intp]:
 
 def _one_of_each_label(predictions: NDArray[np.float64], contract: Contract) -> Iterator[int]:
     """Yield for each label that was predicted the position of a row in its middle; nothing for a regression."""
-    if contract.output.classes is not None:
-        labels = predictions.reshape(len(predictions), -1)[:, 0]
+    for at in range(len(contract.output.label_sets)):
+        labels = predictions.reshape(len(predictions), -1)[:, at]
         for label in np.unique(labels):
             places = np.flatnonzero(labels == label)
             yield int(places[len(places) // 2])

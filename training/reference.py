@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from bundle.contract import Contract, Feature, label_key
-from bundle.reference import UNKNOWN_VALUE, CategoryDistribution, NumberDistribution, Reference
+from bundle.contract import Contract, Feature, OutputTarget, label_key
+from bundle.reference import UNKNOWN_VALUE, CategoryDistribution, Distributions, NumberDistribution, Reference
 from training.config import ModelConfig
 from training.texts import text_lengths
 
@@ -46,12 +47,20 @@ def describe(
         contract: what the columns and the answers mean.
         frame: N rows with a column for each feature, typed as by ``training.data.validation``.
         answers: the pipeline's answers to them, shape (N,) or (N, W).
-        truth: the true answers, shape (N,): numbers, or indices of classes; None where they are not known.
+        truth: the true answers, shape (N,), or (N, W) of several targets: numbers, or indices of classes; None where they
+            are not known.
 
     Raises:
         ValueError: a column has no value at all.
     """
     features = {feature.name: feature_distribution(frame[feature.name], feature) for feature in contract.features}
+    targets = contract.output.targets
+    if targets is not None:
+        return Reference(
+            features=features,
+            prediction=_distributions(answers, targets),
+            target=None if truth is None else _distributions(truth, targets),
+        )
     classes = contract.output.classes
     if classes is None:
         return Reference(
@@ -70,6 +79,16 @@ def describe(
         probabilities=probabilities,
         target=None if truth is None else _label_distribution(truth, keys),
     )
+
+
+def _distributions(answers: NDArray[np.float64], targets: Sequence[OutputTarget]) -> Distributions:
+    """Describe several answers, shape (N, W), each by itself."""
+    return {
+        target.name: number_distribution(column, target.name)
+        if target.classes is None
+        else _label_distribution(column, [label_key(label) for label in target.classes])
+        for target, column in zip(targets, answers.T, strict=True)
+    }
 
 
 def _label_distribution(indices: NDArray[np.float64], keys: list[str]) -> CategoryDistribution:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -36,6 +37,7 @@ class Owner:
         self.space = space
         contract = space.contract
         self._classes = contract.output.classes
+        self._several = contract.output.label_sets if contract.output.targets is not None else ()
         self._probabilities = contract.output.probabilities
         self.calls = 0
 
@@ -51,6 +53,8 @@ class Owner:
             if part == "probabilities":
                 return np.asarray(self.pipeline.predict_proba(frame), dtype=np.float64)
             answer = np.asarray(self.pipeline.predict(frame))
+            if self._several:
+                return _places(answer, self._several)
             if self._classes is None:
                 return answer.astype(np.float64).reshape(len(rows), -1)
             places = {label: float(place) for place, label in enumerate(self._classes)}
@@ -124,6 +128,15 @@ class GraphAnswers:
                 raise GraphError(f"{len(answer)} answers to {len(chunk)} rows")
             parts.append(np.asarray(answer, dtype=np.float64).reshape(len(chunk), -1))
         return np.concatenate(parts)
+
+
+def _places(answer: NDArray[Any], several: Sequence[Sequence[Any]]) -> NDArray[np.float64]:
+    """Return the places of several labels a row, each among its own classes, float64 of shape (N, labels)."""
+    columns = []
+    for at, classes in enumerate(several):
+        places = {label: float(place) for place, label in enumerate(classes)}
+        columns.append([places.get(label, NO_PLACE) for label in answer[:, at].tolist()])
+    return np.array(columns, dtype=np.float64).T
 
 
 def servable(answers: NDArray[np.float64], contract: Contract) -> NDArray[np.bool_]:

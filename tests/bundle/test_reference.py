@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from bundle.contract import Contract
+from bundle.contract import Contract, Output, OutputTarget
 from bundle.errors import BundleFormatError
 from bundle.reference import Reference, check_reference
 from tests.bundles import classifier_contract, orchard_contract, reference_of
@@ -64,5 +64,37 @@ def test_a_reference_is_of_one_kind(fault: dict[str, Any], message: str) -> None
 )
 def test_a_reference_of_another_contract_is_refused(reference: Reference, contract: Contract, message: str) -> None:
     """The message says what is described and what is answered."""
+    with pytest.raises(BundleFormatError, match=message):
+        check_reference(reference, contract)
+
+
+TARGETS = CONTRACTS[0].model_copy(
+    update={"output": Output(name="prediction", targets=(OutputTarget(name="cost"), OutputTarget(name="hours")))}
+)
+BOTH = NUMBERS.model_copy(update={"prediction": dict.fromkeys(("cost", "hours"), NUMBERS.prediction), "target": None})
+
+
+def test_several_answers_are_described_one_by_one() -> None:
+    """A reference of several targets survives its own JSON and fits its contract."""
+    assert Reference.model_validate_json(BOTH.model_dump_json()) == BOTH
+    check_reference(BOTH, TARGETS)
+
+
+@pytest.mark.parametrize(
+    ("reference", "contract", "message"),
+    [
+        (NUMBERS, TARGETS, "describes one answer and the contract has several"),
+        (BOTH, CONTRACTS[0], "describes one answer and the contract has several"),
+        (BOTH.model_copy(update={"prediction": {"cost": NUMBERS.prediction}}), TARGETS, r"has \['cost', 'hours'\]"),
+        (BOTH.model_copy(update={"target": {"cost": NUMBERS.prediction}}), TARGETS, r"target describes \['cost'\]"),
+        (
+            BOTH.model_copy(update={"prediction": {"cost": NUMBERS.prediction, "hours": LABELS.prediction}}),
+            TARGETS,
+            "describes labels, but the contract answers a number",
+        ),
+    ],
+)
+def test_a_reference_of_other_targets_is_refused(reference: Reference, contract: Contract, message: str) -> None:
+    """Each target is described, in its own kind."""
     with pytest.raises(BundleFormatError, match=message):
         check_reference(reference, contract)

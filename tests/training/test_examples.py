@@ -106,3 +106,22 @@ def test_every_label_is_shown() -> None:
     assert set(shown) == {0, 1, 2}
     assert (np.diff(shown) >= 0).all()
     assert len(pick_examples(table, answers[:, :1], promised)) == 32
+
+
+def test_every_label_of_every_target_is_shown() -> None:
+    """Of several labels a row, each value of each has a row; the rows are in the order of the labels."""
+    targets = ({"name": "late", "classes": [0, 1]}, {"name": "grade", "classes": ["a", "b", "c"]})
+    contract = Contract(
+        name="marks",
+        title="",
+        description="",
+        task="classification",
+        features=(Feature(name="x", type="number"),),
+        output=Output.model_validate({"name": "marks", "targets": targets}),
+    )
+    answers = np.zeros((90, 2))
+    answers[40, 0], answers[50, 1], answers[60, 1] = 1.0, 1.0, 2.0
+    frame = pd.DataFrame({"x": np.arange(90.0)})
+    shown = [row["x"] for row in pick_examples(frame, answers, contract, count=6)]
+    assert {40.0, 50.0, 60.0} <= {*shown}
+    assert shown[-1] == 40.0

@@ -5,13 +5,14 @@ It follows Mitchell et al., Model Cards for Model Reporting (FAT* 2019), as ``tr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bundle.contract import Output
+from bundle.contract import Label, Output
 from bundle.manifest import Provenance
 from bundle.numbers import number_text
 from training.adoption.config import ImportConfig
+from training.adoption.figures import OF
 from training.adoption.load import Loaded
 from training.card import feature_row, latency_section, markdown_table, parity_section
 from training.gate import GateReport
@@ -48,7 +49,7 @@ def render_import_card(config: ImportConfig, imported: Imported) -> str:
         " pipeline answers; on which data it was fitted, and how well, only its author knows.",
         _summary(config, imported),
         "## Intended use",
-        f"{config.description}\n\nThe answer, `{config.output.name}`, is {_answer(config.output)}.",
+        f"{config.description}\n\n{_answer(config.output)}",
         "## What was noticed" if imported.remarks else "",
         "\n".join(f"- {remark}" for remark in imported.remarks),
         "## Features",
@@ -74,11 +75,16 @@ def render_import_card(config: ImportConfig, imported: Imported) -> str:
 
 
 def figure_rows(output: Output, metrics: Mapping[str, float]) -> list[tuple[str, str]]:
-    """Return metrics as cells for people: name, and value with its unit."""
+    """Return metrics as cells for people: name, and value with its unit; of several targets those of each."""
     rows = []
+    units = {target.name: target.unit for target in output.targets or ()}
     for key, value in metrics.items():
+        metric, of, target = key.partition(OF)
+        if units and not of:
+            continue
         figure = f"{value:,.0f}" if value == int(value) or abs(value) >= 1000 else f"{value:.4g}"
-        rows.append((name_of(key), f"{figure} {unit_of(key, output.unit)}".strip()))
+        unit = unit_of(metric, units.get(target) if of else output.unit)
+        rows.append((f"{target}: {name_of(metric)}" if of else name_of(metric), f"{figure} {unit}".strip()))
     return rows
 
 
@@ -111,12 +117,25 @@ def _known_values(config: ImportConfig) -> str:
 
 
 def _answer(output: Output) -> str:
-    if output.classes is None:
-        text = f"a number{f' in {output.unit}' if output.unit else ''}"
-    else:
-        text = "one of " + ", ".join(f"`{label}`" for label in output.classes)
+    if output.targets is None:
+        text = _kind(output.unit, output.classes)
         text += ", with the probability of each" if output.probabilities else ""
-    return f"{text}. {output.description}".rstrip(". ")
+        return f"The answer, `{output.name}`, is " + f"{text}. {output.description}".rstrip(". ") + "."
+    lines = [
+        f"- `{target.name}`: " + f"{_kind(target.unit, target.classes)}. {target.description}".rstrip(". ")
+        for target in output.targets
+    ]
+    return (
+        f"The answer, `{output.name}`, has {len(lines)} parts. {output.description}".rstrip()
+        + "\n\n"
+        + "\n".join(lines)
+    )
+
+
+def _kind(unit: str | None, classes: Sequence[Label] | None) -> str:
+    if classes is None:
+        return f"a number{f' in {unit}' if unit else ''}"
+    return "one of " + ", ".join(f"`{label}`" for label in classes)
 
 
 def _quality(config: ImportConfig, imported: Imported) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 EXAMPLES = """examples:
   tabento import --pipeline model.skops --sample rows.csv --target price --config flats.yaml
   tabento import --pipeline model.skops --sample rows.csv --config flats.yaml --trust mysteps.Ratio
+  tabento import --pipeline costs.skops --sample rows.csv --target cost hours --config costs.yaml
   tabento import --pipeline model.joblib --sample rows.csv --config flats.yaml --i-trust-this-file
   tabento import --pipeline model.skops --sample rows.csv --config flats.yaml --sklearn auto
 
@@ -48,7 +49,12 @@ def add_import(commands: Any, verbose: argparse.ArgumentParser) -> None:
         help="a fitted pipeline, of skops.io.dump or joblib.dump",
     )
     add("--sample", type=Path, required=True, metavar="CSV", help="rows with the columns on which it was fitted")
-    add("--target", metavar="NAME", help="the sample's column with the true answers, if it has one")
+    add(
+        "--target",
+        nargs="+",
+        metavar="NAME",
+        help="the sample's column with the true answers, if it has one; for several answers a row a column for each",
+    )
     add("--config", type=Path, required=True, metavar="OUT.yaml", help="written if it is not there, read if it is")
     add(
         "--expected",
@@ -103,7 +109,7 @@ def run_import(given: argparse.Namespace, settings: TrainingSettings, progress: 
         pipeline=given.pipeline,
         sample=given.sample,
         config=given.config,
-        target=given.target,
+        target=given.target[0] if given.target and len(given.target) == 1 else tuple(given.target or ()) or None,
         name=given.name,
         p99_ms=given.p99_ms,
         trust=tuple(given.trust),

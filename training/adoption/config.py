@@ -14,7 +14,7 @@ from typing import Annotated, Any, Self
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from bundle.contract import Contract, Feature, Output, Strict
+from bundle.contract import Contract, Feature, Output, OutputTarget, Strict
 from training.adoption.errors import AdoptionError
 from training.config import ConfigError, Gate, explain, load_as
 
@@ -57,7 +57,7 @@ class ImportConfig(Strict):
             name=self.name,
             title=self.title,
             description=self.description,
-            task="regression" if self.output.classes is None else "classification",
+            task="classification" if self.output.label_sets else "regression",
             features=self.features,
             output=self.output,
             p99_ms=self.p99_ms,
@@ -109,6 +109,7 @@ def fitted_to(config: ImportConfig, names: Sequence[str], output: Output, path: 
     features = {feature.name: feature for feature in config.features}
     lines = [f"  features: {name!r} is missing; the pipeline takes it" for name in names if name not in features]
     lines += [f"  features: {name!r} is no column that the pipeline takes" for name in features if name not in names]
+    lines += _unlike_targets(config.output, output)
     if _typed(config.output.classes) != _typed(output.classes):
         expected = "none, for it answers a number" if output.classes is None else list(output.classes)
         got = "none" if config.output.classes is None else list(config.output.classes)
@@ -121,6 +122,22 @@ def fitted_to(config: ImportConfig, names: Sequence[str], output: Output, path: 
             " written anew."
         )
     return config.model_copy(update={"features": tuple(features[name] for name in names)})
+
+
+def _unlike_targets(mine: Output, own: Output) -> list[str]:
+    """Say in which way the targets of a config are not those of the pipeline; their names are free."""
+    if mine.targets is None and own.targets is None:
+        return []
+    got, expected = mine.targets or (), own.targets or ()
+    if len(got) != len(expected):
+        return [f"  output.targets: the pipeline gives {len(expected) or 1} answers a row; got {len(got) or 1}"]
+    return [
+        f"  output.targets: {ours.name!r}: the pipeline has the classes"
+        f" {'none, for it is a number' if theirs.classes is None else list(theirs.classes)}; got"
+        f" {'none' if ours.classes is None else list(ours.classes)}"
+        for ours, theirs in zip(got, expected, strict=True)
+        if _typed(ours.classes) != _typed(theirs.classes)
+    ]
 
 
 def write_config(path: Path, config: ImportConfig, remarks: Mapping[str, str], source: str) -> None:
@@ -189,6 +206,12 @@ def _given(model: Strict) -> dict[str, Any]:
     if isinstance(model, Feature):
         data = {"name": model.name, "type": model.type, "nullable": model.nullable, **data}
     if isinstance(model, Output):
+        single = model.classes is None and model.targets is None
+        data = {"name": model.name, **({"unit": model.unit} if single else {}), **data}
+        data["description"] = model.description
+        if model.targets is not None:
+            data["targets"] = [_given(target) for target in model.targets]
+    if isinstance(model, OutputTarget):
         data = {"name": model.name, **({"unit": model.unit} if model.classes is None else {}), **data}
         data["description"] = model.description
     return data

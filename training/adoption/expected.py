@@ -1,7 +1,8 @@
 """The expected answers: what the version of scikit-learn that fitted a pipeline answered to the sample, row by row.
 
 They are a CSV file: one row for each row of the sample, in its order. One column has the label or the number; a
-classifier with probabilities has one more for each class, named as the class. They prove that the pipeline answers here
+classifier with probabilities has one more for each class, named as the class; of several answers a row each has the column
+of its name. They prove that the pipeline answers here
 what it answered there.
 """
 
@@ -18,7 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bundle.contract import Contract, label_key
+from bundle.contract import Contract, Label, OutputTarget, label_key
 from bundle.numbers import number_text
 from training.adoption.errors import AdoptionError
 from training.adoption.sample import class_places
@@ -41,7 +42,8 @@ class ExpectedAnswers:
     source: str
     """The file's name without its folder."""
     answers: NDArray[np.float64]
-    """Shape (N,) for numbers; of a classification (N, W): a label's index and, behind it, the probabilities."""
+    """Shape (N,) for numbers; of a classification (N, W): a label's index and, behind it, the probabilities; of several
+    targets (N, W)."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,10 @@ def read_expected(path: Path, contract: Contract, rows: int) -> ExpectedAnswers:
             f"{path.name} has {len(cells):,} rows, the sample has {rows:,}: expected one answer for each row of the"
             " sample, in its order. Write the answers to this very sample."
         )
+    if contract.output.targets is not None:
+        return ExpectedAnswers(path.name, _several(path.name, cells, contract.output.targets))
     answer_column, probability_columns = _columns(path.name, [str(name) for name in cells.columns], contract)
-    parts = [_labels(cells, answer_column, contract, path.name)]
+    parts = [_labels(cells, answer_column, contract.output.classes, path.name)]
     parts += [_numbers(cells, column, path.name) for column in probability_columns]
     answers = parts[0] if contract.output.classes is None else np.stack(parts, axis=1)
     return ExpectedAnswers(path.name, answers)
@@ -111,7 +115,11 @@ def compare_expected(
         AdoptionError: they differ; the worst rows are shown.
     """
     there, here = expected.answers, answers.reshape(expected.answers.shape)
-    if contract.output.classes is None:
+    if contract.output.targets is not None and contract.output.label_sets:
+        distance = np.where((there != here).any(axis=1), np.inf, 0.0)
+    elif contract.output.targets is not None:
+        distance = differences(there, here, np.abs(there).mean(axis=0))[1].max(axis=1)
+    elif contract.output.classes is None:
         _, distance = differences(there, here, float(np.abs(there).mean()))
     else:
         distance = np.abs(there[:, 1:] - here[:, 1:]).max(axis=1, initial=0.0)
@@ -164,17 +172,29 @@ def _column_of(key: str, label: Any, header: Sequence[str]) -> str | None:
     return next((name for way in ways for name in header if name == way), None)
 
 
-def _labels(cells: pd.DataFrame, column: str, contract: Contract, source: str) -> NDArray[np.float64]:
-    if contract.output.classes is None:
+def _several(source: str, cells: pd.DataFrame, targets: Sequence[OutputTarget]) -> NDArray[np.float64]:
+    header = [str(name) for name in cells.columns]
+    missing = [target.name for target in targets if target.name not in header]
+    if missing:
+        raise AdoptionError(
+            f"{source} does not have the answers of this pipeline; its columns are {', '.join(map(repr, header))}, and"
+            f" {', '.join(map(repr, missing))} {'is' if len(missing) == 1 else 'are'} missing. Expected a column for each of"
+            " `output.targets`, named as there."
+        )
+    return np.stack([_labels(cells, target.name, target.classes, source) for target in targets], axis=1)
+
+
+def _labels(cells: pd.DataFrame, column: str, classes: Sequence[Label] | None, source: str) -> NDArray[np.float64]:
+    if classes is None:
         return _numbers(cells, column, source)
-    places = class_places(contract.output.classes)
+    places = class_places(classes)
     texts = cells[column].tolist()
     indices = [places.get(text.strip(), places.get(text.strip().lower(), -1)) for text in texts]
     if -1 in indices:
         row = indices.index(-1)
         raise AdoptionError(
             f"{source}: column {column!r}, row {row + 1}: expected one of the pipeline's classes"
-            f" {list(contract.output.classes)}, got {texts[row]!r}. Correct the file."
+            f" {list(classes)}, got {texts[row]!r}. Correct the file."
         )
     return np.array(indices, dtype=np.float64)
 
@@ -201,6 +221,14 @@ def _tied(probabilities: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def _shown(answer: Any, contract: Contract) -> str:
+    targets = contract.output.targets
+    if targets is not None:
+        return ", ".join(
+            f"{target.name}: {float(value):.12g}"  # rounded: a computed answer
+            if target.classes is None
+            else f"{target.name}: {target.classes[int(value)]!r}"
+            for target, value in zip(targets, answer, strict=True)
+        )
     classes = contract.output.classes
     if classes is None:
         return f"{float(answer):.12g}"  # rounded: a computed answer

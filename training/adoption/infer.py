@@ -24,9 +24,9 @@ from training.adoption.column_names import column_names
 from training.adoption.columns import ColumnFacts
 from training.adoption.errors import AdoptionError
 from training.adoption.promises import SEVERAL_LABELS
-from training.adoption.sample import Sample, present_texts
+from training.adoption.sample import Sample, present_texts, target_columns
 from training.config import explain
-from training.export.label_answers import answers_labels, classes_of
+from training.export.label_answers import answers_labels, label_sets_of
 from training.ranges import value_range
 
 Made = TypeVar("Made", Feature, Output)
@@ -86,20 +86,74 @@ def input_names(pipeline: Any, header: Sequence[str] | None = None, *, by_name: 
     return column_names(pipeline, header, by_name=by_name)
 
 
-def infer_output(pipeline: Any, target: str | None) -> Output:
+def infer_output(
+    pipeline: Any, target: str | Sequence[str] | None, count: int = 1, features: Sequence[str] = ()
+) -> Output:
     """Return what a pipeline answers: a number; or one of its classes, with probabilities where it gives them.
 
-    An outlier detector answers -1 for an outlier and 1 for the rest.
+    An outlier detector answers -1 for an outlier and 1 for the rest. Several answers a row become ``targets``.
+
+    Args:
+        pipeline: fitted.
+        target: the name of the answer, or one for each of several.
+        count: how many numbers or labels it gives a row.
+        features: the columns that it takes, after which no answer can be called.
 
     Raises:
-        AdoptionError: it answers several labels, has a single class, or a class that JSON has no value for.
+        AdoptionError: its several labels have classes that are not known, it has a single class, or a class that JSON has
+            no value for; there are more or fewer names than answers.
     """
-    name = target or "prediction"
-    if not answers_labels(pipeline):
-        return _validated(Output, "the target's name", {"name": name})
-    classes = classes_of(pipeline)
-    if classes is None or isinstance(classes, list) or getattr(classes, "ndim", 1) != 1:
+    names = target_columns(target)
+    if names and len(names) != count:
+        raise AdoptionError(
+            f"--target names {_counted(len(names), 'column')}, and the pipeline gives {_counted(count, 'answer')} a row."
+            + (
+                " Give one column for each, in the pipeline's order: --target FIRST SECOND"
+                if count > 1
+                else " Give one."
+            )
+        )
+    sets = label_sets_of(pipeline) if answers_labels(pipeline) else [None] * count
+    if sets is None or len(sets) != count:
         raise AdoptionError(SEVERAL_LABELS)
+    if count == 1 and isinstance(getattr(pipeline, "classes_", None), list):
+        raise AdoptionError(
+            "the pipeline was fitted on a table with one column of labels, and answers a table. Fit the classifier itself on"
+            " that column: y.ravel()."
+        )
+    if count == 1:
+        name = names[0] if names else "prediction"
+        if sets[0] is None:
+            return _validated(Output, "the target's name", {"name": name})
+        probabilities = hasattr(pipeline, "predict_proba")
+        given = {"name": name, "classes": _labels(sets[0]), "probabilities": probabilities}
+        return _validated(Output, "the pipeline's classes", given)
+    names = names or _numbered_names(count, features)
+    targets = [
+        {"name": name} if own is None else {"name": name, "classes": _labels(own)}
+        for name, own in zip(names, sets, strict=True)
+    ]
+    return _validated(Output, "the pipeline's answers", {"name": "prediction", "targets": targets})
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _numbered_names(count: int, features: Sequence[str]) -> tuple[str, ...]:
+    """Return ``output_1``, ``output_2``, …; with underscores behind ``output`` if a feature has such a name."""
+    stem = "output"
+    while any(f"{stem}_{number}" in features for number in range(1, count + 1)):
+        stem += "_"
+    return tuple(f"{stem}_{number}" for number in range(1, count + 1))
+
+
+def _labels(classes: Any) -> tuple[Any, ...]:
+    """Return classes as values of Python.
+
+    Raises:
+        AdoptionError: JSON has no value for one of them.
+    """
     labels = [label.item() if hasattr(label, "item") else label for label in classes]
     wrong = [label for label in labels if not isinstance(label, bool | int | float | str)]
     if wrong:
@@ -107,8 +161,7 @@ def infer_output(pipeline: Any, target: str | None) -> Output:
             f"the class {wrong[0]!r} is a {type(wrong[0]).__name__}; expected text, numbers or booleans. Fit the"
             " pipeline on such labels."
         )
-    given = {"name": name, "classes": tuple(labels), "probabilities": hasattr(pipeline, "predict_proba")}
-    return _validated(Output, "the pipeline's classes", given)
+    return tuple(labels)
 
 
 def infer_features(sample: Sample, names: Sequence[str], facts: Mapping[str, ColumnFacts]) -> list[Inferred]:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
-from bundle.contract import UNKNOWN_CATEGORY, Contract, Feature, timestamp_seconds
+from bundle.contract import UNKNOWN_CATEGORY, Contract, Feature, answer_width, timestamp_seconds
 from training.adoption.columns import ColumnFacts
 from training.adoption.errors import AdoptionError
 from training.adoption.version_breaks import version_remedy
@@ -33,7 +33,10 @@ from training.transformers.missing_text import MissingText
 SAME = 1e-9
 """Largest relative difference between two readings of one sample: sums may be added up in another order."""
 _TRIED_ROWS = 3
-SEVERAL_LABELS = "the pipeline answers several labels a row; one is served. Fit one classifier for each of them."
+SEVERAL_LABELS = (
+    "the pipeline answers several labels a row, and which classes each of them has is not known. Fit one classifier for"
+    " each of them in a MultiOutputClassifier."
+)
 
 Promise = Literal["nullable", "unknown", "minimum", "maximum"]
 
@@ -122,8 +125,6 @@ def compare_readings(
         AdoptionError: the pipeline cannot answer the sample, its answers have a shape that is not served, or they
             differ; the columns that make the difference are named.
     """
-    if contract.output.classes is not None and _labels_per_row(original, read) > 1:
-        raise AdoptionError(SEVERAL_LABELS)
     try:
         expected = asked(original, read, contract)
     except ValueError as error:
@@ -135,9 +136,11 @@ def compare_readings(
             f"the pipeline cannot answer the sample as pandas reads it: {error}. "
             + (remedy or "Give rows as it was fitted on, or fit it on what pandas.read_csv gives.")
         ) from error
-    if expected.ndim == 2 and contract.output.classes is None:
+    width = answer_width(contract)
+    if expected.shape[1:] != (() if width is None else (width,)):
         raise AdoptionError(
-            f"the pipeline answers {expected.shape[1]} numbers a row; one is served. Fit one pipeline for each of them."
+            f"the pipeline answers {expected.shape[1] if expected.ndim == 2 else 1} numbers a row; the config says"
+            f" {width or 1}. List each of them under `output.targets`."
         )
     ours = to_frame(rows, contract)
     if _same(pipeline, ours, expected, contract) is None:
@@ -161,14 +164,15 @@ def compare_readings(
     )
 
 
-def _labels_per_row(pipeline: Any, read: pd.DataFrame) -> int:
-    """Return how many labels a classifier gives a row; 1 if it raises, which is told when all rows are asked about.
+def answers_per_row(pipeline: Any, read: pd.DataFrame) -> int:
+    """Return how many numbers or labels a pipeline gives a row; 1 if it raises, which is told when all rows are asked about.
 
     A classifier of several labels may look like any other: its ``classes_`` may be one array, as OneVsRestClassifier's.
     """
     with quietly(), suppress(Exception):
-        labels = np.asarray(pipeline.predict(read.iloc[:1]))
-        return int(labels.shape[1]) if labels.ndim == 2 else 1
+        answers = pipeline.predict(read.iloc[:1])
+        shape = answers.shape if hasattr(answers, "shape") else np.asarray(answers).shape
+        return int(shape[1]) if len(shape) == 2 else 1
     return 1
 
 
@@ -275,9 +279,12 @@ def _same(pipeline: Any, frame: pd.DataFrame, expected: NDArray[np.float64], con
         got = asked(pipeline, frame, contract)
     except ValueError as error:
         return str(error)
-    if contract.output.classes is not None and not np.array_equal(got[:, 0], expected[:, 0]):
-        return f"{np.count_nonzero(got[:, 0] != expected[:, 0]):,} of {len(got):,} rows get another label"
-    typical = float(np.abs(expected).mean())
+    labels = len(contract.output.label_sets)
+    if labels:
+        flips = np.count_nonzero((got[:, :labels] != expected[:, :labels]).any(axis=1))
+        if flips:
+            return f"{flips:,} of {len(got):,} rows get another label"
+    typical = np.abs(expected).mean(axis=0) if contract.output.targets is not None else float(np.abs(expected).mean())
     _, relative = differences(expected, got, typical)
     if relative.max(initial=0.0) > SAME:
         return f"answers differ by up to {relative.max():.3g} relative"

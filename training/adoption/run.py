@@ -36,7 +36,15 @@ from training.adoption.expected import compare_expected, read_expected
 from training.adoption.figures import ROWS, sample_metrics
 from training.adoption.infer import infer_features, infer_output, input_names, model_name
 from training.adoption.load import Loaded, load_pipeline, telling_version, version_remark
-from training.adoption.promises import adapted, broken_promises, compare_readings, quietly, relaxed, require_kept
+from training.adoption.promises import (
+    adapted,
+    answers_per_row,
+    broken_promises,
+    compare_readings,
+    quietly,
+    relaxed,
+    require_kept,
+)
 from training.adoption.reference import describe_sample
 from training.adoption.sample import (
     Sample,
@@ -45,6 +53,7 @@ from training.adoption.sample import (
     as_read,
     left_out_remarks,
     read_sample,
+    target_columns,
     true_answers,
 )
 from training.adoption.served_answers import require_servable, row_as_sent
@@ -80,8 +89,8 @@ class Request:
     """The CSV file with rows of it."""
     config: Path
     """The config to write, or to read where it is there."""
-    target: str | None = None
-    """The sample's column with the true answers."""
+    target: str | tuple[str, ...] | None = None
+    """The sample's column with the true answers; of several answers a row a column for each, in the pipeline's order."""
     name: str | None = None
     """The model's name, for a config that is not there yet; by default that of the pipeline's file."""
     p99_ms: float | None = None
@@ -328,6 +337,11 @@ def _judged(
     if version is None:
         return None
     contract = fitted.config.contract()
+    if len(contract.output.label_sets) > 1:
+        raise AdoptionError(
+            "--sklearn compares one label a row, and this pipeline gives several. Leave --sklearn out, and give the answers"
+            " of the other version with --expected."
+        )
     with progress.step(f"Open an environment of scikit-learn {version}") as step:
         environment, paths = environments(version, loaded.pipeline)
         step.detail = "made" if environment.is_new else "kept from an earlier run"
@@ -398,7 +412,8 @@ def _fit(
     request: Request, loaded: Loaded, facts: Mapping[str, ColumnFacts], sample: Sample, columns: tuple[str, ...]
 ) -> _Fitted:
     """Read the config that is there, or infer and write one; either way the pipeline keeps what it promises."""
-    output = infer_output(loaded.pipeline, request.target)
+    count = answers_per_row(loaded.pipeline, as_read(sample, columns, facts))
+    output = infer_output(loaded.pipeline, request.target, count, columns)
     if request.config.exists():
         config = fitted_to(load_import_config(request.config), columns, output, request.config)
         fitted = _tried(loaded, config, False, facts, sample)
@@ -516,7 +531,8 @@ def _header(request: Request, loaded: Loaded) -> list[str] | None:
         return list(request.columns)
     if not request.columns_from_sample and not takes_one_text(loaded.pipeline):
         return None
-    return [name for name in map(str, read_sample(request.sample).cells.columns) if name != request.target]
+    targets = target_columns(request.target)
+    return [name for name in map(str, read_sample(request.sample).cells.columns) if name not in targets]
 
 
 def _remarks_of_reading(

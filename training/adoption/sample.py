@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bundle.contract import Contract, Feature
+from bundle.contract import Contract, Feature, Label
 from training.adoption.columns import ColumnFacts
 from training.adoption.errors import AdoptionError
 from training.data.errors import DataError, Example, Fault
@@ -71,7 +71,7 @@ def read_sample(path: Path) -> Sample:
 
 
 def agreed_columns(
-    sample: Sample, facts: Mapping[str, ColumnFacts], droppable: bool, target: str | None
+    sample: Sample, facts: Mapping[str, ColumnFacts], droppable: bool, target: str | Sequence[str] | None
 ) -> tuple[str, ...]:
     """Compare a sample's columns with those of the pipeline.
 
@@ -79,7 +79,7 @@ def agreed_columns(
         sample: the sample.
         facts: what the pipeline knows, by input column, in its order.
         droppable: whether columns that the pipeline does not read may be left out.
-        target: the sample's column that holds the true answers, if there is one.
+        target: the sample's column that holds the true answers, or several, if there are any.
 
     Returns:
         The columns that the service will ask for, in the pipeline's order.
@@ -88,12 +88,13 @@ def agreed_columns(
         AdoptionError: columns are missing, each named; the target is not there or among the features.
     """
     given = [str(name) for name in sample.cells.columns]
-    if target is not None and target in facts:
-        raise AdoptionError(
-            f"--target {target!r} is a column that the pipeline takes, so it cannot be its answer. Correct --target."
-        )
-    if target is not None and target not in given:
-        raise AdoptionError(f"--target {target!r} is no column of {sample.source}; it has {_listed(given)}.")
+    for name in target_columns(target):
+        if name in facts:
+            raise AdoptionError(
+                f"--target {name!r} is a column that the pipeline takes, so it cannot be its answer. Correct --target."
+            )
+        if name not in given:
+            raise AdoptionError(f"--target {name!r} is no column of {sample.source}; it has {_listed(given)}.")
     wanted = tuple(name for name, fact in facts.items() if fact.read or not droppable)
     missing = [name for name in wanted if name not in given]
     if not missing:
@@ -108,12 +109,24 @@ def agreed_columns(
     )
 
 
-def left_out_columns(sample: Sample, facts: Mapping[str, ColumnFacts], target: str | None) -> list[str]:
+def target_columns(targets: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Return the names of the columns with the true answers: none, one or several."""
+    if targets is None:
+        return ()
+    return (targets,) if isinstance(targets, str) else tuple(targets)
+
+
+def left_out_columns(
+    sample: Sample, facts: Mapping[str, ColumnFacts], targets: str | Sequence[str] | None
+) -> list[str]:
     """Return the sample's columns that the pipeline does not take, in the file's order."""
-    return [str(name) for name in sample.cells.columns if name not in facts and name != target]
+    known = {*facts, *target_columns(targets)}
+    return [str(name) for name in sample.cells.columns if name not in known]
 
 
-def left_out_remarks(sample: Sample, facts: Mapping[str, ColumnFacts], target: str | None) -> tuple[str, ...]:
+def left_out_remarks(
+    sample: Sample, facts: Mapping[str, ColumnFacts], target: str | Sequence[str] | None
+) -> tuple[str, ...]:
     """Say which columns of the sample were left out; nothing if it has none but the pipeline's and the target."""
     names = left_out_columns(sample, facts, target)
     if not names:
@@ -171,26 +184,41 @@ def as_contracted(sample: Sample, contract: Contract, facts: Mapping[str, Column
     return values[list(contract.feature_names)]
 
 
-def true_answers(sample: Sample, contract: Contract, target: str) -> NDArray[np.float64]:
-    """Return the true answers, float64 of shape (N,): numbers, or the index of each row's class.
+def true_answers(sample: Sample, contract: Contract, target: str | Sequence[str]) -> NDArray[np.float64]:
+    """Return the true answers: numbers, or the index of each row's class.
+
+    Args:
+        sample: the sample.
+        contract: what is answered.
+        target: the column with the true answers; of several ``output.targets`` one for each, in their order.
+
+    Returns:
+        Float64 of shape (N,), or (N, W) of several targets.
 
     Raises:
         DataError: an answer is missing, no number, or no class of the pipeline.
     """
-    if contract.output.classes is None:
+    targets = contract.output.targets
+    names = target_columns(target)
+    if targets is None:
+        return _true_column(sample, names[0], contract.output.classes)
+    columns = [_true_column(sample, name, one.classes) for name, one in zip(names, targets, strict=True)]
+    return np.stack(columns, axis=1)
+
+
+def _true_column(sample: Sample, target: str, classes: Sequence[Label] | None) -> NDArray[np.float64]:
+    if classes is None:
         frame = read_csv(sample.text, sample.source, (), {target: MISSING_TEXTS})
         values, faults = check_cells(frame, (Feature(name=target, type="number"),))
         if faults:
             raise DataError(f"{sample.source}: {fault_message(faults)}", faults)
         return values[target].to_numpy(dtype=np.float64)
-    places = class_places(contract.output.classes)
+    places = class_places(classes)
     indices = [places.get(cell.strip(), places.get(cell.strip().lower(), -1)) for cell in sample.cells[target]]
     wrong = [row for row, index in enumerate(indices) if index < 0]
     if wrong:
         examples = tuple(Example(row + 1, repr(sample.cells[target].iloc[row])) for row in wrong[:5])
-        fault = Fault(
-            target, f"one of {_listed(contract.output.classes)}", len(wrong), f"{len(wrong):,} are not", examples
-        )
+        fault = Fault(target, f"one of {_listed(classes)}", len(wrong), f"{len(wrong):,} are not", examples)
         raise DataError(f"{sample.source}: {fault_message([fault])}", [fault])
     return np.array(indices, dtype=np.float64)
 

@@ -7,13 +7,13 @@ to 1.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bundle.contract import Contract, label_key
+from bundle.contract import Contract, Label, label_key
 from training.adoption.errors import AdoptionError
 from training.frames import to_frame
 
@@ -29,7 +29,8 @@ def require_servable(
     """Let answers through that the service takes.
 
     Args:
-        answers: shape (N,) for numbers; of a classification (N, W): a label's index and, behind it, the probabilities.
+        answers: shape (N,) for numbers; of a classification (N, W): a label's index and, behind it, the probabilities; of
+            several targets (N, W): a number or a label's index for each.
         contract: what they mean.
         where: says in words which row an index of the answers is.
         remedy: what to do about an answer that is not taken.
@@ -59,14 +60,15 @@ def row_as_sent(packed: NDArray[np.float64], contract: Contract) -> str:
 
 def _faults(rows: NDArray[np.float64], contract: Contract) -> tuple[NDArray[np.bool_], str]:
     """Return which rows of shape (N, W) are not taken, bool of shape (N,), and what is wrong with them."""
-    classes = contract.output.classes
+    sets = contract.output.label_sets
     faulty: NDArray[np.bool_]
-    if classes is None:
+    if not sets:
         faulty = np.any(~np.isfinite(rows), axis=1)
         return faulty, "a number has to be finite"
-    faulty = ~np.isin(rows[:, 0], np.arange(len(classes), dtype=np.float64))
-    if faulty.any():
-        return faulty, f"a label has to be one of {list(classes)}"
+    for at, classes in enumerate(sets):
+        faulty = ~np.isin(rows[:, at], np.arange(len(classes), dtype=np.float64))
+        if faulty.any():
+            return faulty, f"a label has to be one of {list(classes)}"
     if not contract.output.probabilities:
         return faulty, ""
     probabilities = rows[:, 1:]
@@ -78,13 +80,17 @@ def _faults(rows: NDArray[np.float64], contract: Contract) -> tuple[NDArray[np.b
 
 
 def _shown(answer: NDArray[np.float64], contract: Contract) -> str:
+    values = answer.ravel().tolist()
+    if contract.output.targets is not None:
+        sets = contract.output.label_sets or (None,) * len(values)
+        return ", ".join(
+            f"{name}: {value if known is None else _label(value, known)}"
+            for name, value, known in zip(contract.target_names, values, sets, strict=False)
+        )
     classes = contract.output.classes
     if classes is None:
-        return str(answer.ravel().tolist()[0])
-    values = answer.ravel().tolist()
-    index = values[0]
-    known = index in range(len(classes))
-    label = repr(classes[int(index)]) if known else f"class number {index}"
+        return str(values[0])
+    label = _label(values[0], classes)
     if len(values) == 1:
         return label
     shares = ", ".join(
@@ -92,3 +98,7 @@ def _shown(answer: NDArray[np.float64], contract: Contract) -> str:
         for key, value in zip(classes, values[1:], strict=False)
     )
     return f"{label} with the probabilities {{{shares}}}"
+
+
+def _label(index: float, classes: Sequence[Label]) -> str:
+    return repr(classes[int(index)]) if index in range(len(classes)) else f"class number {index}"

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from training.config.text import ConfigText
+from training.config.types import ConfigError
 
 _OF_TARGET = ("name", "unit", "description", "ranking", "classes")
 """The keys of ``output`` that ``target`` has under the same name."""
@@ -20,11 +21,19 @@ def as_training_text(text: ConfigText) -> ConfigText:
 
     A file without ``output``, or with ``target``, is left as it is: it is no config of an import. The places of values
     stay those in the file.
+
+    Raises:
+        ConfigError: it lists several answers; training fits one.
     """
     data = text.data
     if not isinstance(data, dict) or "target" in data or not isinstance(data.get("output"), dict):
         return text
     output = data["output"]
+    if output.get("targets") is not None:
+        raise ConfigError(
+            "the config has several answers under `output.targets`, and training fits one. Write a config for each of them,"
+            " or fit the pipeline yourself and give it to `tabento import`."
+        )
     content: dict[str, Any] = {key: value for key, value in data.items() if key not in ("output", "p99_ms")}
     content["target"] = {key: output[key] for key in _OF_TARGET if output.get(key) is not None}
     content.setdefault("task", "regression" if output.get("classes") is None else "classification")

@@ -59,7 +59,12 @@ def imitate(config: ModelConfig, contract: Contract, reference: Reference, tag: 
     """
     generator = np.random.default_rng(SEED)
     absent = [feature.name for feature in config.features if feature.name not in reference.features]
-    if absent or reference.target is None or contract.output.name != config.target.name:
+    if (
+        absent
+        or reference.target is None
+        or isinstance(reference.target, dict)
+        or contract.output.name != config.target.name
+    ):
         what = f"has no column {absent[0]!r}" if absent else f"does not know how {config.target.name!r} was distributed"
         raise DataError(
             f"rows for {config.name} cannot be made up: the stored model {tag} {what}. Give a file with DATA=<path>, or"

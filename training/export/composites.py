@@ -71,7 +71,7 @@ def pipeline_classify(pen: Pen, model: Pipeline, columns: Columns) -> Scores:
     columns = before_last(pen, model, columns)
     name, last = model.steps[-1]
     with pen.at(name):
-        return classify(pen, last, columns)
+        return classify(pen, last, columns, several=True)
 
 
 @transformer(ColumnTransformer)

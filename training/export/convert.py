@@ -49,7 +49,7 @@ def export_pipeline(pipeline: Any, contract: Contract) -> onnx.ModelProto:
 
     Returns:
         A model with one input ``rows``, float64 (N, F), and one output ``prediction``: float64 (N,) for one number a
-        row, else (N, W): a class's index with the probabilities behind it, or several numbers. The same pipeline and
+        row, else (N, W): a class's index with the probabilities behind it, or several numbers or indices. The same pipeline and
         contract give the same bytes from ``serialise``.
 
     Raises:
@@ -81,7 +81,8 @@ def plain_graph(pipeline: Any, contract: Contract) -> Graph:
     pen = Pen(graph, contract)
     columns = _first_columns(pen, contract)
     if answers_labels(pipeline):
-        scores = classify(pen, pipeline, columns)
+        scores = classify(pen, pipeline, columns, several=True)
+        _require_count(pen, contract, scores.count, "label")
         parts = [scores.label]
         if contract.output.probabilities:
             if scores.probabilities is None:
@@ -94,6 +95,8 @@ def plain_graph(pipeline: Any, contract: Contract) -> Graph:
         answer = pen.side_by_side(parts)
     elif is_regressor(pipeline):
         answer = regress(pen, pipeline, columns)
+        if contract.output.targets is not None:
+            _require_count(pen, contract, _targets(graph, answer), "number")
     else:
         raise pen.refusal(
             f"{type(pipeline).__name__} neither classifies nor gives numbers",
@@ -108,6 +111,20 @@ def plain_graph(pipeline: Any, contract: Contract) -> Graph:
     if contract.texts:
         place_texts(pen, len(contract.features))
     return graph
+
+
+def _require_count(pen: Pen, contract: Contract, count: int | None, noun: str) -> None:
+    """Refuse a contract that lists more or fewer answers than a row gets; what cannot be counted is left to the proof.
+
+    Raises:
+        ExportError: it does.
+    """
+    promised = len(contract.target_names)
+    if count is not None and count != promised:
+        raise pen.refusal(
+            f"it gives {count} {noun}{'s' if count > 1 else ''} to a row, and the contract lists {promised}",
+            "`targets` in the contract's output, one for each" if count > 1 else "an output without `targets`",
+        )
 
 
 def _first_columns(pen: Pen, contract: Contract) -> Columns:

@@ -29,6 +29,7 @@ from sklearn.ensemble import (
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
 
 from training.export.arrivals import refuse_missing
+from training.export.labels import highest_of_each
 from training.export.leaves import numbered, reached_by
 from training.export.links import by_probability
 from training.export.pen import INT64, Pen
@@ -80,7 +81,7 @@ def sum_of_trees(pen: Pen, model: Any, fitted: Sequence[Any], columns: Columns) 
     """
     takes_missing = not columns.sparse and bool(model.__sklearn_tags__().input_tags.allow_nan)
     require_finite_singles(pen, columns, model, takes_missing=takes_missing)
-    # (nodes, outputs, classes), of which one is 1: several outputs of several classes are refused before.
+    # (nodes, outputs, classes); with several outputs of several classes one output's classes stand behind another's.
     values: list[NDArray[np.float64]] = [part.value.reshape(part.node_count, -1) for part in fitted]
     if values[0].shape[1] == 1:
         return pen.trees(
@@ -89,7 +90,8 @@ def sum_of_trees(pen: Pen, model: Any, fitted: Sequence[Any], columns: Columns) 
     said = [own[is_leaf(part)] for part, own in zip(fitted, values, strict=True)]
     table = np.concatenate(said)
     digit = len(fitted).bit_length()
-    one_class_each = is_classifier(model) and len(fitted) > 1 and bool(np.isin(table, (0.0, 1.0)).all())
+    one_output = fitted[0].value.shape[1] == 1
+    one_class_each = is_classifier(model) and one_output and len(fitted) > 1 and bool(np.isin(table, (0.0, 1.0)).all())
     if one_class_each and digit * table.shape[1] <= DIGITS_OF_DOUBLE:
         return _votes(pen, model, fitted, columns, digit)
     starts = np.cumsum([0, *(len(own) for own in said)])
@@ -149,15 +151,22 @@ def forest_regressor(pen: Pen, model: RandomForestRegressor, columns: Columns) -
 @classifier(DecisionTreeClassifier, ExtraTreeClassifier)
 def decision_tree_classifier(pen: Pen, model: DecisionTreeClassifier, columns: Columns) -> Scores:
     """The shares of the classes in a leaf; the first of equal shares is the label."""
-    _refuse_many_labels(pen, model)
-    return by_probability(pen, sum_of_trees(pen, model, [model.tree_], columns))
+    return _by_shares(pen, model, sum_of_trees(pen, model, [model.tree_], columns))
 
 
 @classifier(RandomForestClassifier, ExtraTreesClassifier)
 def forest_classifier(pen: Pen, model: RandomForestClassifier, columns: Columns) -> Scores:
     """The mean of the trees' shares of the classes; the first of equal means is the label."""
-    _refuse_many_labels(pen, model)
-    return by_probability(pen, _mean(pen, model, columns))
+    return _by_shares(pen, model, _mean(pen, model, columns))
+
+
+def _by_shares(pen: Pen, model: Any, said: str) -> Scores:
+    """Return the label, or several: each has its own group of columns, as wide as the largest number of classes."""
+    if model.n_outputs_ == 1:
+        return by_probability(pen, said)
+    counts = [int(count) for count in model.n_classes_]
+    widest = max(counts)
+    return highest_of_each(pen, said, counts, [widest * at for at in range(len(counts))])
 
 
 def _mean(pen: Pen, model: Any, columns: Columns) -> str:
@@ -183,11 +192,6 @@ def random_trees_embedding(pen: Pen, model: RandomTreesEmbedding, columns: Colum
     every = pen.constant(np.arange(starts[-1], dtype=np.float64)[np.newaxis], "leaves")
     value = pen.cast(pen.node("Equal", [spread, every], "hit"))
     return dataclasses.replace(numbers(value, int(starts[-1])), sparse=bool(model.sparse_output))
-
-
-def _refuse_many_labels(pen: Pen, model: Any) -> None:
-    if model.n_outputs_ != 1:
-        raise pen.refusal(f"it gives {model.n_outputs_} labels to a row", "one classifier per label")
 
 
 @reached_by(*TREES)

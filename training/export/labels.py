@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.export.links import product
+from training.export.links import highest, product
 from training.export.pen import INT64, Pen
+from training.export.values import Scores
 
 
 def looked_up(pen: Pen, index: str, table: NDArray[np.float64]) -> str:
@@ -34,6 +35,49 @@ def label_values(pen: Pen, label: str, classes: Any) -> str:
 def in_classes(pen: Pen, label: str, own: Any, outer: Any) -> str:
     """Return the index into an ensemble's classes instead of the one into a member's own, shape (N, 1)."""
     return looked_up(pen, label, np.searchsorted(np.asarray(outer), np.asarray(own)).astype(np.float64))
+
+
+def several_labels(pen: Pen, labels: Sequence[str]) -> Scores:
+    """Return several labels of a row, each of shape (N, 1), as what a classifier gives.
+
+    Raises:
+        ExportError: there is one label only: scikit-learn answers it in a table, and a service by itself.
+    """
+    if len(labels) < 2:
+        raise pen.refusal(
+            "it was fitted on a table with one column of labels",
+            "the classifier itself, fitted on that column: y.ravel()",
+        )
+    return Scores(pen.side_by_side(labels), count=len(labels))
+
+
+def highest_of_each(pen: Pen, value: str, widths: Sequence[int], starts: Sequence[int] | None = None) -> Scores:
+    """Return the place of the largest of each group of columns, the first of equals, as several labels of a row.
+
+    Args:
+        pen: what writes.
+        value: shape (N, W), the groups side by side.
+        widths: how many columns each group has.
+        starts: where each group begins; without it each begins behind the one before.
+    """
+    begin = np.cumsum([0, *widths])[:-1].tolist() if starts is None else list(starts)
+    labels = []
+    for start, width in zip(begin, widths, strict=True):
+        places = pen.constant(np.arange(start, start + width, dtype=np.int64), "columns")
+        labels.append(highest(pen, pen.node("Gather", [value, places], "group", axis=1)))
+    return several_labels(pen, labels)
+
+
+def indicated(pen: Pen, model: Any, positive: str, count: int) -> Scores:
+    """Return labels that are 0 or 1 each, shape (N, count), of a classifier that was fitted on a matrix of them.
+
+    Raises:
+        ExportError: the matrix was sparse, and so is what scikit-learn answers.
+    """
+    binarizer = getattr(model, "_label_binarizer", None) or model.label_binarizer_
+    if binarizer.sparse_input_:
+        raise pen.refusal("it was fitted on a sparse matrix of labels", "a dense one: y.toarray()")
+    return Scores(positive, count=count)
 
 
 def spread(pen: Pen, value: str, places: Sequence[int], width: int) -> str:

@@ -50,6 +50,8 @@ from sklearn.linear_model import (
 from sklearn.svm import LinearSVC, LinearSVR
 
 from training.export.arrivals import refuse_missing
+from training.export.label_answers import answers_indicators
+from training.export.labels import indicated
 from training.export.links import (
     above,
     both_classes,
@@ -206,9 +208,10 @@ def softmax_classifier(pen: Pen, model: Any, columns: Columns) -> Scores:
 @classifier(LinearSVC, RidgeClassifier, RidgeClassifierCV, Perceptron, PassiveAggressiveClassifier)
 def decision_classifier(pen: Pen, model: Any, columns: Columns) -> Scores:
     """A decision and no probabilities."""
-    binarizer = getattr(model, "_label_binarizer", None)
-    if binarizer is not None and binarizer.y_type_.startswith("multilabel"):
-        raise pen.refusal("it gives several labels a row", "one classifier per label")
+    if answers_indicators(model):
+        require_present(pen, model, columns)
+        scores = weighted_sums(pen, columns, model.coef_, model.intercept_)
+        return indicated(pen, model, above(pen, scores), len(model.classes_))
     decision, label = _decision(pen, model, columns)
     return Scores(label, None, decision)
 

@@ -18,6 +18,7 @@ from sklearn.model_selection._search_successive_halving import HalvingGridSearch
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier, MultiOutputRegressor, RegressorChain
 from sklearn.semi_supervised import SelfTrainingClassifier
 
+from training.export.labels import label_values, several_labels
 from training.export.linear import require_present
 from training.export.links import column, second_of
 from training.export.multiclass import has_decision
@@ -32,7 +33,9 @@ safe_in_single(
     FrozenEstimator,
     RANSACRegressor,
     MultiOutputRegressor,
+    MultiOutputClassifier,
     RegressorChain,
+    ClassifierChain,
     FixedThresholdClassifier,
     SelfTrainingClassifier,
     TunedThresholdClassifierCV,
@@ -68,7 +71,7 @@ def search_classify(pen: Pen, model: Any, columns: Columns) -> Scores:
     """The best classifier found."""
     best = _best(pen, model)
     with pen.at("best_estimator_"):
-        return classify(pen, best, columns)
+        return classify(pen, best, columns, several=True)
 
 
 @transformer(FrozenEstimator)
@@ -89,7 +92,7 @@ def frozen_regress(pen: Pen, model: FrozenEstimator, columns: Columns) -> str:
 def frozen_classify(pen: Pen, model: FrozenEstimator, columns: Columns) -> Scores:
     """The classifier inside."""
     with pen.at("estimator"):
-        return classify(pen, model.estimator, columns)
+        return classify(pen, model.estimator, columns, several=True)
 
 
 @classifier(SelfTrainingClassifier)
@@ -130,14 +133,47 @@ def regressor_chain(pen: Pen, model: RegressorChain, columns: Columns) -> str:
     return pen.side_by_side([answers[at] for at in np.argsort(model.order_)])
 
 
-@classifier(MultiOutputClassifier, ClassifierChain)
-def several_labels(pen: Pen, *_: Any) -> Scores:
-    """Refused: an answer is one label.
+@classifier(MultiOutputClassifier)
+def multi_output_classifier(pen: Pen, model: MultiOutputClassifier, columns: Columns) -> Scores:
+    """One classifier per label, side by side."""
+    labels = []
+    for at, estimator in enumerate(model.estimators_):
+        with pen.at(f"estimators_[{at}]"):
+            labels.append(classify(pen, estimator, columns).label)
+    return several_labels(pen, labels)
+
+
+@classifier(ClassifierChain)
+def classifier_chain(pen: Pen, model: ClassifierChain, columns: Columns) -> Scores:
+    """Each classifier sees the columns and what those before it say of a row; the labels in their own order."""
+    require_present(pen, model, columns)
+    seen = dataclasses.replace(columns, names=None, single=False)
+    labels = []
+    for at, estimator in enumerate(model.estimators_):
+        with pen.at(f"estimators_[{at}]"):
+            scores = classify(pen, estimator, seen)
+            labels.append(scores.label)
+            if at + 1 < len(model.estimators_):
+                seen = pen.join([seen, numbers(_passed_on(pen, model, estimator, scores), 1)])
+    return several_labels(pen, [labels[at] for at in np.argsort(model.order_)])
+
+
+def _passed_on(pen: Pen, chain: ClassifierChain, estimator: Any, scores: Scores) -> str:
+    """Return what a classifier of a chain tells those behind it, (N, 1): its label, or what speaks for the second of two.
 
     Raises:
-        ExportError: always.
+        ExportError: it tells the logarithm of a probability, or something of more than two classes.
     """
-    raise pen.refusal("it gives several labels a row, and one is served", "one classifier per label")
+    method = chain.chain_method_
+    if method == "predict":
+        return label_values(pen, scores.label, estimator.classes_)
+    if len(estimator.classes_) == 2 and method == "predict_proba" and scores.probabilities is not None:
+        return second_of(pen, scores.probabilities)
+    if len(estimator.classes_) == 2 and method == "decision_function" and scores.decision is not None:
+        return scores.decision
+    raise pen.refusal(
+        f"it passes on `{method}` of {len(estimator.classes_)} classes", "chain_method='predict' in the ClassifierChain"
+    )
 
 
 @classifier(FixedThresholdClassifier)

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier
-from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
+from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier, _ConstantPredictor
 
+from training.export.labels import indicated
 from training.export.links import above, both_classes, column, highest, product, second_of, shares
 from training.export.pen import Pen
 from training.export.registry import classifier, classify, safe_in_single
@@ -69,11 +70,18 @@ def _each(pen: Pen, model: Any, columns: Columns) -> list[Scores]:
 @classifier(OneVsRestClassifier)
 def one_vs_rest(pen: Pen, model: OneVsRestClassifier, columns: Columns) -> Scores:
     """One classifier per class, or a single one for two classes; the most confident says the class."""
-    if model.multilabel_:
-        raise pen.refusal("it gives several labels a row", "one classifier per label")
+    constant = [at for at, estimator in enumerate(model.estimators_) if isinstance(estimator, _ConstantPredictor)]
+    if constant:
+        raise pen.refusal(
+            f"every training row has the same label {constant[0]}, so nothing was fitted for it",
+            "labels that some rows have and others have not",
+        )
     answers = _each(pen, model, columns)
     first = model.estimators_[0]
     said = [second_class_score(pen, *pair) for pair in zip(model.estimators_, answers, strict=True)]
+    if model.multilabel_:
+        positive = above(pen, pen.side_by_side(said), 0.0 if has_decision(first) else 0.5)
+        return indicated(pen, model, positive, len(said))
     chances = [answer.probabilities for answer in answers]
     single = len(said) == 1
     label = above(pen, said[0], 0.0 if has_decision(first) else 0.5) if single else highest(pen, pen.side_by_side(said))

@@ -20,6 +20,7 @@ from scipy.spatial.distance import cdist
 from sklearn.neighbors import BallTree, KDTree, KNeighborsClassifier, KNeighborsRegressor
 
 from training.export.distances import Metric
+from training.export.labels import highest_of_each
 from training.export.linear import doubles, require_present
 from training.export.links import highest, row_sum, shares
 from training.export.nearest import Search, nearest_rows
@@ -64,22 +65,26 @@ def neighbours_regressor(pen: Pen, model: KNeighborsRegressor, columns: Columns)
 @classifier(KNeighborsClassifier)
 def neighbours_classifier(pen: Pen, model: KNeighborsClassifier, columns: Columns) -> Scores:
     """Each of the nearest votes for its class, with the weight 1 or 1 / distance; the first of equals wins."""
-    if model.outputs_2d_:
-        raise pen.refusal("it gives several labels a row", "one classifier per label")
-    count = len(model.classes_)
-    targets = np.eye(count)[np.asarray(model._y).reshape(-1)]
+    counts = [len(own) for own in model.classes_] if model.outputs_2d_ else [len(model.classes_)]
+    count = sum(counts)
+    learned = np.asarray(model._y).reshape(len(model._y), -1)
+    targets = np.concatenate([np.eye(own)[learned[:, at]] for at, own in enumerate(counts)], axis=1)
     nearest, weights = _nearest(pen, model, columns, targets)
     values = pen.node("Gather", [pen.constant(targets, "classes"), nearest], "values", axis=0)
     if weights is None:
         axis = pen.constant(np.array([1], dtype=np.int64), "axis")
         votes = pen.node("ReduceSum", [values, axis], "votes", keepdims=0)
+        if model.outputs_2d_:
+            return highest_of_each(pen, votes, counts)
         total = pen.constant(np.full((1, 1), float(model.n_neighbors)), "neighbours")
         return Scores(highest(pen, votes), pen.node("Div", [votes, total], "share"))
+    exact = _in_eights(pen, values, weights, int(model.n_neighbors), count)
+    if model.outputs_2d_:
+        return highest_of_each(pen, exact, counts)
     votes = _weighted(pen, values, weights)
-    label = highest(pen, _in_eights(pen, values, weights, int(model.n_neighbors), count))
     chances = shares(pen, votes, count)
     pen.unsettle(chances, WEIGHTED, EQUAL_WEIGHTS)
-    return Scores(label, chances)
+    return Scores(highest(pen, exact), chances)
 
 
 def _weighted(pen: Pen, values: str, weights: str) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
+from training.export.label_answers import answers_indicators
+from training.export.labels import indicated
 from training.export.linear import doubles, require_present
 from training.export.links import above, both_classes, highest, sigmoid, softmax
 from training.export.pen import Pen
@@ -55,9 +57,9 @@ def network_regressor(pen: Pen, model: MLPRegressor, columns: Columns) -> str:
 @classifier(MLPClassifier)
 def network_classifier(pen: Pen, model: MLPClassifier, columns: Columns) -> Scores:
     """The last layer's probabilities; two classes share one. ``predict`` decides by them, and so does the graph."""
-    if model._label_binarizer.y_type_.startswith("multilabel"):
-        raise pen.refusal("it gives several labels a row", "one classifier per label")
     chance = _forward(pen, model, columns)
+    if answers_indicators(model):
+        return indicated(pen, model, above(pen, chance, 0.5), int(model.n_outputs_))
     if model.n_outputs_ == 1:
         return Scores(above(pen, chance, 0.5), both_classes(pen, chance))
     return Scores(highest(pen, chance), chance)

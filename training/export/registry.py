@@ -165,8 +165,14 @@ def regress(pen: Pen, model: Any, columns: Columns) -> str:
     return result
 
 
-def classify(pen: Pen, model: Any, columns: Columns) -> Scores:
+def classify(pen: Pen, model: Any, columns: Columns, *, several: bool = False) -> Scores:
     """Write a fitted classifier.
+
+    Args:
+        pen: what writes.
+        model: the classifier.
+        columns: what it sees.
+        several: whether it may give several labels to a row; what counts votes or thresholds one label says no.
 
     Raises:
         ExportError: it has no exact conversion.
@@ -181,6 +187,8 @@ def classify(pen: Pen, model: Any, columns: Columns) -> Scores:
         given = [result.probabilities, *([result.label, result.decision] if kind in SUMMED_LABELS else [])]
         given += [result.decision] if result.decision in pen.graph.unsettled else []
         _mark_sums(pen, CLASSIFIERS, model, [value for value in given if value is not None])
+    if result.count > 1 and not several:
+        raise pen.refusal(f"it gives {result.count} labels to a row", "one classifier per label")
     pen.graph.steps.append(Step(pen.step, model, result))
     return result
 

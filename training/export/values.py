@@ -87,11 +87,13 @@ class Scores:
     """What a classifier answers; C classes in the order of its ``classes_``."""
 
     label: str
-    """Value of shape (N, 1), float64: the index of the predicted class."""
+    """Value of shape (N, 1), float64: the index of the predicted class; of several labels a row (N, ``count``)."""
     probabilities: str | None = None
     """Value of shape (N, C), float64: ``predict_proba``; None where the classifier has none."""
     decision: str | None = None
     """Value of shape (N, 1) for two classes, else (N, C), float64: ``decision_function``; None where it has none."""
+    count: int = 1
+    """How many labels a row gets. Several have neither probabilities nor decision here."""
 
 
 def numbers(name: str, width: int) -> Columns:

@@ -21,6 +21,10 @@ def incomparable(old: Contract, new: Contract) -> list[str]:
         reasons.append(
             f"its classes are {list(old.output.classes or ())}, the model's {list(new.output.classes or ())}"
         )
+    if old.output.targets != new.output.targets:
+        reasons.append(
+            f"it answers {list(old.target_names)}, the model {list(new.target_names)}, or with other classes"
+        )
     if old.output.probabilities != new.output.probabilities:
         reasons.append("only one of the two answers probabilities")
     return reasons

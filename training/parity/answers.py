@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import sparse
 
 from bundle.contract import Contract
-from training.export.label_answers import answers_labels, classes_of
+from training.export.label_answers import answers_labels, classes_of, label_sets_of
 
 
 def pipeline_answers(pipeline: Any, frame: pd.DataFrame, contract: Contract) -> NDArray[np.float64]:
@@ -23,7 +24,7 @@ def pipeline_answers(pipeline: Any, frame: pd.DataFrame, contract: Contract) -> 
 
     Returns:
         float64 of shape (N,) for one number a row, else (N, W): several numbers; or the index of the label and, where
-        the contract asks for them, the probabilities behind it.
+        the contract asks for them, the probabilities behind it; or the indices of several labels.
 
     Raises:
         ValueError: the classes are not the contract's.
@@ -32,6 +33,8 @@ def pipeline_answers(pipeline: Any, frame: pd.DataFrame, contract: Contract) -> 
         numbers = np.asarray(pipeline.predict(frame), dtype=np.float64)
         return numbers[:, 0] if numbers.ndim == 2 and numbers.shape[1] == 1 else numbers
     require_classes(pipeline, contract)
+    if contract.output.targets is not None:
+        return several_indices(pipeline.predict(frame), label_sets_of(pipeline) or [])
     parts = [label_indices(pipeline.predict(frame), classes_of(pipeline))[:, np.newaxis]]
     if contract.output.probabilities:
         parts.append(np.asarray(pipeline.predict_proba(frame), dtype=np.float64))
@@ -44,6 +47,14 @@ def require_classes(pipeline: Any, contract: Contract) -> None:
     Raises:
         ValueError: they are not the same, in the same order.
     """
+    if contract.output.targets is not None:
+        sets = [np.asarray(own).tolist() for own in label_sets_of(pipeline) or []]
+        wanted = [list(own) for own in contract.output.label_sets]
+        if sets != wanted:
+            raise ValueError(
+                f"expected the pipeline's classes in the contract's order, {wanted}, got {sets}: correct `output.targets`"
+            )
+        return
     learned = np.asarray(classes_of(pipeline), dtype=object).ravel().tolist()
     promised = list(contract.output.classes or ())
     # Labels that do not ascend are learned as their places: see ``training.config.Target.learned_labels``.
@@ -52,6 +63,14 @@ def require_classes(pipeline: Any, contract: Contract) -> None:
             f"expected the pipeline's classes in the contract's order, {promised}, got {learned}: correct"
             " `output.classes`"
         )
+
+
+def several_indices(labels: Any, sets: list[Any]) -> NDArray[np.float64]:
+    """Return the places of several labels a row, each in its own classes, (N, W); some classifiers answer a sparse matrix."""
+    given = np.asarray(labels.toarray() if sparse.issparse(labels) else labels)
+    if given.ndim != 2 or given.shape[1] != len(sets):
+        raise ValueError(f"expected a pipeline that answers {len(sets)} labels a row, got the shape {given.shape}")
+    return np.stack([label_indices(given[:, at], own) for at, own in enumerate(sets)], axis=1)
 
 
 def _ascends(labels: list[Any]) -> bool:
@@ -76,7 +95,7 @@ def answer_type(pipeline: Any, frame: pd.DataFrame) -> np.dtype[Any]:
     """
     method = pipeline.predict
     if answers_labels(pipeline):
-        if not hasattr(pipeline, "predict_proba"):
+        if not hasattr(pipeline, "predict_proba") or len(label_sets_of(pipeline) or ()) > 1:
             return np.dtype(np.float64)
         method = pipeline.predict_proba
     kind = np.asarray(method(frame)).dtype

@@ -19,10 +19,10 @@ from bundle.format import INPUT_NAME
 from bundle.numbers import number_text
 from training.export.convert import finish, plain_graph, serialise, write_graph
 from training.export.graph import Graph, Step, copied
-from training.export.label_answers import answers_labels, classes_of
+from training.export.label_answers import answers_labels, classes_of, label_sets_of
 from training.export.values import Columns, Scores
 from training.frames import to_frame
-from training.parity.answers import label_indices
+from training.parity.answers import label_indices, several_indices
 from training.parity.figures import differences
 from training.parity.overhearing import Heard, as_numbers, overhear
 from training.parity.sessions import open_session, probe_of, values_of, with_outputs
@@ -192,8 +192,16 @@ def _scores(model: Any, result: Scores, heard: Heard) -> list[tuple[NDArray[np.f
         if name is not None and method in heard.answers:
             found.append((as_numbers(heard.answers[method]), name))
     if "predict" in heard.answers and answers_labels(model) and classes_of(model) is not None:
-        found.append((label_indices(heard.answers["predict"], classes_of(model))[:, np.newaxis], result.label))
+        found.append((_label_columns(model, heard.answers["predict"]), result.label))
     return found
+
+
+def _label_columns(model: Any, labels: Any) -> NDArray[np.float64]:
+    """Return the indices of a classifier's labels, (N, 1), or (N, labels) of one that gives several to a row."""
+    sets = label_sets_of(model) or []
+    if len(sets) > 1:
+        return several_indices(labels, sets)
+    return label_indices(labels, classes_of(model))[:, np.newaxis]
 
 
 def _coded(own: Any, columns: Columns) -> NDArray[np.float64]:

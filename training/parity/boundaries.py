@@ -18,6 +18,7 @@ from sklearn.base import is_classifier, is_regressor
 
 from bundle.contract import Contract
 from training.export.graph import Graph
+from training.export.label_answers import classes_of
 from training.frames import to_frame
 from training.parity.answers import label_indices, pipeline_answers
 from training.parity.overhearing import Heard, as_numbers, overhear
@@ -211,12 +212,20 @@ def _apart(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.f
 
 def _final(pipeline: Any, contract: Contract, points: NDArray[np.float64], *, numbers: bool) -> Answers:
     if not numbers and contract.output.classes is not None:
-        labels = label_indices(pipeline.predict(to_frame(points, contract)), pipeline.classes_)
+        labels = label_indices(pipeline.predict(to_frame(points, contract)), classes_of(pipeline))
         return Answers(labels, np.zeros((len(points), 0)))
     found = pipeline_answers(pipeline, to_frame(points, contract), contract).reshape(len(points), -1)
-    if contract.output.classes is None:
+    count = len(contract.output.label_sets)
+    if not count:
         return Answers(np.zeros(len(points)), found)
-    return Answers(found[:, 0], found[:, 1:])
+    labels = found[:, 0] if count == 1 else _numbered(found[:, :count])
+    return Answers(labels, found[:, count:])
+
+
+def _numbered(labels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return one number for several labels of a row, (N, labels), the same for the same labels: shape (N,)."""
+    _, numbers = np.unique(labels, axis=0, return_inverse=True)
+    return numbers.ravel().astype(np.float64)
 
 
 def _inner(pipeline: Any, contract: Contract, objects: Sequence[Any], points: NDArray[np.float64]) -> list[Answers]:

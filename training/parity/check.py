@@ -115,7 +115,7 @@ class _Proof:
         self._limits = limits
         self._plain = plain_graph(pipeline, contract)
         self._probe = BranchProbe(pipeline, served, contract, self._plain)
-        self._labels = 0 if contract.output.classes is None else 1
+        self._labels = len(contract.output.label_sets)
         self._worst_packed: list[NDArray[np.float64]] = []
 
     def run(

@@ -1,4 +1,4 @@
-"""Knife edges: rows that lie on the boundary of a classifier's decision, to the last digits.
+"""Knife edges: rows that lie on the boundary of a classifier's or outlier detector's decision, to the last digits.
 
 A classifier that weighs sums (a logistic regression, a support vector machine, a network) changes its label where a score
 passes another one or a threshold. The score's last bit depends on the order in which products are added up, so a
@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.base import is_classifier
 from sklearn.svm import SVC, NuSVC
 
 from bundle.contract import Contract
 from training.export.graph import Step
+from training.export.label_answers import answers_labels
 from training.parity.answers import pipeline_answers
 from training.parity.bisection import WHOLE
 from training.parity.figures import differences
@@ -75,8 +75,8 @@ class KnifeEdges:
         self._pipeline = pipeline
         self._contract = contract
         self._limits = limits
-        self._labels = 0 if contract.output.classes is None else 1
-        self._steps = [step for step in steps if is_classifier(step.model)]
+        self._labels = len(contract.output.label_sets)
+        self._steps = [step for step in steps if answers_labels(step.model)]
         self._couples = _couples(steps)
         self._columns = [
             at for at, feature in enumerate(contract.features) if feature.ordered and frame.iloc[:, at].notna().any()

@@ -133,6 +133,9 @@ def _voters(pipeline: Any) -> set[int]:
 
 def as_numbers(values: Any) -> NDArray[np.float64]:
     """Return what an object was asked or answered as float64 of shape (N, width); what is no number is NaN."""
+    if isinstance(values, list) and all(isinstance(part, np.ndarray) for part in values):
+        # The probabilities of several labels, an array for each.
+        return np.column_stack([as_numbers(part) for part in values]) if values else np.empty((0, 0))
     if sparse.issparse(values):
         values = values.toarray()
     if isinstance(values, pd.DataFrame):

@@ -48,8 +48,8 @@ class Asked:
     """(N, numbers) the smallest answers."""
     high: NDArray[np.float64]
     """(N, numbers) the largest."""
-    labels: list[set[float]]
-    """The labels' indices that each row got; empty sets if there are no labels."""
+    labels: list[set[tuple[float, ...]]]
+    """The labels' indices that each row got, all labels of an answer together; empty sets if there are no labels."""
 
     def add(self, places: NDArray[np.intp], answers: NDArray[np.float64], labels: int) -> None:
         """Take in the answers to some rows, (M, W); a row may come more than once."""
@@ -57,7 +57,7 @@ class Asked:
         np.fmin.at(self.low, places, numbers)
         np.fmax.at(self.high, places, numbers)
         if labels:
-            for place, label in zip(places.tolist(), answers[:, 0].tolist(), strict=True):
+            for place, label in zip(places.tolist(), _labels_of(answers, labels), strict=True):
                 self.labels[place].add(label)
 
 
@@ -172,7 +172,7 @@ class Steadiness:
     def _judged(
         self, frame: pd.DataFrame, answers: list[NDArray[np.float64]], typical: NDArray[np.float64], limit: float
     ) -> Verdict:
-        labels = 0 if self._contract.output.classes is None else 1
+        labels = len(self._contract.output.label_sets)
         shape = answers[0][:, labels:].shape
         asked = Asked(np.full(shape, np.nan), np.full(shape, np.nan), [set() for _ in range(len(frame))])
         undecided = np.zeros(len(frame), dtype=bool)
@@ -219,6 +219,11 @@ class Steadiness:
                     yield np.where(chosen < len(frame), chosen, -1), together.iloc[chosen].reset_index(drop=True)
 
 
+def _labels_of(answers: NDArray[np.float64], labels: int) -> list[tuple[float, ...]]:
+    """Return the labels' indices of each answer, the first numbers of it."""
+    return [tuple(row) for row in answers[:, :labels].tolist()]
+
+
 def _parts(count: int) -> list[NDArray[np.intp]]:
     """Return the places of the rows that are asked about: a few drawn by chance first, then the others."""
     asked = np.random.default_rng(SEED).permutation(count)[:ASKED_ROWS]
@@ -237,7 +242,9 @@ def _among(
         slack = limit * np.maximum(np.abs(numbers), typical)
         undecided &= ((numbers >= asked.low - slack) & (numbers <= asked.high + slack)).all(axis=1)
         if labels:
-            undecided &= np.array([label in found for label, found in zip(given[:, 0], asked.labels, strict=True)])
+            undecided &= np.array(
+                [label in found for label, found in zip(_labels_of(given, labels), asked.labels, strict=True)]
+            )
     return np.asarray(undecided)
 
 
@@ -252,5 +259,7 @@ def _cancelled(
         ends = [differences(end, given[:, labels:], typical)[1] for end in (asked.low, asked.high)]
         cancelled &= ((np.maximum(*ends) <= room) | (np.maximum(*ends) == 0)).all(axis=1)
         if labels:
-            cancelled &= np.array([{label} == found for label, found in zip(given[:, 0], asked.labels, strict=True)])
+            cancelled &= np.array(
+                [{label} == found for label, found in zip(_labels_of(given, labels), asked.labels, strict=True)]
+            )
     return np.asarray(cancelled)

@@ -49,33 +49,38 @@ def worst_rows(tried: Sequence[Tried], scale: Scale, contract: Contract) -> list
 
 
 def _unanswered(part: str, row: pd.Series[Any], error: str, got: NDArray[np.float64], contract: Contract) -> WorstRow:
-    classes = contract.output.classes
+    sets = contract.output.label_sets
     return WorstRow(
         part=part,
         row=_as_sent(row, contract),
         answer=RAISES,
         pipeline=error,
-        onnx=float(got[0]) if classes is None else _label(got[0], classes),
+        onnx=float(got[0]) if not sets else _label(got[0], sets[0]),
         relative=1.0,
     )
 
 
 def _shown(one: Tried, at: int, relative: NDArray[np.float64], flipped: bool, contract: Contract) -> WorstRow:
-    classes = contract.output.classes
-    labels = 0 if classes is None else 1
+    sets = contract.output.label_sets
+    labels = len(sets)
     expected, got = one.expected[at], one.got[at]
     values: tuple[Any, Any]
-    if classes is not None and (flipped or not relative.any()):
-        answer, values = "label" if flipped else "branch", (_label(expected[0], classes), _label(got[0], classes))
+    if labels and (flipped or not relative.any()):
+        place = int(np.argmax(expected[:labels] != got[:labels]))
+        answer = "branch" if not flipped else "label" if labels == 1 else f"label {contract.target_names[place]}"
+        values = (_label(expected[place], sets[place]), _label(got[place], sets[place]))
     else:
         column = int(np.argmax(relative)) if relative.any() else 0
         values = (float(expected[labels + column]), float(got[labels + column]))
         if not relative.any():
             answer = "branch"
-        elif classes is not None:
-            answer = f"probability of {classes[column]!r}"
+        elif labels:
+            answer = f"probability of {sets[0][column]!r}"
+        elif len(relative) == 1:
+            answer = "prediction"
         else:
-            answer = "prediction" if len(relative) == 1 else f"prediction {column}"
+            names = contract.target_names
+            answer = f"prediction {names[column] if len(names) == len(relative) else column}"
     return WorstRow(
         part=one.rows.name,
         row=_as_sent(one.rows.frame.iloc[at], contract),

@@ -65,8 +65,17 @@ def input_columns(contract: Contract) -> list[dict[str, Any]]:
 
 
 def output_columns(contract: Contract) -> list[dict[str, Any]]:
-    """Return the columns of an answer: a number, or the label and a probability for each class."""
+    """Return the columns of an answer: a number, or the label and a probability for each class; or each target."""
     output = contract.output
+    if output.targets is not None:
+        return [
+            {
+                "type": "double" if target.classes is None else _label_type(target.classes),
+                "name": target.name,
+                "required": True,
+            }
+            for target in output.targets
+        ]
     if output.classes is None:
         return [{"type": "double", "name": output.name, "required": True}]
     columns = [{"type": _label_type(output.classes), "name": output.name, "required": True}]

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import LinearRegression
+from sklearn.neighbors import KNeighborsRegressor
 
 from benchmarks.judge.__main__ import RESULTS, main
 from benchmarks.judge.catalogue.entries import chosen, entries
@@ -67,7 +68,7 @@ def test_an_entry_is_judged_from_fit_to_document(tmp_path: Path, capsys: pytest.
 def test_outcomes_without_a_graph_are_told() -> None:
     """A refusal names its step, what is not installed is skipped, and what cannot be fitted is told."""
     refused = judge_entry(
-        entry("insurance", "two numbers", LinearRegression, target=["charges", "bmi"], columns=["age", "children"])
+        entry("insurance", "angles", lambda: KNeighborsRegressor(metric="cosine"), columns=["age", "children"])
     )
     assert refused.outcome == "refused"
     absent = judge_entry(entry("insurance", "absent", LinearRegression, needs=("no_such_module",)))

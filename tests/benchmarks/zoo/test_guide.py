@@ -13,7 +13,7 @@ from training.export.registry import CLASSIFIERS, OTHER_LIBRARIES, REGRESSORS, T
 from training.parity import BATCH_SIZES, LIMIT, MAX_ROWS
 
 GUIDE = ROOT / "docs" / "export.md"
-REFUSED = {"ClassifierChain", "LocalOutlierFactor", "MultiOutputClassifier"}
+REFUSED = {"LocalOutlierFactor"}
 """Registered in order to be refused with a reason."""
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bundle.contract import Feature, Output
+from bundle.contract import Feature, Output, OutputTarget
 from training.adoption.config import default_gate, made_config, rendered
 from training.config import ConfigError, load_config
 
@@ -76,3 +76,10 @@ def test_keys_of_training_may_be_added(tmp_path: Path) -> None:
     path = written(tmp_path, Output(name="price"))
     path.write_text(path.read_text(encoding="utf-8") + "estimator:\n  kind: ridge\n", encoding="utf-8")
     assert load_config(path).estimator.kind == "ridge"
+
+
+def test_several_answers_cannot_be_trained(tmp_path: Path) -> None:
+    """Training fits one: it is told before anything is read."""
+    output = Output(name="prediction", targets=(OutputTarget(name="price", unit="€"), OutputTarget(name="age")))
+    with pytest.raises(ConfigError, match=r"several answers under `output.targets`, and training fits one"):
+        load_config(written(tmp_path, output))

@@ -266,10 +266,3 @@ def test_subclass_is_refused() -> None:
     with pytest.raises(ExportError, match="Tweaked has no exact conversion"):
         write(Tweaked().fit(ROWS, NUMBERS), 6)
     assert LinearRegression in REGRESSORS
-
-
-def test_several_labels_are_refused() -> None:
-    """A ridge classifier of several labels a row is refused by name."""
-    both = np.column_stack([NUMBERS > 0, NUMBERS > 1]).astype(int)
-    with pytest.raises(ExportError, match="several labels a row"):
-        write(RidgeClassifier().fit(ROWS, both), 6)

@@ -16,7 +16,7 @@ from sklearn.model_selection import (
     TunedThresholdClassifierCV,
 )
 from sklearn.model_selection._search_successive_halving import HalvingGridSearchCV
-from sklearn.multioutput import ClassifierChain, MultiOutputClassifier, MultiOutputRegressor, RegressorChain
+from sklearn.multioutput import MultiOutputRegressor, RegressorChain
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
@@ -82,13 +82,6 @@ def test_several_targets(order: list[int] | None) -> None:
     """Each on its own, or one after the other."""
     assert check(MultiOutputRegressor(SVR()).fit(ROWS[:200], BOTH[:200]), ROWS)["values"].shape == (2000, 3)
     check(RegressorChain(Ridge(), order=order).fit(ROWS[:200], BOTH[:200]), ROWS)
-
-
-@pytest.mark.parametrize("kind", [MultiOutputClassifier, ClassifierChain])
-def test_several_labels_are_refused(kind: Any) -> None:
-    """One label a row is served."""
-    with pytest.raises(ExportError, match="several labels a row, and one is served"):
-        write(kind(LogisticRegression()).fit(ROWS[:300], (BOTH[:300] > 0.5).astype(int)), 6)
 
 
 @pytest.mark.parametrize("positive", [None, "no", "yes"])

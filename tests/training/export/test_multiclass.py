@@ -32,13 +32,6 @@ def test_classifier(kind: Any, inner: Any, names: list[Any]) -> None:
     check(model, np.vstack([ROWS, 100 * ROWS[:20]]))
 
 
-def test_several_labels_are_refused() -> None:
-    """One label a row is served."""
-    both = (ROWS[:, :2] > 0).astype(int)
-    with pytest.raises(ExportError, match="several labels"):
-        write(OneVsRestClassifier(LogisticRegression()).fit(ROWS, both), 6)
-
-
 def test_member_without_conversion_is_refused_by_its_path() -> None:
     """The message says which classifier it is."""
     model = OneVsRestClassifier(SVC(kernel=lambda a, b: a @ b.T)).fit(ROWS[:100], labels(RAW, [0, 1, 2])[:100])

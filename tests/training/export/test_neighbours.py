@@ -186,10 +186,3 @@ def test_what_is_not_known_is_refused(change: dict[str, Any], reason: str) -> No
     """Functions and rarer metrics are refused by name."""
     with pytest.raises(ExportError, match=reason):
         write(KNeighborsRegressor(**change).fit(ROWS[:50], NUMBERS[:50]), 6)
-
-
-def test_several_labels_are_refused() -> None:
-    """One label a row is served."""
-    both = np.column_stack([NUMBERS > 0, NUMBERS > 1]).astype(int)
-    with pytest.raises(ExportError, match="several labels"):
-        write(KNeighborsClassifier().fit(ROWS, both), 6)

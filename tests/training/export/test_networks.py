@@ -41,13 +41,6 @@ def test_classifier(names: list[Any], activation: str) -> None:
     check(model, np.vstack([ROWS, 1e4 * ROWS[:20]]))
 
 
-def test_several_labels_are_refused() -> None:
-    """One label a row is served."""
-    both = np.column_stack([NUMBERS > 0, NUMBERS > 1]).astype(int)
-    with pytest.raises(ExportError, match="several labels"):
-        write(MLPClassifier(**SHAPE).fit(ROWS[:100], both[:100]), 6)
-
-
 def test_float32_is_refused() -> None:
     """A network that was fitted on float32 computes in float32, and says so."""
     model = MLPRegressor(**SHAPE).fit(ROWS[:100].astype(np.float32), NUMBERS[:100])

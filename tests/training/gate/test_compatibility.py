@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bundle.contract import Contract
+from bundle.contract import Contract, Output
 from tests.bundles import classifier_contract, orchard_contract
 from training.gate.compatibility import breaking_changes, compatible_changes, incomparable
 
@@ -90,3 +90,19 @@ def test_threshold_and_ranking_are_told() -> None:
     new = classifier_contract(("no", "yes"), threshold=0.3)
     assert breaking_changes(old, new) == ["the answer has no ranking any more"]
     assert "the decision threshold is 0.3, before none" in compatible_changes(old, new)
+
+
+def test_other_targets_do_not_mean_the_same() -> None:
+    """One answer and several, or several with other names, cannot be compared."""
+    old = orchard_contract()
+    both = old.model_copy(
+        update={"output": Output.model_validate({"name": old.output.name, "targets": ({"name": "kg"}, {"name": "h"})})}
+    )
+    other = old.model_copy(
+        update={
+            "output": Output.model_validate({"name": old.output.name, "targets": ({"name": "kg"}, {"name": "days"})})
+        }
+    )
+    assert incomparable(both, both) == []
+    assert any("it answers ['kg', 'h'], the model ['kg', 'days']" in reason for reason in incomparable(both, other))
+    assert any("the model ['kg', 'h']" in reason for reason in incomparable(old, both))

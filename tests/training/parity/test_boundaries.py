@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
+from sklearn.svm import OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
 
 from bundle.contract import Contract
@@ -43,6 +44,15 @@ def test_both_sides_of_another_label_are_found() -> None:
     found = boundaries(linear, promised)
     assert neighbours_of(found) >= 4
     assert len(set(linear.predict(to_frame(found, promised)))) > 1
+
+
+def test_an_outlier_detector_has_a_boundary() -> None:
+    """It has labels and no ``classes_``; both of them are found side by side."""
+    promised = contract(classes=(-1, 1), probabilities=False)
+    detector = fitted(make_pipeline(prepared(), OneClassSVM(nu=0.3)))
+    found = boundaries(detector, promised)
+    assert neighbours_of(found) >= 4
+    assert set(detector.predict(to_frame(found, promised))) == {-1, 1}
 
 
 def test_jumps_of_a_number_are_found() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mlflow.models import Model
 
+from bundle.contract import Output
 from bundle.format import MODEL_FILE
 from bundle.manifest import BENTOML_FILE, verify_manifest
 from tests.bundles import LABELS, TREE, classifier_contract, orchard_contract, write_bundle
@@ -57,3 +58,19 @@ def test_classification_answers_label_and_probabilities() -> None:
     ]
     assert output_columns(classifier_contract((False, True)))[0]["type"] == "boolean"
     assert output_columns(classifier_contract((0, 1.5)))[0]["type"] == "double"
+
+
+def test_several_answers_have_a_column_each() -> None:
+    """A number is a double, a label has the type of its own classes."""
+    targets = ({"name": "late", "classes": [0, 1]}, {"name": "grade", "classes": ["a", "b"]})
+    contract = classifier_contract().model_copy(
+        update={"output": Output.model_validate({"name": "marks", "targets": targets})}
+    )
+    assert [(column["name"], column["type"]) for column in output_columns(contract)] == [
+        ("late", "long"),
+        ("grade", "string"),
+    ]
+    numbers = orchard_contract().model_copy(
+        update={"output": Output.model_validate({"name": "yield", "targets": ({"name": "kg"}, {"name": "h"})})}
+    )
+    assert [column["type"] for column in output_columns(numbers)] == ["double", "double"]

@@ -166,7 +166,7 @@ class _Comparison:
         self._case = case
         self._sklearn = sklearn
         self._limit = limit
-        self._labels = 0 if case.contract.output.classes is None else 1
+        self._labels = len(case.contract.output.label_sets)
         self._typical = np.abs(sample[:, self._labels :]).mean(axis=0)
         self._excused = np.zeros(0, dtype=bool)
         self.worst_relative = 0.0
