@@ -24,6 +24,12 @@ class Exact(Figures):
     """The share of rows that reach another leaf in some tree."""
     undecided: int
     """Rows on which scikit-learn does not agree with itself, alone and in a batch."""
+    knife_edges: int = 0
+    """Rows on the boundary of a classifier's decision, to the last digits, that get the label of its other side."""
+    cancelled: int = 0
+    """Rows that differ by more than the limit, because large terms cancel in scikit-learn's own sums."""
+    raised: int = 0
+    """Rows on which the pipeline raises an error and the graph's answer is one for the service, too."""
     label_flips: int
     """Rows that get another label."""
     worst_probability: float | None

@@ -56,7 +56,10 @@ def summary(results: Sequence[Result]) -> str:
             f" {_small(max(double, default=0.0))}"
             f"{f' ({_small(max(single))} where the library computes in float32)' if single else ''}, rows on another"
             f" branch: {_share(max(exact.other_branch_share for exact in proofs))} at most, labels flipped:"
-            f" {sum(exact.label_flips for exact in proofs)}, undecided rows: {sum(exact.undecided for exact in proofs):,}."
+            f" {sum(exact.label_flips for exact in proofs)}, undecided rows: {sum(exact.undecided for exact in proofs):,},"
+            f" knife edges: {sum(exact.knife_edges for exact in proofs):,}, cancelled rows:"
+            f" {sum(exact.cancelled for exact in proofs):,}, rows on which both raise an error:"
+            f" {sum(exact.raised for exact in proofs):,}."
         )
     lines.append(
         f"- Naive (skl2onnx in float32): {len(results) - len(answered)} do not convert or do not run; of the"
@@ -119,10 +122,17 @@ def _exact(exact: Exact) -> list[str]:
         worst = f"**not proven** ({worst}): {_cell(exact.failed)}"
     if exact.single_precision:
         worst += " (float32)"
-    undecided = f" ({exact.undecided:,} undecided)" if exact.undecided else ""
+    counts = [
+        (exact.undecided, "undecided"),
+        (exact.knife_edges, "knife edges"),
+        (exact.cancelled, "cancelled"),
+        (exact.raised, "raise an error"),
+    ]
+    told = ", ".join(f"{count:,} {kind}" for count, kind in counts if count)
+    apart = f" ({told})" if told else ""
     return [
         f"{exact.rows:,}",
-        worst + undecided,
+        worst + apart,
         _share(exact.other_branch_share),
         str(exact.label_flips),
         DASH if exact.worst_probability is None else _small(exact.worst_probability),

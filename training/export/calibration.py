@@ -39,7 +39,9 @@ def calibrated_classifier(pen: Pen, model: CalibratedClassifierCV, columns: Colu
     for at, fold in enumerate(folds):
         with pen.at(f"calibrated_classifiers_[{at}]"):
             if fold.method not in METHODS:
-                raise pen.refusal(f"nothing is known about the method {fold.method!r}", f"one of {list(METHODS)}")
+                raise pen.refusal(
+                    f"nothing is known about the method {fold.method!r}", "method='sigmoid' or method='isotonic'"
+                )
             with pen.at("estimator"):
                 said.append(_said(pen, fold, classify(pen, fold.estimator, columns)))
     scores = pen.side_by_side(said)

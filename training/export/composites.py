@@ -176,6 +176,6 @@ def transformed_target(pen: Pen, model: TransformedTargetRegressor, columns: Col
     if inverse is None:
         raise pen.refusal(
             f"its target goes through {type(scale).__name__}",
-            f"a function and its inverse, or one of {sorted(kind.__name__ for kind in INVERSES)}",
+            "a function and its inverse, or StandardScaler",
         )
     return inverse(pen, scale, raw)

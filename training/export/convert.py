@@ -32,6 +32,7 @@ from training.export.pen import Pen
 from training.export.promises import promise_passes
 from training.export.raises import without_answer
 from training.export.registry import classify, regress
+from training.export.rewrites import keep_bits
 from training.export.text import add_texts, place_texts
 from training.export.values import Columns, TextCodes
 
@@ -88,6 +89,7 @@ def plain_graph(pipeline: Any, contract: Contract) -> Graph:
                     f"{type(pipeline).__name__} gives no probabilities",
                     "`probabilities: false` in the contract's output",
                 )
+            _refuse_votes(pen, scores.probabilities)
             parts.append(scores.probabilities)
         answer = pen.side_by_side(parts)
     elif is_regressor(pipeline):
@@ -124,6 +126,22 @@ def _first_columns(pen: Pen, contract: Contract) -> Columns:
         places = pen.constant(np.arange(len(contract.features), dtype=np.int64), "features")
         name = pen.node("Gather", [INPUT_NAME, places], "features", axis=1)
     return Columns(name, codes, contract.feature_names)
+
+
+def _refuse_votes(pen: Pen, probabilities: str) -> None:
+    """Refuse probabilities that jump wherever a member's decision is 0, for its last bits decide about the vote there.
+
+    Raises:
+        ExportError: there are such members.
+    """
+    voted = pen.graph.voted
+    member = next((voted[name] for name in sorted(pen.graph.made_of(probabilities)) if name in voted), None)
+    if member is not None:
+        raise pen.refusal(
+            f"its probabilities count the labels of {member}, and a label hangs on the last bit of a sum where its decision"
+            " is 0: a probability would jump there",
+            "`probabilities: false` in the contract's output, or members that are trees",
+        )
 
 
 def _targets(graph: Graph, answer: str) -> int | None:
@@ -173,6 +191,7 @@ def _model(graph: Graph, contract: Contract) -> onnx.ModelProto:
     model.graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in sorted(constants.items()))
     add_texts(model, graph)
     model.doc_string = contract.title
+    keep_bits(model)
     return model
 
 

@@ -23,6 +23,7 @@ def bins(pen: Pen, model: KBinsDiscretizer, columns: Columns) -> Columns:
     """
     pen.require_numbers(columns)
     refuse_missing(pen, columns, "KBinsDiscretizer")
+    pen.require_settled(columns, "its bins would hang on", "the columns themselves in front of it")
     if model.dtype is not None and np.dtype(model.dtype) != np.float64:
         raise pen.refusal(f"it bins in {np.dtype(model.dtype).name}", "dtype=None")
     inner = [np.asarray(edges, dtype=np.float64)[1:-1] for edges in model.bin_edges_]
@@ -49,6 +50,7 @@ def binarizer(pen: Pen, model: Binarizer, columns: Columns) -> Columns:
     """1 above the threshold, else 0."""
     pen.require_numbers(columns)
     refuse_missing(pen, columns, "Binarizer")
+    pen.require_settled(columns, "its threshold would decide about", "the columns themselves in front of it")
     threshold = float(model.threshold)
     piece = Pieces(np.array([threshold]), np.array([0.0, 1.0]), np.nan)
     value = look_up(pen, columns.name, [piece] * columns.width)

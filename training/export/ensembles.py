@@ -6,6 +6,7 @@ Members are added in their order, as scikit-learn does with ``n_jobs=None``; wit
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -61,11 +62,18 @@ def bagging_classifier(pen: Pen, model: BaggingClassifier, columns: Columns) -> 
                 raise pen.refusal(f"the probabilities of {type(member).__name__} are not known", "LogisticRegression")
             else:
                 chances.append(spread(pen, scores.probabilities, places, count))
+    if not hasattr(model.estimators_[0], "predict_proba"):
+        _mark_votes(pen, chances, model.estimators_[0])
     answer = by_probability(pen, mean(pen, chances, model.n_estimators))
     known = [decision for decision in decisions if decision is not None]
     if not hasattr(model, "decision_function") or len(known) != len(decisions):
         return answer
     return Scores(answer.label, answer.probabilities, mean(pen, known, model.n_estimators))
+
+
+def _mark_votes(pen: Pen, votes: Sequence[str], member: Any) -> None:
+    """Say of votes that jump with the last bit of a member's decision what casts them; no probability is made of those."""
+    pen.graph.voted.update({vote: type(member).__name__ for vote in votes if pen.unsettled_in(vote) is not None})
 
 
 @classifier(AdaBoostClassifier)
@@ -85,6 +93,7 @@ def adaboost_classifier(pen: Pen, model: AdaBoostClassifier, columns: Columns) -
             labels.append(in_classes(pen, label, member.classes_, model.classes_))
     weights = np.asarray(model.estimator_weights_, dtype=np.float64)
     given = weights[: len(labels)]
+    _mark_votes(pen, labels, model.estimators_[0])
     votes = weighed_votes(pen, labels, given, -1 / (count - 1) * given, count)
     votes = pen.node("Div", [votes, pen.constant(np.full((1, 1), weights.sum()), "weights")], "decision")
     if count > 2:

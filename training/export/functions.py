@@ -292,6 +292,10 @@ def apply_function(pen: Pen, function: Callable[..., Any], columns: Columns) -> 
             " between NumPy and ONNX Runtime",
             f"np.{function.__name__} of the columns themselves",
         )
+    if function in JUMPS:
+        pen.require_settled(
+            columns, f"np.{function.__name__} would jump with", f"np.{function.__name__} of the columns themselves"
+        )
     value = emit(pen, columns.name)
     pen.graph.overflowing[value] = f"np.{function.__name__}"
     mark_function(pen, function, value, columns.name, columns.width)

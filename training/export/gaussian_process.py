@@ -37,12 +37,15 @@ from training.export.linear import doubles, require_present
 from training.export.links import above, both_classes, highest, product, row_sum, shares
 from training.export.multiclass import one_against_one
 from training.export.pen import Pen
-from training.export.registry import classifier, regressor
+from training.export.registry import adds_up, classifier, regressor
 from training.export.sums import GROWTH_MAX
 from training.export.values import Columns, Scores
 
 Value = str | float
 """A kernel's values, shape (N, S), or one number for all of them."""
+
+adds_up(GaussianProcessRegressor)
+adds_up(GaussianProcessClassifier, labels=True)
 
 
 @regressor(GaussianProcessRegressor)
@@ -145,8 +148,7 @@ def _kernel(pen: Pen, kernel: Any, value: str, points: NDArray[np.float64]) -> V
     """
     write: Callable[[Pen, Any, str, NDArray[np.float64]], Value] | None = _KERNELS.get(type(kernel))
     if write is None:
-        known = ", ".join(sorted(kind.__name__ for kind in _KERNELS))
-        raise pen.refusal(f"nothing is known about the kernel {type(kernel).__name__}", f"one of {known}")
+        raise pen.refusal(f"nothing is known about the kernel {type(kernel).__name__}", "the kernel RBF or Matern")
     return write(pen, kernel, value, points)
 
 

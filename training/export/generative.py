@@ -9,7 +9,7 @@ from sklearn.naive_bayes import BernoulliNB, ComplementNB, GaussianNB, Multinomi
 from training.export.linear import doubles, require_present, weighted_sums
 from training.export.links import column, highest, product, row_sum, softmax
 from training.export.pen import Pen
-from training.export.registry import classifier
+from training.export.registry import adds_up, classifier
 from training.export.values import Columns, Scores, numbers
 
 
@@ -24,6 +24,9 @@ def _likely(pen: Pen, likelihood: str) -> Scores:
     powers = pen.node("Exp", [pen.node("Sub", [likelihood, largest], "below")], "powers")
     total = pen.node("Add", [pen.node("Log", [row_sum(pen, powers)], "log_sum"), largest], "log_sum")
     return Scores(highest(pen, likelihood), pen.node("Exp", [pen.node("Sub", [likelihood, total])], "probabilities"))
+
+
+adds_up(GaussianNB, MultinomialNB, ComplementNB, BernoulliNB, QuadraticDiscriminantAnalysis)
 
 
 @classifier(GaussianNB)

@@ -9,14 +9,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from onnx import AttributeProto, TensorProto, numpy_helper
-from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.decomposition import KernelPCA
 from sklearn.random_projection import GaussianRandomProjection
 
 from training.export.graph import ML_DOMAIN, OPSET, copied
+from training.export.kernel_approximation import KERNEL_BITS
 from training.export.linear import require_present
+from training.export.links import mark_product
 from training.export.pen import Pen
+from training.export.projecting import PCA_INSTEAD
 from training.export.registry import transformer
 from training.export.sums import GROWTH_MAX
 from training.export.values import Columns, numbers
@@ -54,13 +57,12 @@ def grafted_transformer(pen: Pen, model: Any, columns: Columns) -> Columns:
             f"{int(noise.sum())} of its components have no variance, and it enlarges their rounding",
             f"n_components={len(values) - int(noise.sum())}",
         )
-    return numbers(graft(pen, model, columns)[0], len(model.get_feature_names_out()))
-
-
-@transformer(KMeans, MiniBatchKMeans)
-def grafted_clusters(pen: Pen, model: Any, columns: Columns) -> Columns:
-    """The distances to the centres, which are the second output behind the cluster's number."""
-    return numbers(graft(pen, model, columns)[1], int(model.n_clusters))
+    value, width = graft(pen, model, columns)[0], len(model.get_feature_names_out())
+    if isinstance(model, KernelPCA):
+        pen.unsettle(value, f"the components of KernelPCA, {KERNEL_BITS}", PCA_INSTEAD)
+    else:
+        mark_product(pen, value, (columns.width, width))
+    return numbers(value, width)
 
 
 def graft(pen: Pen, model: Any, columns: Columns) -> list[str]:
@@ -88,19 +90,28 @@ def graft(pen: Pen, model: Any, columns: Columns) -> list[str]:
             target_opset={"": OPSET, ML_DOMAIN: SKL2ONNX_ML_OPSET},
         ).graph
     except (NotImplementedError, RuntimeError, TypeError, ValueError) as error:
-        raise pen.refusal(f"skl2onnx does not convert this {kind}: {error}", "another estimator of its kind") from error
+        raise pen.refusal(
+            f"skl2onnx does not convert this {kind}: {error}", "PCA or GaussianRandomProjection"
+        ) from error
     names: dict[str, str] = {"": "", made.input[0].name: columns.name}
     shapes = {tensor.name: tuple(tensor.dims) for tensor in made.initializer}
     for tensor in made.initializer:
         array = numpy_helper.to_array(tensor)
         if array.dtype == np.float32:
-            raise pen.refusal(f"skl2onnx keeps numbers of this {kind} as float32", "another estimator of its kind")
+            raise pen.refusal(f"skl2onnx keeps numbers of this {kind} as float32", "PCA or GaussianRandomProjection")
         names[tensor.name] = pen.graph.constant(array, "constant")
     for node in made.node:
         if _needs_float32(node):
             raise pen.refusal(
-                f"skl2onnx needs float32 for this {kind} ({node.op_type})", "another estimator of its kind"
+                f"skl2onnx needs float32 for this {kind} ({node.op_type})", "PCA or GaussianRandomProjection"
             )
+        if node.op_type == "Transpose" and node.input[0] in shapes:
+            # As a node, ONNX Runtime's GemmTransposeFusion takes it into a product, and then refuses the graph if
+            # something else reads what the product reads.
+            names[node.output[0]] = pen.graph.constant(
+                _transposed(pen.graph.constants[names[node.input[0]]], node), "turned"
+            )
+            continue
         mine = copied(node)
         if node.op_type == "MatMul" and all(len(shapes.get(name, (0, 0))) == 2 for name in node.input):
             mine.op_type = "Gemm"  # see ``training.export.links.product``
@@ -113,6 +124,11 @@ def graft(pen: Pen, model: Any, columns: Columns) -> list[str]:
             mine.input[position] = names[name]
         pen.graph.nodes.append(mine)
     return [names[output.name] for output in made.output]
+
+
+def _transposed(array: NDArray[Any], node: Any) -> NDArray[Any]:
+    order = next((list(given.ints) for given in node.attribute if given.name == "perm"), None)
+    return np.transpose(array, order).copy()
 
 
 def _needs_float32(node: Any) -> bool:

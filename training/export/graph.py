@@ -121,6 +121,8 @@ class Graph:
         """By value: the type in which scikit-learn keeps each column, if one of them is not float64."""
         self.remedies: dict[str, str] = {}
         """By unsettled value, or by what makes a value inexact: the nearest that can be exported."""
+        self.voted: dict[str, str] = {}
+        """By value: the class of the members whose labels it counts, if their last bits decide about a label."""
         self.raising: list[str] = []
         """Values of shape (N, 1), not 0 for rows on which the pipeline raises an error."""
         self.finite: set[tuple[str, float]] = set()

@@ -9,11 +9,14 @@ from training.export.linear import doubles, require_present
 from training.export.links import product
 from training.export.pairwise_kernels import pairwise_kernel, require_known_kernel
 from training.export.pen import Pen
+from training.export.projecting import PCA_INSTEAD
 from training.export.registry import transformer
 from training.export.values import Columns, numbers
 
 GROWTH = 1e5
 """Up to this factor by which Nystroem's normalisation may enlarge the rounding of a kernel, about 1e-16: 1e-11 is left."""
+
+KERNEL_BITS = "sums of a kernel whose last bits differ between NumPy and ONNX Runtime"
 
 
 @transformer(Nystroem)
@@ -31,7 +34,9 @@ def nystroem(pen: Pen, model: Nystroem, columns: Columns) -> Columns:
         )
     known = {name: value for name, value in model._get_kernel_params().items() if name in ("gamma", "degree", "coef0")}
     similar = pairwise_kernel(pen, kernel, columns.name, points, **known)
-    return numbers(product(pen, similar, matrix.T.copy()), len(matrix))
+    value = product(pen, similar, matrix.T.copy())
+    pen.unsettle(value, f"the columns of Nystroem, {KERNEL_BITS}", PCA_INSTEAD)
+    return numbers(value, len(matrix))
 
 
 @transformer(RBFSampler)
@@ -42,4 +47,6 @@ def rbf_sampler(pen: Pen, model: RBFSampler, columns: Columns) -> Columns:
     given = [columns.name, pen.constant(weights.copy(), "weights"), pen.constant(offsets[np.newaxis].copy(), "offsets")]
     wave = pen.node("Cos", [pen.node("Gemm", given, "phase")], "wave")
     scale = pen.constant(np.full((1, 1), (2.0 / model.n_components) ** 0.5), "scale")
-    return numbers(pen.node("Mul", [wave, scale], "features"), weights.shape[1])
+    value = pen.node("Mul", [wave, scale], "features")
+    pen.unsettle(value, "the cosines of RBFSampler, whose last bits differ between NumPy and ONNX Runtime", PCA_INSTEAD)
+    return numbers(value, weights.shape[1])

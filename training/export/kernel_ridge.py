@@ -9,8 +9,10 @@ from training.export.linear import doubles, require_present, weighted_sums
 from training.export.links import product
 from training.export.pairwise_kernels import pairwise_kernel, require_known_kernel
 from training.export.pen import Pen
-from training.export.registry import regressor
+from training.export.registry import adds_up, regressor
 from training.export.values import Columns
+
+adds_up(KernelRidge)
 
 
 @regressor(KernelRidge)

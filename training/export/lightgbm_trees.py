@@ -229,7 +229,7 @@ def convert_regressor(pen: Pen, model: Any, columns: Columns) -> str:
     name = booster.objective[0]
     known = (*IDENTITIES, *EXPONENTIALS, *SIGMOIDS)
     if name not in known or booster.sums != 1:
-        raise pen.refusal(f"objective={name!r} of {booster.sums} sums", f"one of {', '.join(known)}")
+        raise pen.refusal(f"objective={name!r} of {booster.sums} sums", "objective='regression'")
     raw = _averaged(pen, booster, _sums(pen, model, booster, columns, [0], 1))
     if name in EXPONENTIALS:
         return pen.node("Exp", [raw], "exponential")

@@ -50,9 +50,19 @@ from sklearn.linear_model import (
 from sklearn.svm import LinearSVC, LinearSVR
 
 from training.export.arrivals import refuse_missing
-from training.export.links import above, both_classes, falling_sigmoid, highest, product, shares, sigmoid, softmax
+from training.export.links import (
+    above,
+    both_classes,
+    falling_sigmoid,
+    highest,
+    mark_product,
+    product,
+    shares,
+    sigmoid,
+    softmax,
+)
 from training.export.pen import Pen
-from training.export.registry import classifier, regressor
+from training.export.registry import adds_up, classifier, regressor
 from training.export.values import Columns, Scores, numbers
 
 
@@ -99,7 +109,13 @@ def weighted_sums(pen: Pen, columns: Columns, coefficients: Any, intercept: Any)
     if not offset.any():
         return product(pen, columns.name, weights.T.copy())
     given = [columns.name, pen.constant(weights.T.copy(), "weights")]
-    return pen.node("Gemm", [*given, pen.constant(offset[np.newaxis].copy(), "intercept")], "sums")
+    sums = pen.node("Gemm", [*given, pen.constant(offset[np.newaxis].copy(), "intercept")], "sums")
+    mark_product(pen, sums, weights.T.shape)
+    return sums
+
+
+adds_up(LogisticRegression, LogisticRegressionCV, LinearDiscriminantAnalysis, SGDClassifier)
+adds_up(PoissonRegressor, GammaRegressor, TweedieRegressor)
 
 
 @regressor(

@@ -3,6 +3,10 @@
 ``exp`` differs between NumPy and ONNX Runtime in the last bit, so probabilities agree to about 1e-15, relative. Labels
 are decided from what ``predict`` itself looks at: where that is the raw score, no rounding of a probability is in the
 way.
+
+A product of matrices has the same bits in NumPy's BLAS (OpenBLAS) and in ONNX Runtime (MLAS): both add the terms of a sum
+one after the other, with fused multiply-adds. That ends where one of them splits a long sum, and with a single column,
+which BLAS gives to another routine (``gemv``) that adds in several lanes.
 """
 
 from __future__ import annotations
@@ -12,6 +16,12 @@ from numpy.typing import NDArray
 
 from training.export.pen import Pen
 from training.export.values import Scores
+
+NARROW = 32
+"""Up to so many columns of a product MLAS keeps sums of ``NARROW_TERMS`` in one piece, beyond it ``WIDE_TERMS``."""
+NARROW_TERMS = 256
+WIDE_TERMS = 128
+ONE_COLUMN = "two columns of such sums or more (n_components=2), or the columns themselves in front of it"
 
 
 def sigmoid(pen: Pen, value: str) -> str:
@@ -39,7 +49,22 @@ def product(pen: Pen, value: str, matrix: NDArray[np.float64]) -> str:
     Written as ``Gemm``: where a number multiplies or divides what goes into or comes out of a ``MatMul``, ONNX Runtime
     1.31 takes it into the product as a float32 attribute (its ``MatMulScaleFusion``), and seven digits are left.
     """
-    return pen.node("Gemm", [value, pen.constant(matrix, "matrix")], "product")
+    made = pen.node("Gemm", [value, pen.constant(matrix, "matrix")], "product")
+    mark_product(pen, made, matrix.shape)
+    return made
+
+
+def mark_product(pen: Pen, value: str, shape: tuple[int, ...]) -> None:
+    """Say of a product with a matrix of some shape whether its last bits are BLAS's, see ``Pen.unsettle``."""
+    terms, width = shape
+    if terms == 1 or (width > 1 and terms <= (WIDE_TERMS if width > NARROW else NARROW_TERMS)):
+        return
+    kind = "one column of sums" if width == 1 else f"sums of {terms} products"
+    pen.unsettle(
+        value,
+        f"{kind}, whose last bits hang on the order in which BLAS adds them up",
+        "the columns themselves in front of it, or a linear model behind them" if width > 1 else ONE_COLUMN,
+    )
 
 
 def second_of(pen: Pen, probabilities: str) -> str:

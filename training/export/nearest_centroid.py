@@ -26,7 +26,9 @@ def nearest_centroid(pen: Pen, model: NearestCentroid, columns: Columns) -> Scor
     """
     require_present(pen, model, columns)
     if model.metric not in METRICS:
-        raise pen.refusal(f"nothing is known about the metric {model.metric!r}", f"one of {sorted(METRICS)}")
+        raise pen.refusal(
+            f"nothing is known about the metric {model.metric!r}", "metric='euclidean' or metric='manhattan'"
+        )
     centroids, priors = doubles(pen, model.centroids_), doubles(pen, model.class_prior_)
     equal = bool(np.isclose(priors, 1 / len(priors)).all())
     if not equal and (priors == 0).any():

@@ -42,6 +42,10 @@ METRICS = {
 }
 """The metrics that are known besides Minkowski's, as powers of the differences."""
 
+NEIGHBOURS_BY = "which rows are its neighbours would hang on"
+WEIGHTED = "sums of weights by distance, whose last bits hang on the order in which NumPy adds them up"
+EQUAL_WEIGHTS = "weights='uniform'"
+
 
 @regressor(KNeighborsRegressor)
 def neighbours_regressor(pen: Pen, model: KNeighborsRegressor, columns: Columns) -> str:
@@ -52,7 +56,9 @@ def neighbours_regressor(pen: Pen, model: KNeighborsRegressor, columns: Columns)
     axis = pen.constant(np.array([1], dtype=np.int64), "axis")
     if weights is None:
         return pen.node("ReduceMean", [values, axis], "mean", keepdims=0)
-    return pen.node("Div", [_weighted(pen, values, weights), row_sum(pen, weights)], "mean")
+    mean = pen.node("Div", [_weighted(pen, values, weights), row_sum(pen, weights)], "mean")
+    pen.unsettle(mean, WEIGHTED, EQUAL_WEIGHTS)
+    return mean
 
 
 @classifier(KNeighborsClassifier)
@@ -71,7 +77,9 @@ def neighbours_classifier(pen: Pen, model: KNeighborsClassifier, columns: Column
         return Scores(highest(pen, votes), pen.node("Div", [votes, total], "share"))
     votes = _weighted(pen, values, weights)
     label = highest(pen, _in_eights(pen, values, weights, int(model.n_neighbors), count))
-    return Scores(label, shares(pen, votes, count))
+    chances = shares(pen, votes, count)
+    pen.unsettle(chances, WEIGHTED, EQUAL_WEIGHTS)
+    return Scores(label, chances)
 
 
 def _weighted(pen: Pen, values: str, weights: str) -> str:
@@ -159,7 +167,7 @@ def metric_of(pen: Pen, model: Any) -> Metric:
     exponent = METRICS.get(name) if isinstance(name, str) else None
     if exponent is None:
         shown = name if isinstance(name, str) else "of one's own"
-        raise pen.refusal(f"nothing is known about the metric {shown!r}", f"one of {sorted([*METRICS, 'minkowski'])}")
+        raise pen.refusal(f"nothing is known about the metric {shown!r}", "metric='minkowski' or metric='chebyshev'")
     return Metric(exponent)
 
 

@@ -11,7 +11,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from training.export.linear import doubles, require_present
 from training.export.links import above, both_classes, highest, sigmoid, softmax
 from training.export.pen import Pen
-from training.export.registry import classifier, regressor
+from training.export.registry import adds_up, classifier, regressor
 from training.export.values import Columns, Scores
 
 ACTIVATIONS: dict[str, Callable[[Pen, str], str]] = {
@@ -36,9 +36,14 @@ def _forward(pen: Pen, model: Any, columns: Columns) -> str:
         name = model.out_activation_ if at == last else model.activation
         activation = ACTIVATIONS.get(name)
         if activation is None:
-            raise pen.refusal(f"nothing is known about the activation {name!r}", f"one of {sorted(ACTIVATIONS)}")
+            raise pen.refusal(
+                f"nothing is known about the activation {name!r}", "activation='relu' or activation='tanh'"
+            )
         value = activation(pen, value)
     return value
+
+
+adds_up(MLPRegressor, MLPClassifier)
 
 
 @regressor(MLPRegressor)

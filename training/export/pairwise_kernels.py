@@ -21,7 +21,7 @@ def require_known_kernel(pen: Pen, kernel: object) -> str:
     """
     if not isinstance(kernel, str) or kernel not in KERNELS:
         shown = kernel if isinstance(kernel, str) else "of one's own"
-        raise pen.refusal(f"nothing is known about the kernel {shown!r}", f"one of {list(KERNELS)}")
+        raise pen.refusal(f"nothing is known about the kernel {shown!r}", "kernel='rbf' or kernel='linear'")
     return kernel
 
 

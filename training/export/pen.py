@@ -161,8 +161,16 @@ class Pen:
         Raises:
             ExportError: there is such a number.
         """
-        for value in sorted(self.graph.made_of(columns.name) & set(self.graph.unsettled)):
+        value = self.unsettled_in(columns.name)
+        if value is not None:
             raise self.refusal(f"{what} {self.graph.unsettled[value]}", self.graph.remedies.get(value, remedy))
+
+    def unsettled_in(self, value: str) -> str | None:
+        """Return the unsettled value that a value is made of, the one written last of several; None if there is none."""
+        if not self.graph.unsettled:
+            return None
+        made_of = self.graph.made_of(value)
+        return next((name for name in reversed(self.graph.unsettled) if name in made_of), None)
 
     def unsettle(self, value: str, why: str, remedy: str) -> None:
         """Say that scikit-learn leaves the last bits of a value to the machine, see ``require_settled``.
@@ -172,6 +180,7 @@ class Pen:
             why: what it is and what its last bits hang on.
             remedy: the nearest that has its last bits, for a step that jumps.
         """
+        self.graph.unsettled.pop(value, None)
         self.graph.unsettled[value] = why
         self.graph.remedies[value] = remedy
 

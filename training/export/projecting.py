@@ -1,8 +1,8 @@
 """Projections onto components, factors, sources or directions between classes: sums of products.
 
 A sum has no defined last bit: scikit-learn's own changes with the number of rows, because BLAS adds in another order
-for a matrix than for a vector. In front of trees a row that lies within that bit of a threshold is undecided in
-scikit-learn itself; the proof of parity counts such rows apart.
+for a matrix than for a vector. With two components or more the graph has the bits of a batch, see
+``training.export.links``; with one it has not, and trees are refused behind it.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from training.export.registry import transformer
 from training.export.sums import mark_components
 from training.export.values import Columns, numbers
 
+PCA_INSTEAD = "PCA with n_components=2 or more in its place, or the columns themselves"
 CONDITION = 1e6
 """Up to this condition of an equation its solution keeps ten digits of the sixteen that a double has."""
 
@@ -47,9 +48,10 @@ def pca(pen: Pen, model: PCA | IncrementalPCA, columns: Columns) -> Columns:
     pen.require_numbers(columns)
     refuse_missing(pen, columns, type(model).__name__)
     components = np.ascontiguousarray(np.asarray(model.components_, dtype=np.float64).T)
-    product = pen.node("Gemm", [columns.name, pen.constant(components, "components")], "projected")
-    centre = np.asarray(model.mean_, dtype=np.float64).reshape(1, -1) @ components
-    value = pen.node("Sub", [product, pen.constant(centre, "centre")], "projected")
+    # In the layout that scikit-learn has: BLAS adds a row of a transposed matrix up in another order.
+    centre = np.asarray(model.mean_, dtype=np.float64).reshape(1, -1) @ np.asarray(model.components_, np.float64).T
+    projected = product(pen, columns.name, components)
+    value = pen.node("Sub", [projected, pen.constant(centre, "centre")], "projected")
     mark_components(pen, model, value)
     if model.whiten:
         scale = np.sqrt(np.asarray(model.explained_variance_, dtype=np.float64))
@@ -64,15 +66,15 @@ def truncated_svd(pen: Pen, model: TruncatedSVD, columns: Columns) -> Columns:
     pen.require_numbers(columns)
     refuse_missing(pen, columns, "TruncatedSVD")
     components = np.ascontiguousarray(np.asarray(model.components_, dtype=np.float64).T)
-    product = pen.node("Gemm", [columns.name, pen.constant(components, "components")], "projected")
+    projected = product(pen, columns.name, components)
     if columns.sparse:
         # SciPy adds them up in the same way in any company, so a row is decided where ONNX Runtime is a bit off.
         pen.unsettle(
-            product,
+            projected,
             "components of a sparse matrix, whose last bits hang on the order in which they are added up",
             "the trees without TruncatedSVD in front of them",
         )
-    return numbers(product, components.shape[1])
+    return numbers(projected, components.shape[1])
 
 
 def _without(pen: Pen, columns: Columns, mean: NDArray[np.float64]) -> str:
@@ -86,9 +88,11 @@ def discriminant_projection(pen: Pen, model: LinearDiscriminantAnalysis, columns
     require_present(pen, model, columns)
     if model.solver not in ("svd", "eigen"):
         raise pen.refusal(f"solver={model.solver!r} has no transform", "solver='svd'")
-    scalings = doubles(pen, model.scalings_)[:, : model._max_components]
+    # scikit-learn multiplies by all directions and keeps the first.
+    scalings, kept = doubles(pen, model.scalings_), int(model._max_components)
     value = _without(pen, columns, doubles(pen, model.xbar_)) if model.solver == "svd" else columns.name
-    return numbers(product(pen, value, scalings.copy()), scalings.shape[1])
+    projected = numbers(product(pen, value, scalings.copy()), scalings.shape[1])
+    return pen.pick(projected, list(range(min(kept, projected.width))))
 
 
 @transformer(FactorAnalysis)
@@ -122,7 +126,9 @@ def sparse_pca(pen: Pen, model: SparsePCA | MiniBatchSparsePCA, columns: Columns
             "its components hardly differ, so that rounding decides", "fewer n_components or a larger ridge_alpha"
         )
     matrix = np.asarray(np.linalg.solve(square, components).T, dtype=np.float64)
-    return numbers(product(pen, _without(pen, columns, doubles(pen, model.mean_)), matrix.copy()), len(components))
+    solved = product(pen, _without(pen, columns, doubles(pen, model.mean_)), matrix.copy())
+    pen.unsettle(solved, f"the components of {type(model).__name__}, which it solves for row by row", PCA_INSTEAD)
+    return numbers(solved, len(components))
 
 
 @transformer(NeighborhoodComponentsAnalysis)
@@ -138,7 +144,13 @@ def sparse_random_projection(pen: Pen, model: SparseRandomProjection, columns: C
     """x · components, most of which are 0."""
     require_present(pen, model, columns)
     components = doubles(pen, model.components_)
-    made = numbers(product(pen, columns.name, components.T.copy()), len(components))
+    projected = product(pen, columns.name, components.T.copy())
+    pen.unsettle(
+        projected,
+        "the columns of SparseRandomProjection, which SciPy adds up in another way than ONNX Runtime",
+        "GaussianRandomProjection, or PCA with n_components=2 or more",
+    )
+    made = numbers(projected, len(components))
     return dataclasses.replace(made, sparse=columns.sparse and not model.dense_output)
 
 

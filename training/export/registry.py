@@ -6,7 +6,7 @@ written as the class that it is made of; any other writes itself (``training.exp
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, TypeVar
 
@@ -67,6 +67,12 @@ TAKE_TEXT: set[type] = set()
 SAFE_IN_SINGLE: set[type] = set()
 """Steps that answer the same whether their input is float32 or the same numbers in float64."""
 
+SUMS: set[type] = set()
+"""Estimators whose numbers are sums or exponentials with other last bits in BLAS and NumPy than in ONNX Runtime."""
+SUMMED_LABELS: set[type] = set()
+"""Those of them whose labels are decided by such sums as well, even with several classes."""
+STEADY_MEMBERS = "members that are trees or nearest neighbours of equal weight, or a linear model as the last step"
+
 
 def transformer(*kinds: type) -> Callable[[Function], Function]:
     """Register a converter of transformers."""
@@ -96,6 +102,19 @@ def refuse_kind(kind: type, reason: str, nearest: str) -> None:
 def takes_text(*kinds: type) -> None:
     """Say that steps take columns of texts, or hand them on as they are."""
     TAKE_TEXT.update(kinds)
+
+
+def adds_up(*kinds: type, labels: bool = False) -> None:
+    """Say that the last bits of what estimators answer are the machine's, so that no jump may stand behind them.
+
+    Args:
+        kinds: classes of estimators.
+        labels: whether that decides their labels, too. Labels that follow from a product of matrices need not be
+            named: ``training.export.links.product`` marks those that have no bits of their own.
+    """
+    SUMS.update(kinds)
+    if labels:
+        SUMMED_LABELS.update(kinds)
 
 
 def _register(table: dict[type, Any], kinds: tuple[type, ...]) -> Callable[[Function], Function]:
@@ -141,6 +160,7 @@ def regress(pen: Pen, model: Any, columns: Columns) -> str:
         result = own_value(pen, model, columns)
     else:
         result = _find(pen, REGRESSORS, model, "regressor", columns)(pen, model, columns)
+        _mark_sums(pen, REGRESSORS, model, [result])
     pen.graph.steps.append(Step(pen.step, model, result))
     return result
 
@@ -157,6 +177,10 @@ def classify(pen: Pen, model: Any, columns: Columns) -> Scores:
         result = own_scores(pen, model, columns)
     else:
         result = _find(pen, CLASSIFIERS, model, "classifier", columns)(pen, model, columns)
+        kind = _kind(CLASSIFIERS, model)
+        given = [result.probabilities, *([result.label, result.decision] if kind in SUMMED_LABELS else [])]
+        given += [result.decision] if result.decision in pen.graph.unsettled else []
+        _mark_sums(pen, CLASSIFIERS, model, [value for value in given if value is not None])
     pen.graph.steps.append(Step(pen.step, model, result))
     return result
 
@@ -189,6 +213,28 @@ def _transforms(kind: type) -> bool:
     return callable(getattr(kind, "transform", None))
 
 
+def _kind(table: dict[type, Any], model: Any) -> type | None:
+    """Return the class by which a model is converted."""
+    return type(model) if type(model) in table else same_as(type(model), table)
+
+
+def _mark_sums(pen: Pen, table: dict[type, Any], model: Any, values: Sequence[str]) -> None:
+    for value in values:
+        # A product that has no bits of its own gets the name of its estimator; what holds that one does not rename it.
+        unnamed = value in pen.graph.unsettled and pen.graph.remedies.get(value) != STEADY_MEMBERS
+        if _kind(table, model) not in SUMS and not unnamed:
+            continue
+        node = pen.graph.producer(value)
+        # Of two probabilities laid side by side a stack takes the second as it was made.
+        parts = list(node.input) if node is not None and node.op_type == "Concat" else []
+        for part in [*parts, value]:
+            pen.unsettle(
+                part,
+                f"the answers of {type(model).__name__}, whose last bits hang on the machine's sums",
+                STEADY_MEMBERS,
+            )
+
+
 def _find(pen: Pen, table: dict[type, Any], model: Any, role: str, columns: Columns) -> Any:
     if columns.has_text and type(model) not in TAKE_TEXT and type(model) not in REFUSED:
         names = columns.names or tuple(map(str, range(columns.width)))
@@ -198,7 +244,7 @@ def _find(pen: Pen, table: dict[type, Any], model: Any, role: str, columns: Colu
         )
     if type(model) in REFUSED and type(model) not in table:
         raise pen.refusal(*REFUSED[type(model)])
-    kind = type(model) if type(model) in table else same_as(type(model), table)
+    kind = _kind(table, model)
     if kind is None or overridden_in(model):
         raise pen.refusal(*_unknown(table, model, role))
     if columns.single and kind not in SAFE_IN_SINGLE:

@@ -18,7 +18,7 @@ from training.export.links import highest
 from training.export.multiclass import one_against_one
 from training.export.pairwise_coupling import coupled
 from training.export.pen import Pen
-from training.export.registry import classifier, regressor, safe_in_single
+from training.export.registry import adds_up, classifier, regressor, safe_in_single
 from training.export.values import Columns, Scores
 
 KERNELS = ("linear", "poly", "rbf", "sigmoid")
@@ -28,6 +28,8 @@ of centred columns. Its error is about 1e-16 of that figure, so at most 1e-13 of
 kernel is narrow against the spread of the vectors, differences are squared one by one."""
 
 safe_in_single(SVR, NuSVR, SVC, NuSVC)
+
+adds_up(SVR, NuSVR, SVC, NuSVC, labels=True)
 
 
 @regressor(SVR, NuSVR)
@@ -98,7 +100,7 @@ def kernel_sums(pen: Pen, model: Any, columns: Columns, weights: NDArray[np.floa
     require_present(pen, model, columns)
     if model.kernel not in KERNELS:
         shown = model.kernel if isinstance(model.kernel, str) else "of one's own"
-        raise pen.refusal(f"nothing is known about the kernel {shown!r}", f"one of {list(KERNELS)}")
+        raise pen.refusal(f"nothing is known about the kernel {shown!r}", "kernel='rbf' or kernel='linear'")
     vectors = doubles(pen, model.support_vectors_)
     intercept = pen.constant(doubles(pen, model._intercept_)[np.newaxis].copy(), "intercept")
     if model.kernel == "linear" or not len(vectors):

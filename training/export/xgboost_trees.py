@@ -318,7 +318,7 @@ def convert_regressor(pen: Pen, model: Any, columns: Columns) -> str:
     columns = _as_missing(pen, model, columns)
     known = (*IDENTITIES, *EXPONENTIALS, *SIGMOIDS)
     if booster.objective not in known:
-        raise pen.refusal(f"objective={booster.objective!r}", f"one of {', '.join(known)}")
+        raise pen.refusal(f"objective={booster.objective!r}", "objective='reg:squarederror'")
     raw = pen.cast(_sums(pen, model, booster, columns))
     if booster.objective in EXPONENTIALS:
         return pen.cast(pen.cast(pen.node("Exp", [raw], "exponential"), SINGLE))

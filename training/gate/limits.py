@@ -56,6 +56,7 @@ def parity_limits(gate: Gate) -> Limits:
         label_flips=gate.parity_label_flips_max,
         undecided_share=gate.parity_undecided_share_max,
         undecided_hostile_share=gate.parity_undecided_hostile_share_max,
+        cancelled_share=gate.parity_cancelled_share_max,
         knife_edges=gate.parity_knife_edges_max,
     )
 
@@ -149,6 +150,8 @@ def parity_checks(gate: Gate, parity: ParityReport | float) -> list[Check]:
             ("parity_undecided_share_max", test, gate.parity_undecided_share_max, ""),
             ("parity_undecided_hostile_share_max", hostile, gate.parity_undecided_hostile_share_max, ""),
         ]
+    if parity.cancelled:
+        apart.append(("parity_cancelled_share_max", parity.test_cancelled_share(), gate.parity_cancelled_share_max, ""))
     if parity.knife_edges:
         apart.append(("parity_knife_edges_max", parity.test_knife_edges(), gate.parity_knife_edges_max, "rows"))
     return checks + [_limited(name, value, limit, unit, _UNSTEADY) for name, value, limit, unit in apart]

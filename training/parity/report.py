@@ -29,6 +29,9 @@ class Limits(Strict):
     """Which share of the test rows may be undecided; None: any share."""
     undecided_hostile_share: float | None = Field(default=0.01, ge=0)
     """The same of the hostile rows, which are made to lie on edges."""
+    cancelled_share: float | None = Field(default=0.01, ge=0)
+    """Which share of the test rows may be cancelled; None: any share. Hostile rows are made of the largest numbers, of
+    which more cancel; each of them is limited by what scikit-learn's own answers differ by."""
     knife_edges: int | None = Field(default=0, ge=0)
     """How many of the test rows may be knife edges; None: any number."""
 
@@ -110,7 +113,11 @@ class ParityReport(Strict):
     score jumps there. The share of both kinds is limited.
 
     A row is *cancelled* if its numbers differ by more than the limit, but only as rounding does: large terms cancel, and
-    scikit-learn's own answers differ nearly as much between batches. All three kinds are counted apart.
+    scikit-learn's own answers differ nearly as much between batches. The share of the test rows is limited, too. All three
+    kinds are counted apart.
+
+    The counts of all three are at least that many: rows that differ are asked about again a few first, and the others only
+    if none of those is wrong. What was not asked about counts as wrong.
     """
 
     limit: float = Field(gt=0)
@@ -224,6 +231,11 @@ class ParityReport(Strict):
         found = {part.name for part in self.parts if part.other_branches}
         return bool(found) and found <= {"derived_thresholds", "boundary"}
 
+    def test_cancelled_share(self) -> float:
+        """Return the share of the test rows that are cancelled."""
+        test = [part for part in self.parts if part.name == "test"]
+        return sum(part.cancelled for part in test) / max(sum(part.rows for part in test), 1)
+
     def test_knife_edges(self) -> int:
         """Return how many of the test rows are knife edges."""
         return sum(part.knife_edges for part in self.parts if part.name == "test")
@@ -239,6 +251,12 @@ class ParityReport(Strict):
                     f"at most {limit:.3%} of {kind} undecided, got {share:.3%}, which scikit-learn answers in another way"
                     " in another batch"
                 )
+        share, most = self.test_cancelled_share(), self.limits.cancelled_share
+        if most is not None and share > most:
+            found.append(
+                f"at most {most:.3%} of the test rows with large terms that cancel, got {share:.3%} (put a StandardScaler"
+                " in front)"
+            )
         if self.limits.knife_edges is not None and self.test_knife_edges() > self.limits.knife_edges:
             found.append(f"at most {self.limits.knife_edges} test rows on a knife edge, got {self.test_knife_edges()}")
         return found
@@ -250,8 +268,8 @@ def _undecided_share(parts: Sequence[ParityPart]) -> float:
 
 _BESIDE_THRESHOLDS = (
     "All rows on other branches lie beside a threshold, to the last digits. If the trees stand behind a step that adds"
-    " products up (KMeans, KernelPCA, Normalizer, a linear model in a stack), the order of its sums hangs on the machine:"
-    " let the trees see the columns themselves, or take a linear model in place of the trees."
+    " products up, the order of its sums hangs on the machine: let the trees see the columns themselves, or take a linear"
+    " model in place of the trees."
 )
 
 

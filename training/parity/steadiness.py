@@ -128,9 +128,9 @@ class Steadiness:
         for places, batch in self._batches(frame.iloc[here], is_open):
             try:
                 (heard,) = overhear(self._pipeline, batch, [estimator])
-            except Exception:  # noqa: S112  # scikit-learn's SparsePCA raises on a row alone: that is no answer
+                leaves = None if heard is None else reached_leaves(estimator, heard.taken)
+            except Exception:  # noqa: S112  # what it raises in a batch of this size says nothing about the others
                 continue
-            leaves = None if heard is None else reached_leaves(estimator, heard.taken)
             if leaves is None:
                 break
             asked = np.flatnonzero(places >= 0)

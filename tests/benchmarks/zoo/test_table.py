@@ -14,6 +14,7 @@ PROVEN = Result(
         worst_relative=2.5e-16,
         other_branch_share=0.0,
         undecided=3,
+        knife_edges=2,
         label_flips=0,
         worst_probability=1.1e-16,
         nodes=4,
@@ -48,7 +49,7 @@ def test_each_member_has_a_line() -> None:
     assert len(lines) == 6
     assert {line.replace("\\|", "").count("|") for line in lines} == {len(HEAD) + 1}
     assert lines[2] == (
-        "| trees | A → B | binary | 12,000 | 2.5e-16 (3 undecided) | 0 | 0 | 1.1e-16 | 28.6% · 40.0% | 5.0e-01 | 1,234"
+        "| trees | A → B | binary | 12,000 | 2.5e-16 (3 undecided, 2 knife edges) | 0 | 0 | 1.1e-16 | 28.6% · 40.0% | 5.0e-01 | 1,234"
         " | 5 · 10 | 1 · 8 | 2.00 · 8.00 |"
     )
     assert "**not proven** (1.0e+00): step 'c' \\| differs" in lines[3]
@@ -82,7 +83,7 @@ def test_float32_libraries_are_told_apart() -> None:
     exact = PROVEN.exact.model_copy(update={"single_precision": True, "worst_relative": 1e-7})
     single = PROVEN.model_copy(update={"exact": exact})
     assert "difference 2.5e-16 (1.0e-07 where the library computes in float32)" in summary([PROVEN, single])
-    assert "| 1.0e-07 (float32) (3 undecided) |" in markdown([single])
+    assert "| 1.0e-07 (float32) (3 undecided, 2 knife edges) |" in markdown([single])
 
 
 def test_nothing_proven_has_a_summary() -> None:

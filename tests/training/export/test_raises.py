@@ -202,6 +202,13 @@ def test_a_step_that_does_not_look_hands_infinity_on() -> None:
     assert _without_answers(pipeline, contract, np.array([[1.0, 2.0], [1e9, 1e-300]])) == [False, False]
 
 
+def test_trees_stay_within_the_sum_of_their_leaves() -> None:
+    """A forest behind trees in a stack needs no look at how large their answers are."""
+    contract = contract_of(number("a"), number("b"))
+    stack = StackingRegressor([("t", DecisionTreeRegressor(max_depth=2))], RandomForestRegressor(3, max_depth=2), cv=2)
+    assert not plain_graph(_fitted(stack, contract), contract).raising
+
+
 def test_columns_of_splines() -> None:
     """A spline has more columns than it sees: what bounds one of those says nothing about another."""
     contract = contract_of(number("a"), number("b"))

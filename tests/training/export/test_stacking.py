@@ -75,6 +75,6 @@ def test_several_labels_are_refused() -> None:
 def test_sparse_matrix_passes_through() -> None:
     """The answers become entries of the sparse matrix that passes through, a probability of 0 no entry."""
     xgboost = pytest.importorskip("xgboost", reason="the dependency group xgboost is not installed")
-    members = [("boosting", GradientBoostingClassifier(n_estimators=4)), ("tree", DecisionTreeClassifier(max_depth=2))]
+    members = [("boosting", GradientBoostingClassifier(n_estimators=4)), ("tree", DecisionTreeClassifier(max_depth=3))]
     last = xgboost.XGBClassifier(n_estimators=4)
     sparse_columns.proven(StackingClassifier(members, last, passthrough=True, cv=2))

@@ -216,6 +216,7 @@ def test_config_takes_a_limit_on_every_metric_of_its_task(metric: str) -> None:
         ({"worst_relative": 2e-9}, "parity_relative_max"),
         ({"undecided": 1, "parts": (part(undecided=1),)}, "parity_undecided_share_max"),
         ({"undecided": 9, "parts": (part(name="edges", undecided=9),)}, "parity_undecided_hostile_share_max"),
+        ({"cancelled": 3, "parts": (part(cancelled=3),)}, "parity_cancelled_share_max"),
         ({"knife_edges": 1, "parts": (part(knife_edges=1),)}, "parity_knife_edges_max"),
     ],
 )

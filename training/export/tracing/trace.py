@@ -173,6 +173,9 @@ def _traced(
     if names is not None and len(names) != columns.width:
         raise pen.refusal(f"{short} was fitted on {len(names)} columns and gets {columns.width}", "the same columns")
     inexact = inexact_columns(pen.graph, columns.name)
+    unsettled = pen.unsettled_in(columns.name)
+    if unsettled is not None:
+        inexact = (pen.graph.unsettled[unsettled].partition(",")[0],) * columns.width
     checks: list[str] = []
     try:
         first, *others = (_called(call, table, columns, inexact, names, rows, checks) for rows in ROWS)

@@ -1,0 +1,169 @@
+"""Steps that jump behind sums of another order: refused at export, by name, with a nearest that can be exported."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA, KernelPCA, SparsePCA, TruncatedSVD
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.ensemble import AdaBoostClassifier, BaggingClassifier, StackingClassifier, StackingRegressor
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.kernel_approximation import Nystroem, RBFSampler
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.neural_network import MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import Binarizer, FunctionTransformer, KBinsDiscretizer, StandardScaler
+from sklearn.random_projection import GaussianRandomProjection, SparseRandomProjection
+from sklearn.svm import SVC, SVR
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from bundle.contract import Contract, Feature, Output
+from training.export import ExportError, export_pipeline, serialise
+from training.frames import to_frame
+from training.parity import check_parity
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+ROWS = np.random.default_rng(11).normal(size=(150, 4)) * [1, 3, 2, 5] + [0, 4, -3, 20]
+NUMBERS = ROWS[:, 0] + np.sin(ROWS[:, 1]) + ROWS[:, 2] * ROWS[:, 3] / 40
+TREE = DecisionTreeRegressor(max_depth=4)
+
+
+def _contract(classes: int = 0, *, probabilities: bool = True) -> Contract:
+    features = tuple(Feature(name=f"x{at}", type="number", minimum=-40.0, maximum=60.0) for at in range(4))
+    output = Output(name="y", unit="u")
+    if classes:
+        output = Output(name="y", classes=tuple(range(classes)), probabilities=probabilities)
+    task = "classification" if classes else "regression"
+    return Contract(name="t", title="T", description="T.", task=task, features=features, output=output)
+
+
+def _targets(classes: int) -> Any:
+    return np.digitize(NUMBERS, np.quantile(NUMBERS, np.arange(1, classes) / classes)) if classes else NUMBERS
+
+
+def _fitted(model: Any, classes: int = 0) -> Any:
+    return model.fit(to_frame(ROWS[:110], _contract(classes)), _targets(classes)[:110])
+
+
+def _proven(model: Any, contract: Contract, classes: int = 0) -> None:
+    pipeline = _fitted(model, classes)
+    data = serialise(export_pipeline(pipeline, contract))
+    check_parity(pipeline, data, contract, to_frame(ROWS[110:], contract), max_rows=1200)
+
+
+def _stack(member: Any, last: Any = TREE) -> StackingRegressor:
+    return StackingRegressor([("member", member)], last, cv=2)
+
+
+@pytest.mark.parametrize(
+    ("model", "what"),
+    [
+        (KernelPCA(2, kernel="rbf"), "the components of KernelPCA"),
+        (Nystroem(n_components=3, random_state=0), "the columns of Nystroem"),
+        (RBFSampler(n_components=3, random_state=0), "the cosines of RBFSampler"),
+        (SparsePCA(2, random_state=0), "the components of SparsePCA"),
+        (SparseRandomProjection(3, random_state=0), "the columns of SparseRandomProjection"),
+        (PCA(1), "one column of sums"),
+        (TruncatedSVD(1), "one column of sums"),
+        (GaussianRandomProjection(1, random_state=0), "one column of sums"),
+    ],
+    ids=lambda value: "" if isinstance(value, str) else type(value).__name__,
+)
+def test_trees_behind_sums_of_another_order(model: Any, what: str) -> None:
+    """The tree's step is named, and the numbers that it would split on."""
+    with pytest.raises(ExportError, match=f"its trees would split on {what}.*Nearest that can: ") as caught:
+        export_pipeline(_fitted(make_pipeline(model, TREE)), _contract())
+    assert caught.value.step == "decisiontreeregressor"
+
+
+@pytest.mark.parametrize(
+    ("member", "name"),
+    [
+        (Ridge(), "Ridge"),
+        (SVR(), "SVR"),
+        (MLPRegressor(hidden_layer_sizes=(3,), max_iter=5, random_state=0), "MLPRegressor"),
+        (GaussianProcessRegressor(alpha=0.5), "GaussianProcessRegressor"),
+        (make_pipeline(StandardScaler(), Ridge()), "Ridge"),
+        (KNeighborsRegressor(3, weights="distance"), "KNeighborsRegressor"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_trees_behind_a_members_sums(member: Any, name: str) -> None:
+    """A stack whose last estimator is a tree names the member."""
+    with pytest.raises(ExportError, match=f"the answers of {name}, .*members that are trees or nearest neighbours"):
+        export_pipeline(_fitted(_stack(member)), _contract())
+
+
+@pytest.mark.parametrize("member", [LogisticRegression(), GaussianNB(), SVC()], ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize("classes", [2, 3])
+def test_trees_behind_a_classifiers_answers(member: Any, classes: int) -> None:
+    """Probabilities and decisions, of two classes and of three."""
+    last = DecisionTreeClassifier(max_depth=3)
+    model = StackingClassifier([("member", member)], last, cv=2)
+    with pytest.raises(ExportError, match=f"the answers of {type(member).__name__}, "):
+        export_pipeline(_fitted(model, classes), _contract(classes))
+
+
+@pytest.mark.parametrize(
+    ("last", "what"),
+    [
+        (KNeighborsRegressor(3), "which rows are its neighbours would hang on"),
+        (make_pipeline(KBinsDiscretizer(3, encode="ordinal"), Ridge()), "its bins would hang on"),
+        (make_pipeline(Binarizer(), Ridge()), "its threshold would decide about"),
+        (make_pipeline(FunctionTransformer(np.floor), Ridge()), r"np\.floor would jump with"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_other_jumps(last: Any, what: str) -> None:
+    """Neighbours, bins, thresholds and rounding behind a kernel are refused as trees are."""
+    with pytest.raises(ExportError, match=f"{what} the cosines of RBFSampler"):
+        export_pipeline(_fitted(make_pipeline(RBFSampler(n_components=3, random_state=0), last)), _contract())
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        make_pipeline(PCA(2), TREE),
+        make_pipeline(GaussianRandomProjection(2, random_state=0), TREE),
+        make_pipeline(KernelPCA(2, kernel="rbf"), Ridge()),
+        _stack(KNeighborsRegressor(3)),
+        _stack(DecisionTreeRegressor(max_depth=3)),
+        _stack(SVR(), Ridge()),
+    ],
+    ids=["PCA", "random projection", "linear behind a kernel", "neighbours", "trees", "linear at the end"],
+)
+def test_what_the_refusals_name_is_proven(model: Any) -> None:
+    """The nearest that can be exported holds, rows beside the thresholds included."""
+    _proven(model, _contract())
+
+
+def test_directions_between_three_classes_are_proven() -> None:
+    """scikit-learn multiplies by all directions between classes, so one of two that is kept has its bits."""
+    model = make_pipeline(LinearDiscriminantAnalysis(n_components=1), KNeighborsClassifier(3))
+    _proven(model, _contract(3), 3)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        AdaBoostClassifier(LogisticRegression(), n_estimators=3, random_state=0),
+        BaggingClassifier(SVC(), n_estimators=3, random_state=0),
+    ],
+    ids=["AdaBoost", "Bagging"],
+)
+def test_probabilities_that_count_labels(model: Any) -> None:
+    """A probability made of votes jumps where a member's decision is 0: refused; the label alone is proven."""
+    with pytest.raises(ExportError, match=re.escape("`probabilities: false` in the contract's output")):
+        export_pipeline(_fitted(model, 2), _contract(2))
+    _proven(model, _contract(2, probabilities=False), 2)
+
+
+def test_votes_of_trees_have_probabilities() -> None:
+    """Trees have no sums that decide about their label."""
+    _proven(AdaBoostClassifier(DecisionTreeClassifier(max_depth=2), n_estimators=3, random_state=0), _contract(2), 2)
