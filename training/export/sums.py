@@ -26,10 +26,7 @@ from training.export.graph import TREE_DOMAIN, Graph
 from training.export.pen import Pen
 from training.export.values import Columns
 
-DISTANCES = "distances to centres"
 ALWAYS = {
-    "KMeans": DISTANCES,
-    "MiniBatchKMeans": DISTANCES,
     "KernelPCA": "components of a kernel",
     "Nystroem": "features of a kernel",
     "RBFSampler": "features of a kernel",
