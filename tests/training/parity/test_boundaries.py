@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import StackingClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.naive_bayes import GaussianNB
-from sklearn.neighbors import KNeighborsRegressor
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
@@ -70,7 +69,9 @@ def test_what_is_decided_inside_is_found() -> None:
     stack = fitted(
         make_pipeline(
             prepared(),
-            StackingClassifier([("bayes", GaussianNB())], DecisionTreeClassifier(max_depth=1, random_state=0), cv=2),
+            StackingClassifier(
+                [("nearest", KNeighborsClassifier(3))], DecisionTreeClassifier(max_depth=1, random_state=0), cv=2
+            ),
         ),
         labels=True,
     )

@@ -132,7 +132,7 @@ def test_answers_that_the_company_changes_are_undecided() -> None:
             contract(),
             FRAME,
             max_rows=1000,
-            limits=Limits(undecided_share=None, undecided_hostile_share=None),
+            limits=Limits(undecided_share=None, undecided_hostile_share=None, cancelled_share=None),
         )
     assert report.undecided > 0
     assert report.worst_relative <= 1e-9
@@ -193,3 +193,18 @@ def test_pipeline_that_raises_on_a_row_alone(monkeypatch: pytest.MonkeyPatch) ->
     other, undecided = judged(batch=1)
     assert len(other)
     assert not undecided.any()
+
+
+def test_batch_on_which_the_pipeline_raises_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step that cannot take a lone row, as SparsePCA, is asked in the other batches."""
+    plain = Company.transform
+
+    def transform(self: Company, X: pd.DataFrame) -> NDArray[np.float64]:
+        if len(X) == 1:
+            raise ValueError("expected rows, got one")
+        return plain(self, X)
+
+    monkeypatch.setattr(Company, "transform", transform)
+    other, undecided = judged()
+    assert len(other) == 20
+    assert undecided.all()
