@@ -67,6 +67,9 @@ def write_graph(pipeline: Any, contract: Contract) -> Graph:
     graph = plain_graph(pipeline, contract)
     settle(graph, (*PASSES, *promise_passes(contract)))
     settle(graph, (fold_into_trees(contract), *PASSES))
+    # Nothing is looked through any more, so nothing is kept for that.
+    graph.monotone.clear()
+    settle(graph, PASSES)
     refuse_inexact_splits(graph)
     return graph
 

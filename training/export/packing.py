@@ -202,11 +202,13 @@ def share_equals(graph: Graph) -> bool:
 
 
 def drop_dead(graph: Graph) -> bool:
-    """Take out nodes and constants that nothing reads."""
+    """Take out nodes and constants that nothing reads, and that no reader can be led to by what is known as monotone."""
+    kept = {known.source for value, known in graph.monotone.items() if graph.producer(value) is not None}
+    kept.update(graph.outputs)
     dead = []
     # From the end, so that a node is asked after everything that might read it was.
     for node in reversed(list(graph.nodes)):
-        if not any(graph.consumers(value) or value in graph.outputs for value in node.output):
+        if not any(graph.consumers(value) or value in kept for value in node.output):
             graph.remove(node)
             dead.append(node)
     unread = [name for name in graph.constants if not graph.consumers(name) and name not in graph.outputs]

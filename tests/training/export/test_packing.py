@@ -148,3 +148,18 @@ def test_origin_of_columns() -> None:
     graph = _graph([*_imputed("a", "ia", "sa"), ("Exp", ["a"], "out", {})], {"ia": [2, 0], "sa": [[5.0, 6.0]]})
     assert origins(graph, "a") == [Origin(2, 5.0), Origin(0, 6.0)]
     assert origins(graph, "out") is None
+
+
+def test_what_trees_may_be_led_to_is_kept() -> None:
+    """A value that nothing reads stays as long as another one is known as a monotone function of it."""
+    graph = _graph(
+        [("Gather", ["rows", "i"], "source", {"axis": 1}), ("Exp", ["rows"], "out", {})],
+        {"i": [2, 0]},
+    )
+    graph.monotone["out"] = Monotone("source", (np.exp,), True, (-np.inf, np.inf), False)
+    settle(graph, PASSES)
+    assert graph.producer("source") is not None
+    graph.monotone.clear()
+    settle(graph, PASSES)
+    assert graph.producer("source") is None
+    assert [node.op_type for node in graph.nodes] == ["Exp"]
