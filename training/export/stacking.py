@@ -12,7 +12,7 @@ from training.export.labels import label_values
 from training.export.links import second_of
 from training.export.pen import Pen
 from training.export.registry import classifier, classify, regress, regressor, safe_in_single
-from training.export.sums import mark_answers, refuse_votes
+from training.export.sums import refuse_votes
 from training.export.values import Columns, Scores, numbers
 from training.export.voting import member_names
 
@@ -26,7 +26,6 @@ def _stacked(pen: Pen, model: Any, columns: Columns) -> Columns:
     for name, member, method, width in members:
         with pen.at(name):
             value = _answer(pen, model, member, method, columns)
-            mark_answers(pen, member, method, value, columns.name)
         pen.graph.widths[value] = width
         if method == "predict_proba":
             pen.graph.bounds.update({(value, at): (0.0, 1.0) for at in range(width)})

@@ -5,31 +5,25 @@ way; an exponential has another last bit in each library. That is rounding, unti
 another branch, of which scikit-learn itself is sure. Such columns are marked here as inexact; trees and bins behind them
 are refused by name (``training.export.exactness``), and so are neighbours and votes, which jump as trees do.
 
-A product with two columns or more is left as it is: ONNX Runtime adds it up as BLAS does, and a row on which the two differ is
-one on which scikit-learn alone differs from scikit-learn in a batch.
+Products with a matrix are marked where they are written (``links.product``), estimators by ``registry.adds_up``; here are the
+transformers whose sums are neither.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from sklearn.base import is_classifier
 from sklearn.decomposition import PCA, IncrementalPCA
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC, NuSVC
 
 from training.export.errors import ExportError
 from training.export.exactness import inexact_columns
-from training.export.graph import TREE_DOMAIN, Graph
 from training.export.pen import Pen
 from training.export.values import Columns
 
 ALWAYS = {
-    "KernelPCA": "components of a kernel",
-    "Nystroem": "features of a kernel",
-    "RBFSampler": "features of a kernel",
     "FactorAnalysis": "factors",
     "SparsePCA": "components",
     "MiniBatchSparsePCA": "components",
@@ -37,51 +31,6 @@ ALWAYS = {
     "PowerTransformer": "powers",
 }
 """Transformers whose answers are such sums, whatever their width."""
-ONE_COLUMN = (
-    "PCA",
-    "TruncatedSVD",
-    "FastICA",
-    "LinearDiscriminantAnalysis",
-    "PLSRegression",
-    "PLSCanonical",
-    "CCA",
-    "PLSSVD",
-    "GaussianRandomProjection",
-    "SparseRandomProjection",
-    "NeighborhoodComponentsAnalysis",
-)
-"""Transformers that multiply by a matrix, which BLAS does in another way if it has a single column."""
-ROUNDED = frozenset(
-    [
-        "Cos",
-        "Cosh",
-        "Einsum",
-        "Erf",
-        "Exp",
-        "Gemm",
-        "LogSoftmax",
-        "Log",
-        "MatMul",
-        "Pow",
-        "ReduceL2",
-        "ReduceLogSumExp",
-        "ReduceSumSquare",
-        "Sigmoid",
-        "Sin",
-        "Sinh",
-        "Softmax",
-        "Softplus",
-        "Tan",
-        "Tanh",
-    ]
-)
-"""Operators whose last bit differs between libraries."""
-DECIDED = frozenset(
-    ["ArgMax", "ArgMin", "Equal", "Floor", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Round", "Sign", "TopK"]
-)
-"""Operators behind which there are few numbers, far from each other."""
-
-
 NOISE = "a component of PCA without variance"
 GROWTH_MAX = 1e10
 """Enlarged so much, the rounding of a sum, about 1e-16, leaves six digits: no answer behind it can be proven."""
@@ -102,8 +51,6 @@ def mark_transformed(pen: Pen, model: Any, columns: Columns, result: Columns) ->
         pen.inexact(result.name, "QuantileTransformer's normal quantiles", "output_distribution='uniform'")
     elif kind == "PCA" and columns.sparse:
         pen.inexact(result.name, "PCA's components of a sparse matrix", "sparse_output=False in front of it")
-    elif kind in ONE_COLUMN and result.width == 1 and columns.width > 1:
-        pen.inexact(result.name, f"the only component of {kind}", "two components or more, or trees without it")
 
 
 def mark_components(pen: Pen, model: PCA | IncrementalPCA, value: str) -> None:
@@ -135,22 +82,6 @@ def refuse_noise(pen: Pen, columns: Columns) -> None:
         raise pen.refusal(f"it would enlarge {NOISE}, which is nothing but rounding", pen.graph.remedies[NOISE])
 
 
-def mark_answers(pen: Pen, model: Any, method: str, value: str, source: str) -> None:
-    """Mark an estimator's answers, which become columns, if they are such sums, or labels that follow from one.
-
-    Args:
-        model: the fitted estimator.
-        method: which of its methods answers.
-        value: the answers.
-        source: the value that the estimator sees.
-    """
-    labels = is_classifier(model) and method == "predict"
-    if not _is_rounded(pen.graph, value, source, frozenset() if labels else DECIDED):
-        return
-    what = f"the {'labels' if labels else 'answers'} of {type(_last(model)).__name__}"
-    pen.inexact(value, what, "a final estimator without trees")
-
-
 def refuse_jumps(pen: Pen, columns: Columns, what: str) -> None:
     """Refuse a step whose answer jumps with the last bits of what it sees.
 
@@ -166,7 +97,7 @@ def refuse_jumps(pen: Pen, columns: Columns, what: str) -> None:
     first = next((name for name in names or () if name), None)
     if first is None:
         return
-    step = first.removeprefix("the only component of ").partition("'")[0]
+    step = first.partition("'")[0]
     raise pen.refusal(f"{what} {first}, whose last bits differ between libraries", f"the same without {step} in front")
 
 
@@ -196,33 +127,3 @@ def _last(model: Any) -> Any:
     while isinstance(model, Pipeline):
         model = model.steps[-1][1]
     return model
-
-
-def _is_rounded(graph: Graph, value: str, source: str, decided: frozenset[str]) -> bool:
-    """Say whether a value is computed from the source by an operator of ``ROUNDED``, with none of ``decided`` behind it."""
-    pending, seen = [value], {source}
-    while pending:
-        name = pending.pop()
-        node = graph.producer(name)
-        if name in seen or node is None or node.domain == TREE_DOMAIN or node.op_type in decided:
-            continue
-        seen.add(name)
-        if node.op_type in ROUNDED and _follows(graph, node.input, source):
-            return True
-        pending.extend(node.input)
-    return False
-
-
-def _follows(graph: Graph, values: Iterable[str], source: str) -> bool:
-    """Say whether one of some values is computed from the source with no decision in between."""
-    pending, seen = list(values), set[str]()
-    while pending:
-        name = pending.pop()
-        if name == source:
-            return True
-        node = graph.producer(name)
-        if name in seen or node is None or node.domain == TREE_DOMAIN or node.op_type in DECIDED:
-            continue
-        seen.add(name)
-        pending.extend(node.input)
-    return False

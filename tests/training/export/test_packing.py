@@ -8,7 +8,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from training.export.graph import IR_VERSION, OPSET, Graph, settle
+from training.export.graph import IR_VERSION, OPSET, Graph, Monotone, settle
 from training.export.packing import PASSES, Origin, origins
 
 ROWS = np.array([[1.0, np.nan, 3.0, 4.0], [np.nan, 6.0, 7.0, np.nan]])
