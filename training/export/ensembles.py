@@ -17,7 +17,6 @@ from training.export.labels import in_classes, mean, spread, weighed_votes
 from training.export.links import above, both_scores, by_probability, column, highest, softmax
 from training.export.pen import INT64, Pen
 from training.export.registry import classifier, classify, regress, regressor, safe_in_single
-from training.export.sums import refuse_votes, vote_refusal
 from training.export.values import Columns, Scores
 
 safe_in_single(BaggingRegressor, BaggingClassifier, AdaBoostClassifier, AdaBoostRegressor)
@@ -51,10 +50,6 @@ def bagging_classifier(pen: Pen, model: BaggingClassifier, columns: Columns) -> 
             places = [int(place) for place in member.classes_]
             decisions.append(scores.decision if len(places) == count else None)
             if not hasattr(member, "predict_proba"):
-                if pen.contract.output.probabilities:
-                    raise vote_refusal(
-                        pen, member, "a member with probabilities, or `probabilities: false` in the contract"
-                    )
                 label = in_classes(pen, scores.label, places, np.arange(count))
                 named = pen.constant(np.arange(count, dtype=np.float64)[np.newaxis], "classes")
                 chances.append(pen.cast(pen.node("Equal", [label, named], "vote")))
@@ -87,8 +82,6 @@ def adaboost_classifier(pen: Pen, model: AdaBoostClassifier, columns: Columns) -
     labels = []
     for at, member in enumerate(model.estimators_):
         with pen.at(f"estimators_[{at}]"):
-            if pen.contract.output.probabilities:
-                refuse_votes(pen, member, "`probabilities: false` in the contract, or a member without a kernel")
             label = classify(pen, member, columns).label
             labels.append(in_classes(pen, label, member.classes_, model.classes_))
     weights = np.asarray(model.estimator_weights_, dtype=np.float64)

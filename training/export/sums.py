@@ -18,7 +18,6 @@ from sklearn.decomposition import PCA, IncrementalPCA
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC, NuSVC
 
-from training.export.errors import ExportError
 from training.export.exactness import inexact_columns
 from training.export.pen import Pen
 from training.export.values import Columns
@@ -114,13 +113,8 @@ def refuse_votes(pen: Pen, model: Any, remedy: str) -> None:
         ExportError: it is such a member.
     """
     if isinstance(_last(model), SVC | NuSVC):
-        raise vote_refusal(pen, model, remedy)
-
-
-def vote_refusal(pen: Pen, model: Any, remedy: str) -> ExportError:
-    """Return the error that refuses a member whose votes make the answer jump."""
-    name = type(_last(model)).__name__
-    return pen.refusal(f"{name} votes, and the answer jumps with each vote, by the last bit of a sum", remedy)
+        name = type(_last(model)).__name__
+        raise pen.refusal(f"{name} votes, and the answer jumps with each vote, by the last bit of a sum", remedy)
 
 
 def _last(model: Any) -> Any:

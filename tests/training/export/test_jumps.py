@@ -145,7 +145,7 @@ def test_what_the_refusals_name_is_proven(model: Any) -> None:
 
 def test_directions_between_three_classes_are_proven() -> None:
     """Two directions between classes have the bits of a batch."""
-    model = make_pipeline(LinearDiscriminantAnalysis(n_components=2), KNeighborsClassifier(3))
+    model = make_pipeline(LinearDiscriminantAnalysis(n_components=1), KNeighborsClassifier(3))
     _proven(model, _contract(3), 3)
 
 
