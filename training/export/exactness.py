@@ -62,11 +62,17 @@ def _found(graph: Graph, value: str, marks: Mapping[str, str | Names], known: di
         # What trees answer is exact; what they ask is looked at on its own.
         return None
     if node.op_type == "Concat":
-        parts = [(_names(graph, part, marks, known), graph.width(part) or 1) for part in node.input]
-        return tuple(name for names, width in parts for name in (names or (None,) * width))
+        parts = [(_names(graph, part, marks, known), graph.width(part)) for part in node.input]
+        if any(width is None for _, width in parts):
+            # Where one part ends and the next begins is not known, so every column may be made of what is marked.
+            marked = next((name for names, _ in parts for name in names or () if name), None)
+            return (marked,) * (graph.width(value) or 1)
+        return tuple(name for names, width in parts for name in (names or (None,) * (width or 0)))
     inner = [_names(graph, name, marks, known) or () for name in node.input]
     if is_gather(graph, node) and graph.constants[node.input[1]].ndim == 1:
-        return tuple(inner[0][at] for at in graph.constants[node.input[1]]) if inner[0] else None
+        chosen = graph.constants[node.input[1]]
+        # Of a value whose width is not known there is one name for all columns.
+        return tuple(inner[0][at if at < len(inner[0]) else -1] for at in chosen) if inner[0] else None
     width = graph.width(value) or 1
     if all(len(names) in (0, width) for names in inner):
         # Each column is made of the same column of the inputs, as far as their widths tell; otherwise of all of them.

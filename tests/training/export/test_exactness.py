@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper
 from sklearn.compose import make_column_transformer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer, StandardScaler
@@ -12,6 +13,7 @@ from sklearn.tree import DecisionTreeRegressor
 from tests.training.export.tables import contract_of, number, written
 from training.export import ExportError, export_pipeline
 from training.export.exactness import inexact_columns
+from training.export.graph import Graph
 from training.frames import to_frame
 
 CONTRACT = contract_of(number("a", minimum=0, maximum=9), number("b", minimum=0, maximum=9))
@@ -39,3 +41,17 @@ def test_trees_may_split_on_what_is_exact() -> None:
     binned = make_pipeline(FunctionTransformer(np.tan), bins, DecisionTreeRegressor(max_depth=2))
     with pytest.raises(ExportError, match=r"np\.tan"):
         export_pipeline(binned.fit(FRAME, ROWS[:, 0]), CONTRACT)
+
+
+def test_a_value_of_unknown_width_marks_all_columns() -> None:
+    """Where it is not known at which column a part begins, every column counts as made of what is marked."""
+    rows = helper.make_tensor_value_info("rows", TensorProto.DOUBLE, ["N", 2])
+    graph = Graph(helper.make_model(helper.make_graph([], "small", [rows], [])))
+    logarithm = graph.add("Log", ["rows"], "log")
+    graph.inexact[logarithm] = "np.log"
+    turned = graph.add("Transpose", ["rows"], "turned")
+    joined = graph.add("Concat", [turned, logarithm], "joined", axis=1)
+    chosen = graph.constant(np.array([0, 3], dtype=np.int64), "columns")
+    picked = graph.add("Gather", [joined, chosen], "picked", axis=1)
+    assert inexact_columns(graph, picked) == ("np.log", "np.log")
+    assert inexact_columns(graph, turned) is None
