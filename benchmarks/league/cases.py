@@ -17,7 +17,6 @@ from training.export import ExportError, export_pipeline, serialise
 from training.export.convert import plain_graph
 from training.frames import to_rows
 from training.parity import pipeline_answers
-from training.parity.cuts import cuts_of
 from training.parity.sessions import answers, open_session
 
 ROWS_OF_A_KIND = 2_000
@@ -40,13 +39,13 @@ def make_cases(names: Sequence[str], folder: Path, rows: int = ROWS) -> list[Out
 def _case(name: str, specimen: Specimen) -> tuple[Case, Outcome]:
     contract = specimen.contract
     graph, refused = None, None
-    cuts = []
+    plain_form = None
     try:
-        cuts = cuts_of(plain_graph(specimen.pipeline, contract))
+        plain_form = plain_graph(specimen.pipeline, contract)
         graph = serialise(export_pipeline(specimen.pipeline, contract))
     except ExportError as error:
         refused = str(error)
-    frames, plain = rows_of_proof(specimen, cuts)
+    frames, plain = rows_of_proof(specimen, plain_form, boundary=False)
     draw = np.random.default_rng(SEED)
     everything = pd.concat(frames, ignore_index=True)
     kept = np.concatenate(

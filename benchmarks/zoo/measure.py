@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -22,12 +22,12 @@ from bundle.contract import Contract, Output
 from bundle.format import INPUT_NAME, PREDICTION_NAME
 from training.export import ExportError, export_pipeline, serialise
 from training.export.convert import plain_graph
+from training.export.graph import Graph
 from training.frames import to_frame, to_rows
 from training.parity import MAX_ROWS, ParityError, check_parity, pipeline_answers
 from training.parity.check import SEED
-from training.parity.cuts import Cut, cuts_of
-from training.parity.hostile_rows import hostile_rows, keeps_contract
 from training.parity.lines import draw
+from training.parity.proof_rows import proof_rows
 
 ERROR_LENGTH = 160
 """Characters of another library's error that are kept."""
@@ -89,10 +89,10 @@ def measure(specimen: Specimen) -> Measured:
     """Export a specimen both ways and compare both graphs with the pipeline."""
     contract = specimen.contract
     refused = broken = graph = proof = None
-    cuts: list[Cut] = []
+    plain: Graph | None = None
     with quiet():
         try:
-            cuts = cuts_of(plain_graph(specimen.pipeline, contract))
+            plain = plain_graph(specimen.pipeline, contract)
             exported = export_pipeline(specimen.pipeline, contract)
             graph = serialise(exported)
             proof = prove(specimen, graph, len(exported.graph.node))
@@ -100,7 +100,7 @@ def measure(specimen: Specimen) -> Measured:
             refused = str(error)
         except Exception as error:  # one faulty converter is a line of the table, not its end
             broken = short(f"{type(error).__name__}: {error}")
-        other, converted = _naively(specimen, cuts)
+        other, converted = _naively(specimen, plain)
     result = Result(
         name=specimen.name,
         family=specimen.family,
@@ -139,10 +139,10 @@ def prove(specimen: Specimen, graph: bytes, nodes: int) -> Exact:
     )
 
 
-def _naively(specimen: Specimen, cuts: Sequence[Cut]) -> tuple[Naive, bytes | None]:
+def _naively(specimen: Specimen, plain: Graph | None) -> tuple[Naive, bytes | None]:
     """Convert naively and compare on the rows of the proof."""
     contract = specimen.contract
-    frames, test = rows_of_proof(specimen, cuts)
+    frames, test = rows_of_proof(specimen, plain)
     frame = pd.concat(frames, ignore_index=True)
     expected = pipeline_answers(specimen.pipeline, frame, contract)
     try:
@@ -163,19 +163,20 @@ def _naively(specimen: Specimen, cuts: Sequence[Cut]) -> tuple[Naive, bytes | No
     return figures, graph
 
 
-def rows_of_proof(specimen: Specimen, cuts: Sequence[Cut]) -> tuple[list[pd.DataFrame], int]:
+def rows_of_proof(specimen: Specimen, plain: Graph | None, *, boundary: bool = True) -> tuple[list[pd.DataFrame], int]:
     """Return the rows that the proof compares, as the pipeline sees them, and how many of them are test rows.
 
     Args:
         specimen: what is proven.
-        cuts: the thresholds of its graph; of a refused pipeline none are known, so its hostile rows are fewer.
+        plain: its graph as the converters write it; of a refused pipeline there is none, so its hostile rows are fewer.
+        boundary: whether the rows right on a decision's boundary are among them: there either label may be given.
     """
     contract = specimen.contract
     packed = to_rows(specimen.test, contract)
     packed = packed[draw(len(packed), MAX_ROWS // 2, np.random.default_rng(SEED))]
-    kinds = hostile_rows(specimen.pipeline, contract, packed, cuts, max(MAX_ROWS - len(packed), MAX_ROWS // 2))
-    kept = [kind.select(np.flatnonzero(keeps_contract(kind.packed, contract))).frame for kind in kinds]
-    return [to_frame(packed, contract), *kept], len(packed)
+    kinds = proof_rows(specimen.pipeline, contract, plain, packed, MAX_ROWS)
+    frames = [kind.frame for kind in kinds if boundary or kind.name != "boundary"]
+    return [to_frame(packed, contract), *frames], len(packed)
 
 
 def time_graphs(measured: Measured) -> Speed | None:

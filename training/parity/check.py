@@ -24,15 +24,13 @@ from training.frames import to_frame, to_rows
 from training.parity.answers import answer_type, pipeline_answers, require_classes
 from training.parity.batches import compare_batches
 from training.parity.bisection import part_ways
-from training.parity.boundaries import boundary_rows
 from training.parity.branches import BranchProbe, Compared
-from training.parity.cuts import cuts_of
 from training.parity.figures import beyond_rounding
-from training.parity.hostile_rows import Rows, has_whole_integers, hostile_rows, keeps_contract, refusals
+from training.parity.hostile_rows import Rows, has_whole_integers, refusals
 from training.parity.knife_edges import KnifeEdges
 from training.parity.lines import draw
-from training.parity.neighbour_rows import neighbour_rows
 from training.parity.overhearing import one_thread, overhear
+from training.parity.proof_rows import proof_rows
 from training.parity.report import Limits, ParityError, ParityPart, ParityReport
 from training.parity.sessions import answers, open_session, single_precision_operators
 from training.parity.steadiness import Steadiness
@@ -130,16 +128,8 @@ class _Proof:
         if not len(test.got):
             raise ValueError(f"expected a pipeline that answers the test rows, got {test.raised.errors[0]}")
         packed = test.rows.packed
-        cuts = cuts_of(self._plain)
-        hostile = hostile_rows(self._pipeline, contract, packed, cuts, max(max_rows - len(packed), max_rows // 2))
-        between = neighbour_rows(self._pipeline, contract, packed, self._plain.steps, max_rows // 5)
-        hostile += [between] if len(between.packed) else []
-        boundary = boundary_rows(self._pipeline, contract, self._plain, packed, max_rows)
-        hostile.append(Rows("boundary", boundary, to_frame(boundary, contract)))
-        compared = [test]
-        for rows in hostile:
-            kept = rows.select(np.flatnonzero(keeps_contract(rows.packed, contract)))
-            compared.append(self._answer(kept))
+        hostile = proof_rows(self._pipeline, contract, self._plain, packed, max_rows)
+        compared = [test, *(self._answer(rows) for rows in hostile)]
         if check_answers is not None:
             for one in compared:
                 check_answers(one.rows.packed, one.got)
