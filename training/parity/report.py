@@ -29,7 +29,7 @@ class Limits(Strict):
     """Which share of the test rows may be undecided; None: any share."""
     undecided_hostile_share: float | None = Field(default=0.01, ge=0)
     """The same of the hostile rows, which are made to lie on edges."""
-    cancelled_share: float | None = Field(default=0.01, ge=0)
+    cancelled_share: float | None = Field(default=0.05, ge=0)
     """Which share of the test rows may be cancelled; None: any share. Hostile rows are made of the largest numbers, of
     which more cancel; each of them is limited by what scikit-learn's own answers differ by."""
     knife_edges: int | None = Field(default=0, ge=0)

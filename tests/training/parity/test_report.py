@@ -51,7 +51,7 @@ def test_limits_can_be_lifted() -> None:
 
 def test_rows_that_are_counted_apart_are_limited() -> None:
     """Too many undecided rows, knife edges among the test rows and answers where the pipeline raises have a sentence each."""
-    test = PART.model_copy(update={"undecided": 1, "knife_edges": 2, "cancelled": 3})
+    test = PART.model_copy(update={"undecided": 1, "knife_edges": 2, "cancelled": 7})
     edges = PART.model_copy(update={"name": "edges", "undecided": 6, "knife_edges": 9})
     wide = Limits(relative=1.0, probability=1.0, other_branches=None, label_flips=None)
     report = REPORT.model_copy(update={"limits": wide, "parts": (test, edges), "raised": 3})
@@ -59,7 +59,7 @@ def test_rows_that_are_counted_apart_are_limited() -> None:
     assert raised.startswith("no answer where the pipeline has none, got one for 3 rows that the contract takes")
     assert undecided.startswith("at most 0.100% of the test rows undecided, got 1.000%")
     assert hostile.startswith("at most 1.000% of the hostile rows undecided, got 6.000%")
-    assert cancelled.startswith("at most 1.000% of the test rows with large terms that cancel, got 3.000%")
+    assert cancelled.startswith("at most 5.000% of the test rows with large terms that cancel, got 7.000%")
     assert knife == "at most 0 test rows on a knife edge, got 2"
     lifted = ("undecided_share", "undecided_hostile_share", "cancelled_share", "knife_edges")
     none = wide.model_copy(update=dict.fromkeys(lifted))
