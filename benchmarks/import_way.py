@@ -27,6 +27,7 @@ from training.adoption.promises import broken_promises, quietly, require_kept
 from training.adoption.sample import agreed_columns, read_sample
 from training.adoption.served_answers import require_servable
 from training.export import export_pipeline, serialise
+from training.export.tracing import trusted_functions
 from training.frames import to_frame, to_rows
 from training.parity import MAX_ROWS, ParityError, ParityReport, check_parity
 
@@ -60,6 +61,7 @@ def import_pipeline(
     edit: Callable[[Contract], Contract] | None = None,
     columns_from_sample: bool = False,
     trust: tuple[str, ...] = (),
+    trust_functions: tuple[str, ...] = (),
 ) -> Imported:
     """Import a fitted pipeline as ``tabento import`` would.
 
@@ -70,6 +72,7 @@ def import_pipeline(
         edit: what a person changes in the inferred contract, if anything.
         columns_from_sample: whether the sample names the columns of a pipeline that has no names for them.
         trust: what the person who imports says to trust.
+        trust_functions: functions and classes of the person's own that may be traced, as ``--trust-function`` names them.
 
     Raises:
         TrainingError: it is refused, as ``ExportError``, ``AdoptionError``, ``ConfigError`` or ``DataError``.
@@ -85,11 +88,13 @@ def import_pipeline(
             columns_from_sample=columns_from_sample,
             trust_pickle=True,
             trust=trust,
+            trust_functions=trust_functions,
         )
         request.pipeline.write_bytes(pickle.dumps(pipeline))
         # A text may be empty without being missing: the zoo has such a category.
         sample.to_csv(request.sample, index=False, na_rep="NA")
-        return _imported(request, proof_rows, edit)
+        with trusted_functions(trust_functions):
+            return _imported(request, proof_rows, edit)
 
 
 def _imported(
