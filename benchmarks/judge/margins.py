@@ -27,7 +27,10 @@ def margin(model: Any, rows: Any) -> float:
         rows: one row, as the model takes it.
     """
     if isinstance(model, Pipeline):
-        return margin(model.steps[-1][1], model[:-1].transform(rows) if len(model.steps) > 1 else rows)
+        for _, step in model.steps[:-1]:
+            # A sampler of imbalanced-learn works in fit only.
+            rows = step.transform(rows) if hasattr(step, "transform") else rows
+        return margin(model.steps[-1][1], rows)
     if hasattr(model, "best_estimator_"):
         return margin(model.best_estimator_, rows)
     if isinstance(model, FixedThresholdClassifier | TunedThresholdClassifierCV):

@@ -293,6 +293,12 @@ def texts() -> list[Entry]:
         ),
         entry(
             "reviews",
+            "counts → TF-IDF → LogisticRegression",
+            lambda: beside(make_pipeline(CountVectorizer(), TfidfTransformer()), LogisticRegression()),
+            columns=["text", "length"],
+        ),
+        entry(
+            "reviews",
             "text column by own function, counts, TF-IDF → MultinomialNB",
             lambda: text_only(CountVectorizer(), TfidfTransformer(), MultinomialNB()),
             columns=["text"],
