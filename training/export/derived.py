@@ -48,6 +48,7 @@ def cluster_similarity(pen: Pen, model: ClusterSimilarity, columns: Columns) -> 
     gamma = float(model.gamma)
     exponent = pen.node("Mul", [squared, pen.constant(np.full((1, 1), -gamma), "gamma")], "exponent")
     result = pen.node("Exp", [exponent], "similarity")
+    pen.inexact(result, "the similarity to a cluster's centre", "the same without clusters, or trees")
     pen.monotone(result, squared, [partial(similarity, gamma=gamma)] * count, increasing=False, domain=(0.0, np.inf))
     if not model.label:
         return numbers(result, count)
