@@ -62,3 +62,5 @@ several targets of shape (N, W), see ``bundle.contract.answer_width``."""
 
 FEATURES_LIMIT = 10_000
 """More columns than this is taken for a mistake in a config."""
+TERMS_LIMIT = FEATURES_LIMIT
+"""How many terms all blocks of a graph may have together: a row of them is as wide as the widest row without texts."""

@@ -22,15 +22,13 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from bundle.errors import BundleFormatError
 from bundle.feature import Feature
-from bundle.format import FEATURES_LIMIT
+from bundle.format import TERMS_LIMIT as TERMS_LIMIT
 from bundle.murmur import murmurhash3_32
 from bundle.strict import Number, Strict
 from bundle.terms import Analysis, Analyzer
 
 TEXTS_KEY = "tabento.texts"
 """The key of the ONNX file's metadata under which the blocks are kept, as JSON."""
-TERMS_LIMIT = FEATURES_LIMIT
-"""How many terms all blocks of a graph may have together: a row of them is as wide as the widest row without texts."""
 LOGARITHMS = 256
 """The logarithms of so many counts are kept ready."""
 NUMBERS_LIMIT = 4_000_000

@@ -10,7 +10,7 @@ from sklearn.impute import IterativeImputer, SimpleImputer
 
 from tests.training.orchards import orchard_config, orchard_frame
 from training.config import Imputer, ModelConfig
-from training.export import export_pipeline, serialise
+from training.export import ExportError, export_pipeline, serialise
 from training.imputers import build_imputer, looks_across
 from training.parity import check_parity
 from training.pipeline import fit_pipeline
@@ -52,6 +52,11 @@ def test_pipeline_with_it_exports_exactly(impute: Imputer) -> None:
     """With ratios and clusters of imputed columns in front of a linear model."""
     config, frame = linear(impute), orchard_frame(200)
     pipeline = fit_pipeline(config, frame[:150])
+    if impute == "knn":
+        # Trees of one age are equally far neighbours: which of them counts hangs on the machine.
+        with pytest.raises(ExportError, match="equally far donors with different values"):
+            export_pipeline(pipeline, config.contract())
+        return
     model = serialise(export_pipeline(pipeline, config.contract()))
     assert check_parity(pipeline, model, config.contract(), frame[150:], max_rows=400).worst_relative < 1e-9
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from bundle.contract import Feature, timestamp_seconds
-from bundle.texts import TERMS_LIMIT
+from bundle.format import TERMS_LIMIT
 from training.config.estimator import KINDS_OF_ONE_TASK, Estimator
 from training.config.faults import ConfigFault, did_you_mean
 from training.config.study import METRICS, REPORTED

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, field_validator
 
 from bundle.contract import Growing, Strict
+from bundle.format import TERMS_LIMIT
 from bundle.terms import NGRAMS_LIMIT
-from bundle.texts import TERMS_LIMIT
 from training.config.types import DatePart, Param, PositiveInt, Sha256
 
 

@@ -131,7 +131,7 @@ def test_another_label_is_found() -> None:
         (
             StackingClassifier([("a", KNeighborsClassifier()), ("b", GaussianNB())], DecisionTreeClassifier()),
             None,
-            "the contract lists 2",
+            "(the contract lists 2|its trees would split on the answers of GaussianNB)",
         ),
         (StackingClassifier([("a", KNeighborsClassifier())], DecisionTreeClassifier()), FLAGS, "several labels a row"),
     ],

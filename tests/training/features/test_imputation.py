@@ -69,14 +69,14 @@ def test_the_current_imputation_is_compared_too() -> None:
 
 def test_an_imputation_that_cannot_be_exported_says_why() -> None:
     """The exporter's reason is kept, and the imputation is not chosen."""
-    config = _config(studies={"imputers": ["median", "iterative"], "folds": 3})
+    config = _config(studies={"imputers": ["median", "knn"], "folds": 3})
     study = _study(config, orchard_frame(120))
-    refusal = study.figures["iterative"].refusal
+    refusal = study.figures["knn"].refusal
     assert refusal is not None
     assert "cannot be exported exactly" in refusal
-    assert study.figures["iterative"].score is not None
+    assert study.figures["knn"].score is not None
     assert study.figures["median"].refusal is None
-    assert study.chosen != "iterative"
+    assert study.chosen != "knn"
 
 
 def test_the_config_can_pin_its_imputation() -> None:

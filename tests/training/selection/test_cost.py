@@ -33,7 +33,7 @@ def test_classification_is_measured_without_its_threshold() -> None:
 
 def test_what_cannot_be_exported_has_no_cost() -> None:
     """The exporter's refusal comes through by name."""
-    config = orchard_config(impute="iterative")
+    config = orchard_config(impute="knn")
     with pytest.raises(ExportError):
         measure_cost(config, orchard_frame(80), config.decisions())
 

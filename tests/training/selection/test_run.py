@@ -77,7 +77,7 @@ def test_candidate_over_the_budget_cannot_win(tmp_path: Path) -> None:
         selection={
             **SMALL,
             "kinds": ["ridge"],
-            "candidates": [{"name": "big", "estimator": {"kind": "knn", "target": "log"}}],
+            "candidates": [{"name": "big", "estimator": {"kind": "random_forest", "target": "log"}}],
             "model_mib_max": 0.009,
         },
         estimator={"kind": "dummy"},
@@ -90,13 +90,13 @@ def test_candidate_over_the_budget_cannot_win(tmp_path: Path) -> None:
 
 
 def test_refused_candidate_is_shown_with_the_reason(tmp_path: Path) -> None:
-    """Trees behind a k-NN imputation cannot be exported: they stand in the table and do not win."""
-    config = orchard_config(selection=SMALL, impute="knn")
+    """Neighbours behind similarities to clusters cannot be exported: they stand in the table and do not win."""
+    config = orchard_config(selection={**SMALL, "kinds": ["ridge", "knn"]})
     found = _select(config, tmp_path)
     assert found.estimator.kind == "ridge"
     entries = {entry["name"]: entry for entry in _figures(tmp_path)["candidates"]}
-    assert entries["decision_tree"]["status"] == "not exportable"
-    assert "decision_tree: not exportable; step" in (tmp_path / TABLE_FILE).read_text(encoding="utf-8")
+    assert entries["knn"]["status"] == "not exportable"
+    assert "knn: not exportable; step" in (tmp_path / TABLE_FILE).read_text(encoding="utf-8")
 
 
 def test_nothing_within_the_budget_ends_the_run(tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ def test_over_the_budget_cannot_be_the_best() -> None:
 
 def test_what_cannot_be_exported_cannot_be_the_best() -> None:
     """The exporter's reason stands at the trial."""
-    tried = _search(_config(2, impute="iterative"), Formula(_bowl))
+    tried = _search(_config(2, impute="knn"), Formula(_bowl))
     assert best_of(tried, "rmse") is None
     assert tried[0].reason.startswith("not exportable: step")
 
