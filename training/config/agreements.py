@@ -128,46 +128,55 @@ def _features(config: ModelConfig) -> Iterator[tuple[Path_, str]]:
         yield ("gate", "invariances", place, "feature"), item.feature
 
 
-def _dates(config: ModelConfig) -> Iterator[ConfigFault]:
-    """Each timestamp says once which of its parts the model sees."""
-    timestamps = [feature.name for feature in config.features if feature.type == "timestamp"]
-    derived = [dates.column for dates in config.derived.dates]
+def _derived_once(
+    config: ModelConfig, what: tuple[str, str, list[str]], remedy: str, paste: str
+) -> Iterator[ConfigFault]:
+    """Yield what is wrong with features of a type of which the model sees nothing but what is derived from them.
+
+    Args:
+        what: the type of the features, the key under ``derived``, and the columns that are named there.
+        remedy: what to do with a column that is named twice.
+        paste: the line that derives something of ``{name}``.
+    """
+    kind, key, derived = what
+    known = [feature.name for feature in config.features if feature.type == kind]
     for place, name in enumerate(derived):
-        path = ("derived", "dates", place, "column")
-        if name not in timestamps:
-            said = f"derived.dates.column: {name!r} is no timestamp; there are {timestamps}{did_you_mean(name, timestamps)}"
+        path = ("derived", key, place, "column")
+        if name not in known:
+            said = f"derived.{key}.column: {name!r} is no {kind}; there are {known}{did_you_mean(name, known)}"
             yield ConfigFault(path, said)
         elif name in derived[:place]:
-            yield ConfigFault(path, f"derived.dates.column: {name!r} appears twice; list all parts in one place")
+            yield ConfigFault(path, f"derived.{key}.column: {name!r} appears twice; {remedy}")
     for place, feature in enumerate(config.features):
-        if feature.type == "timestamp" and feature.name not in derived:
-            paste = f"dates: [{{column: {feature.name}, parts: [year, month, weekday, hour]}}]"
+        if feature.type == kind and feature.name not in derived:
             said = (
-                f"features: {feature.name!r} is a timestamp of which the model sees nothing; add `{paste}` under"
-                f" `derived`, or put it under `drop`"
+                f"features: {feature.name!r} is a {kind} of which the model sees nothing; add"
+                f" `{paste.format(name=feature.name)}` under `derived`, or put it under `drop`"
             )
             yield ConfigFault(("features", place), said)
+
+
+def _dates(config: ModelConfig) -> Iterator[ConfigFault]:
+    """Each timestamp says once which of its parts the model sees."""
+    derived = [dates.column for dates in config.derived.dates]
+    yield from _derived_once(
+        config,
+        ("timestamp", "dates", derived),
+        "list all parts in one place",
+        "dates: [{{column: {name}, parts: [year, month, weekday, hour]}}]",
+    )
 
 
 def _texts(config: ModelConfig) -> Iterator[ConfigFault]:
     """Each text says once which of its words the model sees."""
-    texts = [feature.name for feature in config.features if feature.type == "text"]
     derived = [terms.column for terms in config.derived.texts]
-    for place, name in enumerate(derived):
-        path = ("derived", "texts", place, "column")
-        if name not in texts:
-            said = f"derived.texts.column: {name!r} is no text; there are {texts}{did_you_mean(name, texts)}"
-            yield ConfigFault(path, said)
-        elif name in derived[:place]:
-            yield ConfigFault(path, f"derived.texts.column: {name!r} appears twice; write one entry for it")
+    yield from _derived_once(
+        config,
+        ("text", "texts", derived),
+        "write one entry for it",
+        "texts: [{{column: {name}, max_features: 1000}}]",
+    )
     for place, feature in enumerate(config.features):
-        if feature.type == "text" and feature.name not in derived:
-            paste = f"texts: [{{column: {feature.name}, max_features: 1000}}]"
-            said = (
-                f"features: {feature.name!r} is a text of which the model sees nothing; add `{paste}` under `derived`, or"
-                f" put it under `drop`"
-            )
-            yield ConfigFault(("features", place), said)
         if feature.type == "text" and feature.nullable:
             said = (
                 f"features: {feature.name!r} is a text, which cannot be null: an empty text says that there is nothing"

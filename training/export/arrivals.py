@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable
+from typing import Any
 
 import numpy as np
 
@@ -30,25 +31,32 @@ def arrival(graph: Graph, value: str, column: int) -> Origin | None:
         node = graph.producer(value)
         if node is None:
             return None
-        if is_gather(graph, node):
-            column = int(graph.constants[node.input[1]].ravel()[column])
-            value = node.input[0]
+        behind = _behind(graph, node, column)
+        if behind is not None:
+            value, column = behind
         elif is_imputation(graph, node):
             stand_in = float(graph.constants[node.input[1]].ravel()[column])
             statistic = statistic if math.isnan(stand_in) else stand_in
             value = node.input[2]
-        elif node.op_type == "Concat":
-            for part in node.input:
-                width = graph.width(part)
-                if width is None:
-                    return None
-                if column < width:
-                    value = part
-                    break
-                column -= width
         else:
             return None
     return Origin(column, statistic)
+
+
+def _behind(graph: Graph, node: Any, column: int) -> tuple[str, int] | None:
+    """Return from which column of which value a node that chooses or joins has a column, None if it does neither, or if
+    it is not known how wide what it joins is."""
+    if is_gather(graph, node):
+        return str(node.input[0]), int(graph.constants[node.input[1]].ravel()[column])
+    if node.op_type == "Concat":
+        for part in node.input:
+            width = graph.width(part)
+            if width is None:
+                return None
+            if column < width:
+                return str(part), column
+            column -= width
+    return None
 
 
 def refuse_missing(pen: Pen, columns: Columns, what: str, positions: Iterable[int] | None = None) -> None:
@@ -87,22 +95,13 @@ def source_feature(pen: Pen, value: str, column: int) -> Feature | None:
         node = graph.producer(value)
         if node is None:
             return None
-        if is_gather(graph, node):
-            column = int(graph.constants[node.input[1]].ravel()[column])
-            value = node.input[0]
+        behind = _behind(graph, node, column)
+        if behind is not None:
+            value, column = behind
         elif is_imputation(graph, node):
             if not math.isnan(float(graph.constants[node.input[1]].ravel()[column])):
                 return None
             value = node.input[2]
-        elif node.op_type == "Concat":
-            for part in node.input:
-                part_width = graph.width(part)
-                if part_width is None:
-                    return None
-                if column < part_width:
-                    value = part
-                    break
-                column -= part_width
         else:
             varying = [name for name in node.input if name and name not in graph.constants]
             same = len(varying) == 1 and graph.width(varying[0]) == width

@@ -42,14 +42,7 @@ def require_finite_singles(pen: Pen, columns: Columns, model: Any, *, takes_miss
     if not unknown or (columns.name, takes_missing) in pen.graph.checked:
         return
     pen.graph.checked.add((columns.name, takes_missing))
-    sizes = pen.node("Abs", [pen.pick(columns, unknown).name], "sizes")
-    limit = pen.constant(np.full((1, 1), SINGLE_LIMIT), "limit")
-    if takes_missing:
-        beyond = pen.node("GreaterOrEqual", [sizes, limit], "beyond")
-    else:
-        beyond = pen.node("Not", [pen.node("Less", [sizes, limit], "finite")], "beyond")
-    axis = pen.constant(np.array([1], dtype=np.int64), "axis")
-    pen.graph.raising.append(pen.node("ReduceMax", [pen.cast(beyond), axis], "raises", keepdims=1))
+    _look_for(pen, columns, unknown, SINGLE_LIMIT, takes_missing=takes_missing)
 
 
 def require_finite(pen: Pen, columns: Columns, model: Any) -> None:
@@ -63,10 +56,18 @@ def require_finite(pen: Pen, columns: Columns, model: Any) -> None:
         return
     pen.graph.finite.add((columns.name, limit))
     unknown = [at for at, mark in enumerate(marks) if mark is not None and not _stays_below(pen, columns, at, limit)]
-    if not unknown:
-        return
-    sizes = pen.node("Abs", [pen.pick(columns, unknown).name], "sizes")
-    beyond = pen.node("GreaterOrEqual", [sizes, pen.constant(np.full((1, 1), limit), "limit")], "beyond")
+    if unknown:
+        _look_for(pen, columns, unknown, limit, takes_missing=True)
+
+
+def _look_for(pen: Pen, columns: Columns, chosen: Sequence[int], limit: float, *, takes_missing: bool) -> None:
+    """Write which rows have a number of some size, or nothing where a step does not take that, in chosen columns."""
+    sizes = pen.node("Abs", [pen.pick(columns, chosen).name], "sizes")
+    largest = pen.constant(np.full((1, 1), limit), "limit")
+    if takes_missing:
+        beyond = pen.node("GreaterOrEqual", [sizes, largest], "beyond")
+    else:
+        beyond = pen.node("Not", [pen.node("Less", [sizes, largest], "finite")], "beyond")
     axis = pen.constant(np.array([1], dtype=np.int64), "axis")
     pen.graph.raising.append(pen.node("ReduceMax", [pen.cast(beyond), axis], "raises", keepdims=1))
 
@@ -119,9 +120,9 @@ def _is_inside(pen: Pen, columns: Columns, column: int, name: str) -> bool:
     Raises:
         ExportError: the contract's range reaches beyond it.
     """
-    found = bounds(pen, columns.name, column)
-    if found is not None and max(abs(found[0]), abs(found[1])) < SINGLE_LIMIT:
+    if _stays_below(pen, columns, column, SINGLE_LIMIT):
         return True
+    found = bounds(pen, columns.name, column)
     feature = source_feature(pen, columns.name, column)
     if found is not None and feature is not None and feature.ordered:
         raise pen.refusal(

@@ -6,6 +6,7 @@ so columns need no index.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -50,7 +51,7 @@ ROWS = "computes with a whole column, so that the answer to a row would hang on 
 LEARN = "a transformer that learns such numbers in `fit`, such as SimpleImputer or StandardScaler"
 
 
-class _Pandas(np.lib.mixins.NDArrayOperatorsMixin):
+class _Pandas(np.lib.mixins.NDArrayOperatorsMixin, ABC):
     """What columns and frames share. They differ in how their cells are kept."""
 
     _stands_for: type
@@ -60,11 +61,13 @@ class _Pandas(np.lib.mixins.NDArrayOperatorsMixin):
         # So that a function that asks `isinstance(X, pd.DataFrame)` goes the way that it goes with a real one.
         return self._stands_for
 
+    @abstractmethod
     def _map(self, compute: Callable[..., Any], *others: Any) -> Any:
-        raise NotImplementedError
+        """Return the same with every cell computed."""
 
+    @abstractmethod
     def to_numpy(self, dtype: Any = None, **_: Any) -> Traced:
-        raise NotImplementedError
+        """Return the cells as an array."""
 
     @property
     def values(self) -> Traced:
