@@ -1,4 +1,4 @@
-# Tabento's commands. `make` alone prints them. Everything runs in .venv, which the targets set up themselves.
+# Tabento's commands. `make` alone prints them. Everything runs in .venv; the targets set it up if it is missing.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(VENV)/uv/bin/uv
 
-# Which model (configs/$(MODEL).yaml), on which data (a CSV file; empty: download, else synthetic), at which port.
+# The model (configs/$(MODEL).yaml), its data (a CSV file; if empty: a download, else synthetic data) and the port.
 MODEL ?= california
 CONFIG ?= configs/$(MODEL).yaml
 DATA ?=
@@ -19,27 +19,32 @@ HOST ?= 127.0.0.1
 EXTRAS ?=
 KNOWN_EXTRAS := lightgbm xgboost catboost imbalanced-learn feature-engine category-encoders dvc tracing
 COMMA := ,
-# How long a siege takes.
+# The number of processes that run the tests, and the commit from which `make check` looks for changes.
+WORKERS ?= 2
+BASE ?= main
+# A process without remaining tests takes tests from another process. Each process has one thread, see tests/__init__.py.
+PYTEST = $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal
+# The duration of a siege.
 MINUTES ?= 30
 
-# No library reports its use, see docs/privacy.md.
+# Libraries do not report how they are used, see docs/privacy.md.
 export BENTOML_DO_NOT_TRACK ?= True
 export MLFLOW_DISABLE_TELEMETRY ?= true
 export ORT_DISABLE_TELEMETRY ?= 1
 export PYTHONHASHSEED ?= 0
-# Bytecode is kept, whatever the environment says: without it every command compiles again what it imports, 5 s for training.
-# It is made where it is first needed: compiling all that is installed (uv pip install --compile-bytecode) takes 20 s.
+# Python always stores bytecode: without it every command compiles all imported modules again, which takes 5 s for training.
+# Modules are compiled when they are first imported; `uv pip install --compile-bytecode` would compile all packages, in 20 s.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup setup-dev init data train import serve test test-real test-others lint format lock bento image bench bench-full siege zoo judge fuzz-export league export-cost old-versions figures footprint first-steps clean
+.PHONY: help setup setup-dev init data train import serve test test-slow test-all test-real test-others check lint prose format lock bento image bench bench-full siege zoo judge fuzz-export league export-cost old-versions figures footprint first-steps clean
 
-help: ## print the targets
+help: ## print this list
 	@echo "make TARGET [MODEL=$(MODEL)] [DATA=file.csv] [PORT=$(PORT)]"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(UV): requirements/uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "Tabento needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Say which: make PYTHON=python3.12 ..." >&2; exit 1; }
+	  { echo "Tabento needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Name another one: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV)/uv
 	@$(VENV)/uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@touch $@
@@ -49,48 +54,58 @@ $(BIN)/python: $(UV)
 	@touch $@
 
 $(VENV)/.training: $(BIN)/python requirements/training.txt
-	@echo "Installing what training and serving need (requirements/training.txt); about 20 s and 1 GB ..."
+	@echo "Installing the packages of training and serving (requirements/training.txt); about 20 s and 1 GB ..."
 	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --require-hashes -r requirements/training.txt
 	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --editable .
 	@touch $@
 
 $(VENV)/.dev: $(BIN)/python requirements/dev.txt
-	@echo "Installing what development needs (requirements/dev.txt) ..."
+	@echo "Installing the packages of development (requirements/dev.txt) ..."
 	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --require-hashes -r requirements/dev.txt
 	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --editable .
 	@touch $@ $(VENV)/.training
 
 $(VENV)/.others: $(VENV)/.dev requirements/others.txt
-	@echo "Installing the optional libraries that development can do without (requirements/others.txt); about 320 MB ..."
+	@echo "Installing the libraries that only some tests need (requirements/others.txt); about 320 MB ..."
 	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --require-hashes -r requirements/others.txt
 	@touch $@
 
-# The versions and checksums are those of development's locks.
+# Versions and checksums are taken from the locks of development.
 $(VENV)/.extra-%: $(VENV)/.training requirements/dev.txt requirements/others.txt
 	@[[ " $(KNOWN_EXTRAS) " == *" $* "* ]] || { echo "EXTRAS=$*: there is no such group. Expected one of: $(KNOWN_EXTRAS)." >&2; exit 1; }
 	@echo "Installing $* ..."
-	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --group $* --constraint requirements/dev.txt --constraint requirements/others.txt
+	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet $(if $(filter $*,dvc tracing),--group $*,-r pyproject.toml --extra $*) --constraint requirements/dev.txt --constraint requirements/others.txt
 	@touch $@
 
-setup: $(VENV)/.training $(patsubst %,$(VENV)/.extra-%,$(subst $(COMMA), ,$(EXTRAS))) ## install what training and serving need into .venv [EXTRAS=lightgbm,xgboost]
-setup-dev: $(VENV)/.dev ## install what development needs as well
+setup: $(VENV)/.training $(patsubst %,$(VENV)/.extra-%,$(subst $(COMMA), ,$(EXTRAS))) ## install the packages of training and serving into .venv [EXTRAS=lightgbm,xgboost]
+setup-dev: $(VENV)/.dev ## install the packages of development as well
 
-lock: $(UV) ## resolve all dependency groups anew and lock them with hashes
-	@$(UV) pip compile pyproject.toml --group dev --group bench --group tracing --group others --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --quiet -o requirements/all.txt
-	@$(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -c requirements/all.txt -o requirements/serving.txt
-	@for group in training tracing dev bench others; do \
-	  $(UV) pip compile pyproject.toml --group $$group --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -c requirements/all.txt -o requirements/$$group.txt; done
-	@echo uv | $(UV) pip compile - --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -o requirements/uv.txt
+# Each lock: its name, then the extras and groups of pyproject.toml that it holds in addition to the base.
+LIBRARIES := lightgbm imbalanced-learn feature-engine category-encoders
+LOCKS := serving training tracing dev bench others
+LOCK_serving := --group serving
+LOCK_training := --extra export --group training
+LOCK_tracing := --group tracing
+LOCK_dev := --extra export $(addprefix --extra ,$(LIBRARIES)) --group dev
+LOCK_bench := --extra export --group bench
+LOCK_others := --extra catboost
+COMPILE = $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
+
+lock: $(UV) ## resolve all dependency groups again and lock them with hashes [KEEP=1: keep the versions of the present locks]
+	@$(COMPILE) pyproject.toml $(foreach lock,dev bench others,$(LOCK_$(lock))) \
+	  $(if $(KEEP),$(foreach lock,dev bench others,-c requirements/$(lock).txt),--upgrade) -o requirements/all.txt
+	@$(foreach lock,$(LOCKS),$(COMPILE) pyproject.toml $(LOCK_$(lock)) -c requirements/all.txt -o requirements/$(lock).txt;)
+	@echo uv | $(COMPILE) - -o requirements/uv.txt
 	@rm requirements/all.txt
 
-# The target column of a table of your own, for init and serve, and the name of the model made of it. Never from the
-# environment, where other programs have variables of these names.
+# For init and serve: the target column of a table of your own, and the name of its model. They are never read from the
+# environment, in which other programs have variables of these names.
 TARGET :=
 NAME :=
 INIT = $(BIN)/python -m training init "$(DATA)" --target "$(TARGET)" $(if $(NAME),--name "$(NAME)") $(ARGS)
 
 init: $(VENV)/.training ## write a config for a table of your own: DATA=mine.csv TARGET=column [NAME=model] [ARGS=--force]
-	@[[ -n "$(DATA)" && -n "$(TARGET)" ]] || { echo 'say which: make init DATA=mine.csv TARGET=column, see docs/first-steps.md' >&2; exit 1; }
+	@[[ -n "$(DATA)" && -n "$(TARGET)" ]] || { echo 'DATA or TARGET is missing: make init DATA=mine.csv TARGET=column, see docs/first-steps.md' >&2; exit 1; }
 	@$(INIT)
 
 data: $(VENV)/.training ## fetch and validate the data of MODEL, or of DATA=file.csv
@@ -99,13 +114,13 @@ data: $(VENV)/.training ## fetch and validate the data of MODEL, or of DATA=file
 train: $(VENV)/.training ## train MODEL, export, prove, gate and store it
 	@$(BIN)/python -m training train --config $(CONFIG) $(if $(DATA),--data "$(DATA)")
 
-stages: $(VENV)/.training ## train MODEL by stages, studies and sweep included; only what changed is redone [STEPS=from:sweep]
+stages: $(VENV)/.training ## train MODEL in stages, with studies and sweep; unchanged stages are skipped [STEPS=from:sweep]
 	@$(BIN)/python -m training train --config $(CONFIG) --steps $(STEPS) $(if $(DATA),--data "$(DATA)")
 
 study: $(VENV)/.training ## write the report on the data of MODEL (artifacts/MODEL/study/report.html)
 	@$(BIN)/python -m training train --config $(CONFIG) --steps config,data,validate,study $(if $(DATA),--data "$(DATA)")
 
-repro: $(VENV)/.dev ## the same stages by DVC, for all systems, or for MODEL=name with its DATA=file.csv
+repro: $(VENV)/.dev ## run the same stages with DVC, for all systems, or for MODEL=name with its DATA=file.csv
 	@export PATH="$(abspath $(BIN)):$$PATH"; \
 	  $(if $(DATA),export TABENTO_TRAINING_DATA="$(DATA)"; dvc repro config@$(MODEL); dvc repro --force --single-item data@$(MODEL);) \
 	  dvc repro $(if $(or $(DATA),$(filter command environment,$(firstword $(origin MODEL)))),register@$(MODEL))
@@ -113,52 +128,69 @@ repro: $(VENV)/.dev ## the same stages by DVC, for all systems, or for MODEL=nam
 evaluate: $(VENV)/.training ## measure MODEL's procedure by repeated cross-validation over all rows
 	@$(BIN)/python -m training evaluate --config $(CONFIG) $(if $(DATA),--data "$(DATA)")
 
-retrain: $(VENV)/.training ## look for drift, train MODEL on new data and make a challenger
+retrain: $(VENV)/.training ## look for drift, train MODEL on new data and register a challenger
 	@$(BIN)/python -m training retrain --config $(CONFIG) $(if $(DATA),--data "$(DATA)") $(ARGS)
 
 import: $(VENV)/.training ## export, prove and store a fitted pipeline: PIPELINE=file SAMPLE=rows.csv CONFIG=new.yaml [ARGS=...]
 	@[[ -n "$(PIPELINE)" && -n "$(SAMPLE)" && "$(origin CONFIG)" != file ]] || \
-	  { echo 'say which: make import PIPELINE=model.skops SAMPLE=rows.csv CONFIG=new.yaml [ARGS="--target NAME"], see docs/import.md' >&2; exit 1; }
+	  { echo 'PIPELINE, SAMPLE or CONFIG is missing: make import PIPELINE=model.skops SAMPLE=rows.csv CONFIG=new.yaml [ARGS="--target NAME"], see docs/import.md' >&2; exit 1; }
 	@$(BIN)/python -m training import --pipeline "$(PIPELINE)" --sample "$(SAMPLE)" --config "$(CONFIG)" $(ARGS)
 
-serve: $(VENV)/.training ## serve MODEL at PORT, or a model of your own: DATA=mine.csv TARGET=column; trains it first where that has not been done
+serve: $(VENV)/.training ## serve MODEL at PORT, or a model of your own: DATA=mine.csv TARGET=column; train it first if necessary
 	@config="$(CONFIG)"; data="$(DATA)"; \
-	  if [[ -n "$(TARGET)" ]]; then [[ -n "$(DATA)" ]] || { echo 'TARGET goes with DATA=file: make serve DATA=mine.csv TARGET=column' >&2; exit 1; }; \
+	  if [[ -n "$(TARGET)" ]]; then [[ -n "$(DATA)" ]] || { echo 'TARGET needs DATA=file: make serve DATA=mine.csv TARGET=column' >&2; exit 1; }; \
 	    paths=$$($(INIT) --print-paths); { read -r config; read -r data; } <<< "$$paths"; fi; \
 	  exec $(BIN)/python -m training serve --config "$$config" $${data:+--data "$$data"} --host $(HOST) --port $(PORT)
 
-test: $(VENV)/.dev ## run the tests with coverage
-	@$(BIN)/python -m pytest --cov --cov-report=term
+test: $(VENV)/.dev ## run all tests except the slow ones, in WORKERS processes
+	@$(PYTEST)
 
-test-real: $(VENV)/.dev ## run the tests against real proxies and clients: nginx-light, haproxy, curl and default-jdk-headless of Debian
+test-slow: $(VENV)/.dev ## run the slow tests
+	@$(PYTEST) -m "slow and not real_parts"
+
+test-all: $(VENV)/.dev ## run all tests, with more examples of properties, and require a coverage of 90%
+	@HYPOTHESIS_PROFILE=thorough $(PYTEST) -m "not real_parts" --cov --cov-report=term
+
+check: $(VENV)/.dev ## run the tests of the folders that changed since BASE=main
+	@files=$$($(BIN)/python -m tests.changes $(BASE)); [[ -n "$$files" ]] || exit 0; \
+	  $(PYTEST) -m "not slow and not real_parts" $$files || [[ $$? == 5 ]] # 5: these files have no test but slow ones
+
+test-real: $(VENV)/.dev ## run the tests with real proxies and clients: Debian's nginx-light, haproxy, curl and default-jdk-headless
 	@$(BIN)/python -m pytest -m real_parts
 
-test-others: $(VENV)/.others ## run the tests of optional libraries that `make setup-dev` leaves out: CatBoost
+test-others: $(VENV)/.others ## run the tests of the library that `make setup-dev` does not install: CatBoost
 	@$(BIN)/python -m pytest -m others
 
-lint: $(VENV)/.dev ## check style, types and who imports whom
+lint: $(VENV)/.dev ## check style, types, layers of imports, declared packages and plain English
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m tools.plain_english
+	@$(BIN)/deptry tabento
+	@$(BIN)/deptry . --non-dev-dependency-groups serving,training,tracing
+	@$(BIN)/deptry tests benchmarks --exclude "\.venv" --non-dev-dependency-groups serving,training,tracing,dev,bench --ignore DEP002
+
+prose: $(VENV)/.dev ## count names and phrases that are hard to read, by folder and in libraries of the field
+	@$(BIN)/python -m tools.plain_english --count $(foreach package,starlette uvicorn skl2onnx msgspec,--package $(package))
 
 format: $(VENV)/.dev ## rewrite the code in the house style
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
-bento: $(VENV)/.training ## build a Bento, tabento-MODEL, that holds the latest bundle of MODEL
+bento: $(VENV)/.training ## build a Bento, tabento-MODEL, with the latest bundle of MODEL
 	@$(BIN)/python -m training bento $(MODEL)
 
 image: bento ## build an OCI image of the latest Bento [ENGINE=buildah] [BASE=debootstrap] [PROVE=1]
 	@$(BIN)/python -m deploy.image --bento tabento-$(MODEL) $(if $(ENGINE),--engine $(ENGINE)) $(if $(BASE),--base $(BASE)) $(if $(PROVE),--prove)
 
-bench: $(VENV)/.training ## measure, in minutes, which rate is held within the promise; limits and a hand-written peer beside it
+bench: $(VENV)/.training ## measure, in minutes, the highest rate within the latency limit, and compare with a hand-written service
 	@$(BIN)/python -m benchmarks.peers.install tabento fastapi
 	@$(BIN)/python -m benchmarks.run --models california --servers tabento constant fastapi_ort $(if $(DATA),--data "$(DATA)")
 	@$(BIN)/python -m benchmarks.side_by_side --models california
 	@$(BIN)/python -m benchmarks.limits --results benchmarks/results/california.json
 
-bench-full: $(VENV)/.training ## the whole comparison: all peers, three models, long runs, a soak; hours
+bench-full: $(VENV)/.training ## run the whole comparison for hours: all peers, three models, long runs, a soak test
 	@$(BIN)/python -m benchmarks.peers.install
 	@$(BIN)/python -m benchmarks.run --full $(if $(DATA),--data "$(DATA)")
 	@$(BIN)/python -m benchmarks.side_by_side
@@ -166,38 +198,38 @@ bench-full: $(VENV)/.training ## the whole comparison: all peers, three models, 
 	@$(BIN)/python -m benchmarks.policy_run
 	@$(BIN)/python -m benchmarks.calibrate
 
-siege: $(VENV)/.training ## attack one real service with hostile clients of every kind, beside good ones, for MINUTES [ARGS="--kinds a,b --json file.json"]
+siege: $(VENV)/.training ## attack one real service with hostile clients of every kind and with well-behaved ones, for MINUTES [ARGS="--kinds a,b --json file.json"]
 	@$(BIN)/python -m benchmarks.siege --minutes $(MINUTES) $(ARGS)
 
 first-steps: $(VENV)/.training ## measure commands, edits and seconds from a table to its first prediction, for six tables
 	@$(BIN)/python -m benchmarks.first_steps --document docs/first-steps.md
 
-zoo: $(VENV)/.training ## export a zoo of pipelines exactly and naively, and compare both with scikit-learn
+zoo: $(VENV)/.training ## export many pipelines with Tabento and with skl2onnx, and compare both with scikit-learn
 	@$(BIN)/python -m benchmarks.zoo $(if $(DATA),--data "$(DATA)")
 
-league: $(VENV)/.training ## put the zoo through other converters too, each in an environment of its own, and compare [ARGS="--every 10"]
+league: $(VENV)/.training ## convert the pipelines of the zoo with other converters, each in its own environment, and compare [ARGS="--every 10"]
 	@$(BIN)/python -m benchmarks.league $(or $(ARGS),--docs)
 
-export-cost: $(VENV)/.training ## measure what export and proof of large models cost in time and memory
+export-cost: $(VENV)/.training ## measure the time and memory of export and proof for large models
 	@$(BIN)/python -m benchmarks.export_cost
 
-judge: $(VENV)/.dev ## judge exported graphs from outside: the zoo and pipelines of notebooks against scikit-learn [ARGS="--only titanic --json file.json"]
+judge: $(VENV)/.dev ## compare exported graphs with scikit-learn by independent code: the zoo and pipelines of notebooks [ARGS="--only titanic --json file.json"]
 	@$(BIN)/python -m benchmarks.judge --jobs 2 $(if $(ARGS),$(ARGS),--docs docs/judge.md)
 
-fuzz-export: $(VENV)/.dev ## import COUNT random compositions of steps and estimators: proven, refused by name, or told in words [SEED=1 JOBS=2 ARGS="--only 12"]
+fuzz-export: $(VENV)/.dev ## import COUNT random pipelines; each is proven, or refused with a reason [SEED=1 JOBS=2 ARGS="--only 12"]
 	@$(BIN)/python -m benchmarks.fuzz_export --seed $(or $(SEED),1) $(if $(ARGS),$(ARGS),--count $(or $(COUNT),5000) --jobs $(or $(JOBS),2) --docs docs/fuzz.md)
 
-old-versions: $(VENV)/.training ## fit pipelines with scikit-learn 1.3 to 1.8 and import each [ARGS="--versions 1.5.2 --json file.json"]
+old-versions: $(VENV)/.training ## fit pipelines with scikit-learn 1.3 to 1.8 and import each of them [ARGS="--versions 1.5.2 --json file.json"]
 	@$(BIN)/python -m benchmarks.old_versions $(ARGS)
 
-figures: $(VENV)/.training ## measure what the documents quote, on real data: DATA_FOLDER=folder with the four files (default: downloads)
+figures: $(VENV)/.training ## measure the numbers in the documents, on real data: DATA_FOLDER=folder with the four files (default: downloads)
 	@$(BIN)/python -m benchmarks.figures $(if $(DATA_FOLDER),--data-folder "$(DATA_FOLDER)")
 
-footprint: $(VENV)/.training ## measure start-up, memory and size of what is served
+footprint: $(VENV)/.training ## measure start-up, memory and size of a service
 	@$(BIN)/python -m benchmarks.footprint --model $(MODEL)
 
-# What people decided, waited for or downloaded stays: registry, artifacts (decisions of studies and sweeps), runs, data.
-clean: ## remove what installing and testing made: .venv, caches (registry, artifacts, runs, data and the model store stay)
+# Decisions, results and downloads stay: registry, artifacts (decisions of studies and sweeps), runs, data.
+clean: ## remove .venv and caches (registry, artifacts, runs, data and the model store stay)
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov build dist *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@for folder in registry artifacts runs data; do if [[ -d $$folder ]]; then du -sh $$folder | awk '{print "kept: " $$2 " (" $$1 ")"}'; fi; done

@@ -14,16 +14,16 @@ import bentoml
 from bentoml.models import BentoModel
 from pydantic import BaseModel, StringConstraints
 
-from bundle.store import Bundle, get_stored, load_bundle
 from serving.bento import TabentoService, lean_config, packed_tag
 from serving.model import ServedModel
+from serving.operations.supervisor import supervise
+from serving.operations.tracing import check_tracing
 from serving.settings import load_settings
-from serving.supervisor import supervise
-from serving.tracing import check_tracing
+from tabento.bundle.store import Bundle, get_stored, load_bundle
 
 
 class Arguments(BaseModel, extra="forbid"):
-    """What ``--arg`` takes."""
+    """The arguments of ``--arg``."""
 
     model: Annotated[str, StringConstraints(min_length=1)] | None = None
     """The bundle to serve or to pack, ``name`` or ``name:version``."""
@@ -42,7 +42,7 @@ def _bundle() -> Bundle:
 
 
 def _check() -> None:
-    """Raise an error if what can be known before a worker starts is wrong."""
+    """Check settings and bundle before a worker starts."""
     check_tracing(SETTINGS)
     _bundle()
 
@@ -51,8 +51,8 @@ def _check() -> None:
 class Tabento:
     """Answers ``POST /predict`` for one model.
 
-    Over HTTP the application of ``serving`` answers; the methods here are what BentoML's clients, its schema and calls
-    within a process see of it, and lead to the same decoder, runner and encoder.
+    Over HTTP the application of ``serving`` answers; the methods here are for BentoML's clients, its schema and calls
+    within a process, and use the same decoder, model and encoder.
     """
 
     settings = SETTINGS

@@ -1,7 +1,7 @@
 """Do the service, the loaded bundle and the scikit-learn pipeline give the same number for the same row?
 
 Takes rows of a data set, sends them over HTTP to a served bundle, runs them through the bundle's graph and through the
-fitted pipeline, and prints the worst differences. Exits with 1 where one exceeds the model's own parity limit.
+fitted pipeline, and prints the worst differences. Exits with 1 if a difference exceeds the model's own parity limit.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ import bentoml
 import numpy as np
 
 from benchmarks.machine import describe_machine
-from benchmarks.process import ROOT, BenchmarkError, post, served
-from bundle.errors import BundleError
-from bundle.store import load_bundle
+from benchmarks.process import ROOT, BenchmarkError, post, serve_bento
 from runners.session import OnnxSession
+from tabento.bundle.errors import BundleError
+from tabento.bundle.store import load_bundle
+from tabento.packaging.examples import to_json_row
+from tabento.tables.faults import DataError
+from tabento.tables.frames import to_frame, to_rows
 from training.config import ConfigError, load_config
-from training.data.errors import DataError
 from training.data.loader import load_dataset
 from training.data.validation import validate
-from training.examples import to_json_row
-from training.frames import to_frame, to_rows
 
 ROWS_PER_REQUEST = 100
 
@@ -33,8 +33,8 @@ def _say(line: str) -> None:
     sys.stderr.write(line + "\n")
 
 
-def _worst(one: np.ndarray, other: np.ndarray) -> float:
-    return float(np.max(np.abs(one - other) / np.abs(other)))
+def _largest_difference(left: np.ndarray, right: np.ndarray) -> float:
+    return float(np.max(np.abs(left - right) / np.abs(right)))
 
 
 def _compare(config_path: Path, data: str | None, count: int, seed: int) -> tuple[dict[str, object], float]:
@@ -44,21 +44,21 @@ def _compare(config_path: Path, data: str | None, count: int, seed: int) -> tupl
     contract = bundle.contract
     frame = frame.sample(min(count, len(frame)), random_state=seed)
     rows = to_rows(frame, contract)
-    sent = [to_json_row(record, contract) for record in to_frame(rows, contract).to_dict("records")]
+    sent_rows = [to_json_row(record, contract) for record in to_frame(rows, contract).to_dict("records")]
     from_bundle = np.array(OnnxSession(bundle.model_path, rows.shape[1]).run(rows))
     tag = bundle.manifest.provenance.pipeline_tag
     if tag is None:
         raise BenchmarkError(f"{bundle.tag} does not say which pipeline it comes from")
     from_pipeline = bentoml.sklearn.load_model(tag).predict(to_frame(rows, contract))
-    with served(sys.executable, "service:Tabento", "--arg", f"model={bundle.tag}") as server:
+    with serve_bento(sys.executable, "service:Tabento", "--arg", f"model={bundle.tag}") as server:
         url = f"{server.address}/predict"
-        parts = [sent[start : start + ROWS_PER_REQUEST] for start in range(0, len(sent), ROWS_PER_REQUEST)]
+        parts = [sent_rows[start : start + ROWS_PER_REQUEST] for start in range(0, len(sent_rows), ROWS_PER_REQUEST)]
         batched = np.array([value for part in parts for value in post(url, {"instances": part})["predictions"]])
-        alone = np.array([post(url, row)["prediction"] for row in sent])
+        alone = np.array([post(url, row)["prediction"] for row in sent_rows])
     worst = {
-        "bundle_against_pipeline": _worst(from_bundle, from_pipeline),
-        "service_against_pipeline": _worst(batched, from_pipeline),
-        "service_one_row_a_request_against_pipeline": _worst(alone, from_pipeline),
+        "bundle_against_pipeline": _largest_difference(from_bundle, from_pipeline),
+        "service_against_pipeline": _largest_difference(batched, from_pipeline),
+        "service_one_row_a_request_against_pipeline": _largest_difference(alone, from_pipeline),
     }
     result: dict[str, object] = {
         "question": (__doc__ or "").splitlines()[0],

@@ -1,8 +1,8 @@
-"""Did a change cost speed? The service of another commit beside the present one, asked in turns.
+"""Did a change cost speed? The service of another commit and the present service, measured in turns.
 
-The other commit is laid out in a folder of its own and served by the same interpreter, so that only the code of the project
-differs. Both services are up at once on the same core and are asked in turns (``benchmarks.staircase``): which rate each
-holds within its promise, and what each answers in time under more than that. Writes ``before_after.json`` and ``.md``.
+The other commit is written to its own folder and served by the same interpreter, so that only the code of the project
+differs. Both services run at the same time on the same core and are measured in turns (``benchmarks.staircase``): the rate
+that each holds within its p99 limit, and the answers in time under overload. Writes ``before_after.json`` and ``.md``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import psutil
 from benchmarks.bodies import BenchModel, load_model
 from benchmarks.machine import describe_machine
 from benchmarks.peers.registry import PEERS
-from benchmarks.process import ROOT, BenchmarkError, served, unwind_on_sigterm
+from benchmarks.process import ROOT, BenchmarkError, serve_bento, unwind_on_sigterm
 from benchmarks.run import (
     FACTORS,
     GENERATOR_CORE,
@@ -41,16 +41,16 @@ from benchmarks.staircase import climb, ratio
 
 BEFORE, AFTER = "before", "after"
 LAST_STEP = 1.015
-"""Two commits are close, so that rates have to move by less than two per cent in the end."""
+"""Two commits are close, so that the last steps of the rate must be smaller than two per cent."""
 CPU_SHARE = 0.5
-"""The share of the rate that is asked while the processor time of a request is measured."""
+"""The share of the rate at which the processor time of a request is measured."""
 OVERLOAD_S = 3.0
 REPEATS = 6
-"""How often each overload is run on each service, in turns."""
+"""The number of runs of each overload on each service, in turns."""
 
 
 @contextmanager
-def laid_out(revision: str) -> Iterator[Path]:
+def checkout_of(revision: str) -> Iterator[Path]:
     """Yield a folder with the files of another commit.
 
     Raises:
@@ -59,19 +59,19 @@ def laid_out(revision: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="before-") as folder:
         archive = subprocess.run(["git", "archive", revision], cwd=ROOT, capture_output=True)  # noqa: S607
         if archive.returncode:
-            raise BenchmarkError(f"git cannot lay out {revision!r}: {archive.stderr.decode().strip()}")
+            raise BenchmarkError(f"git cannot archive {revision!r}: {archive.stderr.decode().strip()}")
         subprocess.run(["tar", "--extract", "--directory", folder], input=archive.stdout, check=True)  # noqa: S607
         yield Path(folder)
 
 
 def compare(model: BenchModel, revision: str, rounds: int, seconds: float) -> dict[str, Any]:
-    """Return which rate both services hold, their ratio, and what both answer in time under more.
+    """Return the rates that both services hold, their ratio, and their answers in time under overload.
 
     Args:
-        model: which model both serve.
+        model: the model that both serve.
         revision: the commit of the service before.
-        rounds: how often each is asked.
-        seconds: for how long each time.
+        rounds: the number of runs of each service.
+        seconds: the length of a run.
 
     Raises:
         BenchmarkError: a service does not start.
@@ -80,19 +80,24 @@ def compare(model: BenchModel, revision: str, rounds: int, seconds: float) -> di
     slo_s = SLO_MS.get(model.name, 10.0) / 1000
     arguments = ("service:Tabento", "--arg", f"model={model.tag}")
     with ExitStack() as up:
-        folders = {BEFORE: up.enter_context(laid_out(revision)), AFTER: ROOT}
+        folders = {BEFORE: up.enter_context(checkout_of(revision)), AFTER: ROOT}
         targets: dict[str, Target] = {}
         workers: dict[str, psutil.Process] = {}
         for name, folder in folders.items():
             environment = {"PYTHONPATH": str(folder), "BENTOML_DO_NOT_TRACK": "True", "OMP_NUM_THREADS": "1"}
-            service = served(sys.executable, *arguments, cwd=folder, environment=environment, core=SERVER_CORE)
-            started = up.enter_context(service)
-            workers[name] = max(psutil.Process(started.pid).children(), key=lambda child: child.memory_info().rss)
-            targets[name] = Target(started.address, requests_of(peer, model), slo_s, core=GENERATOR_CORE)
+            service = serve_bento(
+                sys.executable, *arguments, cwd=folder, environment=environment, cores=frozenset({SERVER_CORE})
+            )
+            server = up.enter_context(service)
+            workers[name] = max(psutil.Process(server.pid).children(), key=lambda child: child.memory_info().rss)
+            targets[name] = Target(server.address, requests_of(peer, model), slo_s, core=GENERATOR_CORE)
             warm_up(targets[name])
         start = START_PER_S.get("tabento", 200.0)
         stairs = climb(
-            {name: (each.poisson, slo_s, start) for name, each in targets.items()}, rounds, seconds, last_step=LAST_STEP
+            {name: (target.poisson, slo_s, start) for name, target in targets.items()},
+            rounds,
+            seconds,
+            last_step=LAST_STEP,
         )
         result: dict[str, Any] = {
             "model": model.name,
@@ -104,15 +109,15 @@ def compare(model: BenchModel, revision: str, rounds: int, seconds: float) -> di
         qps = result["servers"][BEFORE]["qps"]
         result["cpu_us"] = _cpu_us(targets, workers, qps * CPU_SHARE)
         result["overload"] = [
-            {"factor": factor, "connections": connections, **_overloaded(targets, qps, factor, connections)}
+            {"factor": factor, "connections": connections, **_overload_shares(targets, qps, factor, connections)}
             for connections in (OVERLOAD_CONNECTIONS, MANY_CONNECTIONS)
             for factor in FACTORS
         ]
     return result
 
 
-def _in_turns(targets: Mapping[str, Target], number: int) -> list[tuple[str, Target]]:
-    """Return the services in an order that changes with each repeat: the first is not measured like the second."""
+def _alternating(targets: Mapping[str, Target], number: int) -> list[tuple[str, Target]]:
+    """Return the services in an order that changes with each repeat: the first and the second service are not measured under the same conditions."""
     order = list(targets.items())
     return order if number % 2 else order[::-1]
 
@@ -120,35 +125,35 @@ def _in_turns(targets: Mapping[str, Target], number: int) -> list[tuple[str, Tar
 def _cpu_us(
     targets: Mapping[str, Target], workers: Mapping[str, psutil.Process], rate_per_s: float
 ) -> dict[str, list[float]]:
-    """Return the processor time of a request on each service, in microseconds, as median, least and most of the runs.
+    """Return the processor time of a request on each service, in microseconds, as median, minimum and maximum of the runs.
 
-    It is more exact than the rate that is held, and does not depend on what else the machine does.
+    Processor time is more exact than the held rate, and does not depend on other programs of the computer.
     """
-    found: dict[str, list[float]] = {name: [] for name in targets}
+    cpu_us: dict[str, list[float]] = {name: [] for name in targets}
     for number in range(REPEATS):
-        for name, target in _in_turns(targets, number):
-            before = sum(workers[name].cpu_times()[:2])
+        for name, target in _alternating(targets, number):
+            start_s = sum(workers[name].cpu_times()[:2])
             run = target.poisson(rate_per_s, OVERLOAD_S, 301 + number)
-            found[name].append((sum(workers[name].cpu_times()[:2]) - before) / len(run.latencies_s()) * 1e6)
+            cpu_us[name].append((sum(workers[name].cpu_times()[:2]) - start_s) / len(run.latencies_s()) * 1e6)
     return {
-        name: [round(float(value), 2) for value in (np.median(each), min(each), max(each))]
-        for name, each in found.items()
+        name: [round(float(value), 2) for value in (np.median(times_us), min(times_us), max(times_us))]
+        for name, times_us in cpu_us.items()
     }
 
 
-def _overloaded(
+def _overload_shares(
     targets: Mapping[str, Target], qps: float, factor: float, connections: int
 ) -> dict[str, list[float] | None]:
-    """Return for each service the share of the rate that it answered in time, as median, least and most of the runs."""
+    """Return for each service the share of the rate that it answered in time, as median, minimum and maximum of the runs."""
     shares: dict[str, list[float]] = {name: [] for name in targets}
     for number in range(REPEATS):
-        for name, target in _in_turns(targets, number):
+        for name, target in _alternating(targets, number):
             run = overload(replace(target, connections=connections), qps, OVERLOAD_S, factor=factor, seed=201 + number)
             if run["valid"]:
                 shares[name].append(run["goodput_share"])
     return {
-        name: [round(float(value), 3) for value in (np.median(found), min(found), max(found))] if found else None
-        for name, found in shares.items()
+        name: [round(float(value), 3) for value in (np.median(values), min(values), max(values))] if values else None
+        for name, values in shares.items()
     }
 
 
@@ -166,16 +171,16 @@ def markdown(results: Mapping[str, Any]) -> str:
             f" ({ratio_['low']:.3f} to {ratio_['high']:.3f}) |",
         ]
         cpu = model["cpu_us"][BEFORE], model["cpu_us"][AFTER]
-        shown = [f"{each[0]:.1f} ({each[1]:.1f} to {each[2]:.1f})" for each in cpu]
+        texts = [f"{values[0]:.1f} ({values[1]:.1f} to {values[2]:.1f})" for values in cpu]
         lines.append(
-            f"| processor time of a request at half of that, µs | {shown[0]} | {shown[1]} | {cpu[1][0] / cpu[0][0]:.3f} |"
+            f"| processor time of a request at half of that, µs | {texts[0]} | {texts[1]} | {cpu[1][0] / cpu[0][0]:.3f} |"
         )
         for run in model["overload"]:
-            both = run[BEFORE], run[AFTER]
-            shown = [f"{each[0]:.3g} ({each[1]:.3g} to {each[2]:.3g})" if each else "void" for each in both]
-            share = f"{both[1][0] / both[0][0]:.2f}" if both[0] and both[1] and both[0][0] else ""
+            pair = run[BEFORE], run[AFTER]
+            texts = [f"{values[0]:.3g} ({values[1]:.3g} to {values[2]:.3g})" if values else "void" for values in pair]
+            share = f"{pair[1][0] / pair[0][0]:.2f}" if pair[0] and pair[1] and pair[0][0] else ""
             lines.append(
-                f"| {run['factor']:g} times, {run['connections']:,} connections, in time | {shown[0]} | {shown[1]} | {share} |"
+                f"| {run['factor']:g} times, {run['connections']:,} connections, in time | {texts[0]} | {texts[1]} | {share} |"
             )
         lines.append("")
     return "\n".join(lines)

@@ -1,8 +1,8 @@
-"""The requests of the benchmark: which rows are sent, and what must come back.
+"""The requests of the benchmark: the rows to send and the expected answers.
 
 A folder for each model holds ``model.json`` (where things are) and two files of JSON lines, each line one request and
-its answers: ``single.jsonl`` with one row a request, ``batch.jsonl`` with a hundred. How a server wants a row to be
-wrapped, and how its answer begins, says ``benchmarks.peers.registry``.
+its answers: ``single.jsonl`` with one row a request, ``batch.jsonl`` with a hundred. ``benchmarks.peers.registry`` has the format of a
+row and the beginning of an answer for each server.
 """
 
 from __future__ import annotations
@@ -18,16 +18,15 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.process import ROOT, BenchmarkError
-from bundle.contract import Contract
-from bundle.format import CONTRACT_FILE
-from bundle.store import Bundle
 from runners.session import OnnxSession
-from training.examples import to_json_row
-from training.frames import to_frame, to_rows
+from tabento.bundle.format import CONTRACT_FILE
+from tabento.bundle.store import Bundle
+from tabento.packaging.examples import to_json_row
+from tabento.tables.frames import to_frame, to_rows
 
 FOLDER = ROOT / "runs" / "bench" / "models"
 BODIES = 512
-"""How many distinct requests the load generator rotates: enough that no server can answer from a cache by accident."""
+"""The number of distinct requests of the load generator: enough that no server can answer from a cache by accident."""
 ROWS_PER_BATCH = 100
 SEED = 11
 SINGLE_FILE, BATCH_FILE, MODEL_FILE = "single.jsonl", "batch.jsonl", "model.json"
@@ -35,7 +34,7 @@ SINGLE_FILE, BATCH_FILE, MODEL_FILE = "single.jsonl", "batch.jsonl", "model.json
 
 @dataclass(frozen=True)
 class BenchModel:
-    """One model of the benchmark and where its parts are."""
+    """One model of the benchmark and the paths of its parts."""
 
     name: str
     tag: str
@@ -59,9 +58,9 @@ class Body:
     rows: list[dict[str, Any]]
     """Rows as a client sends them."""
     predictions: list[str]
-    """What the graph answers to each, with the digits that read the same float64 back."""
+    """The graph's answer to each row, with enough digits for the same float64."""
     pipeline: list[str]
-    """What the scikit-learn pipeline answers; it may differ from the graph in the last digits."""
+    """The scikit-learn pipeline's answers; the last digits may differ from the graph's."""
 
 
 def write_requests(bundle: Bundle, frame: pd.DataFrame, folder: Path, bodies: int = BODIES) -> BenchModel:
@@ -69,16 +68,16 @@ def write_requests(bundle: Bundle, frame: pd.DataFrame, folder: Path, bodies: in
 
     Args:
         bundle: gives the contract, the graph and, by its provenance, the pipeline.
-        frame: validated rows from which requests are drawn, at least one.
-        folder: where the three files go.
-        bodies: how many requests of each kind.
+        frame: validated rows from which requests are sampled, at least one.
+        folder: the folder of the three files.
+        bodies: the number of requests of each kind.
 
     Raises:
         BenchmarkError: the bundle does not name its pipeline, or there are fewer rows than requests.
     """
     tag = bundle.manifest.provenance.pipeline_tag
     if tag is None:
-        raise BenchmarkError(f"{bundle.tag} does not say which pipeline it comes from: train it anew")
+        raise BenchmarkError(f"{bundle.tag} has no record of its pipeline: train it again")
     if len(frame) < bodies:
         raise BenchmarkError(f"expected at least {bodies} rows to draw requests from, got {len(frame)}: give more data")
     contract = bundle.contract
@@ -92,13 +91,13 @@ def write_requests(bundle: Bundle, frame: pd.DataFrame, folder: Path, bodies: in
     for file, count in ((SINGLE_FILE, 1), (BATCH_FILE, ROWS_PER_BATCH)):
         with (folder / file).open("w", encoding="utf-8") as out:
             order = rng.permutation(len(rows))[:bodies, np.newaxis]
-            for chosen in order if count == 1 else rng.integers(len(rows), size=(bodies, count)):
+            for indices in order if count == 1 else rng.integers(len(rows), size=(bodies, count)):
                 out.write(
-                    f'{{"rows": [{", ".join(texts[at] for at in chosen)}],'
-                    f' "predictions": {json.dumps([answers[at] for at in chosen])},'
-                    f' "pipeline": {json.dumps([truths[at] for at in chosen])}}}\n'
+                    f'{{"rows": [{", ".join(texts[index] for index in indices)}],'
+                    f' "predictions": {json.dumps([answers[index] for index in indices])},'
+                    f' "pipeline": {json.dumps([truths[index] for index in indices])}}}\n'
                 )
-    made = BenchModel(
+    model = BenchModel(
         name=bundle.name,
         tag=bundle.tag,
         model=bundle.model_path,
@@ -107,8 +106,8 @@ def write_requests(bundle: Bundle, frame: pd.DataFrame, folder: Path, bodies: in
         single=folder / SINGLE_FILE,
         batch=folder / BATCH_FILE,
     )
-    (folder / MODEL_FILE).write_text(json.dumps(asdict(made), default=str, indent=2) + "\n", encoding="utf-8")
-    return made
+    (folder / MODEL_FILE).write_text(json.dumps(asdict(model), default=str, indent=2) + "\n", encoding="utf-8")
+    return model
 
 
 def load_model(name: str, folder: Path = FOLDER) -> BenchModel:
@@ -133,8 +132,3 @@ def read_bodies(path: Path, limit: int | None = None) -> list[Body]:
     """Return the requests of a ``.jsonl`` file, at most ``limit`` of them."""
     with path.open(encoding="utf-8") as file:
         return [Body(**json.loads(line)) for _, line in zip(range(limit or sys.maxsize), file, strict=False)]
-
-
-def read_contract(model: BenchModel) -> Contract:
-    """Return a model's contract."""
-    return Contract.model_validate_json(model.contract.read_bytes())

@@ -1,9 +1,9 @@
-"""What does the simulator say when it is fed with this machine's own costs, and what does the live server do?
+"""Does the simulator predict the live server's capacity from the costs of this machine?
 
-The server's costs per request are learned from one model under load: what the service itself has learned about its
-passes, read from its metrics. What a model's batches cost is read there too, quiet and saturated: between the work for the
-requests a batch finds its trees out of the caches, and takes up to twice as long as in a loop of its own. Nothing is
-fitted to the capacities that are then predicted. Writes ``benchmarks/results/simulator.json`` and prints predicted against live.
+The server's costs per request are read from the service's metrics, which has learned the costs of its passes from one
+model under load. The cost of a model's batches is read from the metrics too, quiet and saturated: other work between two
+batches removes the trees from the caches, so that a batch takes up to twice as long as in a loop. Nothing is fitted to
+the predicted capacities. Writes ``benchmarks/results/simulator.json`` and prints predicted against live.
 """
 
 from __future__ import annotations
@@ -20,33 +20,33 @@ from urllib.request import urlopen
 import msgspec
 
 from benchmarks.bodies import BenchModel, load_model, read_bodies
-from benchmarks.loadgen.arrivals import poisson
+from benchmarks.loadgen.schedule import poisson
 from benchmarks.machine import describe_machine
-from benchmarks.peers.launch import launched
+from benchmarks.peers.launch import launch_peer
 from benchmarks.peers.registry import PEERS
-from benchmarks.process import BenchmarkError, on_core, unwind_on_sigterm
+from benchmarks.process import BenchmarkError, on_cores, unwind_on_sigterm
 from benchmarks.run import GENERATOR_CORE, RESULTS, SERVER_CORE, SLO_MS, START_PER_S, requests_of
 from benchmarks.scenarios import Target, warm_up
 from benchmarks.simulation.costs import Costs, ModelCosts, ServerCosts
 from benchmarks.simulator import Cell, capacity_per_s
 from benchmarks.staircase import climb
-from bundle.contract import Contract
-from serving.decode import Decoder
+from serving.codec.decode import Decoder
+from tabento.bundle.contract import Contract
 
 SATURATED_PER_S = 60_000.0
 SATURATED_S = 4.0
 DECODES = 2_000
 ROUNDS = 30
-"""How often each live server is asked, see ``benchmarks.staircase``."""
+"""The number of runs of each live server, see ``benchmarks.staircase``."""
 SEND_SHARE = 0.6
-"""The share of a request's own cost that comes after the model has run: from the profile in docs/benchmarks.md."""
-GROWN = 1.5
-"""A saturated server's batches are at least so many times as large as a quiet one's."""
+"""The share of a request's cost after the model's run: from the profile in docs/benchmarks.md."""
+MIN_GROWTH = 1.5
+"""The smallest ratio of a saturated server's batch size to a quiet server's."""
 
 
 @dataclass(frozen=True)
-class Learned:
-    """What a service tells of its costs: learned seconds of its passes, and the sums over its batches so far."""
+class LearnedCosts:
+    """A service's costs from its metrics: learned seconds of its passes, and the sums over its batches."""
 
     request_s: float
     refusal_s: float
@@ -64,11 +64,11 @@ _METRICS = {
 }
 
 
-def learned_costs(exposition: str) -> Learned:
+def learned_costs(exposition: str) -> LearnedCosts:
     """Read a service's costs from the text of its metrics.
 
     Raises:
-        BenchmarkError: a metric is not there.
+        BenchmarkError: a metric is missing.
     """
     values = {
         line.split("{")[0].split(" ")[0]: float(line.rpartition(" ")[2])
@@ -79,14 +79,14 @@ def learned_costs(exposition: str) -> Learned:
         raise BenchmarkError(
             f"expected the metrics {', '.join(_METRICS.values())}, but {', '.join(missing)} is missing"
         )
-    return Learned(**{name: values[metric] for name, metric in _METRICS.items()})
+    return LearnedCosts(**{name: values[metric] for name, metric in _METRICS.items()})
 
 
-def batch_costs(begin: Learned, quiet: Learned, busy: Learned) -> tuple[float, float]:
-    """Return what a batch and what a row in it costs, in seconds: a line through small and large batches.
+def batch_costs(begin: LearnedCosts, quiet: LearnedCosts, busy: LearnedCosts) -> tuple[float, float]:
+    """Return the costs of a batch and of a row in it, in seconds: a line through small and large batches.
 
     Args:
-        begin: before anything was asked.
+        begin: before any request.
         quiet: after a load under which batches are small.
         busy: after a load, following that, under which they are large.
 
@@ -98,7 +98,7 @@ def batch_costs(begin: Learned, quiet: Learned, busy: Learned) -> tuple[float, f
         for before, after in ((begin, quiet), (quiet, busy))
         for count in [after.batches - before.batches]
     )
-    if large[0] < GROWN * small[0]:
+    if large[0] < MIN_GROWTH * small[0]:
         raise BenchmarkError(f"expected larger batches under more load, got {small[0]:.3g} and {large[0]:.3g} rows")
     row_s = max((large[1] - small[1]) / (large[0] - small[0]), 1e-7)
     return max(small[1] - row_s * small[0], 1e-6), row_s
@@ -108,28 +108,28 @@ def decode_seconds(model: BenchModel) -> float:
     """Measure decoding a request of one row, on the server's core, without a server."""
     decoder = Decoder(Contract.model_validate_json(model.contract.read_bytes()), 1000)
     rows = [json.dumps(body.rows[0]).encode() for body in read_bodies(model.single, 256)]
-    with on_core(SERVER_CORE):
-        began = time.perf_counter()
+    with on_cores(frozenset({SERVER_CORE})):
+        start_s = time.perf_counter()
         for number in range(DECODES):
             decoder.decode(rows[number % len(rows)])
-        return (time.perf_counter() - began) / DECODES
+        return (time.perf_counter() - start_s) / DECODES
 
 
-def measure_live(model: BenchModel, slo_s: float, seconds: float) -> tuple[Learned, ModelCosts, dict[str, Any]]:
-    """Return what a saturated server has learned, what its model costs there, and the server's capacity."""
+def measure_live(model: BenchModel, slo_s: float, seconds: float) -> tuple[LearnedCosts, ModelCosts, dict[str, Any]]:
+    """Return the costs that a saturated server has learned, its model's costs, and the server's capacity."""
     tabento = PEERS["tabento"]
-    with launched(tabento, model, frozenset({SERVER_CORE})) as server:
+    with launch_peer(tabento, model, frozenset({SERVER_CORE})) as server:
 
-        def learned() -> Learned:
+        def read_costs() -> LearnedCosts:
             with urlopen(f"{server.address}/metrics", timeout=10) as answer:
                 return learned_costs(answer.read().decode())
 
         target = Target(server.address, requests_of(tabento, model), slo_s, connections=256, core=GENERATOR_CORE)
-        begin = learned()
+        begin = read_costs()
         warm_up(target)
-        quiet = learned()
+        quiet = read_costs()
         target.load(poisson(SATURATED_PER_S, SATURATED_S, 77), 77)
-        busy = learned()
+        busy = read_costs()
         target = Target(server.address, requests_of(tabento, model), slo_s, core=GENERATOR_CORE)
         stair = climb({model.name: (target.poisson, slo_s, START_PER_S["tabento"])}, ROUNDS, seconds)[model.name]
     batch_s, row_s = batch_costs(begin, quiet, busy)
@@ -156,7 +156,7 @@ def main() -> int:
     except BenchmarkError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
-    costs = {name: found for name, (_, found, _) in live.items()}
+    costs = {name: model_costs for name, (_, model_costs, _) in live.items()}
     first = arguments.models[0]
     learned = live[first][0]
     own_s = max(learned.request_s - costs[first].decode_s, 1e-6)
@@ -175,7 +175,8 @@ def main() -> int:
         "calibrated_on": first,
         "costs": msgspec.to_builtins(Costs(server, costs)),
         "learned": {
-            name: {"request_s": found.request_s, "refusal_s": found.refusal_s} for name, (found, _, _) in live.items()
+            name: {"request_s": service_costs.request_s, "refusal_s": service_costs.refusal_s}
+            for name, (service_costs, _, _) in live.items()
         },
         "compared": compared,
     }

@@ -1,7 +1,7 @@
-"""What do the export of a large model and its proof cost: processor seconds and memory?
+"""The cost of a large model's export and proof: processor seconds and memory.
 
-Each model is fitted, exported and proven in a process of its own, so that the peak of memory is its own too. The command
-writes ``benchmarks/results/export_cost.json`` and a picture of how the cost grows with the model.
+Each model is fitted, exported and proven in a process of its own, so that the peak of memory is its own. The command
+writes ``benchmarks/results/export_cost.json`` and a picture of the cost by size of the model.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from sklearn.tree import DecisionTreeClassifier
 from benchmarks.machine import describe_machine
 from benchmarks.process import ROOT, BenchmarkError
 from benchmarks.zoo.data import PLAIN, Task, contract_of, shipments
-from bundle.contract import Output
-from training.export.convert import export_pipeline, serialise
-from training.frames import to_frame, to_rows
-from training.parity import check_parity
+from tabento.bundle.contract import Output
+from tabento.export.convert import export_pipeline, serialise
+from tabento.parity import check_parity
+from tabento.tables.frames import to_frame, to_rows
 
 RESULTS = ROOT / "benchmarks" / "results" / "export_cost.json"
 PICTURE = ROOT / "docs" / "images" / "export_cost.png"
 FIT_ROWS = 16_000
-"""About as many as a table of 20,000 rows leaves for fitting."""
+"""The approximate number of rows for the fit in a table of 20,000 rows."""
 TEST_ROWS = 4_000
 SEED = 13
 
@@ -81,23 +81,23 @@ def measure(task: Task, build: Callable[[], Any]) -> dict[str, float]:
     return {name: round(value, 2) for name, value in figures.items()}
 
 
-def _measure_apart(name: str) -> dict[str, float]:
+def _measure_in_process(name: str) -> dict[str, float]:
     """Measure a case in a process of its own.
 
     Raises:
         BenchmarkError: the process failed.
     """
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", "benchmarks.export_cost", "--alone", name], capture_output=True, text=True, cwd=ROOT
     )
-    if done.returncode:
-        raise BenchmarkError(f"{name}: {done.stderr.strip().splitlines()[-1]}")
-    figures: dict[str, float] = json.loads(done.stdout)
+    if process.returncode:
+        raise BenchmarkError(f"{name}: {process.stderr.strip().splitlines()[-1]}")
+    figures: dict[str, float] = json.loads(process.stdout)
     return figures
 
 
 def draw(results: Mapping[str, Mapping[str, float]], path: Path) -> None:
-    """Draw the processor seconds and the memory of each model."""
+    """Plot the processor seconds and the memory of each model."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -122,19 +122,19 @@ def draw(results: Mapping[str, Mapping[str, float]], path: Path) -> None:
 
 
 def main() -> None:
-    """Measure the cases that are asked for, all by default."""
+    """Measure the requested cases, all by default."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--only", nargs="*", choices=list(CASES), help="which models; all by default")
+    parser.add_argument("--only", nargs="*", choices=list(CASES), help="models; all by default")
     parser.add_argument("--alone", choices=list(CASES), help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.alone:
-        print(json.dumps(measure(*CASES[given.alone])))
+    options = parser.parse_args()
+    if options.alone:
+        print(json.dumps(measure(*CASES[options.alone])))
         return
     results = {}
-    for name in given.only or CASES:
-        results[name] = _measure_apart(name)
+    for name in options.only or CASES:
+        results[name] = _measure_in_process(name)
         sys.stderr.write(f"{name}: {results[name]}\n")
-    if not given.only:
+    if not options.only:
         draw(results, PICTURE)
         RESULTS.write_text(json.dumps({"machine": describe_machine(), "results": results}, indent=2) + "\n")
 

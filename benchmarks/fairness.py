@@ -1,8 +1,8 @@
 """Is a client of single rows refused because of its neighbor, while the core still has time?
 
 One service is started for each model. A good client sends one row at a time, at a steady pace, over one keep-alive
-connection. A neighbor sends expensive requests in a closed loop over other connections. The figures that count are
-shares: of the good client's requests that are refused or late, and of the core that the worker used.
+connection. A neighbor sends expensive requests in a closed loop over other connections. The results are
+shares: the good client's requests that are refused or late, and the core time that the worker used.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ import numpy as np
 import psutil
 
 from benchmarks.machine import describe_machine
-from benchmarks.process import BenchmarkError, Served, served, unwind_on_sigterm
+from benchmarks.process import BenchmarkError, RunningServer, serve_bento, unwind_on_sigterm
 from benchmarks.scenarios import worker_of
-from bundle.errors import BundleError
-from bundle.store import Bundle, load_bundle
+from tabento.bundle.errors import BundleError
+from tabento.bundle.store import Bundle, load_bundle
 
 SERVER_CORE = 0
 PACE_S = 0.004
-"""The good client sends a request each so many seconds: a load that an idle service hardly notices."""
+"""The interval of the good client's requests: a very small load for an idle service."""
 WARM_UP_S = 1.0
-"""The good client is alone for so long before the neighbor comes and anything is counted."""
+"""The time for which the good client is alone, before the neighbor starts and requests are counted."""
 MANY_ROWS, SOME_ROWS, EXPENSIVE_ROWS = 1_000, 20, 256
 INVALID_CONNECTIONS = 4
-"""In the second case the neighbor sends on so many connections: on one it is too slow to matter."""
+"""The neighbor's connections in the second case: on one connection the neighbor is too slow to have an effect."""
 BEHIND_S = 0.003
-"""In the third case the good client's row follows the neighbor's request by this."""
+"""In the third case the delay of the good client's row after the neighbor's request."""
 REST_S = 0.05
-"""In the third case the neighbor rests for so long between two requests, so that each pair finds an idle service."""
+"""In the third case the neighbor's pause between two requests, so that the service is idle before each pair."""
 TIMEOUT_S = 30.0
 
 
@@ -67,13 +67,13 @@ class Answers:
 
     def summary(self, slo_s: float) -> dict[str, Any]:
         """Return counts, the shares refused and late, and the p99 of the answers in milliseconds."""
-        sent = sum(self.statuses.values())
+        n_sent = sum(self.statuses.values())
         late = sum(seconds > slo_s for seconds in self.seconds)
         return {
-            "sent": sent,
+            "sent": n_sent,
             "statuses": {str(status): number for status, number in sorted(self.statuses.items())},
-            "refused_share": round(self.statuses.get(503, 0) / sent, 4) if sent else None,
-            "late_share": round(late / sent, 4) if sent else None,
+            "refused_share": round(self.statuses.get(503, 0) / n_sent, 4) if n_sent else None,
+            "late_share": round(late / n_sent, 4) if n_sent else None,
             "p99_ms": round(float(np.quantile(self.seconds, 0.99)) * 1e3, 2) if self.seconds else None,
         }
 
@@ -100,12 +100,12 @@ class Client:
     def post(self, body: bytes) -> None:
         """Send a request, wait for the answer and count it."""
         request = self._request(body)
-        began = time.perf_counter()
+        start_s = time.perf_counter()
         self._socket.sendall(request)
         answer = http.client.HTTPResponse(self._socket, method="POST")
         answer.begin()
         answer.read()
-        self.answers.add(answer.status, time.perf_counter() - began)
+        self.answers.add(answer.status, time.perf_counter() - start_s)
 
     def close(self) -> None:
         """Close the connection."""
@@ -120,7 +120,7 @@ class Case:
     neighbor: bytes
     """The body of the neighbor's requests."""
     connections: int = 1
-    """On how many connections the neighbor sends."""
+    """The number of the neighbor's connections."""
     behind: bool = False
     """Whether each request of the good client follows one of the neighbor's, with a rest after each pair."""
 
@@ -129,7 +129,7 @@ def cases(bundle: Bundle) -> list[Case]:
     """Return the three cases for a model, from its example rows.
 
     Raises:
-        BenchmarkError: the model has no feature that can be left out of a row to make it invalid.
+        BenchmarkError: the model has no feature that can be removed from a row to make it invalid.
     """
     rows = bundle.examples
     required = next((feature.name for feature in bundle.contract.features if feature.required), None)
@@ -137,10 +137,10 @@ def cases(bundle: Bundle) -> list[Case]:
         raise BenchmarkError(f"expected a model with a required feature, got {bundle.tag}, which has none")
 
     def body(number: int, *, one_bad: bool = False) -> bytes:
-        chosen = [dict(rows[index % len(rows)]) for index in range(number)]
+        body_rows = [dict(rows[index % len(rows)]) for index in range(number)]
         if one_bad:
-            del chosen[number // 2][required]
-        return json.dumps({"instances": chosen}).encode()
+            del body_rows[number // 2][required]
+        return json.dumps({"instances": body_rows}).encode()
 
     return [
         Case(f"{MANY_ROWS} rows in a closed loop", body(MANY_ROWS)),
@@ -153,27 +153,29 @@ def cases(bundle: Bundle) -> list[Case]:
     ]
 
 
-def measure(server: Served, case: Case, single: bytes, slo_s: float, seconds: float) -> dict[str, Any]:
-    """Return what the two clients of a case got, and the share of the core that the worker used."""
+def measure(server: RunningServer, case: Case, single: bytes, slo_s: float, seconds: float) -> dict[str, Any]:
+    """Return the answers of both clients of a case, and the worker's share of the core."""
     good = Client(server.address)
     neighbors = [Client(server.address) for _ in range(case.connections)]
     try:
-        _paced(lambda: good.post(single), time.perf_counter() + WARM_UP_S)
+        _send_paced(lambda: good.post(single), time.perf_counter() + WARM_UP_S)
         good.answers = Answers()
         worker = psutil.Process(worker_of(server.pid))
-        used, began = sum(worker.cpu_times()[:2]), time.perf_counter()
-        until = began + seconds
+        start_cpu_s, start_s = sum(worker.cpu_times()[:2]), time.perf_counter()
+        until = start_s + seconds
         if case.behind:
-            _pairs(good, neighbors[0], single, case.neighbor, until)
+            _send_pairs(good, neighbors[0], single, case.neighbor, until)
         else:
-            beside = [threading.Thread(target=_closed_loop, args=(each, case.neighbor, until)) for each in neighbors]
-            for thread in beside:
+            threads = [
+                threading.Thread(target=_closed_loop, args=(client, case.neighbor, until)) for client in neighbors
+            ]
+            for thread in threads:
                 thread.start()
-            _paced(lambda: good.post(single), until)
-            for thread in beside:
+            _send_paced(lambda: good.post(single), until)
+            for thread in threads:
                 thread.join()
-        took = time.perf_counter() - began
-        core = (sum(worker.cpu_times()[:2]) - used) / took
+        elapsed_s = time.perf_counter() - start_s
+        core = (sum(worker.cpu_times()[:2]) - start_cpu_s) / elapsed_s
     finally:
         for client in (good, *neighbors):
             client.close()
@@ -193,28 +195,28 @@ def _closed_loop(client: Client, body: bytes, until: float) -> None:
         client.post(body)
 
 
-def _paced(send: Callable[[], object], until: float) -> None:
-    began = time.perf_counter()
+def _send_paced(send: Callable[[], object], until: float) -> None:
+    start_s = time.perf_counter()
     for number in count():
         now = time.perf_counter()
         if now >= until:
             return
-        time.sleep(max(began + number * PACE_S - now, 0.0))
+        time.sleep(max(start_s + number * PACE_S - now, 0.0))
         send()
 
 
-def _pairs(good: Client, neighbor: Client, single: bytes, many: bytes, until: float) -> None:
+def _send_pairs(good: Client, neighbor: Client, single: bytes, batch: bytes, until: float) -> None:
     while time.perf_counter() < until:
-        beside = threading.Thread(target=neighbor.post, args=(many,))
-        beside.start()
+        thread = threading.Thread(target=neighbor.post, args=(batch,))
+        thread.start()
         time.sleep(BEHIND_S)
         good.post(single)
-        beside.join()
+        thread.join()
         time.sleep(REST_S)
 
 
 def table(results: list[dict[str, Any]]) -> str:
-    """Return the results as a table, a line for each model and case."""
+    """Return the results as a table with a line for each model and case."""
     head = ("model", "case", "core", "good refused", "good late", "good p99 ms", "neighbor refused")
     lines = [
         (
@@ -250,7 +252,9 @@ def main() -> int:
             slo_s = bundle.contract.p99_ms / 1000
             single = json.dumps(bundle.examples[0]).encode()
             model = f"model={bundle.tag}"
-            with served(sys.executable, "service:Tabento", "--arg", model, core=arguments.core) as server:
+            with serve_bento(
+                sys.executable, "service:Tabento", "--arg", model, cores=frozenset({arguments.core})
+            ) as server:
                 for case in cases(bundle):
                     result = measure(server, case, single, slo_s, arguments.seconds)
                     results.append({"model": name, "slo_ms": slo_s * 1e3, **result})

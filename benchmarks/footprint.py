@@ -1,7 +1,7 @@
-"""How long does a served Bento take to get ready, how much memory does its worker hold, how large is what it needs?
+"""How long does a served Bento take to get ready, how much memory does its worker hold, how large is its environment?
 
 Builds a Bento of a model's latest bundle, installs the locked serving group into an environment of its own, serves the
-Bento from there several times, and writes what it measured to ``benchmarks/results/footprint.json``.
+Bento from there several times, and writes the results to ``benchmarks/results/footprint.json``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import psutil
 
 from benchmarks.figures.ledger import config_sha256
 from benchmarks.machine import describe_machine
-from benchmarks.process import ROOT, BenchmarkError, get, run, served
+from benchmarks.process import ROOT, BenchmarkError, get, run, serve_bento
 
 RESULTS = ROOT / "benchmarks" / "results"
 REQUESTS_BEFORE_MEMORY = 2_000
@@ -34,7 +34,7 @@ def _size_mib(folder: Path) -> float:
 
 def _serve_once(python: Path, bento: str) -> dict[str, float]:
     """Serve a Bento until it is ready and warm; return seconds and MiB."""
-    with served(python, bento, cwd=Path("/")) as server:
+    with serve_bento(python, bento, cwd=Path("/")) as server:
         examples = json.loads(get(f"{server.address}/model") or b"{}")["examples"]
         body = json.dumps(examples[0]).encode()
         for _ in range(REQUESTS_BEFORE_MEMORY):
@@ -45,7 +45,7 @@ def _serve_once(python: Path, bento: str) -> dict[str, float]:
 
 
 def _measure(model: str, starts: int) -> dict[str, object]:
-    tag = run(sys.executable, "-m", "bundle", model)
+    tag = run(sys.executable, "-m", "tabento.bundle", model)
     _say(f"building a Bento of {tag} ...")
     bento = run(sys.executable, "-m", "bentoml", "build", "--arg", f"model={tag}", "-o", "tag").rpartition("__tag__:")[
         2
@@ -72,8 +72,12 @@ def _measure(model: str, starts: int) -> dict[str, object]:
         "config_sha256": config_sha256(ROOT / "configs" / f"{model}.yaml"),
         "serving_environment_mib": round(size, 1),
         **{
-            name: {"min": round(min(of), 2), "median": round(statistics.median(of), 2), "max": round(max(of), 2)}
-            for name, of in figures.items()
+            name: {
+                "min": round(min(values), 2),
+                "median": round(statistics.median(values), 2),
+                "max": round(max(values), 2),
+            }
+            for name, values in figures.items()
         },
     }
 

@@ -1,4 +1,4 @@
-"""The forest of the benchmark: a model whose rows are dear, on the data of a config whose own model is cheap.
+"""The forest of the benchmark: a model with expensive rows, on the data of a config whose own model is fast.
 
 The trainer's configs know gradient boosting only, so the forest is fitted here; it is exported as any pipeline is.
 """
@@ -13,8 +13,8 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
-from bundle.contract import Contract
-from training.frames import to_frame, to_rows
+from tabento.bundle.contract import Contract
+from tabento.tables.frames import to_frame, to_rows
 
 TREES = 200
 DEPTH = 20
@@ -30,10 +30,10 @@ def fit_forest(frame: pd.DataFrame, target: NDArray[np.float64], contract: Contr
         frame: a column for each feature, N rows.
         target: float64 of shape (N,).
         contract: the columns in the order in which they travel.
-        trees: how many trees.
+        trees: the number of trees.
 
     Returns:
-        A fitted pipeline that takes frames of ``training.frames.to_frame``.
+        A fitted pipeline that takes frames of ``tabento.tables.frames.to_frame``.
 
     Raises:
         ValueError: a category may be missing or unknown, which has no index.

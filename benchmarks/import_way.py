@@ -1,7 +1,7 @@
-"""The way of ``tabento import``, without the store: a pickled pipeline and a CSV sample become a contract and a graph.
+"""The path of ``tabento import`` without the store: a pickled pipeline and a CSV sample become a contract and a graph.
 
-What the command does is done with its own functions: the file is read, the steps are walked, the contract is inferred and
-its promises are tried, the graph is exported and proven. Left out are latency, gate and store.
+The functions of the command itself read the file, walk the steps, infer and check the contract, export the graph and prove
+it. Latency, gate and store are omitted.
 """
 
 from __future__ import annotations
@@ -17,39 +17,40 @@ from typing import Any
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from bundle.contract import Contract
-from training.adoption import run as adoption
-from training.adoption.column_names import keeps_names
-from training.adoption.columns import column_facts, drops_by_name
-from training.adoption.infer import input_names
-from training.adoption.load import load_pipeline
-from training.adoption.promises import broken_promises, quietly, require_kept
-from training.adoption.sample import agreed_columns, read_sample
-from training.adoption.served_answers import require_servable
-from training.export import export_pipeline, serialise
-from training.export.tracing import trusted_functions
-from training.frames import to_frame, to_rows
-from training.parity import MAX_ROWS, ParityError, ParityReport, check_parity
+from tabento.adopt.column_names import keeps_column_names
+from tabento.adopt.columns import column_facts, drops_by_name
+from tabento.adopt.contract_check import contract_violations, require_contract_kept, without_warnings
+from tabento.adopt.infer import input_names
+from tabento.adopt.load import load_pipeline
+from tabento.adopt.sample import agreed_columns, read_sample
+from tabento.adopt.served_answers import require_servable
+from tabento.bundle.contract import Contract
+from tabento.export import export_pipeline, serialise
+from tabento.export.tracing import trusted_functions
+from tabento.parity import MAX_ROWS, ParityError, ParityReport, check_parity
+from tabento.tables.frames import to_frame, to_rows
+from training.stages.adoption.agreed_config import agree_on_config
+from training.stages.adoption.request import Request
 
 NotProvenError = ParityError
-"""Exported, and stopped by the proof."""
+"""The error of a graph that is exported and not proven."""
 PROOF_ROWS = 2_000
-"""About how many rows a short proof compares: a tenth of an import's."""
+"""The approximate number of rows of a short proof: a tenth of the rows of an import."""
 FULL_PROOF_ROWS = MAX_ROWS
-"""About how many rows an import's proof compares."""
+"""The approximate number of rows of an import's proof."""
 
 
 @dataclass(frozen=True)
-class Imported:
+class ImportedPipeline:
     """A pipeline that was exported and proven."""
 
     pipeline: Any
-    """As it came out of the file."""
+    """The pipeline as read from the file."""
     contract: Contract
     model: bytes
     parity: ParityReport | None
     sample: pd.DataFrame
-    """The sample as the contract types it."""
+    """The sample with the types of the contract."""
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -62,26 +63,26 @@ def import_pipeline(
     columns_from_sample: bool = False,
     trust: tuple[str, ...] = (),
     trust_functions: tuple[str, ...] = (),
-) -> Imported:
+) -> ImportedPipeline:
     """Import a fitted pipeline as ``tabento import`` would.
 
     Args:
-        pipeline: fitted; it is pickled and read back.
-        sample: rows of its table; they are written to a CSV file and read back.
-        proof_rows: about how many rows the proof compares; None for no proof, and ``parity`` is None.
-        edit: what a person changes in the inferred contract, if anything.
+        pipeline: the fitted pipeline; it is pickled and read back.
+        sample: rows of the pipeline's table; they are written to a CSV file and read back.
+        proof_rows: the approximate number of rows of the proof; None for no proof, then ``parity`` is None.
+        edit: a user's change of the inferred contract, if any.
         columns_from_sample: whether the sample names the columns of a pipeline that has no names for them.
-        trust: what the person who imports says to trust.
-        trust_functions: functions and classes of the person's own that may be traced, as ``--trust-function`` names them.
+        trust: the types that the user trusts.
+        trust_functions: the user's own functions and classes that may be traced, as in ``--trust-function``.
 
     Raises:
-        TrainingError: it is refused, as ``ExportError``, ``AdoptionError``, ``ConfigError`` or ``DataError``.
-        ParityError: it is exported and not proven.
-        Exception: anything else is a fault of the import.
+        TabentoError: the pipeline is refused, as ``ExportError``, ``AdoptionError``, ``ConfigError`` or ``DataError``.
+        ParityError: the graph is exported and not proven.
+        Exception: any other error is a bug of the import.
     """
     with tempfile.TemporaryDirectory(prefix="judge-") as name, threadpool_limits(1):
         folder = Path(name)
-        request = adoption.Request(
+        request = Request(
             pipeline=folder / "pipeline.pkl",
             sample=folder / "sample.csv",
             config=folder / "config.yaml",
@@ -91,34 +92,34 @@ def import_pipeline(
             trust_functions=trust_functions,
         )
         request.pipeline.write_bytes(pickle.dumps(pipeline))
-        # A text may be empty without being missing: the zoo has such a category.
+        # An empty text is not a missing one: the zoo has such a category.
         sample.to_csv(request.sample, index=False, na_rep="NA")
         with trusted_functions(trust_functions):
-            return _imported(request, proof_rows, edit)
+            return _import_request(request, proof_rows, edit)
 
 
-def _imported(
-    request: adoption.Request, proof_rows: int | None, edit: Callable[[Contract], Contract] | None
-) -> Imported:
-    began = time.perf_counter()
+def _import_request(
+    request: Request, proof_rows: int | None, edit: Callable[[Contract], Contract] | None
+) -> ImportedPipeline:
+    started_s = time.perf_counter()
     loaded = load_pipeline(request.pipeline, trust=request.trust, trust_pickle=True)
     rows_read = read_sample(request.sample)
     header = [str(name) for name in rows_read.cells.columns] if request.columns_from_sample else None
     facts = column_facts(loaded.pipeline, input_names(loaded.pipeline, header))
-    droppable = keeps_names(loaded.pipeline) and drops_by_name(loaded.pipeline)
+    droppable = keeps_column_names(loaded.pipeline) and drops_by_name(loaded.pipeline)
     columns = agreed_columns(rows_read, facts, droppable, None)
-    fitted = adoption._fit(request, loaded, facts, rows_read, columns)
+    fitted = agree_on_config(request, loaded, facts, rows_read, columns)
     contract = fitted.config.contract()
     rows = to_rows(fitted.frame, contract)
     if edit is not None:
         contract = edit(contract)
-        require_kept(broken_promises(fitted.pipeline, rows, contract), "the edited config")
+        require_contract_kept(contract_violations(fitted.pipeline, rows, contract), "the edited config")
     agreed = time.perf_counter()
     model = serialise(export_pipeline(fitted.pipeline, contract))
     exported = time.perf_counter()
     parity = None
     if proof_rows is not None:
-        with quietly():
+        with without_warnings():
             parity = check_parity(
                 fitted.pipeline,
                 model,
@@ -130,8 +131,8 @@ def _imported(
                 ),
             )
     seconds = {
-        "contract": agreed - began,
+        "contract": agreed - started_s,
         "export": exported - agreed,
         "proof": time.perf_counter() - exported,
     }
-    return Imported(loaded.pipeline, contract, model, parity, fitted.frame, seconds)
+    return ImportedPipeline(loaded.pipeline, contract, model, parity, fitted.frame, seconds)

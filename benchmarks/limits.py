@@ -1,6 +1,6 @@
-"""What no server can pass: the generator's own limit, and ONNX Runtime without any server.
+"""Limits for every server: the generator's own limit, and ONNX Runtime without a server.
 
-Prints JSON; with ``--results`` it is also kept in that results file, under ``limits``.
+Prints JSON; with ``--results`` also writes the JSON to that results file, under ``limits``.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import argparse
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,42 +19,32 @@ from benchmarks.loadgen.build import ANSWERER, build_loadgen
 from benchmarks.loadgen.requests import http_requests
 from benchmarks.machine import describe_machine
 from benchmarks.peers.registry import PEERS
-from benchmarks.process import ROOT, BenchmarkError, free_port, get, on_core
+from benchmarks.process import ROOT, BenchmarkError, on_cores, run_server
 from benchmarks.scenarios import Target, capacity, warm_up
+from tools.ports import free_port
 
 SERVER_CORE, GENERATOR_CORE = 0, 1
 START_PER_S = 40_000.0
 BODIES = 64
-START_S = 10.0
-STOP_S = 10.0
 
 
 @contextmanager
 def answerer(core: int | None = SERVER_CORE) -> Iterator[str]:
-    """Run the server in C that always answers the same, and yield its address.
+    """Run the server in C that sends a constant answer, and yield its address.
 
     Raises:
-        BenchmarkError: it cannot be compiled, or the core may not be used.
+        BenchmarkError: the server cannot be compiled, or this process may not use the core.
     """
     program = build_loadgen(source=ANSWERER)
     port = free_port()
-    with on_core(core):
-        process = subprocess.Popen([str(program), str(port), "-1" if core is None else str(core)])
-    address = f"http://127.0.0.1:{port}"
-    try:
-        deadline = time.monotonic() + START_S
-        while get(address) is None:
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise BenchmarkError(f"{program.name} did not answer on port {port}")
-            time.sleep(0.01)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(STOP_S)
+    command = [str(program), str(port), "-1" if core is None else str(core)]
+    cores = None if core is None else frozenset({core})
+    with run_server(command, f"http://127.0.0.1:{port}", ready_path="/", cores=cores) as server:
+        yield server.address
 
 
 def generator_limit(model: BenchModel, slo_s: float, seconds: float) -> dict[str, Any]:
-    """Return the rate that the generator itself holds against a server that costs next to nothing.
+    """Return the rate that the generator itself holds against a server that costs almost nothing.
 
     Raises:
         BenchmarkError: there is no C compiler.
@@ -72,20 +61,20 @@ def runtime_limit(model: BenchModel, seconds: float = 1.5) -> dict[str, Any]:
     """Return rows per second of ONNX Runtime alone, by batch size, on the server's core.
 
     Raises:
-        BenchmarkError: it failed; with what it said.
+        BenchmarkError: the measurement failed; the message has its output.
     """
     command = [str(PEERS["fastapi_ort"].python), "-m", "benchmarks.peers.ort_alone", "--seconds", str(seconds)]
     command += ["--model", str(model.model), "--contract", str(model.contract), "--bodies", str(model.single)]
-    with on_core(SERVER_CORE):
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    if done.returncode:
-        raise BenchmarkError(f"ONNX Runtime alone failed:\n{done.stderr}")
-    result: dict[str, Any] = json.loads(done.stdout)
+    with on_cores(frozenset({SERVER_CORE})):
+        process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if process.returncode:
+        raise BenchmarkError(f"ONNX Runtime alone failed:\n{process.stderr}")
+    result: dict[str, Any] = json.loads(process.stdout)
     return result
 
 
 def main() -> int:
-    """Measure, print, keep."""
+    """Measure, print, write."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.limits", description=__doc__)
     parser.add_argument("--model", default="california")
     parser.add_argument("--slo-ms", type=float, default=10.0)
@@ -105,8 +94,8 @@ def main() -> int:
     if arguments.results:
         results = json.loads(arguments.results.read_text(encoding="utf-8"))
         arguments.results.write_text(json.dumps({**results, "limits": limits}, indent=1) + "\n", encoding="utf-8")
-    shown = {"onnx_runtime": limits["onnx_runtime"], "generator_per_s": limits["generator"]["qps"]}
-    sys.stdout.write(json.dumps(shown, indent=1) + "\n")
+    summary = {"onnx_runtime": limits["onnx_runtime"], "generator_per_s": limits["generator"]["qps"]}
+    sys.stdout.write(json.dumps(summary, indent=1) + "\n")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""What a figure was measured on: without it no figure is worth keeping."""
+"""The machine of a measurement, which is stored with every result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PACKAGES = ("bentoml", "onnxruntime", "numpy", "msgspec", "uvicorn", "uvloop", "
 
 
 def describe_machine() -> dict[str, object]:
-    """Return processor, cores, memory, Python and the versions of what matters for speed."""
+    """Return processor, cores, memory, Python and the versions of the packages that affect speed."""
     cpu = platform.processor() or platform.machine()
     memory_gib = None
     if Path("/proc/cpuinfo").exists():

@@ -1,6 +1,6 @@
 """The models of the benchmark: bundles in the BentoML model store, and requests with the answers they must get.
 
-Three models: the shipped one (cheap rows), a forest on the same data (dear rows) and a wide table. Every server that is
+Three models: the shipped one (fast rows), a forest on the same data (expensive rows) and a wide table. Every server that is
 compared runs the same ONNX file of each and is sent the same rows, see ``benchmarks.bodies``.
 """
 
@@ -18,53 +18,56 @@ from benchmarks.bodies import BODIES, FOLDER, BenchModel, write_requests
 from benchmarks.forest import fit_forest
 from benchmarks.process import ROOT, BenchmarkError
 from benchmarks.wide import wide_config
-from bundle.errors import BundleError
-from bundle.store import Bundle, load_bundle
+from tabento.bundle.errors import BundleError
+from tabento.bundle.store import Bundle, load_bundle
+from tabento.errors import TabentoError
+from tabento.export import export_pipeline, serialise
+from tabento.packaging.examples import pick_examples
+from tabento.packaging.latency import measure_latency
+from tabento.packaging.read_back import check_examples
+from tabento.packaging.reference import build_reference
+from tabento.packaging.save import Contents, find_by_fingerprint, new_tags, save
+from tabento.parity import ParityError, check_parity
+from tabento.tables.faults import DataError
+from tabento.tables.frames import to_frame, to_rows
 from training.config import ConfigError, ModelConfig, Slo, load_config
-from training.data.errors import DataError
-from training.errors import TrainingError
-from training.examples import pick_examples
-from training.export import export_pipeline, serialise
-from training.frames import to_frame, to_rows
-from training.latency import measure_latency
-from training.metrics import regression_metrics
-from training.parity import ParityError, check_parity
+from training.config.settings import TrainingSettings, load_settings
+from training.model.metrics import regression_metrics
 from training.progress import Progress, silence
-from training.provenance import record
-from training.reference import build_reference
-from training.run import check_examples, prepare
-from training.save import Contents, find_by_fingerprint, new_tags, save
-from training.settings import TrainingSettings, load_settings
-from training.stored import ensure
+from training.registry.provenance import record
+from training.stages.run import prepare
+from training.stages.stored_model import ensure_model
 
 SHIPPED_CONFIG = ROOT / "configs" / "california.yaml"
 FOREST_SLO = Slo(p99_ms=20.0)
-"""The promise for the forest, whose rows are ten times as dear."""
+"""The p99 limit of the forest, whose rows are ten times as expensive."""
 
 
 def make_models(
     data: str | None, names: tuple[str, ...] | None = None, folder: Path = FOLDER, *, bodies: int = BODIES
 ) -> list[BenchModel]:
-    """Make what the benchmark serves; what is stored already for the same config, data and code is not made again.
+    """Make the models of the benchmark; a stored model of the same config, data and code is not trained again.
 
     Args:
         data: a CSV file, a URL or ``synthetic``, for the shipped config and the forest; None for the config's source.
-        names: which models, by default all three; the shipped one goes by its config's name.
-        folder: where the requests are written, a folder for each model.
-        bodies: how many requests of each kind.
+        names: the models, by default all three; the shipped model has its config's name.
+        folder: the folder of the requests, with a folder for each model.
+        bodies: the number of requests of each kind.
 
     Raises:
         BenchmarkError: a name is unknown.
-        ParityError: the forest's graph does not answer what its pipeline answers.
-        ConfigError, DataError, TrainingError, BundleError: see ``training.run.train``.
+        ParityError: the forest's graph and its pipeline have different answers.
+        ConfigError, DataError, TabentoError, BundleError: see ``training.stages.run.train``.
     """
     shipped = load_config(SHIPPED_CONFIG)
-    known = (shipped.name, "forest", "wide")
-    if unknown := sorted(set(names or ()) - set(known)):
-        raise BenchmarkError(f"there is no model {', '.join(unknown)} in the benchmark; there are {', '.join(known)}")
+    model_names = (shipped.name, "forest", "wide")
+    if unknown := sorted(set(names or ()) - set(model_names)):
+        raise BenchmarkError(
+            f"there is no model {', '.join(unknown)} in the benchmark; there are {', '.join(model_names)}"
+        )
     settings, progress = load_settings(), Progress(out=sys.stderr)
-    made = []
-    for name in names or known:
+    models = []
+    for name in names or model_names:
         if name == "forest":
             config = shipped.model_copy(
                 update={"name": name, "title": f"{shipped.title}, as a forest", "slo": FOREST_SLO}
@@ -72,30 +75,30 @@ def make_models(
             tag = ensure_forest(config, data, settings, progress)
         elif name == "wide":
             config = wide_config()
-            tag = ensure(config, "synthetic", settings, progress)
+            tag = ensure_model(config, "synthetic", settings, progress)
         else:
             config = shipped
-            tag = ensure(config, data, settings, progress)
+            tag = ensure_model(config, data, settings, progress)
         frame = prepare(config, "synthetic" if name == "wide" else data, settings, silence()).parts.test
-        made.append(write_requests(load_bundle(tag), frame, folder / name, bodies))
+        models.append(write_requests(load_bundle(tag), frame, folder / name, bodies))
         progress.say(f"{tag}: requests in {folder / name}")
-    return made
+    return models
 
 
 def ensure_forest(
     config: ModelConfig, data: str | None, settings: TrainingSettings, progress: Progress, **options: int
 ) -> str:
-    """Return the tag of a stored forest on a config's data; fit, export and store one where there is none.
+    """Return the tag of a stored forest on a config's data; fit, export and store a forest if none is stored.
 
     Args:
         config: names the model, its columns and its data.
         data: as for ``make_models``.
         settings: folders.
-        progress: who is told.
+        progress: reports the steps.
         options: for ``fit_forest``.
 
     Raises:
-        ParityError: the graph does not answer what the pipeline answers.
+        ParityError: graph and pipeline have different answers.
     """
     loaded = prepare(config, data, settings, progress)
     code = Path(fit_forest.__code__.co_filename).read_bytes() + json.dumps(options).encode()
@@ -117,12 +120,14 @@ def ensure_forest(
     contents = Contents(
         model=model,
         contract=contract,
-        reference=build_reference(config, train, pipeline.predict(to_frame(to_rows(train, contract), contract))),
+        reference=build_reference(
+            config.contract(), train, pipeline.predict(to_frame(to_rows(train, contract), contract))
+        ),
         examples=pick_examples(test, predicted, contract),
         latency=latency,
         metrics=regression_metrics(test[config.target.name], predicted),
         parity=parity,
-        card=f"# {config.title}\n\nFor the benchmark only: a model whose rows are dear.\n",
+        card=f"# {config.title}\n\nFor the benchmark only: a model whose rows are expensive.\n",
     )
 
     def check(bundle: Bundle) -> None:
@@ -139,11 +144,11 @@ def main() -> int:
     parser.add_argument("--bodies", type=int, default=BODIES, help=f"requests of each kind (default {BODIES})")
     arguments = parser.parse_args()
     try:
-        made = make_models(arguments.data, tuple(arguments.names) or None, bodies=arguments.bodies)
-    except (BenchmarkError, BundleError, ConfigError, DataError, ParityError, TrainingError) as error:
+        models = make_models(arguments.data, tuple(arguments.names) or None, bodies=arguments.bodies)
+    except (BenchmarkError, BundleError, ConfigError, DataError, ParityError, TabentoError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
-    for model in made:
+    for model in models:
         sys.stdout.write(f"{model.name} {model.tag}\n")
     return 0
 

@@ -1,6 +1,6 @@
 """Other rules of dispatch, to be held against the one that ships (``runners.policy.Coalesce``).
 
-All of them run inside the same micro-batcher, so that nothing but the rule differs. Each is what its authors describe,
+All of them run inside the same micro-batcher, so that only the rule differs. Each follows its authors' description,
 counted in rows. They bound a batch in rows only, as theirs do; the batcher slices large requests for all of them.
 """
 
@@ -9,26 +9,26 @@ from __future__ import annotations
 from collections import deque
 
 from runners.costs import BatchCosts
-from runners.policy import AT_ONCE
+from runners.policy import NO_DELAY
 
 POLL_S = 0.001
-"""How often BentoML's dispatcher looks at its queue."""
+"""The interval at which BentoML's dispatcher checks its queue."""
 KEPT_BATCHES = 50
-"""How many batches BentoML's dispatcher fits its line to."""
+"""The number of batches to which BentoML's dispatcher fits its line."""
 SKIPPED_BATCHES = 2
-"""How many batches it leaves out after the start."""
+"""The number of batches that it skips after the start."""
 WAIT_DECAY = 0.95
 """The share of the mean wait of past batches up to which it waits again."""
 
 
 class Immediate:
-    """Each request is a batch of its own, run as soon as it is there: what a service without batching does."""
+    """Each request is a batch of its own, run immediately, as in a service without batching."""
 
     never_waits = False
 
     def delay(self, queued_rows: int, oldest_wait: float, newest_wait: float, costs: BatchCosts) -> float:
         """See ``runners.policy.Policy``."""
-        return AT_ONCE
+        return NO_DELAY
 
     def batch_rows(self, queued_rows: int, first_rows: int, costs: BatchCosts) -> int:
         """See ``runners.policy.Policy``."""
@@ -42,8 +42,8 @@ class FixedDelay:
     """Wait a fixed time after the first row, or until the batch is full: TensorFlow Serving, Triton, LitServe, MLServer.
 
     Args:
-        delay_s: how long the first row waits at most, in seconds.
-        max_batch_rows: how many rows make a full batch.
+        delay_s: the longest wait of the first row, in seconds.
+        max_batch_rows: the number of rows of a full batch.
     """
 
     never_waits = False
@@ -68,12 +68,12 @@ class Aimd:
     """Additive increase, multiplicative decrease of the largest batch, after Clipper (Crankshaw et al., NSDI 2017, 4.3.1).
 
     The largest batch grows by a fixed number of rows until a batch takes longer than the objective, and then shrinks by
-    10%. Only a full batch says anything about a larger one. There is no delay, as in the paper's default.
+    10%. Only a full batch has information about a larger batch. There is no delay, as in the paper's default.
 
     Args:
-        objective_s: how long a batch may take, in seconds.
-        max_batch_rows: beyond how many rows it never grows.
-        step_rows: how many rows are added at a time.
+        objective_s: the longest time of a batch, in seconds.
+        max_batch_rows: the largest batch in rows.
+        step_rows: the number of rows that are added at a time.
     """
 
     never_waits = False
@@ -82,7 +82,7 @@ class Aimd:
 
     def __init__(self, objective_s: float, max_batch_rows: int, step_rows: int = 2) -> None:
         self._objective_s = objective_s
-        self._most = max_batch_rows
+        self._max_rows = max_batch_rows
         self._step_rows = step_rows
         self._rows = 1.0
 
@@ -99,7 +99,7 @@ class Aimd:
         if seconds > self._objective_s:
             self._rows = max(self._rows * self.DECREASE, 1.0)
         elif rows >= int(self._rows):
-            self._rows = min(self._rows + self._step_rows, self._most)
+            self._rows = min(self._rows + self._step_rows, self._max_rows)
 
 
 class MeanRegression:
@@ -107,13 +107,13 @@ class MeanRegression:
 
     It fits ``seconds = slope × rows + offset`` by least squares to the last 50 batches and waits on while
     ``rows × (wait of the newest + poll + slope)`` is at most 0.95 of the mean wait of those batches, looking again each
-    millisecond. Where BentoML fits anew each 5 s, this fits anew once 50 more batches were seen, and after each of the
-    first 50, which is sooner. Not taken over: its training requests at the start, and that it sheds the oldest request
-    where the line puts it beyond the maximum latency, since whom to refuse is the admission's part here.
+    millisecond. BentoML fits again every 5 s. This fits again after 50 more batches, and after each of the
+    first 50, which is sooner. Not copied: its training requests at the start, and that it sheds the oldest request
+    where the line puts it beyond the maximum latency, because admission decides about refusals here.
 
     Args:
         max_latency_s: BentoML's ``max_latency_ms``, from which the line starts before anything was fitted.
-        max_batch_rows: how many rows make a full batch.
+        max_batch_rows: the number of rows of a full batch.
     """
 
     never_waits = False
@@ -139,7 +139,7 @@ class MeanRegression:
         return self._max_batch_rows
 
     def observe(self, rows: int, seconds: float, latency: float) -> None:
-        """See ``runners.policy.Policy``: fit anew where the last fit is old."""
+        """See ``runners.policy.Policy``: fit again if the last fit is old."""
         self._observed += 1
         if self._observed <= SKIPPED_BATCHES:
             return
@@ -156,7 +156,7 @@ class MeanRegression:
             slope = sum((rows - mean_rows) * (seconds - mean_s) for rows, seconds, _ in self._batches) / spread
             offset = mean_s - slope * mean_rows
         else:
-            # Batches of one size do not tell slope from offset; least squares of the smallest norm, as BentoML's solver.
+            # Batches of one size do not determine slope and offset; least squares of the smallest norm, as BentoML's solver.
             slope = mean_s * mean_rows / (mean_rows**2 + 1)
             offset = mean_s / (mean_rows**2 + 1)
         self.slope_s = max(slope, 1e-6)

@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 SHIPPED = "coalesce"
-# Okabe and Ito's colours, told apart by colour-blind readers too.
+# Okabe and Ito's colours, which colour-blind readers can distinguish too.
 _COLOURS = {
     "coalesce": "#0072b2",
     "immediate": "#d55e00",
@@ -23,10 +23,10 @@ _GREY = "#4a5568"
 
 
 def relative(runs: Sequence[Mapping[str, Any]]) -> dict[str, dict[tuple[str, str], float]]:
-    """Return each rule's rate as a share of the shipped one's, by model and arrival shape; 0 where it held none.
+    """Return each rule's rate as a share of the shipped rule's, by model and arrival shape; 0 if it held no rate.
 
-    Where both were asked in the same rounds it is the median of their shares in these. A cell in which the shipped rule was
-    not measured, or held nothing, is left out.
+    If both were measured in the same rounds, it is the median of their shares in these rounds. A cell in which the shipped rule was
+    not measured, or held no rate, is excluded.
     """
     base = {(run["model"], run["shape"]): run["qps"] for run in runs if run["policy"] == SHIPPED and run["qps"]}
     shares: dict[str, dict[tuple[str, str], float]] = {}
@@ -41,7 +41,7 @@ def relative(runs: Sequence[Mapping[str, Any]]) -> dict[str, dict[tuple[str, str
 
 
 def geometric_mean(values: Sequence[float]) -> float:
-    """Return the geometric mean; 0 where a value is 0 or there is none."""
+    """Return the geometric mean; 0 if a value is 0 or there is no value."""
     return math.exp(sum(map(math.log, values)) / len(values)) if values and min(values) > 0 else 0.0
 
 
@@ -54,8 +54,8 @@ def markdown(runs: Sequence[Mapping[str, Any]]) -> str:
     lines = ["| model, arrivals | " + " | ".join(policies) + " |", "| --- |" + " --- |" * len(policies)]
     for model, shape in cells:
         row = (rates.get((model, shape, policy)) for policy in policies)
-        shown = ("–" if rate is None else f"{rate:,.0f}" for rate in row)
-        lines.append(f"| {model}, {shape} | " + " | ".join(shown) + " |")
+        texts = ("–" if rate is None else f"{rate:,.0f}" for rate in row)
+        lines.append(f"| {model}, {shape} | " + " | ".join(texts) + " |")
     means = (geometric_mean(list(shares.get(policy, {}).values())) for policy in policies)
     lines.append(f"| share of {SHIPPED}, geometric mean | " + " | ".join(f"{mean:.2f}" for mean in means) + " |")
     return "\n".join(lines) + "\n"
@@ -69,10 +69,10 @@ def draw(runs: Sequence[Mapping[str, Any]], path: Path) -> None:
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     width = 0.8 / max(1, len(shares))
-    for number, (policy, found) in enumerate(shares.items()):
-        places = [at + (number - (len(shares) - 1) / 2) * width for at in range(len(cells))]
+    for number, (policy, values) in enumerate(shares.items()):
+        places = [cell_index + (number - (len(shares) - 1) / 2) * width for cell_index in range(len(cells))]
         axes.bar(
-            places, [found.get(cell, 0.0) for cell in cells], 0.92 * width, label=policy, color=_COLOURS.get(policy)
+            places, [values.get(cell, 0.0) for cell in cells], 0.92 * width, label=policy, color=_COLOURS.get(policy)
         )
     axes.axhline(1.0, color=_GREY, linewidth=0.8, linestyle=":")
     axes.set_xticks(range(len(cells)), [f"{model}\n{shape}" for model, shape in cells])

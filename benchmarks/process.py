@@ -1,33 +1,37 @@
-"""A served model as a process of its own, for measuring it from outside."""
+"""Servers as processes of their own: started, awaited until they are ready, and ended with all their children."""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+import psutil
+
+from tools.ports import free_port
 
 ROOT = Path(__file__).parents[1]
 READY_DEADLINE_S = 120.0
 STOP_DEADLINE_S = 30.0
+LOG_TAIL_BYTES = 4_000
 
 
 class BenchmarkError(Exception):
-    """What was to be measured did not run."""
+    """A measurement did not run."""
 
 
 @dataclass(frozen=True)
-class Served:
+class RunningServer:
     """A running server."""
 
     address: str
@@ -38,20 +42,12 @@ class Served:
 
 
 def unwind_on_sigterm() -> None:
-    """Let SIGTERM end this process as an exit does, so that the servers it started are ended too."""
+    """Let SIGTERM end this process as an exit does, so that the servers it started end too."""
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
 
 
-def free_port() -> int:
-    """Return a port of the loopback interface that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def get(url: str, body: bytes | None = None) -> bytes | None:
-    """Return what a GET, or with a body a POST, answers; None where nobody answers with success."""
+    """Return the response to a GET, or to a POST if there is a body; None if no server answers with success."""
     request = urllib.request.Request(url, body, {"content-type": "application/json"})
     try:
         with urllib.request.urlopen(request, timeout=60) as response:
@@ -62,10 +58,10 @@ def get(url: str, body: bytes | None = None) -> bytes | None:
 
 
 def post(url: str, content: Any) -> Any:
-    """Return the decoded answer to a JSON body.
+    """Return the decoded response to a JSON body.
 
     Raises:
-        BenchmarkError: it was not answered with success.
+        BenchmarkError: the server did not answer with success.
     """
     answer = get(url, json.dumps(content).encode())
     if answer is None:
@@ -74,32 +70,37 @@ def post(url: str, content: Any) -> Any:
 
 
 def run(*command: str, **environment: str) -> str:
-    """Run a command in the checkout and return what it printed.
+    """Run a command in the checkout and return its output.
 
     Raises:
-        BenchmarkError: it failed; with all that it printed.
+        BenchmarkError: the command failed; the message has all its output.
     """
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, **environment})
-    if done.returncode:
-        raise BenchmarkError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
-    return done.stdout.strip()
+    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, **environment})
+    if process.returncode:
+        raise BenchmarkError(f"{' '.join(command)} failed:\n{process.stdout}{process.stderr}")
+    return process.stdout.strip()
 
 
 @contextmanager
-def on_core(core: int | None) -> Iterator[None]:
-    """Start processes within this block on one core; they and their children stay there. None: anywhere.
+def on_cores(cores: frozenset[int] | None) -> Iterator[None]:
+    """Let processes that start within this block, and their children, run on some cores only.
+
+    Args:
+        cores: the cores; None for any.
 
     Raises:
-        BenchmarkError: this process may not use the core.
+        BenchmarkError: this process may not use one of the cores.
     """
-    if core is None:
+    if cores is None:
         yield
         return
     allowed = os.sched_getaffinity(0)
-    if core not in allowed:
-        raise BenchmarkError(f"expected a core that this process may use, one of {sorted(allowed)}, got {core}")
-    # A child inherits the cores of the thread that starts it; that spares a wrapper and code between fork and exec.
-    os.sched_setaffinity(0, {core})
+    if not cores <= allowed:
+        raise BenchmarkError(
+            f"expected cores that this process may use, some of {sorted(allowed)}, got {sorted(cores)}"
+        )
+    # A child inherits the cores of the thread that starts it. That needs neither a wrapper nor code between fork and exec.
+    os.sched_setaffinity(0, cores)
     try:
         yield
     finally:
@@ -107,75 +108,110 @@ def on_core(core: int | None) -> Iterator[None]:
 
 
 @contextmanager
-def served(
+def serve_bento(
     python: Path | str,
-    what: str,
+    target: str,
     *arguments: str,
     cwd: Path = ROOT,
     environment: Mapping[str, str] | None = None,
-    core: int | None = None,
-) -> Iterator[Served]:
-    """Run ``bentoml serve`` on a free port of the loopback interface, and end it by its id.
+    cores: frozenset[int] | None = None,
+) -> Iterator[RunningServer]:
+    """Run ``bentoml serve`` on a free port of the loopback interface until the block ends.
 
     Args:
         python: the interpreter whose environment serves.
-        what: a Bento's tag, or an import string such as ``service:Tabento``.
-        arguments: more of the command line.
-        cwd: the folder in which it runs.
+        target: a Bento's tag, or an import string such as ``service:Tabento``.
+        arguments: the remaining arguments of the command line.
+        cwd: the folder in which the server runs.
         environment: variables to add.
-        core: the core that the server and its workers stay on; None leaves it to the system.
+        cores: the cores of the server and its workers; None for any.
 
     Raises:
-        BenchmarkError: it did not get ready.
+        BenchmarkError: the server did not become ready.
     """
     port = free_port()
-    command = [str(python), "-m", "bentoml", "serve", what, *arguments, "--host", "127.0.0.1", "--port", str(port)]
-    with started(command, f"http://127.0.0.1:{port}", cwd=cwd, environment=environment, core=core) as server:
+    command = [str(python), "-m", "bentoml", "serve", target, *arguments, "--host", "127.0.0.1", "--port", str(port)]
+    with run_server(command, f"http://127.0.0.1:{port}", cwd=cwd, environment=environment, cores=cores) as server:
         yield server
 
 
 @contextmanager
-def started(
+def run_server(
     command: Sequence[str],
     address: str,
     *,
     ready_path: str = "/readyz",
     cwd: Path = ROOT,
     environment: Mapping[str, str] | None = None,
-    core: int | None = None,
-) -> Iterator[Served]:
-    """Run any server until it is ready, and end it by its id.
+    cores: frozenset[int] | None = None,
+    log: IO[bytes] | None = None,
+) -> Iterator[RunningServer]:
+    """Start any server, yield it when it is ready, and end it and its children by their ids.
 
     Args:
-        command: what starts it; it listens where ``address`` says.
+        command: starts the server, which listens at ``address``.
         address: ``http://127.0.0.1:port``.
-        ready_path: what answers a GET with success once the server is ready.
-        cwd: the folder in which it runs.
+        ready_path: answers a GET with success once the server is ready.
+        cwd: the folder in which the server runs.
         environment: variables to add.
-        core: the core that the server and its children stay on; None leaves it to the system.
+        cores: the cores of the server and its children; None for any.
+        log: the file of the server's output; None discards the output.
 
     Raises:
-        BenchmarkError: it did not get ready.
+        BenchmarkError: the server did not become ready; the message has the end of the log.
     """
-    clock = time.perf_counter()
-    with on_core(core):
+    start_s = time.perf_counter()
+    with on_cores(cores):
         process = subprocess.Popen(
             command,
             cwd=cwd,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL if log is None else log,
+            stderr=subprocess.STDOUT,
             env={**os.environ, **(environment or {})},
         )
+    family: list[psutil.Process] = []
     try:
         while get(f"{address}{ready_path}") is None:
-            if process.poll() is not None or time.perf_counter() - clock > READY_DEADLINE_S:
-                raise BenchmarkError(f"{' '.join(command)} did not get ready")
+            if process.poll() is not None or time.perf_counter() - start_s > READY_DEADLINE_S:
+                raise BenchmarkError(f"{' '.join(command)} did not get ready{_log_tail(log)}")
             time.sleep(0.01)
-        yield Served(address, process.pid, time.perf_counter() - clock)
+        ready_s = time.perf_counter() - start_s
+        family += _children(process.pid)
+        yield RunningServer(address, process.pid, ready_s)
     finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(STOP_DEADLINE_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        _end(process, family)
+
+
+def _log_tail(log: IO[bytes] | None) -> str:
+    if log is None:
+        return ""
+    size = log.seek(0, os.SEEK_END)
+    log.seek(max(0, size - LOG_TAIL_BYTES))
+    return f":\n{log.read().decode(errors='replace')}"
+
+
+def _children(pid: int) -> list[psutil.Process]:
+    try:
+        return list(psutil.Process(pid).children(recursive=True))
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _end(process: subprocess.Popen[bytes], family: Sequence[psutil.Process]) -> None:
+    """End a process, then the children that are still running: those it has now, and its former ones."""
+    family = list({*family, *_children(process.pid)})
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(STOP_DEADLINE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    # A killed server leaves its workers running.
+    for child in family:
+        with suppress(psutil.NoSuchProcess):
+            child.terminate()
+    _, remaining = psutil.wait_procs(family, timeout=STOP_DEADLINE_S)
+    for child in remaining:
+        with suppress(psutil.NoSuchProcess):
+            child.kill()
+    psutil.wait_procs(remaining, timeout=STOP_DEADLINE_S)

@@ -1,8 +1,8 @@
-"""From a results file to what people read: one picture and one table.
+"""One picture and one table of a results file.
 
 A results file is JSON: ``{"title", "slo_ms", "machine", "servers": [{"name", "capacity", "share", "overload"}]}``, where
-``capacity`` and ``share`` are answers of ``benchmarks.scenarios`` and ``overload`` is a list of them. What was not
-measured may be missing, but for the name.
+``capacity`` and ``share`` are answers of ``benchmarks.scenarios`` and ``overload`` is a list of them. Every key
+except the name may be missing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-# Okabe and Ito's colours, told apart by colour-blind readers too; markers tell the second round from the first.
+# Okabe and Ito's colours, which colour-blind readers can distinguish too; markers distinguish the second round from the first.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 _MARKERS = ("o", "s", "^", "D")
 _GREY = "#4a5568"
@@ -31,7 +31,7 @@ def write_report(results: Mapping[str, Any], picture: Path, table: Path) -> None
     """Write the picture (PNG) and the table (Markdown) of a results file's content.
 
     Raises:
-        ValueError: there is no server in it, or one has no name.
+        ValueError: it contains no server, or a server has no name.
     """
     servers = _servers(results)
     draw(results, servers, picture)
@@ -95,7 +95,7 @@ def _qps(server: Mapping[str, Any]) -> float | None:
 
 
 def _qps_text(capacity: Mapping[str, Any], slo_ms: float) -> str:
-    """Write a capacity with what one has to know about it."""
+    """Return a capacity as text, with notes on its limits."""
     if not capacity:
         return _NONE
     text = "none holds" if capacity["qps"] is None else f"{capacity['qps']:,.0f}"
@@ -115,46 +115,49 @@ def _ms(figures: Mapping[str, float] | None, name: str) -> str:
 
 def _capacities(axes: Axes, servers: Sequence[Mapping[str, Any]], slo_ms: float) -> None:
     """Bars on a log scale: servers differ by factors, not by amounts."""
-    known = [server for server in servers if server.get("capacity")]
-    places = range(len(known))
-    values = [_qps(server) or 0.0 for server in known]
-    axes.barh(places, values, 0.66, color=[_colour(servers, server) for server in known])
-    axes.set_yticks(places, [server["name"] for server in known])
+    measured = [server for server in servers if server.get("capacity")]
+    positions = range(len(measured))
+    values = [_qps(server) or 0.0 for server in measured]
+    axes.barh(positions, values, 0.66, color=[_colour(servers, server) for server in measured])
+    axes.set_yticks(positions, [server["name"] for server in measured])
     axes.invert_yaxis()
-    least = min((value for value in values if value), default=1.0)
-    most = max(values, default=1.0) or 1.0
-    # Room to the right of the longest bar for its label, in decades, since that is what the scale is made of.
-    decades = math.log10(most / least) + 1
-    axes.set(xscale="log", xlim=(least / 3, most * 10 ** (0.35 * decades)))
-    for place, value, server in zip(places, values, known, strict=True):
-        # A server that holds no rate has no bar: its label stands where the bar would begin.
+    lowest = min((value for value in values if value), default=1.0)
+    highest = max(values, default=1.0) or 1.0
+    # Room to the right of the longest bar for its label, in decades, because the scale is logarithmic.
+    decades = math.log10(highest / lowest) + 1
+    axes.set(xscale="log", xlim=(lowest / 3, highest * 10 ** (0.35 * decades)))
+    for position, value, server in zip(positions, values, measured, strict=True):
+        # A server that holds no rate has no bar: its label is at the start of the bar.
         text = axes.annotate(
-            _qps_text(server["capacity"], slo_ms), (value or least / 3, place), (4, 0), textcoords="offset points"
+            _qps_text(server["capacity"], slo_ms), (value or lowest / 3, position), (4, 0), textcoords="offset points"
         )
         text.set(fontsize=9, verticalalignment="center")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _format_short(value)))
     axes.set(title=f"Highest rate with p99 ≤ {slo_ms:g} ms", xlabel="requests per second (log scale)")
     axes.spines[["top", "right"]].set_visible(False)
 
 
 def _goodput(axes: Axes, servers: Sequence[Mapping[str, Any]]) -> None:
-    """Predictions within the SLO while more comes than can be served, as a share of capacity."""
-    known = [server for server in servers if server.get("overload")]
-    factors = sorted({run["factor"] for server in known for run in server["overload"]})
+    """Predictions within the SLO under overload, as a share of capacity."""
+    measured = [server for server in servers if server.get("overload")]
+    factors = sorted({run["factor"] for server in measured for run in server["overload"]})
     height = 0.8 / max(1, len(factors))
     for number, factor in enumerate(factors):
-        mine = [
-            (place, run) for place, server in enumerate(known) for run in server["overload"] if run["factor"] == factor
+        factor_runs = [
+            (index, run)
+            for index, server in enumerate(measured)
+            for run in server["overload"]
+            if run["factor"] == factor
         ]
-        at = [place + (number - (len(factors) - 1) / 2) * height for place, _ in mine]
-        colours = [_colour(servers, known[place]) for place, _ in mine]
-        bars = axes.barh(at, [100 * run["goodput_share"] for _, run in mine], 0.9 * height, color=colours)
+        positions = [index + (number - (len(factors) - 1) / 2) * height for index, _ in factor_runs]
+        colours = [_colour(servers, measured[index]) for index, _ in factor_runs]
+        bars = axes.barh(positions, [100 * run["goodput_share"] for _, run in factor_runs], 0.9 * height, color=colours)
         for bar in bars:
             bar.set_alpha(1 - 0.5 * number / max(1, len(factors)))
-        texts = [f"{100 * run['goodput_share']:.0f}%  at {factor:g}×" for _, run in mine]
+        texts = [f"{100 * run['goodput_share']:.0f}%  at {factor:g}×" for _, run in factor_runs]
         for label in axes.bar_label(bars, labels=texts, padding=4, fontsize=9):
             label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.5})
-    axes.set_yticks(range(len(known)), [server["name"] for server in known])
+    axes.set_yticks(range(len(measured)), [server["name"] for server in measured])
     axes.invert_yaxis()
     axes.axvline(100, color=_GREY, linewidth=0.8, linestyle=":", zorder=0)
     axes.set(
@@ -171,12 +174,12 @@ def _latencies(axes: Axes, servers: Sequence[Mapping[str, Any]], quantile: str, 
         ]
         points = sorted((run["rate_per_s"], run["accepted_ms"][quantile]) for run in runs)
         if points:
-            again = list(servers).index(server) // len(_COLOURS)
+            palette_round = list(servers).index(server) // len(_COLOURS)
             axes.plot(
                 *zip(*points, strict=True),
                 color=_colour(servers, server),
-                marker=_MARKERS[again % len(_MARKERS)],
-                linestyle="--" if again else "-",
+                marker=_MARKERS[palette_round % len(_MARKERS)],
+                linestyle="--" if palette_round else "-",
                 markersize=4,
                 linewidth=1.4,
                 label=server["name"],
@@ -188,7 +191,7 @@ def _latencies(axes: Axes, servers: Sequence[Mapping[str, Any]], quantile: str, 
     axes.set(xscale="log", yscale="log", title=f"{quantile} of accepted requests against the rate")
     axes.set(xlabel="scheduled requests per second (log scale)", ylabel="ms from the scheduled arrival (log scale)")
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: _format_short(value)))
     axes.grid(alpha=0.25, which="major")
     axes.spines[["top", "right"]].set_visible(False)
 
@@ -197,13 +200,13 @@ def _colour(servers: Sequence[Mapping[str, Any]], server: Mapping[str, Any]) -> 
     return _COLOURS[list(servers).index(server) % len(_COLOURS)]
 
 
-def _short(value: float) -> str:
+def _format_short(value: float) -> str:
     """Write a number briefly: 0.1, 12, 1,500, 20k."""
     return f"{value / 1e3:,.4g}k" if value >= 1e4 else f"{value:,.4g}"
 
 
 def main() -> int:
-    """Read a results file and write picture and table beside it."""
+    """Read a results file and write picture and table to the same folder."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.report", description=__doc__)
     parser.add_argument("results", type=Path, help="the JSON file; NAME.png and NAME.md are written beside it")
     path = parser.parse_args().results

@@ -1,7 +1,7 @@
-"""Which rate does each server hold within the promise, and what is left of it under more? The whole comparison.
+"""Which rate does each server hold within the p99 limit, and how does it behave under overload? The whole comparison.
 
-For each model: every server is started on a core of its own, one after the other, serves the same graph, and is asked with
-the same rows by the same generator on another core. Writes, for each model, ``NAME.json`` with every run, ``NAME.png`` and
+For each model: the servers are started in sequence, each on its own core. Each serves the same graph and gets the same rows
+from the same generator on another core. Writes, for each model, ``NAME.json`` with every run, ``NAME.png`` and
 ``NAME.md`` to ``benchmarks/results/``.
 """
 
@@ -21,7 +21,7 @@ from benchmarks.bodies import BenchModel, load_model, read_bodies
 from benchmarks.loadgen.requests import Requests, http_requests
 from benchmarks.machine import describe_machine
 from benchmarks.models import make_models
-from benchmarks.peers.launch import launched
+from benchmarks.peers.launch import launch_peer
 from benchmarks.peers.registry import PEERS, Peer, contract_of
 from benchmarks.process import ROOT, BenchmarkError, unwind_on_sigterm
 from benchmarks.report import write_report
@@ -40,18 +40,18 @@ from benchmarks.scenarios import (
 RESULTS = ROOT / "benchmarks" / "results"
 SERVER_CORE, GENERATOR_CORE = 0, 1
 SLO_MS = {"forest": 20.0}
-"""The promise by model; ten milliseconds where none is named."""
+"""The p99 limit by model in milliseconds; 10 for other models."""
 LENIENT_SLO_MS = 100.0
-"""A server that holds no rate within the promise is asked what it holds within this."""
+"""The p99 limit for a server that holds no rate within the model's limit."""
 LENIENT = ("bentoml_plain", "bentoml_batch", "fastapi_sklearn", "ray_serve")
-"""Servers that were seen to hold next to nothing within ten milliseconds: they are asked for the lenient promise at once."""
+"""Servers that hold almost no rate within ten milliseconds: only the lenient limit is measured."""
 TRIES = 3
-"""How often a run that the generator could not keep up with is repeated, before it is reported as void."""
+"""The number of attempts of a run in which the generator was late, before it is reported as void."""
 SEARCH_TRIES = 3
-"""How many runs a rate may have within the bisection before it counts as too high: servers whose tail comes and goes would
-otherwise be judged by one bad moment."""
+"""The number of runs of a rate in the bisection before the rate is too high. Without it, one bad moment would decide for
+servers whose tail changes."""
 START_PER_S = {"tabento": 8_000.0, "constant": 10_000.0, "fastapi_ort": 3_000.0}
-"""Where the search begins; 200 a second where nothing is named."""
+"""The first rate of the search; 200 a second for other servers."""
 BODIES = 256
 FACTORS = (1.5, 3.0)
 OVERLOAD_CONNECTIONS = 256
@@ -62,7 +62,7 @@ ROWS_START_PER_S = 300.0
 
 @dataclass(frozen=True)
 class Lengths:
-    """How long things are measured, in seconds."""
+    """The lengths of measurements in seconds."""
 
     search_s: float
     confirm_s: float
@@ -79,20 +79,20 @@ def _say(line: str) -> None:
 
 
 def requests_of(peer: Peer, model: BenchModel, *, batch: bool = False) -> Requests:
-    """Return what a server is asked, with the answers that it must give."""
+    """Return the requests for a server, with the expected answers."""
     contract = contract_of(model)
     bodies = read_bodies(model.batch if batch else model.single, BODIES // 4 if batch else BODIES)
-    asked = [peer.request(body, contract) for body in bodies]
+    requests = [peer.request(body, contract) for body in bodies]
     return http_requests(
-        [content for _, content in asked],
+        [content for _, content in requests],
         [peer.expected(body) for body in bodies],
-        path=asked[0][0],
+        path=requests[0][0],
         rows_each=len(bodies[0].rows),
     )
 
 
 def not_void(run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Return what a run measured; one that the generator could not keep up with is repeated a few times."""
+    """Return the result of a run; a run in which the generator was late is repeated a few times."""
     for _ in range(TRIES - 1):
         result = run()
         if result.get("valid", True):
@@ -101,32 +101,32 @@ def not_void(run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 
 def _rows(peer: Peer, model: BenchModel, target: Target, lengths: Lengths) -> dict[str, Any]:
-    """Return what a server holds of requests of many rows, within the lenient promise."""
+    """Return the rate of requests of many rows that a server holds within the lenient limit."""
     rows = replace(target, requests=requests_of(peer, model, batch=True), slo_s=LENIENT_SLO_MS / 1000)
     return capacity(rows, ROWS_START_PER_S, lengths.search_s, confirm_s=lengths.confirm_s)
 
 
 def measure(peer: Peer, model: BenchModel, slo_ms: float, lengths: Lengths) -> dict[str, Any]:
-    """Put all questions to one server.
+    """Measure one server in all scenarios.
 
     Raises:
-        BenchmarkError: it does not start.
+        BenchmarkError: the server does not start.
     """
     result: dict[str, Any] = {"name": peer.title, "server": peer.name}
     start = START_PER_S.get(peer.name, 200.0)
-    ours = peer.name == "tabento"
-    with launched(peer, model, frozenset({SERVER_CORE})) as server:
+    is_tabento = peer.name == "tabento"
+    with launch_peer(peer, model, frozenset({SERVER_CORE})) as server:
         target = Target(server.address, requests_of(peer, model), slo_ms / 1000, core=GENERATOR_CORE)
         result["ready_s"] = round(server.ready_s, 2)
         warm_up(target)
         if peer.name in LENIENT:
             target = replace(target, slo_s=LENIENT_SLO_MS / 1000)
-        found = capacity(target, start, lengths.search_s, confirm_s=lengths.confirm_s, tries=SEARCH_TRIES)
-        if found["qps"] is None:
+        capacity_result = capacity(target, start, lengths.search_s, confirm_s=lengths.confirm_s, tries=SEARCH_TRIES)
+        if capacity_result["qps"] is None:
             target = replace(target, slo_s=LENIENT_SLO_MS / 1000)
-            found = capacity(target, start, lengths.search_s, confirm_s=lengths.confirm_s, tries=SEARCH_TRIES)
-        result["capacity"] = found
-        qps = found["qps"]
+            capacity_result = capacity(target, start, lengths.search_s, confirm_s=lengths.confirm_s, tries=SEARCH_TRIES)
+        result["capacity"] = capacity_result
+        qps = capacity_result["qps"]
         if qps is None:
             return result
         seconds = lengths.scenario_s
@@ -135,22 +135,22 @@ def measure(peer: Peer, model: BenchModel, slo_ms: float, lengths: Lengths) -> d
             not_void(partial(overload, target, qps, seconds, factor=factor, connections=OVERLOAD_CONNECTIONS))
             for factor in FACTORS
         ]
-        if ours:
+        if is_tabento:
             result["overload_many_connections"] = [
                 not_void(partial(overload, target, qps, seconds, factor=factor, connections=MANY_CONNECTIONS))
                 for factor in FACTORS
             ]
         crowded = replace(target, connections=OVERLOAD_CONNECTIONS)
         result["bursts"] = not_void(partial(bursts, crowded, qps, seconds))
-        if peer.batch_path is not None and not ours:
+        if peer.batch_path is not None and not is_tabento:
             result["rows"] = _rows(peer, model, target, lengths)
-    if ours:
-        # A promise that the server does not know it could not keep: it is told what these requests are held to.
+    if is_tabento:
+        # The server gets the lenient limit as its setting, because these requests are measured against it.
         promise = {"TABENTO_SLO_P99_MS": f"{LENIENT_SLO_MS:g}"}
-        with launched(peer, model, frozenset({SERVER_CORE}), promise) as server:
+        with launch_peer(peer, model, frozenset({SERVER_CORE}), promise) as server:
             warm_up(replace(target, address=server.address))
             result["rows"] = _rows(peer, model, replace(target, address=server.address), lengths)
-        with launched(peer, model, frozenset({SERVER_CORE})) as server:
+        with launch_peer(peer, model, frozenset({SERVER_CORE})) as server:
             result["cold_start"] = cold_start(replace(target, address=server.address), qps)
             if lengths.soak_minutes:
                 result["soak"] = soak(
@@ -163,25 +163,25 @@ def measure(peer: Peer, model: BenchModel, slo_ms: float, lengths: Lengths) -> d
 
 
 def compare(model: BenchModel, servers: list[str], lengths: Lengths, folder: Path) -> Path:
-    """Measure servers on one model and write the results; what was measured of other servers before is kept.
+    """Measure servers on one model and write the results; stored results of other servers stay.
 
     Raises:
         BenchmarkError: a server does not start.
     """
     slo_ms = SLO_MS.get(model.name, 10.0)
     path = folder / f"{model.name}.json"
-    kept = json.loads(path.read_text(encoding="utf-8"))["servers"] if path.exists() else []
+    results_by_server = json.loads(path.read_text(encoding="utf-8"))["servers"] if path.exists() else []
     for name in servers:
         _say(f"\n{model.name}: {PEERS[name].title}")
         measured = measure(PEERS[name], model, slo_ms, lengths)
         measured["measured_at"] = datetime.now(UTC).isoformat(timespec="seconds")
-        kept = [server for server in kept if server["server"] != name] + [measured]
+        results_by_server = [entry for entry in results_by_server if entry["server"] != name] + [measured]
         results = {
             "title": f"{model.name}: one server core, requests of one row, p99 ≤ {slo_ms:g} ms",
             "machine": describe_machine(),
             "slo_ms": slo_ms,
             "model": model.tag,
-            "servers": kept,
+            "servers": results_by_server,
         }
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")

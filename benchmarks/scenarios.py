@@ -1,6 +1,6 @@
 """The questions that are put to a server under load, one function each; every answer is ready for JSON.
 
-All take a target, which says where the server is and what it is asked, and rates; none starts or stops a server.
+Each takes rates and a target, which has the server's address and the requests. No scenario starts or stops a server.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import psutil
 
-from benchmarks.loadgen.arrivals import Arrivals, mmpp, poisson
 from benchmarks.loadgen.requests import Requests
 from benchmarks.loadgen.result import LoadResult
 from benchmarks.loadgen.run import loopback, run_load
+from benchmarks.loadgen.schedule import Schedule, mmpp, poisson
 from benchmarks.search import find_capacity
 
 SOAK_PART_S = 60.0
@@ -33,7 +33,7 @@ IDLE_EVERY_S = 0.1
 
 @dataclass(frozen=True)
 class Target:
-    """A server and how it is asked."""
+    """A server, its requests and the generator's options."""
 
     address: str
     """``http://127.0.0.1:port``."""
@@ -45,10 +45,10 @@ class Target:
     """The generator's core; the server has another."""
     drain_s: float = 2.0
 
-    def load(self, arrivals: Arrivals, seed: int, **how: Any) -> LoadResult:
+    def load(self, schedule: Schedule, seed: int, **options: Any) -> LoadResult:
         """Run a schedule against it; see ``run_load``."""
-        how = {"connections": self.connections, "core": self.core, "drain_s": self.drain_s, "seed": seed, **how}
-        result = run_load(self.address, arrivals, self.requests, **how)
+        options = {"connections": self.connections, "core": self.core, "drain_s": self.drain_s, "seed": seed, **options}
+        result = run_load(self.address, schedule, self.requests, **options)
         if result.unanswered.any():
             self.wait_until_idle()
         return result
@@ -56,14 +56,14 @@ class Target:
     def wait_until_idle(self, deadline_s: float = IDLE_DEADLINE_S) -> bool:
         """Wait until a request is answered within the SLO, so that no run inherits the backlog of the one before.
 
-        Servers go on computing for clients that have left. Say whether it came to rest before the deadline.
+        Servers continue to compute for clients that have disconnected. Return whether the server became idle before the deadline.
         """
         end = time.monotonic() + deadline_s
-        while (begun := time.monotonic()) < end:
+        while (start_s := time.monotonic()) < end:
             try:
-                with socket.create_connection(loopback(self.address), timeout=end - begun) as connection:
+                with socket.create_connection(loopback(self.address), timeout=end - start_s) as connection:
                     connection.sendall(self.requests.payloads[0])
-                    if connection.recv(1) and time.monotonic() - begun <= self.slo_s:
+                    if connection.recv(1) and time.monotonic() - start_s <= self.slo_s:
                         return True
             except OSError:
                 pass
@@ -71,7 +71,7 @@ class Target:
         return False
 
     def poisson(self, rate_per_s: float, seconds: float, seed: int) -> LoadResult:
-        """Run Poisson arrivals against it: what ``find_capacity`` measures with."""
+        """Run Poisson arrivals against the server; ``find_capacity`` calls this."""
         return self.load(poisson(rate_per_s, seconds, seed), seed)
 
 
@@ -80,13 +80,13 @@ def warm_up(target: Target, rate_per_s: float = 200.0, seconds: float = 2.0, see
     target.poisson(rate_per_s, seconds, seed)
 
 
-def capacity(target: Target, start_per_s: float, seconds: float, *, seed: int = 1, **how: Any) -> dict[str, Any]:
-    """What rate does it hold? See ``find_capacity``; requests of many rows are counted in rows as well."""
-    found = find_capacity(target.poisson, target.slo_s, start_per_s, seconds, seed=seed, **how)
-    rows = None if found.rate_per_s is None else round(found.rate_per_s * target.requests.rows_each, 1)
+def capacity(target: Target, start_per_s: float, seconds: float, *, seed: int = 1, **options: Any) -> dict[str, Any]:
+    """Which rate does the server hold? See ``find_capacity``; requests of many rows are also counted in rows."""
+    search = find_capacity(target.poisson, target.slo_s, start_per_s, seconds, seed=seed, **options)
+    rows = None if search.rate_per_s is None else round(search.rate_per_s * target.requests.rows_each, 1)
     rows_each = target.requests.rows_each
     head = _head("capacity", target) | {"rows_each": rows_each, "rows_per_s": rows}
-    return head | found.to_json()
+    return head | search.to_json()
 
 
 def at_share(
@@ -106,7 +106,7 @@ def overload(
     connections: int | None = None,
     seed: int = 201,
 ) -> dict[str, Any]:
-    """What is left when more comes than can be served? Good answers are given as a share of capacity."""
+    """How many answers are good under overload? They are reported as a share of capacity."""
     target = replace(target, connections=connections or target.connections)
     result = target.poisson(factor * capacity_per_s, seconds, seed)
     figures = result.summary(target.slo_s)
@@ -130,17 +130,17 @@ def bursts(
     burst_share: float = 0.1,
     burst_mean_s: float = 0.2,
 ) -> dict[str, Any]:
-    """What if they come in bursts? By default half of capacity on average, and one and a half times it in bursts."""
+    """How does the server answer bursts? By default half of capacity on average, and one and a half times it in bursts."""
     shape = {"burst_factor": burst_factor, "burst_share": burst_share, "burst_mean_s": burst_mean_s}
-    arrivals = mmpp(share * capacity_per_s, seconds, seed, **shape)
-    result = target.load(arrivals, seed)
+    schedule = mmpp(share * capacity_per_s, seconds, seed, **shape)
+    result = target.load(schedule, seed)
     return _head("bursts", target) | {"share": share, "seed": seed} | shape | result.summary(target.slo_s)
 
 
 def cold_start(
     target: Target, capacity_per_s: float, *, share: float = 0.5, seconds: float = 5.0, seed: int = 401
 ) -> dict[str, Any]:
-    """Are the first answers in time? To be called as soon as the server says that it is ready."""
+    """Are the first answers in time? Call it as soon as the server is ready."""
     result = target.poisson(share * capacity_per_s, seconds, seed)
     figures = result.summary(target.slo_s) | {"timeline": result.timeline(target.slo_s, bin_s=0.5)}
     return _head("cold_start", target) | {"share": share, "seed": seed} | figures
@@ -159,15 +159,15 @@ def soak(
     """Does it last? Minutes of load with clients that go away at random, while the worker's memory is watched.
 
     ``hung`` are requests that were sent and had no answer after the drain time; ``rss_growth`` is the median of the last fifth of the
-    samples against that of the fifth after the first, when caches are full.
+    samples against the memory in the fifth after the first, when caches are full.
 
     Args:
         target: the server.
         capacity_per_s: its capacity.
         worker_pid: the process whose memory is watched; ``worker_of`` finds it.
-        minutes: how long.
+        minutes: the length of the soak.
         share: the rate as a share of capacity.
-        disconnect_share: the share of requests whose client goes away.
+        disconnect_share: the share of requests whose client disconnects.
         seed: the first part's; each has the next.
     """
     parts = max(1, round(minutes * 60 / SOAK_PART_S))
@@ -175,8 +175,8 @@ def soak(
     runs = []
     with _watched_memory(worker_pid) as samples:
         for part in range(parts):
-            arrivals = poisson(share * capacity_per_s, part_s, seed + part)
-            result = target.load(arrivals, seed + part, disconnect_share=disconnect_share)
+            schedule = poisson(share * capacity_per_s, part_s, seed + part)
+            result = target.load(schedule, seed + part, disconnect_share=disconnect_share)
             runs.append(result.summary(target.slo_s))
     bad = sum(
         number
@@ -206,7 +206,7 @@ def worker_of(pid: int) -> int:
 
 
 def memory_growth(mib: list[float]) -> float | None:
-    """Return by what share memory grew after it settled; None of too few samples."""
+    """Return the share by which memory grew after it settled; None if there are too few samples."""
     fifth = int(len(mib) * SOAK_SETTLED_SHARE)
     if not fifth:
         return None
@@ -223,7 +223,7 @@ def _watched_memory(pid: int) -> Iterator[list[tuple[float, float]]]:
     process = psutil.Process(pid)
     samples: list[tuple[float, float]] = []
     over = threading.Event()
-    begun = time.monotonic()
+    start_s = time.monotonic()
 
     def watch() -> None:
         while not over.wait(RSS_EVERY_S):
@@ -231,7 +231,7 @@ def _watched_memory(pid: int) -> Iterator[list[tuple[float, float]]]:
                 mib = process.memory_info().rss / 2**20
             except psutil.NoSuchProcess:
                 return
-            samples.append((round(time.monotonic() - begun, 1), round(mib, 3)))
+            samples.append((round(time.monotonic() - start_s, 1), round(mib, 3)))
 
     watcher = threading.Thread(target=watch, name="memory", daemon=True)
     watcher.start()

@@ -1,7 +1,7 @@
 """Which rate does a server hold? MLPerf's Server metric, QPS@p99<=SLO: the highest scheduled rate whose run passes.
 
 Doubling from a start until a run fails, bisection between the last that passed and the first that failed, then a longer
-run at the rate found; where that fails, the rate goes down by steps until one passes.
+run at that rate; if the run fails, the rate goes down by steps until a run passes.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ RATE_LEAST_PER_S = 8.0
 RATE_MOST_PER_S = 400_000.0
 """Above this the search ends: no generator on one core gets there."""
 VOID_RATES_MOST = 3
-"""So many rates in a row, each half of the one before, and none with a generator in time: then it is not the rate that
+"""If the generator was late at this number of rates in a row, each half of the previous rate, the reason is not the rate that
 the generator cannot keep, but the machine that does not let it."""
 STEP_DOWN = 0.97
 STEPS_DOWN = 12
-"""A confirmation may fall by 3% twelve times, to 0.69 of what the bisection found; after that something else is wrong."""
+"""A confirmation may fall by 3% twelve times, to 0.69 of the bisection's rate; after that there is another problem."""
 
 
 class Run(Protocol):
-    """What a measurement gives: ``benchmarks.loadgen.result.LoadResult``, or a stand-in of a simulator."""
+    """The result of a measurement: ``benchmarks.loadgen.result.LoadResult``, or a stand-in of a simulator."""
 
     def latencies_s(self) -> NDArray[np.float64]:
         """Return seconds from each scheduled arrival to its answer, infinite for none."""
         ...
 
     def valid(self, slo_s: float) -> bool:
-        """Say whether the generator kept up."""
+        """Return whether the generator was in time."""
         ...
 
     def summary(self, slo_s: float) -> dict[str, Any]:
@@ -51,7 +51,7 @@ class Run(Protocol):
 
 
 Measure = Callable[[float, float, int], Run]
-"""Runs a load: (rate per second, seconds, seed) -> what happened."""
+"""Runs a load: (rate per second, seconds, seed) -> its outcome."""
 
 
 @dataclass(frozen=True)
@@ -64,24 +64,24 @@ class Attempt:
     seed: int
     passed: bool
     void: bool
-    """The generator itself was late; the run says nothing about the server."""
+    """The generator itself was late; the run has no information about the server."""
     summary: dict[str, Any]
 
     def to_json(self) -> dict[str, Any]:
         """Return the attempt for JSON."""
         outcome = "void" if self.void else "passed" if self.passed else "failed"
-        asked = {"phase": self.phase, "asked_per_s": round(self.rate_per_s, 1), "seed": self.seed, "outcome": outcome}
-        return {**asked, **self.summary}
+        fields = {"phase": self.phase, "asked_per_s": round(self.rate_per_s, 1), "seed": self.seed, "outcome": outcome}
+        return {**fields, **self.summary}
 
 
 @dataclass(frozen=True)
 class Capacity:
-    """What a search found."""
+    """The result of a search."""
 
     rate_per_s: float | None
-    """The highest rate that was confirmed; None where no rate was."""
+    """The highest rate that was confirmed; None if no rate was."""
     limited_by: Literal["server", "generator", "search"]
-    """What kept it from being higher. ``generator``: above this rate runs were void, so the server may hold more;
+    """The reason that the rate is not higher. ``generator``: above this rate runs were void, so the server may hold more;
     ``search``: the highest rate that is tried passed."""
     slo_s: float
     attempts: list[Attempt] = field(default_factory=list)
@@ -119,9 +119,9 @@ def find_capacity(
         start_per_s: the first rate.
         seconds: how long a run lasts; longer at low rates (``QUERIES_LEAST``), and at least ``slo_s / tolerance``.
         tolerance: the bisection ends when passed and failed rate are this close, relatively.
-        confirm_s: how long the confirmation lasts; by default three times ``seconds``.
+        confirm_s: the length of the confirmation; by default three times ``seconds``.
         seed: the first run's.
-        tries: how many runs a rate has to pass within the bisection; a confirmation has one.
+        tries: the largest number of runs of a rate in the bisection; a confirmation has one run.
         most_per_s: the highest rate to try.
         say: takes progress lines; by default they go to standard error.
 
@@ -160,7 +160,7 @@ class _Search:
         self, measure: Measure, slo_s: float, tolerance: float, seed: int, say: Callable[[str], object]
     ) -> None:
         self._measure = measure
-        # Offered a little more than it serves, a server falls behind by that little each second: a run has to last
+        # At a rate slightly above its capacity, a server's backlog grows slowly: a run must last
         # until an excess of the tolerance has added up to the SLO.
         self._least_s = slo_s / tolerance
         self._slo_s = slo_s
@@ -170,18 +170,18 @@ class _Search:
 
     @property
     def limited_by(self) -> Literal["server", "generator"]:
-        """Who failed in the last run."""
+        """The part that failed in the last run."""
         return "generator" if self.attempts[-1].void else "server"
 
     def limit_at(self, rate_per_s: float | None) -> Literal["server", "generator", "search"]:
-        """Return who failed at a rate."""
+        """Return the part that failed at a rate."""
         if rate_per_s is None:
             return "search"
-        at = [attempt for attempt in self.attempts if attempt.rate_per_s == rate_per_s]
-        return "generator" if at and at[-1].void else "server"
+        runs = [attempt for attempt in self.attempts if attempt.rate_per_s == rate_per_s]
+        return "generator" if runs and runs[-1].void else "server"
 
     def bracket(self, rate: float, seconds: float, tries: int, most_per_s: float) -> tuple[float | None, float | None]:
-        """Return a rate that holds and one that does not, a factor of two apart or less; None where there is none."""
+        """Return a rate that holds and a rate that fails, at most a factor of two apart; None if there is no such rate."""
         if self.holds(rate, seconds, tries):
             while rate < most_per_s:
                 above = min(2 * rate, most_per_s)
@@ -200,12 +200,12 @@ class _Search:
                 raise BenchmarkError(
                     f"the load generator was late at {VOID_RATES_MOST} rates in a row, down to {rate:,.0f}/s"
                     + ("" if share is None else f"; it had {100 * share:.0f}% of its core in the last run")
-                    + ". The machine is not quiet: stop what else runs on it, or give the generator another core."
+                    + ". The machine is not quiet: stop other programs, or give the generator another core."
                 )
         return None, rate
 
     def holds(self, rate: float, seconds: float, tries: int) -> bool:
-        """Say whether one of a few runs at a rate passes."""
+        """Return whether one of a few runs at a rate passes."""
         for _ in range(tries):
             attempt = self.attempt("search", rate, seconds)
             if attempt.passed or attempt.void:

@@ -1,6 +1,7 @@
-"""Which rate does each server hold, and what is left of Tabento under more? All servers up at once, asked in turns.
+"""Which rate does each server hold, and how does Tabento behave under overload? All servers run at the same time and are
+measured in turns.
 
-For machines that are shared: see ``benchmarks.staircase``. Writes ``side_by_side.json``, ``.md`` and ``.png`` to
+For shared machines, see ``benchmarks.staircase``. Writes ``side_by_side.json``, ``.md`` and ``.png`` to
 ``benchmarks/results/``, a model at a time, and prints the tables.
 """
 
@@ -22,7 +23,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.bodies import BenchModel, load_model
 from benchmarks.machine import describe_machine
-from benchmarks.peers.launch import launched
+from benchmarks.peers.launch import launch_peer
 from benchmarks.peers.registry import PEERS
 from benchmarks.process import BenchmarkError, unwind_on_sigterm
 from benchmarks.run import (
@@ -41,15 +42,15 @@ from benchmarks.run import (
 from benchmarks.scenarios import Target, at_share, overload, warm_up
 from benchmarks.staircase import climb, ratio
 
-OURS = "tabento"
-SERVERS = (OURS, "constant", "fastapi_ort")
+TABENTO = "tabento"
+SERVERS = (TABENTO, "constant", "fastapi_ort")
 REPEATS = 5
-"""How often each overload is run; the median is given, and the range."""
+"""The number of runs of each overload; median and range are reported."""
 OVERLOAD_S = 3.0
 
 
 def measure(model: BenchModel, servers: Sequence[str], rounds: int, seconds: float) -> dict[str, Any]:
-    """Return what each server holds, the ratios to Tabento, and Tabento under more.
+    """Return each server's rate, the ratios to Tabento, and Tabento under overload.
 
     Raises:
         BenchmarkError: a server does not start.
@@ -58,28 +59,30 @@ def measure(model: BenchModel, servers: Sequence[str], rounds: int, seconds: flo
     with ExitStack() as up:
         targets = {}
         for name in servers:
-            served = up.enter_context(launched(PEERS[name], model, frozenset({SERVER_CORE})))
+            server = up.enter_context(launch_peer(PEERS[name], model, frozenset({SERVER_CORE})))
             held_to_s = LENIENT_SLO_MS / 1000 if name in LENIENT else slo_s
-            targets[name] = Target(served.address, requests_of(PEERS[name], model), held_to_s, core=GENERATOR_CORE)
+            targets[name] = Target(server.address, requests_of(PEERS[name], model), held_to_s, core=GENERATOR_CORE)
             warm_up(targets[name])
-        asked = {name: (target.poisson, target.slo_s, START_PER_S.get(name, 200.0)) for name, target in targets.items()}
-        stairs = climb(asked, rounds, seconds)
+        questions = {
+            name: (target.poisson, target.slo_s, START_PER_S.get(name, 200.0)) for name, target in targets.items()
+        }
+        stairs = climb(questions, rounds, seconds)
         result: dict[str, Any] = {
             "model": model.name,
             "tag": model.tag,
             "slo_ms": slo_s * 1e3,
             "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "servers": {name: stair.to_json() for name, stair in stairs.items()},
-            "ratios": {name: ratio(stairs[OURS], stair) for name, stair in stairs.items() if name != OURS},
+            "ratios": {name: ratio(stairs[TABENTO], stair) for name, stair in stairs.items() if name != TABENTO},
         }
-        qps = result["servers"][OURS]["qps"]
-        halves = [at_share(targets[OURS], qps, OVERLOAD_S, seed=101 + number) for number in range(REPEATS)]
+        qps = result["servers"][TABENTO]["qps"]
+        halves = [at_share(targets[TABENTO], qps, OVERLOAD_S, seed=101 + number) for number in range(REPEATS)]
         result["half"] = _figures(halves)
         result["overload"] = [
             {"factor": factor, "connections": connections} | _figures(runs)
             for connections in (OVERLOAD_CONNECTIONS, MANY_CONNECTIONS)
             for factor in FACTORS
-            for crowded in [replace(targets[OURS], connections=connections)]
+            for crowded in [replace(targets[TABENTO], connections=connections)]
             for runs in [
                 [overload(crowded, qps, OVERLOAD_S, factor=factor, seed=201 + number) for number in range(REPEATS)]
             ]
@@ -88,7 +91,7 @@ def measure(model: BenchModel, servers: Sequence[str], rounds: int, seconds: flo
 
 
 def _figures(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the median and the range of what runs of one question gave; void ones are left out."""
+    """Return the median and the range over the valid runs of one load."""
     valid = [run for run in runs if run["valid"]]
     figures: dict[str, Any] = {"runs": len(valid), "void": len(runs) - len(valid)}
     for name, values in (
@@ -97,13 +100,13 @@ def _figures(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         ("accepted_p99_ms", [(run["accepted_ms"] or {}).get("p99") for run in valid]),
         ("refused_p99_ms", [(run.get("refused_ms") or {}).get("p99") for run in valid]),
     ):
-        if known := [value for value in values if value is not None]:
-            figures[name] = [round(float(value), 3) for value in (np.median(known), min(known), max(known))]
+        if numbers := [value for value in values if value is not None]:
+            figures[name] = [round(float(value), 3) for value in (np.median(numbers), min(numbers), max(numbers))]
     return figures
 
 
 def markdown(results: Mapping[str, Any]) -> str:
-    """Return a table of rates and ratios, and one of what is left under more."""
+    """Return a table of rates and ratios, and a table of overload."""
     lines = []
     for model in results["models"]:
         lines += [
@@ -112,26 +115,30 @@ def markdown(results: Mapping[str, Any]) -> str:
             "| server | rate | quartiles | Tabento's is |",
         ]
         lines.append("| --- | --- | --- | --- |")
-        for name, found in model["servers"].items():
-            low, high = found["quartiles"]
+        for name, result in model["servers"].items():
+            low, high = result["quartiles"]
             times = model["ratios"].get(name)
-            shown = "" if times is None else f"{times['median']:.2f} times ({times['low']:.2f} to {times['high']:.2f})"
-            title = PEERS[name].title + (
-                f", p99 ≤ {found['slo_ms']:g} ms" if found["slo_ms"] != model["slo_ms"] else ""
+            times_text = (
+                "" if times is None else f"{times['median']:.2f} times ({times['low']:.2f} to {times['high']:.2f})"
             )
-            lines.append(f"| {title} | {found['qps']:,.0f} | {low:,.0f} to {high:,.0f} | {shown} |")
+            title = PEERS[name].title + (
+                f", p99 ≤ {result['slo_ms']:g} ms" if result["slo_ms"] != model["slo_ms"] else ""
+            )
+            lines.append(f"| {title} | {result['qps']:,.0f} | {low:,.0f} to {high:,.0f} | {times_text} |")
         lines += ["", "| Tabento, offered | good answers | p99 of accepted, ms | p99 of refusals, ms |"]
         lines.append("| --- | --- | --- | --- |")
-        asked = [("half of its rate, 64 connections", model["half"])]
-        asked += [(f"{run['factor']:g} times, {run['connections']:,} connections", run) for run in model["overload"]]
-        for what, run in asked:
-            cells = (_shown(run.get(name)) for name in ("goodput_share", "accepted_p99_ms", "refused_p99_ms"))
-            lines.append(f"| {what} | " + " | ".join(cells) + " |")
+        questions = [("half of its rate, 64 connections", model["half"])]
+        questions += [
+            (f"{run['factor']:g} times, {run['connections']:,} connections", run) for run in model["overload"]
+        ]
+        for offered, run in questions:
+            cells = (_format_range(run.get(name)) for name in ("goodput_share", "accepted_p99_ms", "refused_p99_ms"))
+            lines.append(f"| {offered} | " + " | ".join(cells) + " |")
         lines.append("")
     return "\n".join(lines)
 
 
-def _shown(figures: Sequence[float] | None) -> str:
+def _format_range(figures: Sequence[float] | None) -> str:
     return "" if figures is None else f"{figures[0]:.3g} ({figures[1]:.3g} to {figures[2]:.3g})"
 
 
@@ -141,9 +148,9 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
     FigureCanvasAgg(figure)
     panels = figure.subplots(len(results["models"]), squeeze=False)[:, 0]
     for axes, model in zip(panels, results["models"], strict=True):
-        for name, found in model["servers"].items():
+        for name, result in model["servers"].items():
             axes.step(
-                range(1, len(found["rates"]) + 1), found["rates"], where="mid", label=PEERS[name].title, linewidth=1.4
+                range(1, len(result["rates"]) + 1), result["rates"], where="mid", label=PEERS[name].title, linewidth=1.4
             )
         axes.set(title=f"{model['model']}, p99 ≤ {model['slo_ms']:g} ms", xlabel="round", ylabel="requests a second")
         axes.set_yscale("log")
@@ -166,14 +173,14 @@ def main() -> int:
     unwind_on_sigterm()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     path = arguments.folder / "side_by_side.json"
-    kept = json.loads(path.read_text(encoding="utf-8"))["models"] if path.exists() else []
-    servers = [OURS, *(name for name in arguments.servers if name != OURS)]
+    models = json.loads(path.read_text(encoding="utf-8"))["models"] if path.exists() else []
+    servers = [TABENTO, *(name for name in arguments.servers if name != TABENTO)]
     try:
         for name in arguments.models:
             sys.stderr.write(f"\n{name}\n")
-            found = measure(load_model(name), servers, arguments.rounds, arguments.seconds)
-            kept = [old for old in kept if old["model"] != name] + [found]
-            results = {"machine": describe_machine(), "models": kept}
+            result = measure(load_model(name), servers, arguments.rounds, arguments.seconds)
+            models = [model for model in models if model["model"] != name] + [result]
+            results = {"machine": describe_machine(), "models": models}
             path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
             path.with_suffix(".md").write_text(markdown(results), encoding="utf-8")
             draw(results, path.with_suffix(".png"))

@@ -1,9 +1,9 @@
-"""How many requests a second would each policy hold within the promise, on a modelled server?
+"""How many requests a second would each policy hold within the p99 limit, on a modelled server?
 
 A discrete-event simulation of one core: the real micro-batcher, policies and admission on a virtual clock, with the costs
 of everything around them put in (``benchmarks/simulation/``). The figure is QPS@p99≤SLO: the highest scheduled rate at
 which 99% of all requests are answered within the SLO, counted from their scheduled arrival, a refused one as late. With
-``--overload`` it prints what the policy that ships does at multiples of that rate.
+``--overload`` it prints the results of the shipped policy at multiples of that rate.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.loadgen.arrivals import Arrivals, mmpp, poisson, trace
+from benchmarks.loadgen.schedule import Schedule, mmpp, poisson, trace
 from benchmarks.policies import Aimd, FixedDelay, Immediate, MeanRegression
 from benchmarks.process import BenchmarkError
 from benchmarks.simulation.costs import DEFAULT_COSTS, Costs, ModelCosts, ServerCosts, load_costs
@@ -27,19 +27,19 @@ from runners.policy import Coalesce, Policy
 from runners.runner import RunnerOptions
 
 PASS_SHARE = 0.99
-"""The share of requests that has to be in time."""
+"""The share of requests that must be in time."""
 TOLERANCE = 0.02
-"""The search ends when the rate that passes and the one that fails lie within this of each other."""
+"""The search ends when the rate that passes and the one that fails differ by less than this."""
 LEAST_SHARE = 1 / 64
-"""Below this share of what the core could do at best, the search gives up."""
+"""The search ends below this share of the core's highest possible rate."""
 
 POLICIES: dict[str, Callable[[float, int], Policy]] = {
-    "coalesce": lambda slo_s, most: Coalesce(slo_s * RunnerOptions.batch_share, most),
-    "immediate": lambda _slo_s, _most: Immediate(),
-    # A tenth of the promise, at most, is what the guides of servers with such a setting advise to try first.
-    "fixed_delay": lambda slo_s, _most: FixedDelay(slo_s / 10, 64),
-    "aimd": lambda slo_s, most: Aimd(slo_s / 2, most),
-    "mean_regression": lambda slo_s, most: MeanRegression(slo_s, most),
+    "coalesce": lambda slo_s, max_rows: Coalesce(slo_s * RunnerOptions.batch_share, max_rows),
+    "immediate": lambda _slo_s, _max_rows: Immediate(),
+    # Guides of servers with such a setting advise to start with at most a tenth of the p99 limit.
+    "fixed_delay": lambda slo_s, _max_rows: FixedDelay(slo_s / 10, 64),
+    "aimd": lambda slo_s, max_rows: Aimd(slo_s / 2, max_rows),
+    "mean_regression": lambda slo_s, max_rows: MeanRegression(slo_s, max_rows),
 }
 """Makes a policy for an SLO in seconds and a largest batch in rows."""
 
@@ -47,13 +47,13 @@ DAY = (5, 4, 3, 3, 3, 4, 6, 9, 11, 13, 14, 15, 14, 13, 14, 15, 15, 14, 13, 12, 1
 """A day in hours, relative: a quiet night, a plateau, one flash crowd in the evening."""
 
 
-def _trace(rate_per_s: float, seconds: float, seed: int) -> Arrivals:
+def _trace(rate_per_s: float, seconds: float, seed: int) -> Schedule:
     interval_s = seconds / len(DAY)
     counts = [round(rate_per_s * seconds * hour / sum(DAY)) for hour in DAY]
     return trace(counts, interval_s, seed)
 
 
-SHAPES: dict[str, Callable[[float, float, int], Arrivals]] = {
+SHAPES: dict[str, Callable[[float, float, int], Schedule]] = {
     "poisson": poisson,
     # Ten times as fast as the live benchmark's bursts, since runs are short here.
     "bursty": lambda rate, seconds, seed: mmpp(rate, seconds, seed, burst_mean_s=0.02),
@@ -76,16 +76,16 @@ class Cell:
 
 
 def capacity_per_s(cell: Cell) -> float:
-    """Return QPS@p99≤SLO by bisection; 0 where not even a small share of what the core could do at best is held."""
+    """Return QPS@p99≤SLO by bisection; 0 if the policy does not even hold a small share of the core's highest possible rate."""
     costs, server = cell.costs, cell.server
-    most = RunnerOptions(costs.slo_s).max_batch_rows
+    max_rows = RunnerOptions(costs.slo_s).max_batch_rows
 
     def passes(rate_per_s: float) -> bool:
-        simulated = SimulatedServer(server, costs, POLICIES[cell.policy](costs.slo_s, most), seed=cell.seed)
-        arrivals = SHAPES[cell.shape](rate_per_s, cell.seconds, cell.seed)
-        return simulated.run(arrivals).within(costs.slo_s) >= PASS_SHARE
+        simulated = SimulatedServer(server, costs, POLICIES[cell.policy](costs.slo_s, max_rows), seed=cell.seed)
+        schedule = SHAPES[cell.shape](rate_per_s, cell.seconds, cell.seed)
+        return simulated.run(schedule).within(costs.slo_s) >= PASS_SHARE
 
-    # No rate above this can be held for long: it would leave nothing for passes and batches.
+    # No rate above this can be held for long: it would leave no time for passes and batches.
     best = 1 / (server.read_s + costs.decode_s + costs.row_s + server.send_s)
     high, low = best, best / 2
     while not passes(low):
@@ -102,7 +102,7 @@ def capacity_per_s(cell: Cell) -> float:
 
 
 def compare(cells: list[Cell], processes: int) -> list[float]:
-    """Return each cell's capacity, in their order, computed by so many processes."""
+    """Return each cell's capacity, in their order, computed by some processes."""
     if processes == 1:
         return [capacity_per_s(cell) for cell in cells]
     with ProcessPoolExecutor(processes) as pool:
@@ -111,15 +111,15 @@ def compare(cells: list[Cell], processes: int) -> list[float]:
 
 def table(cells: list[Cell], figures: list[float]) -> str:
     """Return a table of requests per second: a line per model and shape, a column per policy, geometric means below."""
-    found = {(cell.model, cell.shape, cell.policy): figure for cell, figure in zip(cells, figures, strict=True)}
+    rates = {(cell.model, cell.shape, cell.policy): figure for cell, figure in zip(cells, figures, strict=True)}
     policies = list(dict.fromkeys(cell.policy for cell in cells))
     lines = list(dict.fromkeys((cell.model, cell.shape) for cell in cells))
     width = max(map(len, policies)) + 2
     text = [f"{'model':<14}{'arrivals':<10}{''.join(f'{policy:>{width}}' for policy in policies)}"]
     for model, shape in lines:
-        row = (f"{found[model, shape, policy]:>{width},.0f}" for policy in policies)
+        row = (f"{rates[model, shape, policy]:>{width},.0f}" for policy in policies)
         text.append(f"{model:<14}{shape:<10}{''.join(row)}")
-    means = [_geometric_mean([found[(*line, policy)] for line in lines]) for policy in policies]
+    means = [_geometric_mean([rates[(*line, policy)] for line in lines]) for policy in policies]
     text.append(f"{'geometric mean':<24}{''.join(f'{mean:>{width},.0f}' for mean in means)}")
     return "\n".join(text)
 

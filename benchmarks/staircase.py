@@ -1,9 +1,10 @@
-"""Servers compared on a machine that is not quiet: all of them up at once, asked in turns, each at a rate that follows it.
+"""Servers compared on a busy machine: all run at the same time and are measured in turns, each at a rate that adapts.
 
 A search that takes minutes finds one server in a good moment of the machine and the next in a bad one. Here a round asks
-every server once, for a second or two, so that all of them meet the same moments. A server that passes is asked more
+every server once, for a second or two, so that all of them run at the same moments. A server that passes gets a higher rate
 in the next round, one that fails less (the simple up-down method of psychophysics: Dixon and Mood, 1948; Levitt, 1971), so that its
-rate settles where half of such short runs pass. That is a little above what it would hold for long; ratios are what is compared.
+rate settles at the point where half of such short runs pass. That is slightly above the rate that it would hold for a
+long time. The benchmark compares ratios.
 """
 
 from __future__ import annotations
@@ -32,15 +33,15 @@ class Staircase:
     rate_per_s: float
     slo_s: float
     rates: list[float] = field(default_factory=list)
-    """What it was asked in each round, per second."""
+    """The rate of each round, per second."""
     outcomes: list[bool | None] = field(default_factory=list)
-    """Whether it passed; None where the generator was late."""
+    """Whether the run passed; None if the generator was late."""
     last_step: float = LAST_STEP
-    """The factor by which the rate moves in the end: a smaller one tells closer servers apart."""
+    """The factor by which the rate moves in the end: a smaller factor distinguishes closer servers."""
     _step: float = FIRST_STEP
 
     def take(self, passed: bool | None) -> None:
-        """Note what became of the round, and choose the next rate."""
+        """Record the outcome of the round, and choose the next rate."""
         before = next((outcome for outcome in reversed(self.outcomes) if outcome is not None), passed)
         self.rates.append(self.rate_per_s)
         self.outcomes.append(passed)
@@ -78,9 +79,9 @@ def climb(
     """Return each server's staircase.
 
     Args:
-        servers: by name, how it is measured, its promise in seconds, and its first rate per second.
-        rounds: how often each is asked.
-        seconds: for how long; longer at low rates, see ``benchmarks.search``.
+        servers: by name, the measurement, the p99 limit in seconds, and the first rate per second.
+        rounds: the number of runs of each server.
+        seconds: the length of a run; it is longer at low rates, see ``benchmarks.search``.
         seed: of the first round; in one round all have the same, so that equal rates are equal arrivals.
         last_step: the factor by which rates move in the end.
         say: takes a line of progress a round.
@@ -95,18 +96,18 @@ def climb(
             lasting = max(seconds, min(QUERIES_LEAST / stair.rate_per_s, RUN_S_MOST))
             run = measure(stair.rate_per_s, lasting, seed + number)
             stair.take(passes(run.latencies_s(), slo_s) if run.valid(slo_s) else None)
-        shown = "  ".join(
+        text = "  ".join(
             f"{name} {stair.rates[-1]:,.0f}/s {_SIGNS[stair.outcomes[-1]]}" for name, stair in stairs.items()
         )
-        say(f"round {number + 1} of {rounds}: {shown}")
+        say(f"round {number + 1} of {rounds}: {text}")
     return stairs
 
 
 _SIGNS = {True: "+", False: "-", None: "void"}
 
 
-def ratio(one: Staircase, other: Staircase) -> dict[str, float]:
-    """Return how the rates of two servers that were asked in the same rounds relate: median and quartiles."""
-    shares = np.array(one.settled()) / np.array(other.settled())
+def ratio(numerator: Staircase, denominator: Staircase) -> dict[str, float]:
+    """Return median and quartiles of the ratio of two servers' rates in the same rounds."""
+    shares = np.array(numerator.settled()) / np.array(denominator.settled())
     low, median, high = (round(float(value), 3) for value in np.quantile(shares, (0.25, 0.5, 0.75)))
     return {"median": median, "low": low, "high": high}

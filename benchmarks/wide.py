@@ -1,4 +1,4 @@
-"""The wide model of the benchmark: a config of 100 made-up columns, 20 of them categories, for the trainer."""
+"""The wide model of the benchmark: a config of 100 synthetic columns, 20 of them categories, for the trainer."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ SEED = 7
 def wide_config() -> ModelConfig:
     """Return the config.
 
-    Numbers are drawn from normal distributions, every tenth with 5% of its values missing; categories from eight values
+    Numbers are sampled from normal distributions, every tenth with 5% of its values missing; categories from eight values
     of unequal weight. The target depends on a third of the columns, some of them in pairs, so that the trees are as
-    deep as those of a real table.
+    deep as the trees of a real table.
     """
     numbers = [f"reading_{index:02d}" for index in range(NUMBERS)]
     categories = [f"kind_{index:02d}" for index in range(CATEGORIES)]
@@ -42,7 +42,7 @@ def wide_config() -> ModelConfig:
     ]
     draws += [{"name": name, "draw": "choice", "values": weights} for name in categories]
     terms = [f"{1 + index % 3} * {name}" for index, name in enumerate(numbers[1:40:2])]
-    terms += [f"0.5 * {one} * {other}" for one, other in zip(numbers[3:30:9], numbers[41:60:9], strict=True)]
+    terms += [f"0.5 * {left} * {right}" for left, right in zip(numbers[3:30:9], numbers[41:60:9], strict=True)]
     terms += [f"{4 + index} * ({name} == '{LEVELS[index]}')" for index, name in enumerate(categories[:6])]
     draws.append({"name": "yield_sum", "draw": "normal", "mean": "500 + " + " + ".join(terms), "sd": 3.0})
     return ModelConfig.model_validate(

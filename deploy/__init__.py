@@ -1,3 +1,3 @@
-"""After the Bento: images of it, and the proof that an image answers what the Bento's model answers."""
+"""After the Bento: images of it, and the proof that an image gives the answers of the Bento's model."""
 
-import bundle as bundle  # first of all: it switches off the telemetry of libraries before they are imported
+import tabento.bundle  # noqa: F401 - first of all: it switches off the telemetry of libraries before they are imported

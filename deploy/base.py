@@ -1,7 +1,7 @@
 """A base image from Debian's packages, for machines that reach no image registry.
 
 ``debootstrap`` makes the smallest Debian with Python, this machine's certificate authorities and uv go in, and the
-engine imports it. Where packages come from is read from pip's settings when the image is built and mounted for that
+engine imports it. The sources of packages are read from pip's settings when the image is built and mounted for that
 time only: an index's address may hold a password, and no layer of the image ever sees it.
 """
 
@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from deploy.command import ask, watch
+from deploy.command import run_command, watch
 from deploy.engine import Engine
 from deploy.errors import ImageError
 
@@ -33,9 +33,9 @@ _CONTAINER = "tabento-base-{}"
 _CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 _CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE")
 _TRACES = ("etc/resolv.conf", "etc/hostname", "var/log/bootstrap.log")
-"""What debootstrap leaves of the machine that it ran on; an engine gives each container its own."""
+"""Files of the host that debootstrap copies; an engine gives each container its own."""
 _PIP_SECTIONS = (":env:", "install", "global")
-"""Where pip keeps a setting, the strongest first."""
+"""The sections of pip's settings, in the order of priority."""
 
 
 def find_certificates(environment: Mapping[str, str]) -> Path | None:
@@ -46,22 +46,22 @@ def find_certificates(environment: Mapping[str, str]) -> Path | None:
 
 
 def find_uv() -> Path:
-    """Return the uv on PATH, else the one that ``make`` keeps beside the interpreter's packages.
+    """Return the uv on PATH, else the uv that ``make`` installed in the environment.
 
     Raises:
         ImageError: there is neither.
     """
-    found = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.prefix, "uv", "bin")))
-    if found is None:
+    program = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.prefix, "uv", "bin")))
+    if program is None:
         raise ImageError("the base image needs uv, and this machine has none on PATH. Run `make setup` first.")
-    return Path(found)
+    return Path(program)
 
 
 def pip_settings() -> str:
-    """Return what ``pip config list`` says, or nothing where there is no pip."""
-    own = Path(sys.prefix, "uv", "bin")
-    pip = shutil.which("pip", path=str(own)) or shutil.which("pip") or shutil.which("pip3")
-    return ask([pip, "config", "list"]) if pip else ""
+    """Return the output of ``pip config list``, or an empty text if pip is not installed."""
+    uv_folder = Path(sys.prefix, "uv", "bin")
+    pip = shutil.which("pip", path=str(uv_folder)) or shutil.which("pip") or shutil.which("pip3")
+    return run_command([pip, "config", "list"]) if pip else ""
 
 
 def uv_settings(listing: str) -> tuple[str, list[str]]:
@@ -71,18 +71,22 @@ def uv_settings(listing: str) -> tuple[str, list[str]]:
         listing: lines ``section.key='value'``, as ``pip config list`` writes them.
 
     Returns:
-        The text of a ``uv.toml``, and the places that were left out because a build cannot see them: folders and
-        ``file:`` addresses of this machine.
+        The text of a ``uv.toml``, and the skipped addresses: a build cannot see folders and ``file:`` addresses of this
+        machine.
     """
     values: dict[str, list[str]] = {}
     for section in reversed(_PIP_SECTIONS):
         for line in listing.splitlines():
-            name, found, value = line.partition("=")
-            if found and name.startswith(f"{section}."):
+            name, equals_sign, value = line.partition("=")
+            if equals_sign and name.startswith(f"{section}."):
                 values[name.removeprefix(f"{section}.")] = str(ast.literal_eval(value)).split()
     default, extra, links = (values.get(key, []) for key in ("index-url", "extra-index-url", "find-links"))
-    left_out = [place for place in (*default, *extra, *links) if not place.startswith(("https://", "http://"))]
-    extra, links, default = ([place for place in kind if place not in left_out] for kind in (extra, links, default))
+    skipped_indexes = [
+        address for address in (*default, *extra, *links) if not address.startswith(("https://", "http://"))
+    ]
+    extra, links, default = (
+        [address for address in addresses if address not in skipped_indexes] for addresses in (extra, links, default)
+    )
     lines = ["system-certs = true"]
     if hosts := values.get("trusted-host"):
         lines.append(f"allow-insecure-host = {json.dumps(hosts)}")
@@ -91,9 +95,9 @@ def uv_settings(listing: str) -> tuple[str, list[str]]:
     if extra:
         # pip looks for the best version in all indexes; the lock's hashes keep that safe.
         lines.append('index-strategy = "unsafe-best-match"')
-    lines += [f"[[index]]\nurl = {json.dumps(place)}" for place in extra]
-    lines += [f"[[index]]\nurl = {json.dumps(place)}\ndefault = true" for place in default[:1]]
-    return "\n".join(lines) + "\n", left_out
+    lines += [f"[[index]]\nurl = {json.dumps(address)}" for address in extra]
+    lines += [f"[[index]]\nurl = {json.dumps(address)}\ndefault = true" for address in default[:1]]
+    return "\n".join(lines) + "\n", skipped_indexes
 
 
 def import_steps(engine: str, archive: Path, image: str) -> list[list[str]]:
@@ -114,7 +118,7 @@ def make_base(engine: Engine, mirror: str | None, environment: Mapping[str, str]
 
     Args:
         engine: podman or buildah.
-        mirror: where Debian's packages come from; nothing means debootstrap's own default.
+        mirror: the mirror of Debian's packages; None means debootstrap's own default.
         environment: this process's variables; they may name the certificate authorities.
 
     Raises:
@@ -153,6 +157,6 @@ def make_base(engine: Engine, mirror: str | None, environment: Mapping[str, str]
         except ImageError:
             if engine.name == "buildah":
                 with suppress(ImageError):
-                    ask(["buildah", "rm", _CONTAINER.format(os.getpid())])
+                    run_command(["buildah", "rm", _CONTAINER.format(os.getpid())])
             raise
     return IMAGE

@@ -1,4 +1,4 @@
-"""Other people's programs, run as processes: what all of ``deploy`` does its work with."""
+"""Programs of other projects, run as processes: every step of ``deploy`` uses them."""
 
 from __future__ import annotations
 
@@ -10,29 +10,31 @@ from collections.abc import Mapping, Sequence
 from deploy.errors import ImageError
 
 QUESTION_TIMEOUT_S = 60.0
-"""A question to an engine that takes longer counts as unanswered: a client may wait for ever for a dead daemon."""
+"""A short command that takes longer has failed: an engine's client may wait for a dead daemon without a time limit."""
 
-_SHOWN_LINES = 12
+_MAX_LINES = 12
 
 
-def ask(arguments: Sequence[str], timeout_s: float = QUESTION_TIMEOUT_S) -> str:
-    """Run a short command and return what it wrote to stdout, without surrounding blanks.
+def run_command(arguments: Sequence[str], timeout_s: float = QUESTION_TIMEOUT_S) -> str:
+    """Run a short command and return its standard output without surrounding blanks.
 
     Raises:
-        ImageError: the command is not there, failed, or took longer than ``timeout_s`` seconds.
+        ImageError: the command does not exist, failed, or took longer than ``timeout_s`` seconds.
     """
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             arguments, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout_s, check=False
         )
     except OSError as error:
         raise ImageError(f"cannot run `{arguments[0]}`: {error.strerror}. Install it, or put it on PATH.") from error
     except subprocess.TimeoutExpired as error:
-        raise ImageError(f"`{shlex.join(arguments)}` gave no answer within {timeout_s:g} s.") from error
-    if done.returncode != 0:
-        said = "\n".join((done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()[-_SHOWN_LINES:])
-        raise ImageError(f"`{shlex.join(arguments)}` ended with status {done.returncode}: {said}")
-    return done.stdout.strip()
+        raise ImageError(f"`{shlex.join(arguments)}` did not end within {timeout_s:g} s.") from error
+    if process.returncode != 0:
+        output = "\n".join(
+            (process.stderr.strip() or process.stdout.strip() or "it wrote nothing").splitlines()[-_MAX_LINES:]
+        )
+        raise ImageError(f"`{shlex.join(arguments)}` ended with status {process.returncode}: {output}")
+    return process.stdout.strip()
 
 
 def watch(arguments: Sequence[str], environment: Mapping[str, str], remedy: str) -> None:
@@ -40,11 +42,11 @@ def watch(arguments: Sequence[str], environment: Mapping[str, str], remedy: str)
 
     Args:
         arguments: the command.
-        environment: variables on top of those of this process.
-        remedy: what to do when it fails, a sentence.
+        environment: variables to add to the environment of this process.
+        remedy: the remedy for a failure, a sentence.
 
     Raises:
-        ImageError: the command is not there or failed.
+        ImageError: the command does not exist or failed.
     """
     try:
         status = subprocess.run(
@@ -54,5 +56,5 @@ def watch(arguments: Sequence[str], environment: Mapping[str, str], remedy: str)
         raise ImageError(f"cannot run `{arguments[0]}`: {error.strerror}. {remedy}") from error
     if status != 0:
         raise ImageError(
-            f"`{shlex.join(arguments)}` ended with status {status}, expected 0; its messages stand above. {remedy}"
+            f"`{shlex.join(arguments)}` ended with status {status}, expected 0; see its messages above. {remedy}"
         )

@@ -1,6 +1,6 @@
 """The container engine: which of those that BentoML can drive really works on this machine.
 
-A client without its daemon is no engine, so each candidate is asked something that only a working one answers.
+A client without its daemon is not an engine, so each candidate runs a command that only a working engine answers.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from deploy.command import ask
+from deploy.command import run_command
 from deploy.errors import ImageError
 
 QUESTIONS: dict[str, tuple[str, ...]] = {
@@ -18,13 +18,13 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
     "podman": ("info", "--format", "{{.Version.Version}}"),
     "buildah": ("info", "--format", "{{.store.GraphDriverName}}"),
 }
-"""What each engine is asked, in the order of preference. An answer of a line and status 0 means that it works."""
+"""The command that tests each engine, in the order of preference. A line of output and status 0 mean that it works."""
 
 REPLACES_BASE = ("podman", "buildah")
 """The engines whose ``build`` takes ``--from``, so that a Bento can be put on another base than it was built for."""
 
 ENTRYPOINT = "/home/bentoml/bento/env/docker/entrypoint.sh"
-"""What BentoML's images start. ``buildah run`` does not look into the image for it, so it has to be said."""
+"""The entry point of BentoML's images. ``buildah run`` does not read it from the image, so the command line has it."""
 
 SERVICE_PORT = 3000
 """The port on which a Bento listens in its container."""
@@ -46,13 +46,13 @@ class Engine:
             ImageError: the engine does not hold the image.
         """
         if self.name == "buildah":
-            return ask([self.name, "images", "--format", "{{.Size}}", image]).splitlines()[0]
-        return f"{int(ask([self.name, 'image', 'inspect', '--format', '{{.Size}}', image])) / 1e6:.0f} MB"
+            return run_command([self.name, "images", "--format", "{{.Size}}", image]).splitlines()[0]
+        return f"{int(run_command([self.name, 'image', 'inspect', '--format', '{{.Size}}', image])) / 1e6:.0f} MB"
 
     def holds(self, image: str) -> bool:
-        """Say whether the engine's own store has an image."""
+        """Return whether the engine's own store has an image."""
         try:
-            ask([self.name, "inspect", "--type", "image", image])
+            run_command([self.name, "inspect", "--type", "image", image])
         except ImageError:
             return False
         return True
@@ -68,34 +68,34 @@ class Engine:
 
 
 def _fault(name: str) -> str | None:
-    """Return why an engine cannot be used, or nothing."""
+    """Return the reason for which an engine cannot be used; None if it works."""
     if shutil.which(name) is None:
         return "is not installed"
     try:
-        answer = ask([name, *QUESTIONS[name]])
+        answer = run_command([name, *QUESTIONS[name]])
     except ImageError as error:
         return f"is installed but does not work: {error}"
     return None if answer else f"is installed but `{name} info` names no server: is its daemon running?"
 
 
-def choose_engine(wanted: str | None = None, candidates: Sequence[str] = tuple(QUESTIONS)) -> Engine:
-    """Return the wanted engine, or the first of the candidates that works.
+def choose_engine(requested: str | None = None, candidates: Sequence[str] = tuple(QUESTIONS)) -> Engine:
+    """Return the requested engine, or the first of the candidates that works.
 
     Raises:
-        ImageError: the wanted one, or every one, is missing or does not answer; the message says each one's fault.
+        ImageError: the requested engine, or every engine, is missing or does not answer; the message names the fault of each.
     """
-    if wanted is not None:
-        if wanted not in candidates:
+    if requested is not None:
+        if requested not in candidates:
             raise ImageError(
-                f"expected {' or '.join(candidates)}, got {wanted!r}: it cannot do what is asked."
+                f"expected {' or '.join(candidates)}, got {requested!r}: this engine cannot build the image."
                 " Leave --engine away, or name one of these."
             )
-        candidates = (wanted,)
+        candidates = (requested,)
     faults: list[str] = []
     for name in candidates:
         fault = _fault(name)
         if fault is None:
-            return Engine(name, "it was asked for" if wanted else "; ".join([*faults, f"{name} works"]))
+            return Engine(name, "the command line names it" if requested else "; ".join([*faults, f"{name} works"]))
         faults.append(f"{name} {fault}")
     raise ImageError(
         "no container engine works on this machine:\n  "

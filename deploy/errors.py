@@ -1,7 +1,7 @@
-"""The one way in which making or proving an image fails. Messages end with what to do next."""
+"""The error of making or proving an image. Messages end with a remedy."""
 
 from __future__ import annotations
 
 
 class ImageError(Exception):
-    """An image cannot be made, or does not do what it must."""
+    """An image cannot be made, or does not pass the proof."""

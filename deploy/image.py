@@ -1,8 +1,8 @@
 """``python -m deploy.image`` makes an OCI image of a Bento with the engine that this machine has.
 
 The last step of the data's way: the Bento holds code, packages' names and one bundle; ``bentoml containerize`` turns
-it into an image. Where no registry can be reached, ``--base debootstrap`` makes the base image too (deploy/base.py),
-and ``--prove`` starts what was made and compares its answers (deploy/prove.py).
+it into an image. If no registry can be reached, ``--base debootstrap`` makes the base image too (deploy/base.py),
+and ``--prove`` starts the image and compares its answers (deploy/prove.py).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from deploy.errors import ImageError
 from deploy.prove import prove
 
 PREFIX = "tabento-"
-"""What stands before the model's name in the name under which ``make bento`` stores what it builds."""
+"""The prefix of the model's name in the names of the Bentos that ``make bento`` builds."""
 
 DEBOOTSTRAP = "debootstrap"
 """The value of ``--base`` that asks for a base image made here."""
@@ -40,15 +40,15 @@ def find_bento(tag: str | None) -> bentoml.Bento:
         ImageError: the store does not hold it.
     """
     if tag is None:
-        built = [bento for bento in bentoml.list() if bento.tag.name.startswith(PREFIX)]
-        if not built:
+        bentos = [bento for bento in bentoml.list() if bento.tag.name.startswith(PREFIX)]
+        if not bentos:
             raise ImageError("the Bento store holds no Bento of a model: build one with `make bento MODEL=NAME`.")
-        return max(built, key=lambda bento: bento.creation_time)
+        return max(bentos, key=lambda bento: bento.creation_time)
     try:
         return bentoml.get(tag)
     except (BentoMLException, ValueError) as error:
         raise ImageError(
-            f"the Bento store holds no {tag!r}: build it with `make bento`; `bentoml list` shows what is there."
+            f"the Bento store holds no {tag!r}: build it with `make bento`; `bentoml list` shows the stored Bentos."
         ) from error
 
 
@@ -74,14 +74,14 @@ def containerize_command(
 
 
 def build_image(bento: str, image: str, engine: Engine, base: str | None = None, mirror: str | None = None) -> None:
-    """Make an image of a Bento, and its base image if that is asked for and not there from an earlier run.
+    """Make an image of a Bento, and its base image if it is requested and not stored yet.
 
     Args:
         bento: the Bento's tag.
         image: the image's name, ``NAME:TAG``.
-        engine: what builds it.
-        base: nothing for the Bento's own base image, an image of the engine's store, or ``debootstrap``.
-        mirror: where debootstrap finds Debian's packages.
+        engine: the engine that builds the image.
+        base: None for the Bento's own base image, an image of the engine's store, or ``debootstrap``.
+        mirror: the mirror of Debian's packages for debootstrap.
 
     Raises:
         ImageError: a step failed.
@@ -93,16 +93,16 @@ def build_image(bento: str, image: str, engine: Engine, base: str | None = None,
     environment = {}
     if base == DEBOOTSTRAP:
         base = IMAGE
-        # Machines without a registry are mostly containers themselves, where an OCI runtime cannot start another.
+        # A machine without a registry is usually a container itself, in which an OCI runtime cannot start another container.
         environment["BUILDAH_ISOLATION"] = os.environ.get("BUILDAH_ISOLATION", "chroot")
         if engine.holds(IMAGE):
             print(f"base image: {IMAGE}, from an earlier run (`{engine.name} rmi {IMAGE}` for a new one)", flush=True)
         else:
             print(f"base image: {IMAGE}, now made by debootstrap (a minute or two)", flush=True)
             make_base(engine, mirror, os.environ)
-    text, left_out = uv_settings(pip_settings())
-    if left_out:
-        print(f"pip's places on this machine's disk, left out of the build: {len(left_out)}", flush=True)
+    text, skipped_indexes = uv_settings(pip_settings())
+    if skipped_indexes:
+        print(f"pip's indexes on this machine's disk, not used by the build: {len(skipped_indexes)}", flush=True)
     with tempfile.TemporaryDirectory(prefix="tabento-uv-") as folder:
         Path(folder, "uv.toml").write_text(text, encoding="utf-8")
         watch(containerize_command(bento, image, engine.name, base, Path(folder)), environment, remedy)
@@ -126,7 +126,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make the image and return 0, or say on stderr what is wrong and return 1."""
+    """Make the image and return 0, or write the error to stderr and return 1."""
     options = _parser().parse_args(arguments)
     try:
         engine = choose_engine(options.engine, REPLACES_BASE if options.base else tuple(QUESTIONS))

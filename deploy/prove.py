@@ -1,4 +1,4 @@
-"""The proof of an image: it is started, gets ready, answers as the bundle answers here, and ends when it is told to.
+"""The proof of an image: the image starts, becomes ready, gives the answers of the bundle on this host, and ends after SIGTERM.
 
 The rows are the bundle's own examples, so any Bento can be proved; the expected answers come from the same bundle,
 loaded in this process.
@@ -10,7 +10,6 @@ import json
 import math
 import os
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
@@ -26,22 +25,23 @@ from typing import Any
 import bentoml
 import psutil
 
-from bundle.errors import BundleError
-from bundle.store import Bundle, load_bundle
-from deploy.command import ask
+from deploy.command import run_command
 from deploy.engine import ENTRYPOINT, SERVICE_PORT, Engine
 from deploy.errors import ImageError
 from serving.model import ServedModel
 from serving.settings import ServingSettings
+from tabento.bundle.errors import BundleError
+from tabento.bundle.store import Bundle, load_bundle
+from tools.ports import free_port
 
 READY_DEADLINE_S = 120.0
 STOP_DEADLINE_S = 30.0
 
 RELATIVE_TOLERANCE = 1e-9
-"""What the image may differ from this host: the same graph, but perhaps another processor."""
+"""The tolerance between image and host: the graph is the same, but the processor may differ."""
 
 FORBIDDEN = ("sklearn", "pandas", "onnx", "skl2onnx", "training")
-"""What an image that serves must not be able to import."""
+"""Packages that a serving image must not be able to import."""
 
 _LOOK_INSIDE = (
     "import importlib.util, json, os, sys; sys.path.insert(0, 'src');"
@@ -51,14 +51,14 @@ _LOOK_INSIDE = (
 
 @dataclass(frozen=True)
 class Proof:
-    """What was seen."""
+    """The results of a proof."""
 
     user: int
     """The user id that the service runs as."""
     ready_s: float
     """Seconds from the start of the container to the first 200 of ``/readyz``."""
     rows: int
-    """How many predictions agreed with this host's."""
+    """The number of predictions that agreed with this host's."""
     stop_s: float
     """Seconds from SIGTERM to the end."""
 
@@ -70,10 +70,10 @@ class Proof:
 
 
 def check_inside(report: str) -> int:
-    """Return the user id from what a container says about itself.
+    """Return the user id from a container's report about itself.
 
     Raises:
-        ImageError: it runs as root, or can import what only training needs.
+        ImageError: it runs as root, or can import packages for training.
     """
     user, importable = json.loads(report.splitlines()[-1])
     if user == 0:
@@ -92,31 +92,31 @@ def check_answers(expected: list[float], answer: dict[str, Any]) -> None:
     Raises:
         ImageError: their number or one of them differs.
     """
-    got = answer.get("predictions")
-    if not isinstance(got, list) or len(got) != len(expected):
+    predictions = answer.get("predictions")
+    if not isinstance(predictions, list) or len(predictions) != len(expected):
         raise ImageError(f"expected {len(expected)} predictions from the image, got {json.dumps(answer)[:500]}.")
-    for row, (here, there) in enumerate(zip(expected, got, strict=True)):
-        if not math.isclose(here, there, rel_tol=RELATIVE_TOLERANCE):
+    for row, (local, remote) in enumerate(zip(expected, predictions, strict=True)):
+        if not math.isclose(local, remote, rel_tol=RELATIVE_TOLERANCE):
             raise ImageError(
-                f"example {row}: expected {here!r} as the bundle answers here, got {there!r} from the image."
-                " Build Bento and image anew: `make image`."
+                f"example {row}: expected {local!r}, the answer of the bundle on this host, got {remote!r} from the image."
+                " Build Bento and image again: `make image`."
             )
 
 
 def find_server(process: psutil.Process) -> psutil.Process:
-    """Return the process that a stop signal has to reach.
+    """Return the process to which a stop signal must be sent.
 
-    An engine's client hands signals on. ``buildah run`` does not: it kills what it started and leaves workers behind.
-    So below it, the first process that is not buildah's own is meant.
+    An engine's client forwards signals. ``buildah run`` does not: it kills its child and leaves workers running.
+    So the result is the first process below it that is not buildah's own.
     """
     if "buildah" not in process.name():
         return process
-    inside = [child for child in process.children(recursive=True) if "buildah" not in " ".join(child.cmdline()[:1])]
-    return inside[0] if inside else process
+    servers = [child for child in process.children(recursive=True) if "buildah" not in " ".join(child.cmdline()[:1])]
+    return servers[0] if servers else process
 
 
 def wait_for(condition: Callable[[], bool], deadline_s: float, fault: Callable[[], str]) -> float:
-    """Return after how many seconds a condition came true.
+    """Return the seconds until a condition became true.
 
     Raises:
         ImageError: it did not within ``deadline_s`` seconds; the text is the fault's.
@@ -127,12 +127,6 @@ def wait_for(condition: Callable[[], bool], deadline_s: float, fault: Callable[[
             raise ImageError(f"{fault()} (waited {deadline_s:g} s)")
         pause.wait(0.05)
     return time.monotonic() - start
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _is_ready(address: str) -> bool:
@@ -157,16 +151,16 @@ def _post(address: str, body: bytes) -> dict[str, Any]:
 
 @contextmanager
 def _container(engine: Engine, image: str, port: int) -> Iterator[tuple[list[str], list[str]]]:
-    """Yield the command that looks inside an image and the one that serves it at a port, and clean up behind them."""
+    """Yield the command that looks inside an image and the one that serves it at a port, and remove the container afterwards."""
     look = ["-c", _LOOK_INSIDE, *FORBIDDEN]
     if engine.name == "buildah":
-        container = ask([engine.name, "from", "--pull-never", image])
-        # Chroot isolation shares this machine's network, so the service has to keep to the loopback interface itself.
+        container = run_command([engine.name, "from", "--pull-never", image])
+        # Chroot isolation shares this machine's network, so the service itself must use the loopback interface only.
         run = [engine.name, "run", "--isolation", "chroot", container, "--"]
         try:
             yield [*run, "python", *look], [*run, ENTRYPOINT, "serve", "--host", "127.0.0.1", "--port", str(port)]
         finally:
-            ask([engine.name, "rm", container])
+            run_command([engine.name, "rm", container])
         return
     name = f"tabento-proof-{os.getpid()}"
     run = [engine.name, "run", "--rm"]
@@ -190,22 +184,22 @@ def _load(bento: bentoml.Bento) -> Bundle:
 
 
 def prove(engine: Engine, image: str, bento: bentoml.Bento) -> Proof:
-    """Start an image and compare it with what the Bento's bundle answers in this process.
+    """Start an image and compare its answers with the bundle's answers in this process.
 
     Raises:
-        ImageError: it does not start, get ready, answer the same or end; or it runs as root or holds what it must not.
+        ImageError: it does not start, get ready, answer the same or end; or it runs as root or has forbidden packages.
     """
     bundle = _load(bento)
     body = json.dumps({"instances": bundle.examples}).encode()
     expected = (ServedModel(bundle, ServingSettings()).predict(body))["predictions"]
-    port = _free_port()
+    port = free_port()
     address = f"http://127.0.0.1:{port}"
     with _container(engine, image, port) as (look, serve), tempfile.NamedTemporaryFile(suffix=".log") as log:
 
         def last_words(fault: str) -> str:
             return f"{fault}. The end of its log:\n{Path(log.name).read_text(errors='replace')[-2000:]}"
 
-        user = check_inside(ask(look))
+        user = check_inside(run_command(look))
         process = subprocess.Popen(serve, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
         family: list[psutil.Process] = []
         try:

@@ -1,3 +1,3 @@
-"""Online, without HTTP: the ONNX session and what decides when it runs."""
+"""Online, without HTTP: the ONNX session, the micro-batcher, the learned costs, and admission."""
 
-import bundle as bundle  # first of all: it switches off the telemetry of libraries before they are imported
+import tabento.bundle  # noqa: F401 - first of all: it switches off the telemetry of libraries before they are imported

@@ -1,7 +1,7 @@
-"""One batch: the rows of several requests in one call of the model, and again by halves where that fails.
+"""One batch: the rows of several requests in one call of the model, and again by halves if the call fails.
 
-What fails is narrowed down until it is one row of one request. So that a row that breaks the model breaks its own request
-only, and the error names it.
+The halves are divided until one row of one request is left. So a row on which the model fails affects its own request only,
+and the error names the row.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from runners.stats import Stats
 from runners.work import Values, Work
 
 Outcome = list[Values | Exception]
-"""For each segment of a batch its predictions, or why it has none."""
+"""For each segment of a batch its predictions, or the error."""
 
 
 class Model(Protocol):
-    """What the batcher runs: ``runners.session.OnnxSession``, or a stand-in on a simulated clock."""
+    """The model that the batcher runs: ``runners.session.OnnxSession``, or a simulated one."""
 
     row_bytes: int
     """The number of bytes of one row."""
@@ -38,13 +38,13 @@ class Segment:
 
     work: Work
     start: int
-    """Which row of the request is its first."""
+    """The index of its first row in the request."""
     count: int
-    """How many rows it has."""
+    """The number of its rows."""
 
 
-def none_of(segments: list[Segment], message: str) -> Outcome:
-    """Return that no segment of a batch has predictions, and why."""
+def fail_all(segments: list[Segment], message: str) -> Outcome:
+    """Return an error for each segment of a batch."""
     return [RunnerError(message) for _ in segments]
 
 
@@ -52,8 +52,8 @@ class BatchRun:
     """Runs batches, on the loop or in a thread.
 
     Args:
-        model: what answers rows.
-        stats: where batches that failed are counted.
+        model: predicts rows.
+        stats: counts the batches that failed.
     """
 
     def __init__(self, model: Model, stats: Stats) -> None:
@@ -61,11 +61,11 @@ class BatchRun:
         self._stats = stats
 
     def run(self, segments: list[Segment], rows: int) -> Outcome:
-        """Return each segment's predictions, or why it has none.
+        """Return each segment's predictions, or its error.
 
         Args:
             segments: at least one.
-            rows: how many rows they have in all.
+            rows: the total number of their rows.
         """
         width = self._model.row_bytes
         if len(segments) == 1 and segments[0].count == segments[0].work.count:
@@ -102,20 +102,20 @@ class BatchRun:
     def _call(self, data: bytes, rows: int) -> Values:
         values = self._model.run_bytes(data, rows)
         if len(values) != rows:
-            raise RunnerError(f"{rows} rows went into the model, but {len(values)} predictions came out")
+            raise RunnerError(f"{rows} rows went into the model, but it returned {len(values)} predictions")
         return values
 
     def _call_halves(self, data: bytes, rows: int, start: int, error: Exception) -> Values:
-        """Run rows of one request, which failed together, again by halves: a failure that passed by answers after all.
+        """Run rows of one request that failed together again by halves; if the failure was temporary, they are answered.
 
         Args:
             data: the rows.
-            rows: how many they are.
-            start: which row of the request the first of them is.
-            error: why they failed.
+            rows: the number of rows.
+            start: the index of the first of them in the request.
+            error: the error of the failed call.
 
         Raises:
-            InferenceError: naming the first row that fails alone.
+            InferenceError: names the first row that fails by itself.
         """
         if rows == 1:
             raise InferenceError(f"the model failed: {error}", start) from error

@@ -1,13 +1,13 @@
-"""The micro-batcher: rows of many requests go in, one call of the model runs them, each request gets its own predictions.
+"""The micro-batcher: it runs the rows of many requests in one call of the model, and gives each request its predictions.
 
 Rows that arrive in one pass of the event loop run together at its end. Batches therefore grow when the loop is busy, and
-an idle service waits for nothing. The batcher counts rows, not requests.
+an idle service does not wait. The batcher counts rows, not requests.
 
-A large request does not hold others up: its rows are sliced and take turns, see ``runners.row_queue``.
+A large request does not delay others: its rows are sliced and take turns, see ``runners.row_queue``.
 
-A cheap batch runs on the loop. An expensive one runs in a thread, so that the loop goes on reading and answering. A batch
-that fails is run again by halves, so a row that breaks the model breaks its own request only. A callback that raises is
-logged and counted; the other requests of its batch are answered all the same (``runners.callbacks``).
+An inexpensive batch runs on the loop. An expensive one runs in a thread, so that the loop continues to read and answer. A
+batch that fails is run again by halves, so a row on which the model fails affects its own request only. A callback that
+raises is logged and counted; the other requests of its batch are answered (``runners.callbacks``).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 
-from runners.batch import BatchRun, Model, Outcome, Segment, none_of
+from runners.batch import BatchRun, Model, Outcome, Segment, fail_all
 from runners.callbacks import ANSWER_CALLBACK, Callbacks
 from runners.clock import Loop, Offload, Timer
 from runners.costs import BatchCosts
@@ -27,32 +27,32 @@ from runners.stats import Stats
 from runners.work import Values, Work
 
 ROW_RATE = 0.1
-"""How fast the cost of a row, in the model and in an answer, is learned: the weight of one batch or answer."""
+"""The learning rate of the cost of a row, in the model and in an answer: the weight of one batch or answer."""
 ROW_OUTLIER = 2.0
-"""A batch or answer counts as at most this many times its expected cost: the machine may have paused."""
+"""A batch or answer counts as at most this many times its expected cost: the computer may have paused."""
 SLICE_EVERY = 16
-"""The size of a slice is set again after so many batches: costs change slowly, and this would cost every batch."""
+"""The size of a slice is set again after this number of batches: costs change slowly, and setting it takes time."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The bounds within which the batcher works."""
+    """The limits of the batcher."""
 
     max_queue_rows: int
-    """How many rows may wait; a request that does not fit is refused."""
+    """The largest number of rows that wait; a request that does not fit is refused."""
     slice_rows: int
-    """How many rows a slice has at most: the rows of one large request that go into one batch."""
+    """The largest number of rows of a slice: the rows of one large request that go into one batch."""
     inline_s: float
     """A batch that is predicted to take longer than this runs in a thread."""
     large_s: float = inf
-    """How long the rows of large requests may take in one batch, predicted, in seconds."""
+    """The predicted time that the rows of large requests may take in one batch, in seconds."""
 
 
 class MicroBatcher:
     """Collects rows and runs them in batches.
 
     Args:
-        model: answers rows.
+        model: predicts rows.
         loop: the event loop, or a simulated one.
         policy: decides when a batch is dispatched and how large it may be.
         costs: the learned batch times; kept current.
@@ -76,8 +76,8 @@ class MicroBatcher:
         self._offload = offload
         self._clock = loop.time
         self._arranged = False
-        # True from the moment a batch is taken until all of its requests are answered: what their callbacks ask for
-        # meanwhile (to submit, to drain) waits until then.
+        # True from the moment a batch is taken until all of its requests are answered. If their callbacks submit or drain
+        # meanwhile, that waits until then.
         self._running = False
         self._timer: Timer | None = None
         self._hold_rows = 0
@@ -96,14 +96,14 @@ class MicroBatcher:
 
     @property
     def queued_rows(self) -> int:
-        """How many rows wait."""
+        """The number of rows that wait."""
         return self.queue.rows
 
     def submit(self, work: Work) -> None:
-        """Take a request's rows in; its ``done`` is called exactly once, now or later.
+        """Add a request's rows; its ``finish`` is called exactly once, now or later.
 
-        A request that cannot be taken is answered at once with ``QueueFullError`` or ``DrainingError``. An exception that
-        ``done`` raises is logged and counted, never raised from here.
+        A request that cannot be accepted is answered immediately with ``QueueFullError`` or ``DrainingError``. An exception that
+        ``finish`` raises is logged and counted, never raised from here.
         """
         if self._draining:
             self._drop(work, DrainingError("the service is stopping"), "draining")
@@ -117,27 +117,27 @@ class MicroBatcher:
             self._arrange()
 
     def hold(self, rows: int) -> None:
-        """Dispatch nothing until ``rows`` rows wait, then that batch, once: for tests that need a certain batch."""
+        """Dispatch no batch until ``rows`` rows wait, then that batch, once: for tests that need a certain batch."""
         self._hold_rows = rows
         self._arrange()
 
     def drain(self, done: Callable[[], object]) -> None:
-        """Take no more rows, answer those that were taken, then call ``done``."""
+        """Accept no more rows, answer the accepted ones, then call ``done``."""
         self._draining = True
         self._hold_rows = 0
         self._drained.append(done)
         self._arrange()
 
     def row_s(self) -> float:
-        """Return the seconds that the model takes for a row in batches of the size that they have lately."""
+        """Return the model's seconds for a row in batches of the recent size."""
         return self._row_s or self.costs.predict(1)
 
     def loop_total_s(self) -> float:
-        """Return how long batches, and answers of many rows, have kept the loop itself in all, in seconds."""
+        """Return the total seconds that batches, and answers of many rows, have taken on the loop itself."""
         return self._inline_s
 
     def _arrange(self, reason: str = "pass") -> None:
-        """Schedule the next batch, if rows wait; tell those who wait for the drain, if none do."""
+        """Schedule the next batch, if rows wait; if no rows wait, report the end of a drain."""
         queue = self.queue
         while queue.rows and not (self._running or self._arranged or queue.rows < self._hold_rows):
             delay = 0.0
@@ -157,7 +157,7 @@ class MicroBatcher:
                 return
             self._run_next("at_once")
         if self._draining:
-            self._tell_drained()
+            self._report_drained()
 
     def _on_timer(self) -> None:
         self._timer = None
@@ -185,21 +185,21 @@ class MicroBatcher:
             self._running = in_thread
 
     def _take(self, now: float) -> tuple[list[Segment], int]:
-        """Take the next batch; requests that expired, and those whose client left, are left out and answered."""
+        """Take the next batch. Requests that expired, or whose client left, are removed and answered."""
         queue, add_wait = self.queue, self.stats.wait_s.add
         dropped: list[tuple[Work, Exception, str]] = []
 
         def may_run(work: Work) -> bool:
-            first = work.taken == 0
+            first = work.n_taken == 0
             if now > work.deadline and (first or work.strict):
                 dropped.append((work, ExpiredError("its deadline passed while it waited"), "expired"))
                 return False
             try:
-                gone = work.gone()
+                is_abandoned = work.requester.is_abandoned()
             except BaseException as raised:
-                self._callbacks.survive(raised, "the callback that tells whether a client has left")
-                gone = False
-            if gone:
+                self._callbacks.survive(raised, "the callback that returns whether a client has left")
+                is_abandoned = False
+            if is_abandoned:
                 dropped.append((work, GoneError("its client left"), "gone"))
                 return False
             if first:
@@ -213,37 +213,37 @@ class MicroBatcher:
         return segments, rows
 
     def _start(self, segments: list[Segment], rows: int) -> bool:
-        """Run a batch; tell whether it is still running, in the thread."""
+        """Run a batch; return whether it is still running, in the thread."""
         predicted = self.costs.predict(rows)
         if predicted <= self._limits.inline_s:
             started = self._clock()
             try:
                 outcome = self._batch.run(segments, rows)
             except Exception as error:
-                outcome = none_of(segments, f"a batch could not be run: {error!r}")
+                outcome = fail_all(segments, f"a batch could not be run: {error!r}")
             seconds = self._clock() - started
             self._inline_s += seconds
             self._finish(segments, rows, predicted, seconds, outcome)
             return False
 
-        def timed() -> tuple[float, Outcome]:
+        def run_timed() -> tuple[float, Outcome]:
             started = self._clock()
             outcome = self._batch.run(segments, rows)
             return self._clock() - started, outcome
 
-        def done(result: tuple[float, Outcome] | None, error: BaseException | None) -> None:
+        def finish(result: tuple[float, Outcome] | None, error: BaseException | None) -> None:
             try:
                 if result is None:
-                    result = (0.0, none_of(segments, f"the thread that ran a batch failed: {error!r}"))
+                    result = (0.0, fail_all(segments, f"the thread that ran a batch failed: {error!r}"))
                 self._finish(segments, rows, predicted, *result)
             finally:
                 self._running = False
                 self._arrange()
 
         try:
-            self._offload(timed, done)
+            self._offload(run_timed, finish)
         except Exception as error:
-            failures = none_of(segments, f"no thread could be had to run a batch: {error!r}")
+            failures = fail_all(segments, f"no thread was available to run a batch: {error!r}")
             self._finish(segments, rows, predicted, 0.0, failures)
             return False
         return True
@@ -268,7 +268,7 @@ class MicroBatcher:
                 self._give_up(work, result)
             elif work.count == 1:  # most requests: ``Callbacks.answer`` without its call
                 try:
-                    work.done(result, None)
+                    work.requester.finish(result, None)
                 except BaseException as raised:
                     self._callbacks.survive(raised, ANSWER_CALLBACK)
             else:
@@ -279,7 +279,7 @@ class MicroBatcher:
                     self._answer_many(work, result)
         if self.queue.turn_since_s is not None:
             self.queue.end_batch(seconds, rows, self._clock())
-        # The time of a batch that failed, or was run in pieces, says nothing about the next.
+        # The time of a batch that failed, or was run by halves, does not predict the next one.
         if not failed:
             self.costs.observe(rows, seconds)
             self._batches += 1
@@ -291,7 +291,7 @@ class MicroBatcher:
             self._policy.observe(rows, seconds, self._loop.time() - segments[0].work.arrived)
 
     def _answer_many(self, work: Work, values: Values) -> None:
-        """Answer a request of many rows, and learn how long that takes for each of them."""
+        """Answer a request of many rows, and learn the time for each row."""
         started = self._clock()
         self._callbacks.answer(work, values, None)
         seconds = self._clock() - started
@@ -299,7 +299,7 @@ class MicroBatcher:
         self.answer_row_s = _follow(self.answer_row_s, seconds / work.count)
 
     def _give_up(self, work: Work, error: Exception) -> None:
-        """Answer a request that failed, and take the rest of its rows out of the queue."""
+        """Answer a request that failed, and remove its remaining rows from the queue."""
         self.queue.discard(work)
         self._drop(work, error, "failed")
 
@@ -307,14 +307,14 @@ class MicroBatcher:
         self.stats.count(self.stats.dropped, reason)
         self._callbacks.answer(work, None, error)
 
-    def _tell_drained(self) -> None:
+    def _report_drained(self) -> None:
         if not self.queue.rows and not self._running:
             waiting, self._drained = self._drained, []
             for done in waiting:
                 self._callbacks.drained(done)
 
 
-def _follow(known_s: float, row_s: float) -> float:
-    """Return the learned cost of a row after one more measurement; 0 means that nothing was known."""
-    known_s = known_s or row_s
-    return known_s + ROW_RATE * (min(row_s, ROW_OUTLIER * known_s) - known_s)
+def _follow(learned_s: float, row_s: float) -> float:
+    """Return the learned cost of a row after another measurement; 0 means that there was no measurement before."""
+    learned_s = learned_s or row_s
+    return learned_s + ROW_RATE * (min(row_s, ROW_OUTLIER * learned_s) - learned_s)

@@ -1,4 +1,4 @@
-"""Calls what others gave the batcher to call, so that whatever one of them raises keeps no other from its answer."""
+"""The callbacks of requests and drains: if one raises an exception, all other requests are answered."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from runners.work import Values, Work
 logger = logging.getLogger("tabento.runners")
 
 ANSWER_CALLBACK = "the callback that takes a request's answer"
-"""How the log names ``Work.done``."""
+"""The name of ``Requester.finish`` in the log."""
 
 
 class Callbacks:
@@ -27,25 +27,25 @@ class Callbacks:
         self._stats = stats
 
     def answer(self, work: Work, values: Values | None, error: Exception | None) -> None:
-        """Give a request its predictions, or the reason why there are none."""
+        """Give a request its predictions, or the error."""
         try:
-            work.done(values, error)
+            work.requester.finish(values, error)
         except BaseException as raised:
             self.survive(raised, ANSWER_CALLBACK)
 
     def drained(self, done: Callable[[], object]) -> None:
-        """Tell one who waits for the end of a drain."""
+        """Report the end of a drain."""
         try:
             done()
         except BaseException as raised:
-            self.survive(raised, "the callback that is told of the end of a drain")
+            self.survive(raised, "the callback for the end of a drain")
 
     def survive(self, error: BaseException, callback: str) -> None:
-        """Log and count what a callback raised, unless it asks the process to end.
+        """Log and count the exception of a callback, unless it asks the process to end.
 
         Args:
             error: the exception.
-            callback: which callback raised it, for the log.
+            callback: the name of the callback, for the log.
         """
         if isinstance(error, SystemExit | KeyboardInterrupt):
             raise error

@@ -1,4 +1,4 @@
-"""What the runner needs of an event loop, so that the same runner also runs on a simulated one."""
+"""The parts of an event loop that the runner needs, so that it also runs on a simulated loop."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any, Protocol
 
 
 class Timer(Protocol):
-    """What ``call_later`` returns."""
+    """The timer that ``call_later`` returns."""
 
     def cancel(self) -> object:
-        """Let the callback not run."""
+        """Cancel the callback."""
         ...
 
 
@@ -25,22 +25,22 @@ class Loop(Protocol):
         ...
 
     def call_soon(self, callback: Callable[..., object], *args: Any) -> object:
-        """Run a callback in the next pass, after all that is already waiting there."""
+        """Run a callback in the next pass, after the callbacks that already wait there."""
         ...
 
     def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> Timer:
-        """Run a callback after a delay, unless it is cancelled before."""
+        """Run a callback after a delay, unless it is cancelled."""
         ...
 
 
 class Offload(Protocol):
-    """Runs a function away from the loop and hands what it returned, or raised, to a callback on the loop."""
+    """Runs a function outside the loop and passes its result, or its exception, to a callback on the loop."""
 
     def __call__(self, function: Callable[[], Any], done: Callable[[Any, BaseException | None], None]) -> None:
         """Start the function; ``done`` is called later, never within this call.
 
         Raises:
-            Exception: it could not be started; ``done`` will not be called.
+            Exception: the function could not be started; ``done`` will not be called.
         """
         ...
 
@@ -59,7 +59,7 @@ class RunningLoop:
 
 
 class ThreadOffload:
-    """Runs functions in one thread of its own, and their ends on the loop.
+    """Runs functions in a thread, and their callbacks on the loop.
 
     Args:
         loop: the loop of this thread.
@@ -72,12 +72,12 @@ class ThreadOffload:
     def __call__(self, function: Callable[[], Any], done: Callable[[Any, BaseException | None], None]) -> None:
         """See ``Offload``."""
 
-        def finished(future: asyncio.Future[Any]) -> None:
+        def report(future: asyncio.Future[Any]) -> None:
             error = future.exception()
             done(None if error else future.result(), error)
 
-        self._loop.run_in_executor(self._pool, function).add_done_callback(finished)
+        self._loop.run_in_executor(self._pool, function).add_done_callback(report)
 
     def close(self) -> None:
-        """End the thread once its work is done."""
+        """End the thread when its work is done."""
         self._pool.shutdown(wait=False)

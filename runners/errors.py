@@ -1,4 +1,4 @@
-"""Why rows that reached the runner got no prediction."""
+"""The errors for rows that got no prediction from the runner."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ class RunnerError(Exception):
 
 
 class InferenceError(RunnerError):
-    """The model failed on one row of a request; the other requests of its batch are not touched."""
+    """The model failed on one row of a request; the other requests of its batch are answered."""
 
     def __init__(self, message: str, row: int) -> None:
         super().__init__(message)
@@ -17,7 +17,7 @@ class InferenceError(RunnerError):
 
 
 class QueueFullError(RunnerError):
-    """The queue already holds as many rows as it may."""
+    """The queue is full."""
 
 
 class ExpiredError(RunnerError):
@@ -29,4 +29,4 @@ class GoneError(RunnerError):
 
 
 class DrainingError(RunnerError):
-    """The runner is stopping and takes no more rows."""
+    """The runner is stopping and accepts no more rows."""

@@ -1,6 +1,6 @@
-"""When is a batch dispatched, and how many rows does it take: the rule, behind one small interface.
+"""The rule of dispatch: the time at which a batch is run, and the number of its rows.
 
-``Coalesce`` is the one that ships. Others, to be compared with it, live in ``benchmarks/policies.py``.
+``Coalesce`` is the rule of the service. Other rules, for comparison, are in ``benchmarks/policies.py``.
 """
 
 from __future__ import annotations
@@ -9,36 +9,36 @@ from typing import Protocol
 
 from runners.costs import BatchCosts
 
-AT_ONCE = -1.0
-"""What ``Policy.delay`` returns to have the batch run at once, before the next request is even read."""
+NO_DELAY = -1.0
+"""The value of ``Policy.delay`` for a batch that is run immediately, before the next request is read."""
 
 
 class Policy(Protocol):
-    """Decides about dispatch. All times are in seconds."""
+    """A rule of dispatch. All times are in seconds."""
 
     never_waits: bool
-    """Whether ``delay`` is 0 whatever waits, so that it need not be asked for each batch."""
+    """Whether ``delay`` is always 0, so that it need not be called for each batch."""
 
     def delay(self, queued_rows: int, oldest_wait: float, newest_wait: float, costs: BatchCosts) -> float:
-        """Return how long dispatch still waits; 0 means the end of this pass of the loop, ``AT_ONCE`` now.
+        """Return the time until dispatch; 0 means the end of this pass of the loop, ``NO_DELAY`` means now.
 
-        Asked when rows are there and nothing is running or arranged: then again at each arrival, and after the delay.
+        Called if rows wait and no batch is running or scheduled, at each arrival, and after the delay.
 
         Args:
-            queued_rows: how many rows wait.
-            oldest_wait: how long the oldest request has waited.
-            newest_wait: how long the newest has waited.
-            costs: what is known of batch times.
+            queued_rows: the number of rows that wait.
+            oldest_wait: the wait of the oldest request.
+            newest_wait: the wait of the newest request.
+            costs: the learned batch times.
         """
         ...
 
     def batch_rows(self, queued_rows: int, first_rows: int, costs: BatchCosts) -> int:
-        """Return how many rows the next batch may take, at least 1.
+        """Return the largest number of rows for the next batch, at least 1.
 
         Args:
-            queued_rows: how many rows wait.
-            first_rows: how many of them are of the oldest request.
-            costs: what is known of batch times.
+            queued_rows: the number of rows that wait.
+            first_rows: the number of them that belong to the oldest request.
+            costs: the learned batch times.
         """
         ...
 
@@ -48,11 +48,11 @@ class Policy(Protocol):
 
 
 class Coalesce:
-    """Dispatch at the end of each pass what arrived in it: no wait when idle, larger batches just when the loop is busy.
+    """Dispatch at the end of each pass: an idle service does not wait, and batches grow when the loop is busy.
 
     Args:
-        batch_budget_s: how long one batch may take, predicted; more rows go into the next pass.
-        max_batch_rows: how many rows one batch may have at most.
+        batch_budget_s: the predicted time that one batch may take; further rows go into the next pass.
+        max_batch_rows: the largest number of rows of a batch.
     """
 
     never_waits = True
@@ -70,4 +70,4 @@ class Coalesce:
         return costs.rows_within(self._batch_budget_s, min(queued_rows, self._max_batch_rows))
 
     def observe(self, rows: int, seconds: float, latency: float) -> None:
-        """See ``Policy``: nothing to learn beyond the costs."""
+        """See ``Policy``: this rule learns nothing besides the costs."""

@@ -1,9 +1,10 @@
-"""The queue of rows: small requests in the order in which they came, large ones in turns.
+"""The queue of rows: small requests in the order of their arrival, large ones in turns.
 
-A request of more rows than a slice is *large*. A slice is what may go into one batch of one large request: at most
-``slice_rows``, and at most what the model runs within a short time, ``large_s``. The rows of all large requests together may
-take no longer than that of a batch, so that a small request goes along in the next batch, no matter how many large ones wait.
-``LARGE_SHARE`` of each batch is kept for them, so that they move on under any load of small requests.
+A request of more rows than a slice is *large*. A slice is the part of one large request that may go into one batch: at most
+``slice_rows``, and at most the rows that the model runs within a short time, ``large_s``. The rows of all large requests
+together may take no longer than ``large_s`` of a batch. So a small request is run in the next batch, regardless of the number
+of large requests that wait. ``LARGE_SHARE`` of each batch is kept for large requests, so that they progress under any load of
+small requests.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ LARGE_STRETCH = 1.5
 """Rows of large requests may always make a batch this many times as long as a batch of one row. If a batch costs much
 more than its rows, a tighter bound would pay that cost again for every few rows."""
 TURN_RATE = 0.05
-"""How fast the stretch of large requests is learned: the weight of one batch."""
+"""The learning rate of the stretch of large requests: the weight of one batch."""
 
 
 class RowQueue:
@@ -30,8 +31,8 @@ class RowQueue:
 
     Args:
         costs: the learned batch times.
-        slice_rows: how many rows a slice has at most.
-        large_s: how long the rows of large requests may take in one batch, predicted, in seconds.
+        slice_rows: the largest number of rows of a slice.
+        large_s: the predicted time that the rows of large requests may take in one batch, in seconds.
     """
 
     def __init__(self, costs: BatchCosts, slice_rows: int, large_s: float) -> None:
@@ -41,35 +42,35 @@ class RowQueue:
         self._small: deque[Work] = deque()
         self._large: deque[Work] = deque()
         self._large_rows = 0
-        # Rows that small requests have to leave to large ones in the next batch; less than one row is carried over.
+        # Rows of the next batch that are reserved for large requests; less than one row is carried over.
         self._credit = 0.0
-        # Of the batch that runs: its rows of large requests.
+        # The rows of large requests in the batch that runs.
         self._turn_rows = 0
         self.turn_since_s: float | None = None
-        """Since when large requests have waited for the batch that runs; None if there are none."""
+        """The time since which large requests have waited for the batch that runs; None if no large request waits."""
         # The learned seconds from one turn of large requests to the next, and in the model during it.
         self._turn_s = 0.0
         self._turn_model_s = 0.0
         self.rows = 0
-        """How many rows wait."""
+        """The number of rows that wait."""
         self.slice_rows = slice_rows
-        """How many rows a slice has now; a request of more rows is large."""
+        """The present number of rows of a slice; a request of more rows is large."""
         self.sliced_row_s = 0.0
         """The predicted seconds for a row in a batch of a full slice."""
         self.large_bound_s = large_s
-        """How long the rows of large requests may take in one batch now, in seconds."""
+        """The time that the rows of large requests may take in one batch now, in seconds."""
         self.large_stretch = 1.0
-        """How long large requests take for their time in the model, learned: 4 if they have a quarter of the time."""
+        """The learned ratio of the time of large requests to their time in the model: 4 if they have a quarter of the time."""
         self.size_slice()
 
     def size_slice(self) -> None:
-        """Set the size and the cost of a slice by what is known of batch times now."""
+        """Set the size and the cost of a slice by the batch times learned so far."""
         self.large_bound_s = max(self._large_s, LARGE_STRETCH * self._costs.predict(1))
         self.slice_rows = self._costs.rows_within(self.large_bound_s, self._slice_limit)
         self.sliced_row_s = self._costs.predict(self.slice_rows) / self.slice_rows
 
     def add(self, work: Work) -> None:
-        """Let a request wait."""
+        """Add a request."""
         if work.count > self.slice_rows:
             work.large = True
             self._large.append(work)
@@ -80,7 +81,7 @@ class RowQueue:
 
     def discard(self, work: Work) -> None:
         """Remove the rows of a request that still wait, if any do."""
-        waiting = work.count - work.taken
+        waiting = work.count - work.n_taken
         if not waiting:
             return
         self.rows -= waiting
@@ -91,7 +92,7 @@ class RowQueue:
             self._small.remove(work)
 
     def waits(self, now: float) -> tuple[float, float]:
-        """Return how long the oldest and the newest request have waited, in seconds; at least one must wait."""
+        """Return the waits of the oldest and the newest request, in seconds; at least one request must wait."""
         oldest, newest = inf, -inf
         if self._small:
             oldest, newest = self._small[0].arrived, self._small[-1].arrived
@@ -100,69 +101,71 @@ class RowQueue:
         return now - oldest, now - newest
 
     def first_rows(self) -> int:
-        """Return how many rows the request that is next has left; at least one must wait."""
+        """Return the number of remaining rows of the next request; at least one request must wait."""
         work = self._small[0] if self._small else self._large[0]
-        return work.count - work.taken
+        return work.count - work.n_taken
 
     def backlog_s(self) -> float:
-        """Return how long the waiting rows hold up a request of one row that comes now, predicted, in seconds.
+        """Return the predicted wait of a request of one row that arrives now, in seconds.
 
-        It waits for the small requests that came before it, and for the part that large ones take of the next batch. It
-        does not wait for the other rows of large requests.
+        It waits for the small requests before it, and for the part of the next batch that large requests take. It does not
+        wait for the other rows of large requests.
         """
         if not self.rows:
             return 0.0
-        full, rest = divmod(self.rows - self._large_rows, self.slice_rows)
-        small_s = full * self._costs.predict(self.slice_rows) + (self._costs.predict(rest) if rest else 0.0)
+        full_slices, remainder = divmod(self.rows - self._large_rows, self.slice_rows)
+        small_s = full_slices * self._costs.predict(self.slice_rows)
+        if remainder:
+            small_s += self._costs.predict(remainder)
         return small_s + self.large_turn_s()
 
     def large_turn_s(self) -> float:
-        """Return how long the rows of large requests take in the next batch, predicted, in seconds."""
+        """Return the predicted time of the rows of large requests in the next batch, in seconds."""
         if not self._large_rows:
             return 0.0
         rows = min(self._large_rows, len(self._large) * self.slice_rows)
         return min(self._costs.predict(rows), self.large_bound_s)
 
     def large_backlog_s(self) -> float:
-        """Return how long the model takes for all waiting rows of large requests, predicted, in seconds."""
+        """Return the model's predicted time for all waiting rows of large requests, in seconds."""
         return self._large_rows * self.sliced_row_s
 
     def take(self, budget: int, now: float, may_run: Callable[[Work], bool]) -> tuple[list[Segment], int]:
         """Take the next batch: small requests in order, then a slice of each large one in turn.
 
         Args:
-            budget: how many rows it may have, at least 1.
+            budget: the largest number of its rows, at least 1.
             now: the time, in seconds.
-            may_run: tells whether the next rows of a request are to be run; if not, the request leaves the queue.
+            may_run: returns whether to run the next rows of a request; if not, the request leaves the queue.
 
         Returns:
-            The segments of the batch, and how many rows they have in all.
+            The segments of the batch, and the total number of their rows.
         """
         segments: list[Segment] = []
         small = self._small
-        large_most = kept = 0
+        large_limit = reserved = 0
         if self._large:
-            large_most = self._costs.rows_within(self.large_bound_s, min(budget, self._large_rows))
-            kept = self._kept_rows(budget, large_most)
+            large_limit = self._costs.rows_within(self.large_bound_s, min(budget, self._large_rows))
+            reserved = self._reserved_rows(budget, large_limit)
             if self.turn_since_s is None:
                 self.turn_since_s = now
-        free = budget - kept
+        free = budget - reserved
         while small and free > 0:
             work = small[0]
             if may_run(work):
-                waiting = work.count - work.taken
+                waiting = work.count - work.n_taken
                 count = waiting if waiting <= free else free
-                segments.append(Segment(work, work.taken, count))
-                work.taken += count
+                segments.append(Segment(work, work.n_taken, count))
+                work.n_taken += count
                 free -= count
                 if count < waiting:
                     break
             else:
-                self.rows -= work.count - work.taken
+                self.rows -= work.count - work.n_taken
             small.popleft()
-        rows = budget - kept - free
+        rows = budget - reserved - free
         if self._large:
-            self._turn_rows = self._take_large(min(large_most, budget - rows), may_run, segments)
+            self._turn_rows = self._take_large(min(large_limit, budget - rows), may_run, segments)
             rows += self._turn_rows
         else:
             self._turn_rows = 0
@@ -170,11 +173,11 @@ class RowQueue:
         return segments, rows
 
     def end_batch(self, seconds: float, rows: int, now: float) -> None:
-        """Learn how long large requests take for their time in the model, at the end of the batch that was taken.
+        """Learn the ratio of the time of large requests to their time in the model, at the end of the batch that was taken.
 
         Args:
-            seconds: how long it ran.
-            rows: how many rows it had.
+            seconds: the time that it ran.
+            rows: the number of its rows.
             now: the time, in seconds.
         """
         since_s = self.turn_since_s
@@ -186,29 +189,29 @@ class RowQueue:
             self.large_stretch = max(self._turn_s / self._turn_model_s, 1.0)
         self.turn_since_s = now if self._large else None
 
-    def _kept_rows(self, budget: int, large_most: int) -> int:
-        """Return how many rows of a batch small requests have to leave to large ones."""
+    def _reserved_rows(self, budget: int, large_limit: int) -> int:
+        """Return the number of rows of a batch that are reserved for large requests."""
         if not self._small:
             return 0
         due = budget * LARGE_SHARE
         self._credit = min(self._credit + due, max(due, 1.0))
-        return min(int(self._credit), large_most)
+        return min(int(self._credit), large_limit)
 
-    def _take_large(self, most: int, may_run: Callable[[Work], bool], segments: list[Segment]) -> int:
-        """Add a slice of each large request in turn, at most so many rows in all; return how many they are."""
+    def _take_large(self, limit: int, may_run: Callable[[Work], bool], segments: list[Segment]) -> int:
+        """Add a slice of each large request in turn, up to a limit of rows; return the number of added rows."""
         large, rows = self._large, 0
         for _ in range(len(large)):
-            if rows == most:
+            if rows == limit:
                 break
             work = large.popleft()
-            waiting = work.count - work.taken
+            waiting = work.count - work.n_taken
             if not may_run(work):
                 self._large_rows -= waiting
                 self.rows -= waiting
                 continue
-            count = min(waiting, self.slice_rows, most - rows)
-            segments.append(Segment(work, work.taken, count))
-            work.taken += count
+            count = min(waiting, self.slice_rows, limit - rows)
+            segments.append(Segment(work, work.n_taken, count))
+            work.n_taken += count
             rows += count
             if count < waiting:
                 large.append(work)

@@ -1,4 +1,4 @@
-"""The runner: a session, what is known of its costs, the micro-batcher and the admission in front of it."""
+"""The runner: a session, its learned costs, the micro-batcher, and admission."""
 
 from __future__ import annotations
 
@@ -18,44 +18,45 @@ from runners.session import OnnxSession
 WARM_UP_ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 """One warm-up a batch bucket: ONNX Runtime allocates, and picks its code path, by batch size."""
 WARM_UP_ROUNDS = 5
-"""How often each is run: the first calls are not yet those that will be."""
+"""The number of runs of each: the first calls are slower than later ones."""
 WARM_UP_S = 2.0
-"""A model so dear that warming up takes longer skips its largest batches."""
+"""A more expensive model, whose warm-up takes longer, skips its largest batches."""
 
 
 @dataclass(frozen=True)
 class RunnerOptions:
-    """What can be set about a runner."""
+    """The options of a runner."""
 
     slo_s: float
-    """The promise: 99% of answers within so many seconds."""
+    """The SLO: 99% of answers within this time, in seconds."""
     max_queue_rows: int = 20_000
-    """How many rows may wait."""
+    """The largest number of rows that wait."""
     max_batch_rows: int = 1024
-    """How many rows one batch may have."""
+    """The largest number of rows of a batch."""
     slice_rows: int = 64
-    """How many rows of one large request go into one batch at most. A request of more rows is large, and so is one whose rows
+    """The largest number of rows of one large request in one batch. A request of more rows is large, and so is one whose rows
     are predicted to take longer than ``large_share``."""
     inline_s: float = 0.01
-    """Up to which predicted time a batch runs on the loop itself; a thread would take turns with it on the same core."""
+    """A batch of up to this predicted time runs on the loop itself; a thread would compete with the loop for the same core."""
     batch_share: float = 0.5
-    """The share of the SLO that one batch may take, predicted. Rows that find the model in the caches cost a half to a third of those
-    that do not: what bounds the wait is what admission lets into a pass, not the size of a batch."""
+    """The share of the SLO that one batch may take, predicted. Rows cost a half to a third if
+    the model is in the CPU's caches. The wait is bounded by the rows that admission admits to a pass, not by the size of a
+    batch."""
     large_share: float = 0.15
-    """The share of the SLO that the rows of large requests may take of one batch, predicted. A row that comes while such a
-    batch runs waits for it and for the next one, in which it goes along; both leave most of the SLO to everything else."""
+    """The share of the SLO that the rows of large requests may take of one batch, predicted. A row that arrives while such
+    a batch runs waits for it and is run in the next one; both leave most of the SLO to everything else."""
 
 
 class Runner:
     """Answers rows on one event loop.
 
     Args:
-        model: the loaded graph, or what stands in for it.
+        model: the loaded graph, or a simulated model.
         loop: the loop on which requests are read.
-        offload: runs dear batches in a thread.
-        options: what can be set.
-        costs: what is known of batch times, from ``warm_up``.
-        policy: when batches are dispatched; by default the one that ships.
+        offload: runs expensive batches in a thread.
+        options: the options.
+        costs: the batch times, learned by ``warm_up``.
+        policy: the rule of dispatch; by default ``Coalesce``.
     """
 
     def __init__(
@@ -76,25 +77,25 @@ class Runner:
 
 
 def warm_up(session: OnnxSession, examples: bytes, options: RunnerOptions) -> BatchCosts:
-    """Run each batch bucket on valid rows, and return what that took.
+    """Run each batch bucket on valid rows, and return the learned costs.
 
     Args:
         session: the loaded graph.
         examples: float64 in native byte order, at least one row.
-        options: the largest batch, and the promise.
+        options: the largest batch, and the SLO.
 
     Raises:
         RunnerError: the graph fails on the examples.
     """
     costs = BatchCosts(max(options.max_batch_rows, *WARM_UP_ROWS))
     rows = np.frombuffer(examples, np.float64).reshape(-1, session.features)
-    began = perf_counter()
+    started_s = perf_counter()
     for size in WARM_UP_ROWS:
         batch = np.resize(rows, (size, session.features))
         for _ in range(WARM_UP_ROUNDS):
-            started = perf_counter()
+            run_s = perf_counter()
             session.run(batch)
-            costs.observe(size, perf_counter() - started)
-        if perf_counter() - began > WARM_UP_S:
+            costs.observe(size, perf_counter() - run_s)
+        if perf_counter() - started_s > WARM_UP_S:
             break
     return costs

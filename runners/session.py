@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
-from bundle.errors import BundleFormatError
-from bundle.format import INPUT_NAME, PREDICTION_NAME
-from bundle.texts import Texts, read_texts
 from runners.errors import RunnerError
 from runners.work import Values
+from tabento.bundle.errors import BundleFormatError
+from tabento.bundle.format import INPUT_NAME, PREDICTION_NAME
+from tabento.bundle.session import open_session
+from tabento.bundle.texts import Texts, read_texts
 
 Rows = NDArray[np.float64]
 
@@ -23,45 +23,40 @@ class OnnxSession:
     Args:
         path: the ONNX file.
         features: F, the number of features.
-        threads: how many threads one call may use. One is best for cheap rows: waking others costs more than they save.
-        width: W, where the graph answers several numbers a row, see ``bundle.contract.answer_width``; None where it
-            answers one.
+        threads: the number of threads for one call. One is best for inexpensive rows: waking other threads costs more time than
+            they save.
+        width: W, if the graph answers several numbers a row, see ``tabento.bundle.contract.answer_width``; None if it answers
+            one.
 
     Raises:
         RunnerError: ONNX Runtime cannot load the file, or the graph is not one of ours.
     """
 
     def __init__(self, path: Path, features: int, threads: int = 1, width: int | None = None) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-        # A spinning thread pool would take the core from the event loop.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self._session = open_session(path, threads=threads)
         except Exception as error:  # ONNX Runtime's errors share no public base class
-            raise RunnerError(f"ONNX Runtime cannot load {path.name}: {error}. Train the model anew.") from error
+            raise RunnerError(f"ONNX Runtime cannot load {path.name}: {error}. Train the model again.") from error
         self.texts: Texts | None
-        """How texts become the numbers behind those of the features."""
+        """The rules by which texts become numbers, which follow the numbers of the features."""
         try:
             self.texts = read_texts(self._session.get_modelmeta().custom_metadata_map)
         except BundleFormatError as error:
             raise RunnerError(f"{path.name}: {error}") from error
         if self.texts is not None and max(block.column for block in self.texts.blocks) >= features:
-            raise RunnerError(f"{path.name} splits texts of a feature that there is not. Make the model again.")
+            raise RunnerError(f"{path.name} splits texts of a feature that does not exist. Make the model again.")
         features += 0 if self.texts is None else self.texts.width
         inputs = [(node.name, node.type, node.shape[1:]) for node in self._session.get_inputs()]
         outputs = [node.name for node in self._session.get_outputs()]
         if inputs != [(INPUT_NAME, "tensor(double)", [features])] or PREDICTION_NAME not in outputs:
             raise RunnerError(
                 f"{path.name} is not a graph for this contract: expected the input {INPUT_NAME} as double (N, {features})"
-                f" and the output {PREDICTION_NAME}, got {inputs} and {outputs}. Train the model anew."
+                f" and the output {PREDICTION_NAME}, got {inputs} and {outputs}. Train the model again."
             )
         self._outputs = [PREDICTION_NAME]
         self._row_shape: tuple[int, ...] = () if width is None else (width,)
         self.features = features
-        """How many numbers a row has as it travels: those of the features, and of the texts."""
+        """The number of float64 values of a row: one for each feature, and the numbers of the texts."""
         self.row_bytes = 8 * features
 
     def run(self, rows: Rows) -> Values:
@@ -79,8 +74,8 @@ class OnnxSession:
             raise RunnerError(f"ONNX Runtime failed on {len(rows)} rows: {error}") from error
         if prediction.shape != (len(rows), *self._row_shape):
             raise RunnerError(
-                f"{len(rows)} rows went into the model, but an answer of shape {prediction.shape} came out;"
-                f" expected {(len(rows), *self._row_shape)}. Train the model anew."
+                f"{len(rows)} rows went into the model, but its answer has the shape {prediction.shape};"
+                f" expected {(len(rows), *self._row_shape)}. Train the model again."
             )
         values: Values = prediction.tolist()
         return values

@@ -1,7 +1,7 @@
-"""What the runner counts while it works: plain numbers, cheap enough for every request.
+"""The counts of the runner: plain numbers, so that a count costs a request next to nothing.
 
-A counter of ``prometheus_client`` that is shared between processes takes some microseconds; these take a tenth of one.
-``serving.metrics`` hands them on to Prometheus now and then.
+A counter of ``prometheus_client`` that is shared between processes takes some microseconds; a plain number takes a tenth of one.
+``serving.operations.metrics`` reads them when Prometheus scrapes.
 """
 
 from __future__ import annotations
@@ -15,42 +15,42 @@ RATIOS = (0.25, 0.5, 0.75, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 4.0)
 
 
 class Tally:
-    """A histogram: how many observations lie at or below each bound and above the one before."""
+    """A histogram: the number of observations at or below each bound and above the previous one."""
 
     __slots__ = ("bounds", "counts", "total")
 
     def __init__(self, bounds: Sequence[float]) -> None:
         self.bounds = tuple(bounds)
         self.counts = [0] * (len(bounds) + 1)
-        """One more than bounds; the last is for what lies above all."""
+        """One more than the bounds; the last one counts the observations above all bounds."""
         self.total = 0.0
 
     def add(self, value: float) -> None:
-        """Take in one observation."""
+        """Add one observation."""
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
 
 
 class Stats:
-    """Everything that is counted about queue and batches."""
+    """The counts of the queue and its batches."""
 
     def __init__(self) -> None:
         self.wait_s = Tally(SECONDS)
-        """How long requests waited in the queue."""
+        """The waits of requests in the queue, in seconds."""
         self.batch_rows = Tally(ROWS)
         """Rows per batch."""
         self.batch_s = Tally(SECONDS)
-        """How long batches took."""
+        """The durations of batches, in seconds."""
         self.predicted_ratio = Tally(RATIOS)
         """Actual over predicted batch time."""
         self.released: dict[str, int] = {}
-        """Batches by the reason for which they were released."""
+        """Batches by the reason of their dispatch."""
         self.dropped: dict[str, int] = {}
         """Requests that were not run, by reason."""
         self.retried = 0
-        """How often a batch, or a half of one, failed and was run again by halves."""
+        """The number of batches, or halves of batches, that failed and were run again by halves."""
         self.callback_errors = 0
-        """How often a callback of a request, or of a drain, raised. More than 0 is a defect."""
+        """The number of exceptions in callbacks of requests and drains. More than 0 is a defect."""
 
     def count(self, counters: dict[str, int], reason: str) -> None:
         """Add one to a counter by reason."""

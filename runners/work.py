@@ -1,18 +1,26 @@
-"""One request's rows on their way through the queue."""
+"""The rows of one request in the queue, and the request that waits for their predictions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 Values = list[Any]
-"""One prediction a row: a float, or where the graph answers W numbers a row a list of W floats."""
-
-Done = Callable[[Values | None, Exception | None], None]
+"""One prediction a row: a float, or a list of W floats if the graph answers W numbers a row."""
 
 
-def _never() -> bool:
-    return False
+class Requester(Protocol):
+    """The request that waits for predictions.
+
+    If a method raises, the batcher logs and counts the exception. The other requests of the batch are not affected.
+    """
+
+    def finish(self, values: Values | None, error: Exception | None) -> None:
+        """Receive the predictions, or the reason why there are none. Called exactly once."""
+        ...
+
+    def is_abandoned(self) -> bool:
+        """Return whether no client waits for the answer any more, so that the rows need not be run."""
+        ...
 
 
 class Work:
@@ -21,15 +29,13 @@ class Work:
     Args:
         data: float64 in native byte order, ``count`` times F values.
         count: the number of rows, at least 1.
-        arrived: when the request was read, on the loop's clock, in seconds.
-        deadline: until when its first row has to be run, on the same clock.
-        done: called exactly once, with the predictions or with the reason why there are none.
-        strict: whether the deadline holds for the last row as well: it came from the caller, not from the SLO.
-        gone: tells whether the client has left. If it or ``done`` raises, the batcher logs and counts the exception; the
-            other requests of the batch are not touched.
+        arrived: the time at which the request was read, on the loop's clock, in seconds.
+        deadline: the time by which the first row must be run, on the same clock.
+        requester: receives the predictions.
+        strict: whether the deadline holds for the last row as well: it was set by the caller, not by the SLO.
     """
 
-    __slots__ = ("arrived", "count", "data", "deadline", "done", "gone", "large", "strict", "taken", "values")
+    __slots__ = ("arrived", "count", "data", "deadline", "large", "n_taken", "requester", "strict", "values")
 
     def __init__(
         self,
@@ -37,20 +43,18 @@ class Work:
         count: int,
         arrived: float,
         deadline: float,
-        done: Done,
+        requester: Requester,
         strict: bool = False,
-        gone: Callable[[], bool] = _never,
     ) -> None:
         self.data = data
         self.count = count
         self.arrived = arrived
         self.deadline = deadline
-        self.done = done
+        self.requester = requester
         self.strict = strict
-        self.gone = gone
         self.large = False
         """Whether the batcher slices it; see ``runners.row_queue``."""
-        self.taken = 0
-        """How many of its rows have been handed to a batch."""
+        self.n_taken = 0
+        """The number of its rows that have been handed to a batch."""
         self.values: Values = []
         """The predictions so far, in the order of the rows."""

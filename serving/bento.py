@@ -1,8 +1,9 @@
-"""How the application gets around BentoML's: a service class that wraps the whole of it.
+"""The service class that puts the application around BentoML's own.
 
 ``bentoml.service(service_class=…)`` takes a subclass of ``Service``; ``bentoml serve`` and BentoML's test client ask it
-for the ASGI application through ``to_asgi``. What is returned here stands outside every middleware of BentoML, where a
-middleware added through ``add_asgi_middleware`` would stand inside tracing and the timeout, and pay for both. The
+for the ASGI application through ``to_asgi``. The application that is returned here is outside every
+middleware of BentoML. A middleware added through ``add_asgi_middleware`` would be inside tracing and the timeout, and every
+request would pay for both. The
 argument is in BentoML's signature but not in its documentation: ``tests/serving/test_bento.py`` fails when an upgrade
 changes it. Checked against BentoML 1.4.39.
 """
@@ -17,24 +18,24 @@ from _bentoml_sdk import Service
 from bentoml import Bento, Tag
 from starlette.middleware.cors import CORSMiddleware
 
-from bundle.errors import BundleNotFoundError
 from serving.application import Application
-from serving.drain import drain_on_sigterm
+from serving.fastpath.install import install
 from serving.http import App
-from serving.http1.install import install
+from serving.operations.drain import drain_on_sigterm
+from serving.operations.tracing import add_tracing
+from serving.operations.worker_link import LinkError, connect
 from serving.settings import ServingSettings
-from serving.tracing import traced
-from serving.worker_link import LinkError, connect
+from tabento.bundle.errors import BundleNotFoundError
 
 CHECKED_BENTOML_VERSION = "1.4.39"
 
 
 def lean_config(settings: ServingSettings) -> dict[str, Any]:
-    """Return BentoML's own configuration: what of it would cost time in front of every request is off.
+    """Return BentoML's own configuration, without the parts that would cost time for every request.
 
     It goes into ``bentoml.service(…)`` and so into the Bento: a plain ``bentoml serve`` and a container get it without
     flags. ``metrics`` is off since BentoML's middleware is slow and its ``/metrics`` is replaced by ours; the access log
-    likewise. Tracing cannot be switched off, but told to leave every path alone; ours is `serving.tracing`. The timeout cannot be switched off
+    likewise. Tracing cannot be switched off, but every path can be excluded; ours is `serving.operations.tracing`. The timeout cannot be switched off
     either: it keeps a timer for each request that reaches BentoML's own application, so it is short.
     """
     return {
@@ -50,7 +51,7 @@ class TabentoService(Service[Any]):
     """A BentoML service whose requests are answered by ``Application``.
 
     The wrapped class has two attributes that this one reads: ``settings``, a ``ServingSettings``, and on its instances
-    ``model``, the ``ServedModel`` that answers from the moment on at which the instance has been made.
+    ``model``, the ``ServedModel`` that answers as soon as the instance exists.
     """
 
     def to_asgi(self, is_main: bool = True) -> App:
@@ -64,7 +65,7 @@ class TabentoService(Service[Any]):
     def __call__(self) -> Any:
         """Make the service's instance, then, on a server's event loop, start answering with its model.
 
-        A worker that fails here tells the supervisor why: it would fail again and again.
+        A worker that fails here reports the reason to the supervisor: it would fail again after each restart.
         """
         application: Application | None = getattr(self, "application", None)
         link = None if application is None else application.metrics.link
@@ -89,7 +90,7 @@ class TabentoService(Service[Any]):
 
 
 def with_options(application: Application, settings: ServingSettings) -> App:
-    """Put what is switched on, and off by default, around the application: CORS and tracing."""
+    """Wrap the application in CORS and tracing, if they are switched on."""
     app: App = application
     if settings.cors_origins:
         app = CORSMiddleware(
@@ -102,24 +103,24 @@ def with_options(application: Application, settings: ServingSettings) -> App:
             max_age=3600,
         )
     if settings.tracing_sample_rate:
-        app = traced(app, settings)
+        app = add_tracing(app, settings)
     return app
 
 
-def packed_tag(bento: Bento | None, wanted: str) -> str:
-    """Return the tag of the bundle to serve: in a built Bento the one inside, otherwise the wanted one.
+def packed_tag(bento: Bento | None, requested: str) -> str:
+    """Return the tag of the bundle to serve: the one inside a built Bento, otherwise the requested one.
 
     Raises:
-        BundleNotFoundError: the Bento holds another model than the wanted one.
+        BundleNotFoundError: the Bento contains another model than the requested one.
     """
     if bento is None:
-        return wanted
-    packed = [model.tag for model in bento.info.all_models]
-    asked = Tag.from_str(wanted)
-    for tag in packed:
-        if tag.name == asked.name and asked.version in (None, "latest", tag.version):
+        return requested
+    packed_tags = [model.tag for model in bento.info.all_models]
+    requested_tag = Tag.from_str(requested)
+    for tag in packed_tags:
+        if tag.name == requested_tag.name and requested_tag.version in (None, "latest", tag.version):
             return str(tag)
     raise BundleNotFoundError(
-        f"the Bento {bento.tag} holds {', '.join(map(str, packed)) or 'no model'}, but {wanted} is to be served."
-        f" Build one for it with `make bento MODEL={asked.name}`, or unset TABENTO_MODEL."
+        f"the Bento {bento.tag} holds {', '.join(map(str, packed_tags)) or 'no model'}, but {requested} is to be served."
+        f" Build one for it with `make bento MODEL={requested_tag.name}`, or unset TABENTO_MODEL."
     )

@@ -1,6 +1,6 @@
-"""Every error that a client can meet. Each class owns its status and its code; all leave in one envelope.
+"""Every error that a client can receive. Each class owns its status and its code; all have the same envelope.
 
-The way of a request and where it can end: connection → route (404, 405) → guard (415, 413, 503) → bytes (400) → rows
+The path of a request, and the errors of each step: connection → route (404, 405) → guard (415, 413, 503) → bytes (400) → rows
 (422) → runner (503, 504, 500) → answer.
 """
 
@@ -11,8 +11,11 @@ from typing import ClassVar
 
 import msgspec
 
+CLOSE_HEADER = (b"connection", b"close")
+RETRY_AFTER_S = 1
+"""The seconds after which a client that was refused for load may try again."""
 DETAILS_LIMIT = 100
-"""How many faults one answer lists; the message says how many there are in all."""
+"""The largest number of faults that an answer lists; the message has the total."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +23,15 @@ class Detail:
     """One fault of one field."""
 
     row: int | None
-    """The index of the row in the request; 0 for a single object; none where the fault is not in a row."""
+    """The index of the row in the request; 0 for a single object; None if the fault is not in a row."""
     field: str | None
-    """The field's name; none where the row as a whole is wrong."""
+    """The field's name; None if the row as a whole is wrong."""
     expected: str
     got: str
 
 
 class ServingError(Exception):
-    """What a client is told when it gets no prediction."""
+    """The error that a client receives instead of an answer."""
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal"
@@ -55,7 +58,7 @@ class ServingError(Exception):
 
 
 class InternalError(ServingError):
-    """A fault of ours; what happened is in the log under the request's id."""
+    """A fault of the service; its log has the reason under the request's id."""
 
 
 class MalformedError(ServingError):
@@ -66,7 +69,7 @@ class MalformedError(ServingError):
 
 
 class NoRouteError(ServingError):
-    """Nothing lives at this path."""
+    """No route has this path."""
 
     status = 404
     code = "not_found"
@@ -101,14 +104,14 @@ class TargetTooLongError(ServingError):
 
 
 class MediaTypeError(ServingError):
-    """The body says that it is something else than JSON."""
+    """The body is declared as something else than JSON in UTF-8."""
 
     status = 415
     code = "unsupported_media_type"
 
 
 class InvalidError(ServingError):
-    """The body is JSON, but not what the contract asks for."""
+    """The body is JSON, but does not fit the contract."""
 
     status = 422
     code = "invalid"
@@ -136,7 +139,7 @@ class UnsupportedVersionError(ServingError):
 
 
 class UnavailableError(ServingError):
-    """The service cannot answer now; Retry-After says when it may be able to."""
+    """The service cannot answer now; Retry-After has the time after which to try again."""
 
     status = 503
     code = "unavailable"
@@ -146,7 +149,7 @@ class UnavailableError(ServingError):
 
 
 class OverloadedError(UnavailableError):
-    """More is asked for than can be answered within the promise; refused at once rather than answered late."""
+    """There are more requests than can be answered in time; this one is refused immediately, instead of answered late."""
 
     code = "overloaded"
 
@@ -159,4 +162,18 @@ class DeadlineError(ServingError):
 
 
 class ClientGoneError(Exception):
-    """The client closed the connection before it was answered; nobody is left to tell."""
+    """The client closed the connection before it was answered; no answer is sent."""
+
+
+def overload_error() -> OverloadedError:
+    """Return the error of a request that is refused for load."""
+    return OverloadedError(
+        f"The service cannot answer more requests in time. Try again in {RETRY_AFTER_S} s.", RETRY_AFTER_S
+    )
+
+
+def stopping_error() -> UnavailableError:
+    """Return the error of a request that arrives while the service stops; its connection is closed."""
+    error = UnavailableError("The service is stopping. Try another replica.", RETRY_AFTER_S)
+    error.headers = (*error.headers, CLOSE_HEADER)
+    return error

@@ -1,4 +1,4 @@
-"""The few things of HTTP over ASGI that the routes need: a request's headers, its body within limits, an answer."""
+"""Parts of HTTP that both connections need: status lines, header lines, whole answers, and a body within limits."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPStatus
 from typing import Any
 
-from bundle.numbers import number_text
-from serving.errors import ClientGoneError, RequestTimeoutError, TooLargeError
-from serving.head import JSON, Head
+from serving.errors import CLOSE_HEADER, ClientGoneError, RequestTimeoutError, ServingError, TooLargeError
+from serving.prediction_headers import JSON, PredictionHeaders
+from serving.request_ids import HEADER as REQUEST_ID_HEADER
+from tabento.bundle.numbers import number_text
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -19,7 +20,6 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = tuple[tuple[bytes, bytes], ...]
 
 JSON_HEADER = (b"content-type", JSON)
-CLOSE_HEADER = (b"connection", b"close")
 
 
 def status_line(status: int) -> bytes:
@@ -32,8 +32,25 @@ def status_line(status: int) -> bytes:
 
 
 def header_lines(headers: Headers) -> bytes:
-    """Return headers as they are written, each with its line end."""
+    """Return headers as lines, each with its line end."""
     return b"".join([b"%b: %b\r\n" % pair for pair in headers])
+
+
+OK_LINE = status_line(200)
+_OK_REST = b"%b%b: %%b\r\ncontent-length: %%d\r\n\r\n%%b" % (header_lines((JSON_HEADER,)), REQUEST_ID_HEADER)
+
+
+def ok_rest(request_id: bytes, content: bytes) -> bytes:
+    """Return headers and body of a prediction, to be written after ``OK_LINE`` and the server's own headers."""
+    return _OK_REST % (request_id, len(content), content)
+
+
+def error_rest(request_id: bytes, error: ServingError) -> bytes:
+    """Return headers and body of an error, to be written after its status line and the server's own headers."""
+    body = error.body(request_id.decode())
+    length = (b"content-length", b"%d" % len(body))
+    headers = header_lines((JSON_HEADER, (REQUEST_ID_HEADER, request_id), *error.headers, length))
+    return b"%b\r\n%b" % (headers, body)
 
 
 def too_large(limit: int, got: str) -> TooLargeError:
@@ -43,25 +60,25 @@ def too_large(limit: int, got: str) -> TooLargeError:
     return error
 
 
-async def read_body(head: Head, receive: Receive, limit: int, timeout_s: float) -> bytes:
+async def read_body(headers: PredictionHeaders, receive: Receive, limit: int, timeout_s: float) -> bytes:
     """Return a request's body.
 
-    ``serving.http1`` hands the whole body over in one message and has checked its limits; other servers may not.
+    ``serving.fastpath`` passes the whole body in one message and has checked its limits; other servers may not.
 
     Raises:
-        TooLargeError: it has more than ``limit`` bytes; refused at once if its length is announced.
+        TooLargeError: it has more than ``limit`` bytes; refused immediately if its length is announced.
         RequestTimeoutError: it did not arrive within ``timeout_s`` seconds.
-        ClientGoneError: the client went away.
+        ClientGoneError: the client has left.
     """
-    if head.length is not None and head.length > limit:
-        raise too_large(limit, str(head.length))
+    if headers.length is not None and headers.length > limit:
+        raise too_large(limit, str(headers.length))
     chunks: list[bytes] = []
     size = 0
-    more = True
+    has_more = True
     try:
         async with asyncio.timeout(timeout_s):
-            while more:
-                chunk, more = await _read_part(receive, limit, size)
+            while has_more:
+                chunk, has_more = await _read_part(receive, limit, size)
                 size += len(chunk)
                 chunks.append(chunk)
     except TimeoutError:
@@ -72,32 +89,12 @@ async def read_body(head: Head, receive: Receive, limit: int, timeout_s: float) 
 
 
 async def _read_part(receive: Receive, limit: int, size: int) -> tuple[bytes, bool]:
-    """Return the next part of a body of which ``size`` bytes are there, and whether there is more."""
+    """Return the next part of a body of which ``size`` bytes have arrived, and whether more follow."""
     message = await receive()
     if message["type"] == "http.disconnect":
         raise ClientGoneError
     part: bytes = message.get("body", b"")
-    more: bool = message.get("more_body", False)
+    has_more: bool = message.get("more_body", False)
     if size + len(part) > limit:
-        raise too_large(limit, f"more than {limit}" if more else str(size + len(part)))
-    return part, more
-
-
-async def answer(send: Send, status: int, body: bytes, headers: Headers, *, head: bool = False) -> None:
-    """Send a whole answer; its length is added to the headers.
-
-    Args:
-        send: the connection.
-        status: the HTTP status.
-        body: the answer's body.
-        headers: its headers, without the length.
-        head: whether only the headers were asked for.
-    """
-    await send(
-        {
-            "type": "http.response.start",
-            "status": status,
-            "headers": [*headers, (b"content-length", b"%d" % len(body))],
-        }
-    )
-    await send({"type": "http.response.body", "body": b"" if head else body})
+        raise too_large(limit, f"more than {limit}" if has_more else str(size + len(part)))
+    return part, has_more

@@ -5,25 +5,25 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from bundle.contract import RESERVED_NAME, answer_width
-from bundle.store import Bundle
-from bundle.texts import NUMBERS_LIMIT, Texts, rows_limit
 from runners.clock import Loop, Offload
 from runners.errors import RunnerError
 from runners.runner import Runner, RunnerOptions, warm_up
 from runners.session import OnnxSession
+from serving.codec.encode import Encoder, NumberEncoder, with_identifiers
+from serving.codec.identify import decoder_of
+from serving.codec.labels import LabelEncoder
+from serving.codec.rows import Rows
 from serving.codec.slices import Steps, run_steps
-from serving.encode import Encoder, NumberEncoder, with_identifiers
+from serving.codec.targets import TargetsEncoder
 from serving.errors import Detail, InternalError, InvalidError
-from serving.identify import decoder_of
-from serving.labels import LabelEncoder
-from serving.rows import Rows
 from serving.settings import ServingSettings
-from serving.targets import TargetsEncoder
+from tabento.bundle.contract import RESERVED_NAME, answer_width
+from tabento.bundle.store import Bundle
+from tabento.bundle.texts import NUMBERS_LIMIT, Texts, rows_limit
 
 
 def _encoder(bundle: Bundle) -> Encoder:
-    """Return what writes the answers of a bundle's kind of model."""
+    """Return the encoder for the output of a bundle's model."""
     output = bundle.contract.output
     if output.targets is not None:
         return TargetsEncoder(bundle.name, bundle.version, output.targets)
@@ -33,7 +33,7 @@ def _encoder(bundle: Bundle) -> Encoder:
 
 
 QUEUED_REQUESTS = 8
-"""The rows of so many large requests with texts may wait: 256 MB of numbers."""
+"""The number of large requests with texts whose rows may wait: 256 MB of numbers."""
 
 
 class ServedModel:
@@ -44,8 +44,8 @@ class ServedModel:
         settings: the serving settings.
 
     Raises:
-        RunnerError: the graph cannot be loaded, or fails on the bundle's own examples, or answers them with what the
-            contract does not say.
+        RunnerError: the graph cannot be loaded, or fails on the bundle's own examples, or its answers
+            contradict the contract.
         ServingError: an example of the bundle does not fit its contract.
     """
 
@@ -58,7 +58,7 @@ class ServedModel:
         )
         texts = self._checked_texts()
         self.max_rows = settings.max_rows if texts is None else rows_limit(settings.max_rows, texts, contract.features)
-        """How many rows one request may have."""
+        """The largest number of rows of a request."""
         self.decoder = decoder_of(contract, self.max_rows, settings.unknown_fields == "ignore", texts)
         self.options = RunnerOptions(
             slo_s=(settings.slo_p99_ms or bundle.contract.p99_ms) / 1000,
@@ -73,16 +73,16 @@ class ServedModel:
         self._costs = warm_up(self._session, data, self.options)
 
     def _queue_limit(self, limit: int) -> int:
-        """Return how many rows may wait, fewer if the numbers of their texts would take too much memory."""
+        """Return the largest number of waiting rows, lower if the numbers of their texts would take too much memory."""
         if self._session.texts is None:
             return limit
         return min(limit, QUEUED_REQUESTS * NUMBERS_LIMIT // self._session.features)
 
     def _checked_texts(self) -> Texts | None:
-        """Return how texts become numbers, after a look at the contract.
+        """Return the rules by which texts become numbers, checked against the contract.
 
         Raises:
-            RunnerError: the graph splits a feature that is no text.
+            RunnerError: the graph splits a feature that is not a text.
         """
         texts, features = self._session.texts, self.bundle.contract.features
         for block in texts.blocks if texts else ():
@@ -94,13 +94,13 @@ class ServedModel:
         return texts
 
     def _try_out(self, data: bytes, count: int) -> None:
-        """Run and encode rows as requests will, before the service says that it is ready."""
+        """Run and encode rows as for requests, before the service is ready."""
         values = self._session.run_bytes(data, count)
         try:
             self.encoder.encode(values, False, b"examples")
         except InternalError as error:
             raise RunnerError(
-                f"the bundle {self.bundle.tag} cannot answer its own examples: {error} Train the model anew."
+                f"the bundle {self.bundle.tag} cannot answer its own examples: {error} Train the model again."
             ) from error
 
     def start(self, loop: Loop, offload: Offload) -> Runner:
@@ -111,7 +111,7 @@ class ServedModel:
         """Return the rows of a request's body.
 
         Raises:
-            ServingError: see ``Decoder.decode``; also for a single object where only many rows are taken.
+            ServingError: see ``Decoder.decode``; also for a single object if only a list of rows is accepted.
         """
         return run_steps(self.decode_steps(body, batch_only))
 
@@ -126,7 +126,7 @@ class ServedModel:
         return rows
 
     def predict(self, body: bytes, *, batch_only: bool = False) -> dict[str, Any]:
-        """Return what ``POST /predict`` answers, for callers within the process; runs at once, without a queue.
+        """Return the answer of ``POST /predict`` for callers within the process; the rows are run immediately, without a queue.
 
         Raises:
             ServingError: see ``serving.errors``.
@@ -143,7 +143,7 @@ class ServedModel:
         return answer
 
     def description(self) -> dict[str, Any]:
-        """Return what ``GET /model`` answers."""
+        """Return the answer of ``GET /model``."""
         bundle = self.bundle
         return {
             "name": bundle.name,

@@ -1,4 +1,4 @@
-"""Request ids: the caller's own where it is safe to repeat, else a new one."""
+"""Request ids: the caller's own if it is safe to repeat, else a new one."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _SAFE = re.compile(rb"[A-Za-z0-9._-]{1,128}").fullmatch
 
 
 class RequestIds:
-    """Makes ids that no other process makes: random once, then counted."""
+    """Ids that no other process makes: a random prefix, then a count."""
 
     def __init__(self) -> None:
         self._prefix = secrets.token_hex(8).encode()
         self._count = itertools.count()
 
-    def of(self, given: bytes | None) -> bytes:
-        """Return the caller's id, or a new one where it gave none that is safe in a header, a log and JSON."""
-        if given is not None and _SAFE(given):
-            return given
+    def choose(self, caller_id: bytes | None) -> bytes:
+        """Return the caller's id, or a new one if the caller's is missing or not safe in a header, a log and JSON."""
+        if caller_id is not None and _SAFE(caller_id):
+            return caller_id
         return b"%b-%x" % (self._prefix, next(self._count))

@@ -17,12 +17,12 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from bundle.env_files import EnvironmentFileError, environment_files
-from bundle.environment import refused_variables, variables_of_settings, without_injected
+from tabento.bundle.env_files import EnvironmentFileError, environment_files
+from tabento.bundle.environment import refused_variables, variables_of_settings, without_injected
 
 ENV_PREFIX = "TABENTO_"
 TRAINING_PREFIX = "TABENTO_TRAINING_"
-"""Variables of the other side, see ``training.settings``; one shell may hold both."""
+"""The prefix of training's variables, see ``training.config.settings``; one shell may have both."""
 SERVING_FILE = "configs/serving.yaml"
 
 ROOT_PATH_PATTERN = r"^(/[A-Za-z0-9._~-]+)*$"
@@ -41,59 +41,59 @@ class SettingsError(Exception):
 
 
 class ServingSettings(BaseSettings):
-    """Everything that can be set about a service without training anew.
+    """The settings of a service: changes need no training.
 
-    Order: environment > ``.env`` > profile > YAML > default, see ``bundle.env_files``.
+    Order: environment > ``.env`` > profile > YAML > default, see ``tabento.bundle.env_files``.
     """
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="forbid", frozen=True)
 
     model: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(:[A-Za-z0-9._-]+)?$")] = "california"
-    """Which bundle of the model store is served: ``name``, for the latest, or ``name:version``."""
+    """The bundle of the model store that is served: ``name``, for the latest, or ``name:version``."""
     max_rows: Annotated[int, Field(ge=1, le=100_000)] = 1_000
-    """How many rows one request may have."""
+    """The largest number of rows of a request."""
     unknown_fields: Literal["refuse", "ignore"] = "refuse"
     """Whether a row with fields outside the contract is refused, or answered as if it did not have them."""
     max_body_bytes: Annotated[int, Field(ge=1_024, le=1 << 30)] = 4 * 1024 * 1024
-    """How many bytes a request's body may have."""
+    """The largest number of bytes of a request's body."""
     body_timeout_s: PositiveFloat = 10.0
-    """How many seconds a client may take to send a body."""
+    """The seconds within which a client must send a body."""
     slo_p99_ms: PositiveFloat | None = None
-    """The latency promise, in milliseconds: 99% of answers leave within it. Null: what the bundle's contract says."""
+    """The latency SLO, in milliseconds: 99% of answers are sent within it. Null: the value in the bundle's contract."""
     max_queue_rows: PositiveInt = 20_000
-    """How many rows may wait for the model; requests beyond are refused with 503."""
+    """The largest number of rows that wait for the model; further requests are refused with 503."""
     max_batch_rows: Annotated[int, Field(ge=1, le=65_536)] = 1_024
-    """How many rows one call of the model may have."""
+    """The largest number of rows in one call of the model."""
     slice_rows: Annotated[int, Field(ge=1, le=65_536)] = 64
-    """How many rows of one request go into one call of the model, so that a large request does not hold others up."""
+    """The largest number of rows of one request in one call of the model, so that a large request does not delay others."""
     inline_ms: PositiveFloat = 10.0
-    """A batch that is predicted to take longer than this runs in a thread, a cheaper one on the event loop."""
+    """A batch that is predicted to take longer than this runs in a thread, a faster one on the event loop."""
     max_head_bytes: Annotated[int, Field(ge=1_024, le=1 << 20)] = 32 * 1024
-    """How many bytes a request's head, and the trailers and extensions of a chunked body, may have."""
+    """The largest number of bytes of a request's head, and of the trailers and extensions of a chunked body."""
     head_timeout_s: PositiveFloat = 10.0
-    """How many seconds a client may take to send a request's head, and to begin one on a new connection."""
+    """The seconds within which a client must send a request's head, and begin one on a new connection."""
     keep_alive_s: PositiveFloat = 75.0
-    """For how many seconds an idle connection stays open; longer than any proxy in front keeps its own."""
+    """The seconds for which an idle connection stays open; longer than any proxy keeps its own."""
     write_timeout_s: PositiveFloat = 30.0
-    """After how many seconds a client that does not read its answer is cut off."""
+    """The seconds after which a client that does not read its answer is disconnected."""
     max_connections: PositiveInt = 10_000
-    """How many connections may be open; further ones get 503 at once."""
+    """The largest number of open connections; further ones get 503 immediately."""
     max_buffered_bytes: Annotated[int, Field(ge=1 << 20)] = 256 * 1024 * 1024
-    """How many bytes of bodies that are still arriving are kept in memory; requests beyond get 503."""
+    """The largest number of bytes of all bodies that are still arriving; further requests get 503."""
     answer_timeout_s: PositiveFloat = 60.0
-    """After how many seconds a watchdog answers 500 for a request that nothing else answered; it should never happen."""
+    """The seconds after which a watchdog answers 500 to a request that was not answered; this should never happen."""
     doorman: bool = True
-    """Whether plain predictions, and refusals for load, take the fast path past ASGI, which takes half the time."""
+    """Whether plain predictions, and refusals for load, take the fast path without ASGI, which takes half the time."""
     drain_s: Annotated[float, Field(ge=0, le=600)] = 1.0
-    """For how many seconds after SIGTERM new requests are still told 503, before the port closes."""
+    """The seconds after SIGTERM in which new requests get 503, before the port closes."""
     drain_limit_s: Annotated[float, Field(gt=0, le=3_600)] = 30.0
-    """How many seconds after ``drain_s`` the process ends at the latest, whatever is still in flight."""
+    """The seconds after ``drain_s`` within which the process ends, also if requests are in flight."""
     access_log: bool = False
     """Whether each request is logged as a line of JSON."""
     root_path: Annotated[str, Field(pattern=ROOT_PATH_PATTERN)] = ""
-    """The path prefix under which a proxy publishes the service, such as ``/models/house``; requests may come with or without it."""
+    """The path prefix under which a proxy publishes the service, such as ``/models/house``; requests may arrive with or without it."""
     cors_origins: tuple[str, ...] = ()
-    """The origins from which browsers may call; ``*`` is not taken."""
+    """The origins from which browsers may call; ``*`` is not accepted."""
     cors_headers: tuple[str, ...] = (
         "content-type",
         "x-api-key",
@@ -105,13 +105,13 @@ class ServingSettings(BaseSettings):
     )
     """The request headers that browsers of those origins may send; ``*`` is not accepted."""
     tracing_sample_rate: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """The share of requests that are traced with OpenTelemetry, besides those whose caller traces; above 0 an endpoint is needed."""
+    """The share of requests that are traced with OpenTelemetry, in addition to requests whose caller traces; above 0 an endpoint is needed."""
     tracing_endpoint: Annotated[str, Field(pattern=r"^https?://[^\s/]+")] | None = None
     """The collector's address for traces by OTLP over HTTP, such as ``http://localhost:4318/v1/traces``."""
     onnx_threads: PositiveInt = 1
-    """How many threads one ONNX Runtime call may use."""
+    """The number of threads of one ONNX Runtime call."""
     workers: PositiveInt = 1
-    """How many worker processes share the port. In a container leave it at 1 and scale by replicas."""
+    """The number of worker processes that share the port. In a container leave it at 1 and scale by replicas."""
 
     @field_validator("cors_origins")
     @classmethod
@@ -150,7 +150,7 @@ def load_settings(folder: Path) -> ServingSettings:
     """Read the settings of the checkout or Bento in ``folder``.
 
     Raises:
-        SettingsError: the file is no YAML mapping, or a key or a ``TABENTO_…`` variable is unknown or impossible.
+        SettingsError: the file is not a YAML mapping, or a key or a ``TABENTO_…`` variable is unknown or impossible.
     """
     path = folder / SERVING_FILE
     try:
@@ -158,16 +158,16 @@ def load_settings(folder: Path) -> ServingSettings:
     except FileNotFoundError:
         content = {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} is no YAML: {error}") from error
+        raise SettingsError(f"{path} is not valid YAML: {error}") from error
     if content is None:
         content = {}
     if not isinstance(content, dict):
-        raise SettingsError(f"{path} must hold keys and values, got {type(content).__name__}")
-    known = [ENV_PREFIX + name.upper() for name in ServingSettings.model_fields]
+        raise SettingsError(f"{path} must have keys and values, got {type(content).__name__}")
+    variable_names = [ENV_PREFIX + name.upper() for name in ServingSettings.model_fields]
     try:
         files = environment_files(folder, os.environ)
-        if refused := refused_variables(os.environ, files, ENV_PREFIX, known, TRAINING_PREFIX):
-            raise SettingsError(refused)
+        if message := refused_variables(os.environ, files, ENV_PREFIX, variable_names, TRAINING_PREFIX):
+            raise SettingsError(message)
     except EnvironmentFileError as error:
         raise SettingsError(str(error)) from error
     try:

@@ -1,4 +1,4 @@
-"""Small real bundles for tests, made without training: graphs over the orchard's features that can be checked by hand."""
+"""Small real bundles for tests, built without training: graphs with the orchard's features that can be checked by hand."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from bundle.contract import Contract, Label, Output, answer_width, label_key
-from bundle.format import (
+from tabento.bundle.contract import Contract, Label, Output, answer_width, label_key
+from tabento.bundle.format import (
     CARD_FILE,
     CONTRACT_FILE,
     EXAMPLES_FILE,
@@ -24,8 +24,8 @@ from bundle.format import (
     PREDICTION_NAME,
     REFERENCE_FILE,
 )
-from bundle.manifest import Provenance, write_manifest
-from bundle.reference import CategoryDistribution, NumberDistribution, Reference
+from tabento.bundle.manifest import Provenance, write_manifest
+from tabento.bundle.reference import CategoryDistribution, NumberDistribution, Reference
 from training.config import load_config
 
 ORCHARD_CONFIG = Path(__file__).parent / "configs" / "orchard.yaml"
@@ -39,18 +39,18 @@ TREE: dict[str, Any] = {
     "sort": "COX",
     "soil": "clay",
 }
-"""A row that the orchard's contract takes."""
+"""A row that fits the orchard's contract (an invented table of apple trees)."""
 ORCHARD_EXAMPLES = (TREE, {**TREE, "slope": 3.5})
 """The examples of its bundle."""
 
 TAGGED_TREE: dict[str, Any] = {**TREE, "tag": "T12"}
-"""A row that ``tagged_contract`` takes."""
+"""A row that fits ``tagged_contract``."""
 
 LABELS = ("poor", "fair", 'très "bon" 100%')
-"""The classes of the classifier's contract; the last is hard to write."""
+"""The classes of the classifier's contract; the last one needs escapes in JSON and in metrics."""
 
 BREAKS, NOT_A_NUMBER, NO_CLASS = -1001.5, -1002.5, -1003.5
-"""The slopes of rows on which ``classifier_model`` fails, answers NaN, or answers an index that is none of a class."""
+"""The slopes of rows for which ``classifier_model`` fails, answers NaN, or answers an index without a class."""
 
 
 def orchard_contract() -> Contract:
@@ -59,7 +59,7 @@ def orchard_contract() -> Contract:
 
 
 def tagged_contract() -> Contract:
-    """Return the orchard's contract with all that came later: identifiers, exclusive bounds and missing texts."""
+    """Return the orchard's contract with the keys of later formats: identifiers, exclusive bounds and missing texts."""
     changes: dict[str, dict[str, Any]] = {
         "age": {"minimum": None, "exclusive_minimum": 0},
         "crown width": {"minimum": 0.1, "maximum": None, "exclusive_maximum": 15},
@@ -78,7 +78,7 @@ def tagged_contract() -> Contract:
 
 
 def linear_model(features: int, *, rank: int = 1) -> onnx.ModelProto:
-    """Return a graph that answers the weighted sum of a row, with the weights 1, 2, 3, …; NaN counts as nothing."""
+    """Return a graph that answers the weighted sum of a row, with the weights 1, 2, 3, …; NaN is treated as 0."""
     weights = np.arange(1.0, features + 1).reshape(features, 1)
     nodes = [
         helper.make_node("IsNaN", [INPUT_NAME], ["missing"]),
@@ -109,16 +109,16 @@ def classifier_contract(
     ranking: bool = False,
     threshold: float | None = None,
 ) -> Contract:
-    """Return a contract over the orchard's features whose answer is one of ``classes``."""
+    """Return a contract with the orchard's features whose answer is one of ``classes``."""
     return Contract(
         name=name,
         title="Harvest",
-        description="Says what to expect of an apple tree.",
+        description="Predicts the harvest of an apple tree.",
         task="classification",
         features=orchard_contract().features,
         output=Output(
             name="harvest",
-            description="What to expect.",
+            description="The expected harvest.",
             classes=classes,
             probabilities=probabilities,
             ranking=ranking,
@@ -128,10 +128,11 @@ def classifier_contract(
 
 
 def classifier_model(contract: Contract) -> onnx.ModelProto:
-    """Return a graph whose class k scores one more than the sum of the columns k, k + C, k + 2·C, … without its sign.
+    """Return a graph in which the score of class k is 1 plus the absolute sum of the columns k, k + C, k + 2·C, ….
 
-    The greatest score gives the label; a score's share of all is the class's probability. With a threshold, the second
-    class is the label where its probability is no less. NaN counts as nothing. See ``BREAKS`` for the rows that go wrong.
+    The largest score gives the label; its share of the sum of all scores is the probability of a class. With a threshold,
+    the second class is the label if its probability is at least the threshold. NaN is treated as 0. ``BREAKS`` and its
+    neighbours are the rows with errors.
     """
     classes = contract.output.classes
     assert classes is not None
@@ -149,7 +150,7 @@ def classifier_model(contract: Contract) -> onnx.ModelProto:
         helper.make_node("Div", ["scores", "total"], ["right shares"]),
         *_choice(contract.output.threshold is not None),
         helper.make_node("Cast", ["best"], ["right index"], to=TensorProto.DOUBLE),
-        # A slope that breaks asks for an element that is not there.
+        # The slope BREAKS makes Gather read an element that does not exist.
         helper.make_node("Gather", [INPUT_NAME, "slope"], ["slopes"], axis=1),
         helper.make_node("Equal", ["slopes", "breaks"], ["broken"]),
         helper.make_node("Cast", ["broken"], ["place"], to=TensorProto.INT64),
@@ -189,7 +190,7 @@ def classifier_model(contract: Contract) -> onnx.ModelProto:
 
 
 def _choice(by_threshold: bool) -> list[onnx.NodeProto]:
-    """Return the nodes that choose the label's index: by the greatest score, or by the second class's probability."""
+    """Return the nodes that choose the label's index: by the largest score, or by the probability of the second class."""
     if not by_threshold:
         return [helper.make_node("ArgMax", ["scores"], ["best"], axis=1)]
     return [
@@ -199,7 +200,7 @@ def _choice(by_threshold: bool) -> list[onnx.NodeProto]:
 
 
 def classifier_answer(row: dict[str, Any], contract: Contract) -> tuple[Label, dict[str, float]]:
-    """Return by hand which label and which probabilities ``classifier_model`` answers to a row as a client sends it."""
+    """Compute by hand the label and the probabilities of ``classifier_model`` for a row as a client sends it."""
     classes = contract.output.classes
     assert classes is not None
     sums = [0.0] * len(classes)
@@ -214,12 +215,12 @@ def classifier_answer(row: dict[str, Any], contract: Contract) -> tuple[Label, d
 
 
 def linear_answer(row: dict[str, Any], contract: Contract) -> float:
-    """Return by hand what ``linear_model`` answers to a row as a client sends it."""
+    """Compute by hand the answer of ``linear_model`` to a row as a client sends it."""
     return float(sum(weight * value for weight, value in enumerate(_numbers(row, contract), start=1)))
 
 
 def _numbers(row: dict[str, Any], contract: Contract) -> list[float]:
-    """Return the numbers by which a row travels, with 0 for what is missing."""
+    """Return a row as packed numbers, with 0 for missing values."""
     numbers = []
     for feature in contract.features:
         value = row.get(feature.name)
@@ -231,7 +232,7 @@ def _numbers(row: dict[str, Any], contract: Contract) -> list[float]:
 
 
 def reference_of(contract: Contract) -> Reference:
-    """Return the reference of a training part of one row."""
+    """Return the reference distributions of a training part with one row."""
     numbers = NumberDistribution(
         count=1, null_rate=0, mean=1, std=0, minimum=1, maximum=1, p05=1, p50=1, p95=1, edges=(1,), shares=(1, 0)
     )
@@ -252,7 +253,7 @@ def write_bundle(
     fingerprint: str = "f" * 64,
     trained_at: str = "2026-01-01T00:00:00Z",
 ) -> Path:
-    """Write a bundle's files into a folder and seal it; by default the orchard's, or a graph that fits the contract."""
+    """Write the files of a bundle into a folder and seal it; by default with the orchard's contract and a graph that fits it."""
     contract = contract or orchard_contract()
     if model is None:
         numeric = contract.output.classes is None

@@ -1,4 +1,4 @@
-"""Real servers for tests: an ASGI application behind uvicorn on a free port of this machine, in a thread; and their client."""
+"""Real servers for tests: an ASGI application run by uvicorn in a thread, on a free local port; and a client."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ DEADLINE_S = 60.0
 SERVICE = Path(__file__).parents[1] / "service.py"
 
 
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    """Return as soon as a condition holds; fail when it does not within the deadline."""
+def wait_until(condition: Callable[[], bool], description: str) -> None:
+    """Return as soon as a condition is true; raise TimeoutError if it is not true within the deadline."""
     wake = threading.Event()
     end = time.monotonic() + DEADLINE_S
     while not condition():
         if time.monotonic() > end:
-            raise TimeoutError(f"waited {DEADLINE_S:g} s for {what}")
+            raise TimeoutError(f"waited {DEADLINE_S:g} s for {description}")
         wake.wait(0.02)
 
 
 def load_service(tag: str, name: str) -> ModuleType:
-    """Return ``service.py`` once more, as a module of another name, told to serve a bundle of the current store."""
+    """Load ``service.py`` again as a module of another name, which serves a bundle of the current store."""
     with pytest.MonkeyPatch.context() as patch:
-        # The server shares its thread's time with its clients here: nothing is to be refused for being slow.
+        # Server and clients share one process here, so the service must not refuse requests for their latency.
         patch.setenv("TABENTO_SLO_P99_MS", "60000")
         patch.setenv("TABENTO_DRAIN_S", "0")
         set_arguments({"model": tag})

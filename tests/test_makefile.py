@@ -1,4 +1,4 @@
-"""The Makefile: what its targets do to a checkout, tried on a copy that holds nothing else."""
+"""The effect of the Makefile's targets, tested in a folder that contains the Makefile only."""
 
 from __future__ import annotations
 
@@ -10,6 +10,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+FAKE_PYTHON = """#!/bin/sh
+case "$2" in
+tests.changes) [ -z "$FILES" ] || printf "%s\\n" $FILES;;
+pytest) echo "$@"; exit "$STATUS";;
+esac
+"""
 
 
 @pytest.fixture
@@ -20,24 +26,53 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def make(checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run make in a checkout, without the variables of a make around the tests."""
+    """Run make in a checkout, without the variables of a make that runs the tests."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     return subprocess.run(
         ["make", *words], cwd=checkout, env=environment, capture_output=True, text=True, timeout=60, check=False
     )
 
 
-def test_clean_deletes_nothing_that_people_decided(checkout: Path) -> None:
-    """Registry, decisions, reports and downloads stay, and are named; what an installation made goes."""
-    kept = [
+def test_clean_keeps_registry_decisions_and_downloads(checkout: Path) -> None:
+    """``make clean`` keeps and names registry, decisions, runs and downloads, and deletes the installed environment and caches."""
+    kept_paths = [
         checkout / name for name in ("registry/mlflow.db", "artifacts/a/best_params.yaml", "runs/mlflow.db", "data/a")
     ]
-    removed = [checkout / name for name in (".venv/bin/python", ".mypy_cache/a", "training/__pycache__/a.pyc")]
-    for path in (*kept, *removed):
+    removed_paths = [checkout / name for name in (".venv/bin/python", ".mypy_cache/a", "training/__pycache__/a.pyc")]
+    for path in (*kept_paths, *removed_paths):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x")
-    done = make(checkout, "clean")
-    assert done.returncode == 0, done.stderr
-    assert all(path.is_file() for path in kept)
-    assert not any(path.exists() for path in removed)
-    assert [line.split()[1] for line in done.stdout.splitlines()] == ["registry", "artifacts", "runs", "data"]
+    process = make(checkout, "clean")
+    assert process.returncode == 0, process.stderr
+    assert all(path.is_file() for path in kept_paths)
+    assert not any(path.exists() for path in removed_paths)
+    assert [line.split()[1] for line in process.stdout.splitlines()] == ["registry", "artifacts", "runs", "data"]
+
+
+@pytest.fixture
+def fake_python(checkout: Path) -> Path:
+    """The checkout with a fake interpreter for tests.changes and pytest, which prints FILES and ends with STATUS."""
+    python = checkout / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text(FAKE_PYTHON)
+    python.chmod(0o755)
+    return checkout
+
+
+@pytest.mark.parametrize(("status", "is_success"), [(0, True), (1, False), (5, True)])
+def test_check_accepts_files_without_a_test_to_run(
+    fake_python: Path, monkeypatch: pytest.MonkeyPatch, status: int, is_success: bool
+) -> None:
+    """pytest ends with 5 if all tests of the changed files are slow; ``make check`` succeeds then, and fails if a test fails."""
+    monkeypatch.setenv("FILES", "tests/test_a.py tests/test_b.py")
+    monkeypatch.setenv("STATUS", str(status))
+    process = make(fake_python, "check", "--old-file=.venv/.dev")
+    assert (process.returncode == 0) == is_success, process.stderr
+    assert process.stdout.endswith(" tests/test_a.py tests/test_b.py\n")
+
+
+def test_check_without_changes_runs_no_test(fake_python: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without changed files pytest, which would run the whole suite, is not started."""
+    monkeypatch.setenv("FILES", "")
+    process = make(fake_python, "check", "--old-file=.venv/.dev")
+    assert (process.returncode, process.stdout) == (0, ""), process.stderr

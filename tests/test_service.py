@@ -1,4 +1,4 @@
-"""The whole way, as a user goes it: a trained bundle, ``bentoml serve``, a built Bento, requests over HTTP."""
+"""The steps of a user, end to end: a trained bundle, ``bentoml serve``, a built Bento, requests over HTTP."""
 
 from __future__ import annotations
 
@@ -19,22 +19,24 @@ import numpy as np
 import psutil
 import pytest
 
-from benchmarks.process import free_port
-from bundle.store import load_bundle
 from runners.session import OnnxSession
-from serving.decode import Decoder
+from serving.codec.decode import Decoder
+from tabento.bundle.store import load_bundle
+from tabento.tables.frames import to_frame, to_rows
 from tests.bundles import TREE, linear_answer, orchard_contract
 from tests.conftest import ORCHARD, bentoml_home
 from tests.servers import wait_until
+from tools.ports import free_port
 from training.config import load_config
 from training.data.synthetic import generate
 from training.data.validation import validate
-from training.frames import to_frame, to_rows
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 BENTOML = str(Path(sys.executable).with_name("bentoml"))
 RELATIVE_LIMIT = 1e-9
-"""How far the service, the bundle and the pipeline may lie apart: differences come from the order of additions only."""
+"""The largest relative difference between service, bundle and pipeline; only the order of additions causes differences."""
 
 TRAINING_LIBRARIES = ("sklearn", "pandas", "skl2onnx", "onnx", "pandera", "scipy", "matplotlib", "joblib", "training")
 
@@ -44,7 +46,7 @@ import sys
 class Refuse:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in {TRAINING_LIBRARIES!r}:
-            raise ModuleNotFoundError(f"{{name}} is not part of what is served", name=name)
+            raise ModuleNotFoundError(f"{{name}} is not part of the service", name=name)
 
 sys.meta_path.insert(0, Refuse())
 """
@@ -61,7 +63,7 @@ def _ready(address: str, process: subprocess.Popen[bytes]) -> bool:
 
 @contextmanager
 def _serving(arguments: list[str], log: Path, **environment: str) -> Iterator[str]:
-    """Run ``bentoml serve`` as a process of its own, without the training libraries, and yield its address."""
+    """Run ``bentoml serve`` in a process of its own, without the training libraries, and yield its address."""
     port = free_port()
     blocker = log.parent / "blocker"
     blocker.mkdir(exist_ok=True)
@@ -73,7 +75,7 @@ def _serving(arguments: list[str], log: Path, **environment: str) -> Iterator[st
             cwd=ROOT,
             stdout=output,
             stderr=subprocess.STDOUT,
-            # A busy machine is no reason to refuse here: these tests are not about the promise.
+            # A busy computer must not cause refusals here: these tests are not about the latency limit.
             env={**os.environ, "PYTHONPATH": str(blocker), "TABENTO_SLO_P99_MS": "60000", **environment},
         )
         address = f"http://127.0.0.1:{port}"
@@ -87,25 +89,25 @@ def _serving(arguments: list[str], log: Path, **environment: str) -> Iterator[st
 
 @pytest.fixture(scope="module")
 def rows() -> list[dict[str, Any]]:
-    """A thousand rows of the tiny model's data that its training has not seen, as a client sends them."""
+    """A thousand rows that the tiny model was not trained on, as a client sends them."""
     config = load_config(ORCHARD)
     assert config.synthetic is not None
     frame = validate(generate(config.synthetic.model_copy(update={"seed": 99}), 1000), config)
     kinds = {feature.name: feature.type for feature in config.features}
-    sent = []
+    client_rows = []
     for record in frame[list(kinds)].to_dict("records"):
         row: dict[str, Any] = {}
         for name, value in record.items():
             missing = value is None or value != value
             row[str(name)] = None if missing else bool(value) if kinds[str(name)] == "boolean" else value
-        sent.append(row)
-    return sent
+        client_rows.append(row)
+    return client_rows
 
 
 def test_service_bundle_and_pipeline_agree(
     session_store: Path, orchard_bundle: str, tmp_path: Path, rows: list[dict[str, Any]]
 ) -> None:
-    """A thousand rows through HTTP, through the loaded bundle and through scikit-learn: the same numbers."""
+    """The service, the loaded bundle and the scikit-learn pipeline answer the same numbers for a thousand rows."""
     with bentoml_home(session_store):
         bundle = load_bundle(orchard_bundle)
         contract = bundle.contract
@@ -121,29 +123,29 @@ def test_service_bundle_and_pipeline_agree(
             httpx.Client(base_url=address, timeout=60) as client,
         ):
             from_service = np.array(client.post("/predict", json={"instances": rows}).json()["predictions"])
-            alone = client.post("/predict", json=rows[7]).json()
+            single_row_answer = client.post("/predict", json=rows[7]).json()
     np.testing.assert_allclose(from_bundle, from_pipeline, rtol=RELATIVE_LIMIT)
     np.testing.assert_array_equal(from_service, from_bundle)
-    assert alone["prediction"] == pytest.approx(from_service[7], rel=RELATIVE_LIMIT)
-    assert f"{alone['model']}:{alone['version']}" == orchard_bundle
+    assert single_row_answer["prediction"] == pytest.approx(from_service[7], rel=RELATIVE_LIMIT)
+    assert f"{single_row_answer['model']}:{single_row_answer['version']}" == orchard_bundle
 
 
-def test_the_training_libraries_are_really_out_of_reach(tmp_path: Path) -> None:
-    """What the servers of this file run under refuses each training library, so that serving proves to need none."""
+def test_the_training_libraries_cannot_be_imported(tmp_path: Path) -> None:
+    """The servers of this file run with an import hook that refuses each training library, so they prove that serving needs none."""
     (tmp_path / "sitecustomize.py").write_text(_BLOCK, encoding="utf-8")
     for library in TRAINING_LIBRARIES:
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-c", f"import {library}"],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(tmp_path)},
             capture_output=True,
             text=True,
         )
-        assert f"{library} is not part of what is served" in done.stderr
+        assert f"{library} is not part of the service" in process.stderr
 
 
-def test_rows_go_both_ways(session_store: Path, orchard_bundle: str) -> None:
-    """The rows that parity was proven on are those that a request would become."""
+def test_rows_survive_the_conversion_to_frames_and_back(session_store: Path, orchard_bundle: str) -> None:
+    """Packed rows of a request become a frame and the same packed rows again, so the proof of parity used the rows of requests."""
     with bentoml_home(session_store):
         bundle = load_bundle(orchard_bundle)
     body = json.dumps({"instances": list(bundle.examples)}).encode()
@@ -161,7 +163,7 @@ def _bentoml(*arguments: str, **environment: str) -> subprocess.CompletedProcess
 def test_a_bento_holds_one_bundle_and_answers_the_same(
     session_store: Path, orchard_bundle: str, linear_bundle: str, tmp_path: Path, rows: list[dict[str, Any]]
 ) -> None:
-    """A Bento is built for a chosen bundle, holds no other, needs no training library, and serves that one later on."""
+    """A Bento contains only the bundle for which it was built, needs no training library, and serves that bundle."""
     with bentoml_home(session_store):
         built = _bentoml("build", "--arg", f"model={orchard_bundle}", "-o", "tag")
         assert built.returncode == 0, built.stdout + built.stderr
@@ -180,18 +182,18 @@ def test_a_bento_holds_one_bundle_and_answers_the_same(
         assert set(expected) <= set(rows[0])
 
 
-def test_a_missing_model_is_an_error_that_says_what_to_do(model_store: Path) -> None:
-    """Neither build nor serve starts without a bundle; the message names the command that makes one."""
+def test_a_missing_model_is_an_error_with_its_remedy(model_store: Path) -> None:
+    """Build and serve end with an error if there is no bundle; the message names the command that trains one."""
     for command in (["build"], ["serve"]):
-        done = _bentoml(*command, TABENTO_MODEL="pear")
-        assert done.returncode != 0
-        assert "make train MODEL=pear" in done.stdout + done.stderr
+        process = _bentoml(*command, TABENTO_MODEL="pear")
+        assert process.returncode != 0
+        assert "make train MODEL=pear" in process.stdout + process.stderr
 
 
-def test_a_stopping_service_answers_who_is_inside_and_refuses_who_comes(
+def test_a_stopping_service_answers_accepted_requests_and_refuses_new_ones(
     session_store: Path, linear_bundle: str, tmp_path: Path
 ) -> None:
-    """After SIGTERM: readyz is down and new predictions get 503 at once; a request that was taken in is answered."""
+    """After SIGTERM readyz fails and new predictions get 503 immediately; an accepted request is answered."""
     with (
         bentoml_home(session_store),
         _serving(
@@ -203,61 +205,61 @@ def test_a_stopping_service_answers_who_is_inside_and_refuses_who_comes(
         host, port = address.removeprefix("http://").split(":")
         body = json.dumps({"instances": [TREE] * 500}).encode()
         head = f"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-        with socket.create_connection((host, int(port)), timeout=30) as inside:
-            inside.sendall(head.encode() + body[:-1])
-            wait_until(lambda: "tabento_in_flight_requests 1.0" in client.get("/metrics").text, "the request to get in")
+        with socket.create_connection((host, int(port)), timeout=30) as connection:
+            connection.sendall(head.encode() + body[:-1])
+            wait_until(
+                lambda: "tabento_in_flight_requests 1.0" in client.get("/metrics").text, "the request to be accepted"
+            )
             os.kill(worker, signal.SIGTERM)
-            wait_until(lambda: client.get("/readyz").status_code == 503, "readyz to go down")
-            refused = client.post("/predict", json=TREE)
-            assert refused.status_code == 503
-            assert refused.headers["retry-after"]
+            wait_until(lambda: client.get("/readyz").status_code == 503, "readyz to fail")
+            refusal = client.post("/predict", json=TREE)
+            assert refusal.status_code == 503
+            assert refusal.headers["retry-after"]
             assert client.get("/livez").status_code == 200
-            inside.sendall(body[-1:])
+            connection.sendall(body[-1:])
             received = b""
             while b"request_id" not in received:
-                received += inside.recv(65536)
+                received += connection.recv(65536)
         assert received.startswith(b"HTTP/1.1 200")
         assert received.count(str(linear_answer(TREE, orchard_contract())).encode()) == 500
 
 
-def test_a_stopping_service_takes_no_connection_that_it_leaves(
-    session_store: Path, linear_bundle: str, tmp_path: Path
-) -> None:
-    """From SIGTERM until the process has ended each new connection is answered or refused.
+def test_a_stopping_service_abandons_no_connection(session_store: Path, linear_bundle: str, tmp_path: Path) -> None:
+    """From SIGTERM until the process has ended, each new connection is answered or refused.
 
-    One may be reset: the kernel takes connections before the server sees them, so that closing the port can meet one. A client
-    that connects again and again, one connection at a time, never sees a second.
+    One connection can be reset: the kernel accepts connections before the server sees them, and the port can close in between.
+    The client connects repeatedly, one connection at a time, so it never sees a second reset.
     """
-    reset: list[str] = []
-    answered = refused = 0
-    with bentoml_home(session_store), ExitStack() as served:
+    resets: list[str] = []
+    n_answered = n_refused = 0
+    with bentoml_home(session_store), ExitStack() as stack:
         arguments = ["service:Tabento", "--arg", f"model={linear_bundle}"]
-        address = served.enter_context(_serving(arguments, tmp_path / "log", TABENTO_DRAIN_S="0.5"))
+        address = stack.enter_context(_serving(arguments, tmp_path / "log", TABENTO_DRAIN_S="0.5"))
         host, port = address.removeprefix("http://").split(":")
         os.kill(psutil.Process(_worker_of(address)).ppid(), signal.SIGTERM)
-        while refused < 100:
+        while n_refused < 100:
             try:
                 connection = socket.create_connection((host, int(port)), timeout=30)
             except ConnectionRefusedError:
-                refused += 1
+                n_refused += 1
                 continue
             with connection:
                 try:
                     connection.sendall(b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
                     received = connection.recv(65536)
                 except OSError as error:
-                    reset.append(repr(error))
+                    resets.append(repr(error))
                     continue
             if received.startswith(b"HTTP/1.1 200"):
-                answered += 1
+                n_answered += 1
             else:
-                reset.append(repr(received))
-    assert answered > 0
-    assert len(reset) <= 1
+                resets.append(repr(received))
+    assert n_answered > 0
+    assert len(resets) <= 1
 
 
 def _worker_of(address: str) -> int:
-    """Return the process that listens for BentoML's supervisor at an address."""
+    """Return the process id of the worker of a service at an address."""
     port = address.rpartition(":")[2]
     for process in psutil.process_iter(["cmdline"]):
         line = " ".join(process.info["cmdline"] or ())

@@ -1,4 +1,4 @@
-"""How real services start, fail to start, lose workers and share a machine: `bentoml serve` as processes of their own."""
+"""The start of real services: it succeeds, fails, replaces workers and shares a computer; `bentoml serve` runs as processes."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ import httpx
 import psutil
 import pytest
 
-from benchmarks.process import free_port
-from bundle.format import BENTOML_MODULE, MODEL_FILE
+from tabento.bundle.format import BENTOML_MODULE, MODEL_FILE
 from tests.bundles import TREE, linear_model, write_bundle
 from tests.conftest import bentoml_home
 from tests.servers import wait_until
+from tools.ports import free_port
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
 BENTOML = str(Path(sys.executable).with_name("bentoml"))
 END_S = 60.0
-"""Long after a service that ends has ended, also on a busy machine; one that does not end fails the test."""
+"""The seconds within which a service must end, long enough for a busy computer."""
 
 
 _FULL_DISK = (
@@ -34,11 +35,11 @@ _FULL_DISK = (
     "-c",
     "import os, resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (4, 4)); os.execv(sys.argv[1], sys.argv[1:])",
 )
-"""Runs a command whose files cannot grow. Python writes four bytes to find out which folder takes temporary files."""
+"""Runs a command whose files cannot grow beyond four bytes, which Python writes to find a folder for temporary files."""
 
 
 def _environment(home: Path, model: str, workers: str = "1") -> dict[str, str]:
-    """Return the variables that say what to serve."""
+    """Return the variables that choose store, model and number of workers."""
     return {"BENTOML_HOME": str(home), "TABENTO_MODEL": model, "TABENTO_WORKERS": workers}
 
 
@@ -52,15 +53,15 @@ class Service:
         self.log = log
 
     def is_ready(self) -> bool:
-        """Tell whether it answers; fail if it has ended."""
+        """Return whether the service answers; fail if it has ended."""
         assert self.process.poll() is None, self.log.read_text(encoding="utf-8")
         return self.is_refused() is False and httpx.get(f"{self.address}/readyz", timeout=30).status_code == 200
 
     def is_refused(self) -> bool:
-        """Tell whether the port refuses a connection."""
+        """Return whether the port refuses a connection."""
         try:
             socket.create_connection(("127.0.0.1", self.port), timeout=10).close()
-        except (ConnectionRefusedError, ConnectionResetError):  # reset: refused while it waited
+        except (ConnectionRefusedError, ConnectionResetError):  # a reset: the connection waited and was refused
             return True
         return False
 
@@ -69,12 +70,12 @@ class Service:
         return [child.pid for child in psutil.Process(self.process.pid).children()]
 
     def predict(self, times: int) -> None:
-        """Ask for predictions, each over a connection of its own, so that all workers get some."""
+        """Request predictions, each over a connection of its own, so that all workers get some."""
         for _ in range(times):
             assert httpx.post(f"{self.address}/predict", json=TREE, timeout=30).status_code == 200
 
     def predictions(self) -> float:
-        """Return how many predictions the metrics show."""
+        """Return the number of predictions in the metrics."""
         text = httpx.get(f"{self.address}/metrics", timeout=30).text
         lines = [line for line in text.splitlines() if line.startswith('tabento_requests_total{route="/predict"')]
         return sum(float(line.rpartition(" ")[2]) for line in lines)
@@ -82,55 +83,60 @@ class Service:
 
 @contextmanager
 def started(
-    folder: Path, environment: dict[str, str], port: int | None = None, before: Sequence[str] = ()
+    folder: Path, environment: dict[str, str], port: int | None = None, wrapper: Sequence[str] = ()
 ) -> Iterator[Service]:
-    """Start a service and end it with the block; its output goes to a pipe that a thread empties into a file.
+    """Run a service while the block runs; a thread copies its output from a pipe to a file.
 
     Args:
-        folder: where the output is kept.
+        folder: the folder of the output file.
         environment: variables to add.
-        port: where it listens; by default a free port.
-        before: a command that runs the rest of its arguments.
+        port: the port of the service; by default a free port.
+        wrapper: a command that runs its remaining arguments.
     """
     port = port or free_port()
     log = folder / f"log-{port}"
     process = subprocess.Popen(
-        [*before, BENTOML, "serve", "service:Tabento", "--host", "127.0.0.1", "--port", str(port)],
+        [*wrapper, BENTOML, "serve", "service:Tabento", "--host", "127.0.0.1", "--port", str(port)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        # A busy machine is no reason to refuse here: these tests are not about the promise.
+        # A busy computer must not cause refusals here: these tests are not about the latency limit.
         env={**os.environ, "TABENTO_SLO_P99_MS": "60000", "TABENTO_DRAIN_S": "0"} | environment,
     )
 
-    def keep() -> None:
+    def copy_output() -> None:
         assert process.stdout is not None
         with log.open("wb", buffering=0) as file, process.stdout:
             for line in process.stdout:
                 file.write(line)
 
     log.touch()
-    keeper = threading.Thread(target=keep)
-    keeper.start()
+    copier = threading.Thread(target=copy_output)
+    copier.start()
     try:
         yield Service(process, port, log)
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
         process.wait(END_S)
-        keeper.join(END_S)
+        copier.join(END_S)
 
 
 def failed_start(folder: Path, environment: dict[str, str], port: int | None = None) -> tuple[int, str]:
-    """Start a service that cannot start, and return its exit code and its last line."""
+    """Start a service that must fail, and return its exit code and the last line of its output."""
     with started(folder, environment, port) as service:
         code = service.process.wait(END_S)
     lines = service.log.read_text(encoding="utf-8").splitlines()
     return code, lines[-1]
 
 
-def _stored(home: Path, *, features: int | None = None) -> tuple[str, Path]:
-    """Put a bundle into a store, and return its tag and folder; with ``features`` its graph takes so many columns."""
+def _store_bundle(home: Path, *, features: int | None = None) -> tuple[str, Path]:
+    """Write a bundle into a store, and return its tag and folder.
+
+    Args:
+        home: the BENTOML_HOME of the store.
+        features: the number of columns of its graph; by default that of the contract.
+    """
     with bentoml_home(home):
         with bentoml.models.create("orchard", module=BENTOML_MODULE) as stored:
             write_bundle(Path(stored.path), model=None if features is None else linear_model(features))
@@ -138,8 +144,8 @@ def _stored(home: Path, *, features: int | None = None) -> tuple[str, Path]:
 
 
 def test_a_tampered_bundle_ends_the_start(tmp_path: Path) -> None:
-    """A bundle that is not as it was sealed is refused before the port is opened, and the last line says which file."""
-    tag, folder = _stored(tmp_path / "home")
+    """A bundle with a changed file is refused before the port opens, and the last line names the file."""
+    tag, folder = _store_bundle(tmp_path / "home")
     (folder / MODEL_FILE).chmod(0o644)
     with (folder / MODEL_FILE).open("ab") as file:
         file.write(b"\0")
@@ -149,15 +155,15 @@ def test_a_tampered_bundle_ends_the_start(tmp_path: Path) -> None:
     assert MODEL_FILE in last
 
 
-def test_a_model_that_is_not_there_ends_the_start(tmp_path: Path) -> None:
-    """In an empty store the last line names the command that makes the model."""
+def test_a_missing_model_ends_the_start(tmp_path: Path) -> None:
+    """If the store is empty, the last line names the command that trains the model."""
     code, last = failed_start(tmp_path, _environment(tmp_path / "empty", "pear"))
     assert code == 1
     assert "make train MODEL=pear" in last
 
 
-def test_a_home_that_cannot_be_made_ends_the_start(tmp_path: Path) -> None:
-    """The last line names the folder that cannot be used."""
+def test_a_home_that_cannot_be_created_ends_the_start(tmp_path: Path) -> None:
+    """The last line names the folder that cannot be created."""
     (tmp_path / "file").touch()
     code, last = failed_start(tmp_path, _environment(tmp_path / "file" / "home", "pear"))
     assert code == 1
@@ -165,26 +171,26 @@ def test_a_home_that_cannot_be_made_ends_the_start(tmp_path: Path) -> None:
 
 
 def test_a_taken_port_ends_the_start(tmp_path: Path, session_store: Path, linear_bundle: str) -> None:
-    """The last line names the port and what to do."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    """If another program uses the port, the last line names the port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
         code, last = failed_start(tmp_path, _environment(session_store, linear_bundle), port)
     assert code == 1
-    assert f"port {port} of 127.0.0.1 is taken" in last
+    assert f"port {port} of 127.0.0.1 is in use" in last
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_worker_that_cannot_start_ends_the_service(tmp_path: Path, workers: str) -> None:
-    """What only a worker can find out, here a graph of another width, ends the service instead of a loop of restarts."""
-    tag, _ = _stored(tmp_path / "home", features=3)
+    """An error that only a worker finds, here a graph of another width, ends the service instead of restarting workers forever."""
+    tag, _ = _store_bundle(tmp_path / "home", features=3)
     code, last = failed_start(tmp_path, _environment(tmp_path / "home", tag, workers))
     assert code == 1
     assert last.startswith("The service has ended: RunnerError: ")
     assert "is not a graph for this contract" in last
 
 
-def test_a_start_that_is_stopped_is_no_failure(tmp_path: Path, session_store: Path, linear_bundle: str) -> None:
-    """SIGTERM while the model is loaded ends the service as it does later on."""
+def test_a_stopped_start_is_not_a_failure(tmp_path: Path, session_store: Path, linear_bundle: str) -> None:
+    """SIGTERM during the load of the model ends the service with exit code 0."""
     with started(tmp_path, _environment(session_store, linear_bundle)) as service:
         wait_until(lambda: bool(service.workers()), "a worker")
         service.process.send_signal(signal.SIGTERM)
@@ -194,7 +200,7 @@ def test_a_start_that_is_stopped_is_no_failure(tmp_path: Path, session_store: Pa
 def test_a_killed_worker_is_replaced_and_the_port_refuses_meanwhile(
     tmp_path: Path, session_store: Path, linear_bundle: str
 ) -> None:
-    """Nobody hangs while there is no worker; the next one answers, and the counters go on."""
+    """While there is no worker the port refuses; the next worker answers, and the counters continue."""
     with started(tmp_path, _environment(session_store, linear_bundle)) as service:
         assert service.is_refused()
         wait_until(service.is_ready, "the service to get ready")
@@ -211,8 +217,8 @@ def test_a_killed_worker_is_replaced_and_the_port_refuses_meanwhile(
         assert service.process.wait(END_S) == 0
 
 
-def test_of_several_workers_one_may_be_killed(tmp_path: Path, session_store: Path, linear_bundle: str) -> None:
-    """Every scrape shows all workers; a killed one takes its gauges along and leaves its counts."""
+def test_metrics_keep_the_counts_of_a_killed_worker(tmp_path: Path, session_store: Path, linear_bundle: str) -> None:
+    """The metrics include all workers, and the counts of a worker that was killed."""
     environment = _environment(session_store, linear_bundle, workers="2")
     with started(tmp_path, environment) as service:
         wait_until(service.is_ready, "the service to get ready")
@@ -221,11 +227,11 @@ def test_of_several_workers_one_may_be_killed(tmp_path: Path, session_store: Pat
         wait_until(lambda: service.predictions() == 20, "both workers to have sent their counts")
         os.kill(service.workers()[0], signal.SIGKILL)
         service.predict(5)
-        wait_until(lambda: service.predictions() == 25, "the counts of the living and the dead")
+        wait_until(lambda: service.predictions() == 25, "the counts of the running worker and of the killed one")
 
 
 def test_two_services_share_a_home(tmp_path: Path, session_store: Path, linear_bundle: str) -> None:
-    """A second start, and one that fails, leave the first service's metrics alone; each shows its own."""
+    """A second service, and a start that fails, do not change the metrics of the first service; each shows its own."""
     environment = _environment(session_store, linear_bundle, workers="2")
     with started(tmp_path, environment) as first:
         wait_until(first.is_ready, "the first service to get ready")
@@ -239,11 +245,11 @@ def test_two_services_share_a_home(tmp_path: Path, session_store: Path, linear_b
         assert first.predictions() == 7
 
 
-def test_a_full_disk_costs_nothing(tmp_path: Path, session_store: Path, linear_bundle: str) -> None:
-    """Where no file can grow, workers start, answer, and add up their metrics; none maps a file for them."""
+def test_a_full_disk_does_not_stop_a_service(tmp_path: Path, session_store: Path, linear_bundle: str) -> None:
+    """If no file can grow, workers start, answer and add up their metrics; no worker maps a file for metrics."""
 
     environment = _environment(session_store, linear_bundle, workers="2")
-    with started(tmp_path, environment, before=_FULL_DISK) as service:
+    with started(tmp_path, environment, wrapper=_FULL_DISK) as service:
         wait_until(service.is_ready, "the service to get ready")
         service.predict(10)
         wait_until(lambda: service.predictions() == 10, "both workers to have sent their counts")

@@ -1,3 +1,3 @@
-"""Offline: data to fitted pipeline to ONNX to a gated bundle in the BentoML model store."""
+"""Training, offline: data become a fitted pipeline, an ONNX graph, and a checked bundle in the BentoML model store."""
 
-import bundle as bundle  # first of all: it switches off the telemetry of libraries before they are imported
+import tabento.bundle  # noqa: F401 - the first import: it switches off the telemetry of libraries before they are imported

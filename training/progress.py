@@ -1,7 +1,7 @@
-"""Progress: the one place of training that prints.
+"""Progress: the messages of a training run on the terminal; no other module of training prints.
 
-Steps with their times go to one stream, warnings to stderr. On a terminal a running step shows a spinner; elsewhere (a
-pipe, a CI log) it gives a line of life every few seconds, so that nobody has to guess whether a run hangs.
+Steps with their times go to one stream, warnings to stderr. On a terminal a running step shows a spinner. Otherwise (a
+pipe, a CI log) it prints a line every few seconds, so that a user sees that the run continues.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TextIO
 
 HEARTBEAT_S = 30.0
-"""How often a running step says that it is alive where no spinner can turn: a log of a long run stays readable."""
+"""The time between two lines of a running step if there is no spinner; a log of a long run stays readable."""
 BOX_WIDTH = 88
 """The width of an announcement in characters."""
 
@@ -28,11 +28,11 @@ class Step:
 
     title: str
     detail: str = ""
-    """What the step found; printed behind its title when it ends."""
+    """The result of the step; printed after its title at its end."""
 
 
 class Progress:
-    """Tells a person how a run goes."""
+    """The output of a run for its user."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Progress:
     ) -> None:
         """Print steps and tables on ``out`` (default stdout) and warnings on ``err`` (default stderr).
 
-        A progress that goes on with another one's run begins its time at ``elapsed_s`` seconds.
+        The progress of a run that another process began starts its clock at ``elapsed_s`` seconds.
         """
         self._out = out if out is not None else sys.stdout
         self._err = err if err is not None else sys.stderr
@@ -56,28 +56,28 @@ class Progress:
         return time.monotonic() - self._started
 
     def step(self, title: str) -> AbstractContextManager[Step]:
-        """Show that a step runs while the block runs; say at its end how long it took, and when it failed."""
+        """Show a step while the block runs; print its duration at its end, and whether it failed."""
         return self._step(Step(title))
 
     @contextmanager
     def _step(self, step: Step) -> Iterator[Step]:
-        began = time.monotonic()
+        started_s = time.monotonic()
         ending = "failed after"
         try:
             with self._spinning(step) if _is_live(self._out) else self._beating(step):
                 yield step
             ending = ""
         finally:
-            seconds = time.monotonic() - began
-            what = f"{step.title}: {step.detail}" if step.detail else step.title
-            self._line(f"{what} ({ending + ' ' if ending else ''}{seconds:.1f} s)")
+            seconds = time.monotonic() - started_s
+            text = f"{step.title}: {step.detail}" if step.detail else step.title
+            self._line(f"{text} ({ending + ' ' if ending else ''}{seconds:.1f} s)")
 
     def say(self, text: str) -> None:
-        """Print text as it is."""
+        """Print text unchanged."""
         print(text, file=self._out, flush=True)
 
     def warn(self, text: str) -> None:
-        """Print a warning in a box on stderr that nobody overlooks."""
+        """Print a warning in a box on stderr."""
         inner = BOX_WIDTH - 4
         lines = [
             line for part in text.splitlines() for line in textwrap.wrap(part, inner, break_on_hyphens=False) or [""]
@@ -87,7 +87,7 @@ class Progress:
         print(f"{edge}\n{body}\n{edge}", file=self._err, flush=True)
 
     def fail(self, text: str) -> None:
-        """Print why a run ended, on stderr."""
+        """Print the reason of a failed run on stderr."""
         print(f"error: {text}", file=self._err, flush=True)
 
     def table(self, title: str, rows: Iterable[Sequence[str]]) -> None:
@@ -104,7 +104,7 @@ class Progress:
         print(f"{self.elapsed_s:7.1f} s  {text}", file=self._out, flush=True)
 
     def _spinning(self, step: Step) -> AbstractContextManager[object]:
-        # Imported where a terminal can show it: it takes a tenth of a second.
+        # Imported only if a terminal can show it: the import takes a tenth of a second.
         from rich.console import Console
         from rich.markup import escape
         from rich.progress import Progress as Spinner
@@ -127,19 +127,19 @@ class Progress:
 
     @contextmanager
     def _beating(self, step: Step) -> Iterator[None]:
-        ended = threading.Event()
+        is_finished = threading.Event()
 
         def beat() -> None:
-            began = time.monotonic()
-            while not ended.wait(self._heartbeat_s):
-                self._line(f"{step.title} ... ({time.monotonic() - began:.0f} s so far)")
+            started_s = time.monotonic()
+            while not is_finished.wait(self._heartbeat_s):
+                self._line(f"{step.title} ... ({time.monotonic() - started_s:.0f} s so far)")
 
         thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
         thread.start()
         try:
             yield
         finally:
-            ended.set()
+            is_finished.set()
             thread.join()
 
 
@@ -153,10 +153,10 @@ class _Silence(Progress):
         return nullcontext(Step(title))
 
     def say(self, text: str) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
     def warn(self, text: str) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
 
 def align(rows: Iterable[Sequence[str]]) -> list[str]:
@@ -176,5 +176,5 @@ def align(rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def _is_live(stream: TextIO) -> bool:
-    """Say whether a spinner may turn: on a terminal that can move its cursor, outside CI."""
+    """Return whether a spinner can be shown: on a terminal that can move its cursor, outside CI."""
     return stream.isatty() and not os.environ.get("CI") and os.environ.get("TERM") not in ("dumb", "")

@@ -1,1 +1,1 @@
-"""What the most expensive request bodies cost to decode: a search for them, and what it found."""
+"""The cost of decoding the most expensive request bodies: a search for them and its results."""

@@ -1,7 +1,7 @@
-"""Search for the request bodies that cost most to decode, and print what they cost.
+"""Search for the request bodies that are most expensive to decode, and print their costs.
 
-Prints the rate of the plain way, the worst bodies of each size with their cost for each byte, the longest slice, the
-memory beside the body, and a table of named bodies before and after. Times are CPU times of one thread.
+Prints the rate of the fast decoder, the worst bodies of each size with their cost for each byte, the longest slice, the
+memory in addition to the body, and a table of named bodies with the former and the present decoder. Times are CPU times of one thread.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from benchmarks.decode_cost.named_bodies import named_bodies
 from benchmarks.decode_cost.search import search
 from benchmarks.decode_cost.straightforward import decode_straightforward
 from benchmarks.machine import describe_machine
-from bundle.contract import Contract
+from serving.codec.decode import PLAIN_BYTES, Decoder
+from serving.codec.rows import Rows
 from serving.codec.slices import Steps
-from serving.decode import PLAIN_BYTES, Decoder
-from serving.rows import Rows
+from tabento.bundle.contract import Contract
 
 SHARES = {4_096: 0.40, 65_536: 0.35, PLAIN_BYTES - 8_192: 0.15, 1_048_576: 0.07, 4_190_000: 0.03}
 """The sizes of bodies that are searched, in bytes, and the share of the search that each gets."""
 OBJECTIVES = ("rate", "slice", "memory")
 _MEMORY_SHARE = 0.1
-"""How much of the search looks for memory: tracing it is slow."""
+"""The share of the search for memory, which is small because tracing is slow."""
 BOUND_MS, BOUND_NS_PER_BYTE = 1.0, 120.0
-"""The bound of docs/decoding.md: a body costs at most so much, and so much more for each byte."""
+"""The bound of docs/decoding.md: a body costs at most this fixed time, plus this time for each byte."""
 _REPEATS = 7
-_SHOWN = 3
+_WORST_PER_SIZE = 3
 
 
 @dataclass(frozen=True)
-class Worst:
+class WorstBody:
     """One of the most expensive bodies of a search."""
 
     contract: str
@@ -53,12 +53,12 @@ class Worst:
     """The cost as a share of the bound."""
     memory_bytes: int
     memory_ratio: float
-    """Memory beside the body, in multiples of the body."""
+    """Memory in addition to the body, in multiples of the body."""
     genome: str
 
 
 def _score(objective: str, decoder: Decoder, contract: Contract, genome: Genome) -> float:
-    """Return what the search maximises."""
+    """Return the score that the search maximises."""
     body = write_body(genome, contract)
     if objective == "memory":
         return measure_memory(decoder.decode_steps, body) / len(body)
@@ -66,18 +66,18 @@ def _score(objective: str, decoder: Decoder, contract: Contract, genome: Genome)
     return cost.ns_per_byte if objective == "rate" else cost.slice_s
 
 
-def _search_all(contract: Contract, decoder: Decoder, bodies: int, rng: Random) -> Iterator[Worst]:
+def _search_all(contract: Contract, decoder: Decoder, bodies: int, rng: Random) -> Iterator[WorstBody]:
     """Search with each objective and size, and yield the worst bodies of each, measured again."""
     for objective in OBJECTIVES:
         share = _MEMORY_SHARE if objective == "memory" else (1 - _MEMORY_SHARE) / 2
         for size, size_share in SHARES.items():
-            evaluations = max(math.ceil(bodies * share * size_share), _SHOWN)
+            evaluations = max(math.ceil(bodies * share * size_share), _WORST_PER_SIZE)
             score = lambda genome: _score(objective, decoder, contract, genome)  # noqa: B023, E731
-            for scored in search(score, size, evaluations, rng)[:_SHOWN]:
+            for scored in search(score, size, evaluations, rng)[:_WORST_PER_SIZE]:
                 body = write_body(scored.genome, contract)
                 cost = measure_time(decoder.decode_steps, body, _REPEATS)
                 memory = measure_memory(decoder.decode_steps, body)
-                yield Worst(
+                yield WorstBody(
                     contract=contract.name,
                     objective=objective,
                     size=cost.size,
@@ -91,7 +91,7 @@ def _search_all(contract: Contract, decoder: Decoder, bodies: int, rng: Random) 
 
 
 def _plain_rate(contract: Contract, decoder: Decoder) -> float:
-    """Return what the plain way costs for each byte of right rows, in nanoseconds."""
+    """Return the cost of the fast decoder for each byte of valid rows, in nanoseconds."""
     row = json.dumps(right_row(contract))
     body = f'{{"instances": [{", ".join([row] * min(MAX_ROWS, (PLAIN_BYTES - 100) // (len(row) + 2)))}]}}'.encode()
     if decoder.decode_plain(body) is None:
@@ -99,8 +99,8 @@ def _plain_rate(contract: Contract, decoder: Decoder) -> float:
     return measure_time(decoder.decode_steps, body, 3 * _REPEATS).ns_per_byte
 
 
-def _before(contract: Contract) -> DecodeSteps:
-    """Return the former decoder: what was not plainly right, to the letter case, was parsed as a whole at once."""
+def _former_decoder(contract: Contract) -> DecodeSteps:
+    """Return the former decoder: it parsed a body in one step if a row was not valid to the letter case."""
     exact = [feature.model_copy(update={"case": "exact", "unknown": "refuse"}) for feature in contract.features]
     decoder = Decoder(contract.model_copy(update={"features": tuple(exact)}), MAX_ROWS)
 
@@ -112,8 +112,8 @@ def _before(contract: Contract) -> DecodeSteps:
 
 
 def _compare(contract: Contract, decoder: Decoder) -> list[dict[str, Any]]:
-    """Return what named bodies cost before and now."""
-    before = _before(contract)
+    """Return the costs of named bodies with the former and the present decoder."""
+    before = _former_decoder(contract)
     table = []
     for name, body in named_bodies(contract).items():
         old, new = measure_time(before, body), measure_time(decoder.decode_steps, body, _REPEATS)
@@ -136,13 +136,13 @@ def measure(bodies: int, seed: int) -> dict[str, Any]:
     """Run the whole benchmark and return its figures.
 
     Args:
-        bodies: how many bodies the search tries, over all contracts, sizes and objectives.
+        bodies: the number of bodies in the search, over all contracts, sizes and objectives.
         seed: makes the search repeatable, as far as times are.
     """
     rng = Random(seed)  # noqa: S311
     started = time.perf_counter()
     rates: dict[str, float] = {}
-    worst: list[Worst] = []
+    worst: list[WorstBody] = []
     contracts = (narrow_contract(), wide_contract())
     for contract in contracts:
         decoder = Decoder(contract, MAX_ROWS)
@@ -166,14 +166,14 @@ def measure(bodies: int, seed: int) -> dict[str, Any]:
 def report(figures: dict[str, Any]) -> str:
     """Return the figures as Markdown."""
     lines = [
-        f"Bodies tried: {figures['bodies']:,} (seed {figures['seed']}). Plain way:"
+        f"Bodies tried: {figures['bodies']:,} (seed {figures['seed']}). Plain decoder:"
         f" {', '.join(f'{rate} ns a byte ({name})' for name, rate in figures['plain_ns_per_byte'].items())}.",
         "",
         f"Worst cost: {figures['worst_ns_per_byte']} ns a byte, {figures['worst_bound_share']:.0%} of the bound"
         f" ({BOUND_MS:g} ms + {BOUND_NS_PER_BYTE:g} ns a byte). Longest slice: {figures['longest_slice_ms']} ms. Most"
         f" memory: {figures['worst_memory_ratio']} times the body.",
         "",
-        "| contract | size | worst ns a byte | longest slice, ms | most memory beside the body |",
+        "| contract | size | worst ns a byte | longest slice, ms | most memory without the body |",
         "| --- | ---: | ---: | ---: | ---: |",
     ]
     groups: dict[tuple[str, int], list[dict[str, Any]]] = {}
@@ -202,7 +202,7 @@ def report(figures: dict[str, Any]) -> str:
 
 
 def main() -> int:
-    """Measure, print, and write the JSON file if one is asked for."""
+    """Measure, print, and write the JSON file if a path is given."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.decode_cost", description=__doc__)
     parser.add_argument("--bodies", type=int, default=12_000, help="how many bodies to try (default 12000)")
     parser.add_argument("--seed", type=int, default=7)

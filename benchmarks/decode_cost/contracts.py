@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bundle.contract import Contract, Feature, Output
+from tabento.bundle.contract import Contract, Feature, Output
 
 MAX_ROWS = 1_000
 """The service's own default."""

@@ -1,4 +1,4 @@
-"""Bodies as genomes: what is repeated, in which frame, and how it ends. A genome can be mutated and crossed."""
+"""Bodies as genomes: the repeated pieces, the frame around them, and the ending. A genome can be mutated and crossed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from benchmarks.decode_cost.contracts import right_row
-from bundle.contract import Contract
+from tabento.bundle.contract import Contract
 
 Row = dict[str, Any]
 RowPiece = Callable[[Row, int], str]
@@ -27,7 +27,7 @@ _FRAMES: dict[str, tuple[str, str, str]] = {
     "nested rows": ('{"instances": [[', "]]}", "rows"),
 }
 _ENDINGS: dict[str, tuple[int, bytes]] = {
-    # name: how many bytes of the body are cut off, and what stands there instead
+    # name: the number of bytes that are cut off, and the bytes that replace them
     "whole": (0, b""),
     "cut in the frame": (1, b""),
     "cut in a value": (5, b""),
@@ -41,16 +41,16 @@ def _dump(row: Row) -> str:
     return json.dumps(row, separators=(",", ":"))
 
 
-def _with(row: Row, number: int, text: str) -> str:
-    """Return a row in which one field has a value that is written as given."""
+def _with_value(row: Row, number: int, text: str) -> str:
+    """Return a row in which one field has the given text as its value."""
     keys = list(row)
     key = keys[number % len(keys)]
     return _dump({**row, key: "\0"}).replace('"\\u0000"', text)
 
 
-def _last(row: Row, text: str) -> str:
-    """Return a row whose last field, a category, has a value that is written as given."""
-    return _with(row, len(row) - 1, text)
+def _with_last(row: Row, text: str) -> str:
+    """Return a row whose last field, a category, has the given text as its value."""
+    return _with_value(row, len(row) - 1, text)
 
 
 def _required_only(row: Row) -> Row:
@@ -63,22 +63,22 @@ _ROW_PIECES: dict[str, RowPiece] = {
     "fields left out": lambda row, n: _dump(_required_only(row)),
     "other case": lambda row, n: _dump({k: v.title() if isinstance(v, str) else v for k, v in row.items()}),
     "swapped case": lambda row, n: _dump({k: v.swapcase() if isinstance(v, str) else v for k, v in row.items()}),
-    "accents": lambda row, n: _last(row, '"ÉtÉ"'),
-    "unknown category": lambda row, n: _last(row, f'"{"z" * (n % 40)}"'),
-    "quoted category": lambda row, n: _last(row, '"a \\"' + "b" * (n % 30) + '\\""'),
-    "brace in a category": lambda row, n: _last(row, '"}' + "]" * (n % 3) + '"'),
-    "long category": lambda row, n: _last(row, '"' + "x" * (n * 50) + '"'),
-    "escapes": lambda row, n: _last(row, '"' + "\\n" * (n * 10) + '"'),
-    "unicode escapes": lambda row, n: _last(row, '"' + "\\ud83d\\ude00" * (n * 3) + '"'),
+    "accents": lambda row, n: _with_last(row, '"ÉtÉ"'),
+    "unknown category": lambda row, n: _with_last(row, f'"{"z" * (n % 40)}"'),
+    "quoted category": lambda row, n: _with_last(row, '"a \\"' + "b" * (n % 30) + '\\""'),
+    "brace in a category": lambda row, n: _with_last(row, '"}' + "]" * (n % 3) + '"'),
+    "long category": lambda row, n: _with_last(row, '"' + "x" * (n * 50) + '"'),
+    "escapes": lambda row, n: _with_last(row, '"' + "\\n" * (n * 10) + '"'),
+    "unicode escapes": lambda row, n: _with_last(row, '"' + "\\ud83d\\ude00" * (n * 3) + '"'),
     "escaped keys": lambda row, n: _dump(row).replace("0", "\\u0030", n).replace("_", "\\u005f"),
-    "large integer": lambda row, n: _with(row, n % 60, str(2**60)),
-    "many digits": lambda row, n: _with(row, n, "1." + "3" * (n * 20)),
-    "long integer": lambda row, n: _with(row, n, "9" * (n * 20 + 1)),
-    "beyond float64": lambda row, n: _with(row, n, "1e999"),
-    "NaN": lambda row, n: _with(row, n, "NaN"),
-    "wrong type": lambda row, n: _with(row, n, '"x"'),
+    "large integer": lambda row, n: _with_value(row, n % 60, str(2**60)),
+    "many digits": lambda row, n: _with_value(row, n, "1." + "3" * (n * 20)),
+    "long integer": lambda row, n: _with_value(row, n, "9" * (n * 20 + 1)),
+    "beyond float64": lambda row, n: _with_value(row, n, "1e999"),
+    "NaN": lambda row, n: _with_value(row, n, "NaN"),
+    "wrong type": lambda row, n: _with_value(row, n, '"x"'),
     "all wrong": lambda row, n: _dump({key: [] for key in row}),
-    "null": lambda row, n: _with(row, n, "null"),
+    "null": lambda row, n: _with_value(row, n, "null"),
     "duplicate": lambda row, n: _dump(row)[:-1] + f',"{list(row)[n % len(row)]}":1}}',
     "missing": lambda row, n: _dump(dict(list(row.items())[1:])),
     "unknown key": lambda row, n: _dump({**row, "key" * (n + 1): 1}),
@@ -86,9 +86,9 @@ _ROW_PIECES: dict[str, RowPiece] = {
     "scalar": lambda row, n: str(n),
     "text": lambda row, n: f'"{"t" * n}"',
     "array": lambda row, n: "[" + "1," * n + "1]",
-    "nested": lambda row, n: _with(row, n, "[" * (n % 300) + "]" * (n % 300)),
-    "nested objects": lambda row, n: _with(row, n, '{"a":' * (n % 300) + "1" + "}" * (n % 300)),
-    "long nested": lambda row, n: _with(row, n, "[" + "{}," * (n * 20) + "0]"),
+    "nested": lambda row, n: _with_value(row, n, "[" * (n % 300) + "]" * (n % 300)),
+    "nested objects": lambda row, n: _with_value(row, n, '{"a":' * (n % 300) + "1" + "}" * (n % 300)),
+    "long nested": lambda row, n: _with_value(row, n, "[" + "{}," * (n * 20) + "0]"),
     "broken": lambda row, n: _dump(row)[:-2],
 }
 _MEMBER_PIECES: dict[str, MemberPiece] = {
@@ -119,7 +119,7 @@ class Gene:
 
     piece: int
     number: int
-    """What changes within the piece: a length, a depth, a field."""
+    """The variable part of the piece: a length, a depth, a field."""
     repeats: int
 
 
@@ -131,11 +131,11 @@ class Genome:
     ending: str
     genes: tuple[Gene, ...]
     size: int
-    """About how many bytes the body has."""
+    """The approximate size of the body in bytes."""
 
 
 def write_body(genome: Genome, contract: Contract) -> bytes:
-    """Return the body of a genome: at least one round of its genes, and as many as the size takes."""
+    """Return the body of a genome: at least one round of its genes, repeated up to the size."""
     begin, end, content = _FRAMES[genome.frame]
     row = right_row(contract)
     keys = list(row)
@@ -151,12 +151,12 @@ def write_body(genome: Genome, contract: Contract) -> bytes:
     one_round = ",".join(pieces)
     rounds = -(-genome.size // (len(one_round.encode()) + 1))
     body = (begin + ",".join([one_round] * rounds) + end).encode()
-    cut, instead = _ENDINGS[genome.ending]
-    return body[: len(body) - cut] + instead
+    n_cut, replacement = _ENDINGS[genome.ending]
+    return body[: len(body) - n_cut] + replacement
 
 
 def describe(genome: Genome) -> str:
-    """Return a genome in words."""
+    """Return a description of a genome."""
     pieces = _ROW_PIECES if _FRAMES[genome.frame][2] == "rows" else _MEMBER_PIECES
     names = [f"{gene.repeats} × {list(pieces)[gene.piece % len(pieces)]} ({gene.number})" for gene in genome.genes]
     return f"{genome.frame}, {genome.ending}: {'; '.join(names)}"
@@ -179,7 +179,7 @@ def random_genome(rng: Random, size: int) -> Genome:
 
 
 def mutate(genome: Genome, rng: Random) -> Genome:
-    """Return a genome in which one thing is changed."""
+    """Return a copy of a genome with one change."""
     genes = list(genome.genes)
     index = rng.randrange(len(genes))
     match rng.randrange(6):
@@ -201,7 +201,7 @@ def mutate(genome: Genome, rng: Random) -> Genome:
     return replace(genome, genes=tuple(genes))
 
 
-def cross(one: Genome, other: Genome, rng: Random) -> Genome:
-    """Return a genome with the beginning of one and the end of another."""
-    genes = one.genes[: rng.randint(1, len(one.genes))] + other.genes[rng.randrange(len(other.genes)) :]
-    return replace(one, ending=other.ending, genes=genes[:MAX_GENES])
+def cross(left: Genome, right: Genome, rng: Random) -> Genome:
+    """Return a genome with the beginning of the left and the end of the right genome."""
+    genes = left.genes[: rng.randint(1, len(left.genes))] + right.genes[rng.randrange(len(right.genes)) :]
+    return replace(left, ending=right.ending, genes=genes[:MAX_GENES])

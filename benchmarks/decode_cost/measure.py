@@ -1,4 +1,4 @@
-"""What one body costs: CPU time in all and in the longest slice, and memory."""
+"""The cost of one body: CPU time in total and in the longest slice, and memory."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from serving.codec.rows import Rows
 from serving.codec.slices import Steps
 from serving.errors import ServingError
-from serving.rows import Rows
 
 DecodeSteps = Callable[[bytes], Steps[Rows]]
 
@@ -38,7 +38,7 @@ def measure_time(decode_steps: DecodeSteps, body: bytes, repeats: int = 1) -> Co
     for _ in range(repeats):
         slices: list[float] = []
         steps = decode_steps(body)
-        # CPU time of this thread: what the machine gives to other programs in between does not count.
+        # CPU time of this thread: the time of other programs is not included.
         started = time.thread_time()
         with contextlib.suppress(StopIteration, ServingError):
             while True:
@@ -53,7 +53,7 @@ def measure_time(decode_steps: DecodeSteps, body: bytes, repeats: int = 1) -> Co
 
 
 def measure_memory(decode_steps: DecodeSteps, body: bytes) -> int:
-    """Return the bytes that decoding a body takes at its peak beside the body, the result included."""
+    """Return the peak memory of decoding a body in bytes, with the result and without the body."""
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from benchmarks.decode_cost.contracts import MAX_ROWS, right_row
-from bundle.contract import Contract
+from tabento.bundle.contract import Contract
 
 LARGE = 4 * 1024 * 1024
 """The largest body that the service takes by default."""
@@ -20,12 +20,12 @@ def _unknown_keys(size: int) -> bytes:
     return b"{" + b",".join(b'"":0' for _ in range(size // 5)) + b"}"
 
 
-def _repeated(begin: bytes, piece: bytes, end: bytes, size: int = LARGE) -> bytes:
+def _repeat(begin: bytes, piece: bytes, end: bytes, size: int = LARGE) -> bytes:
     return begin + piece * ((size - len(begin) - len(end)) // len(piece)) + end
 
 
 def named_bodies(contract: Contract) -> dict[str, bytes]:
-    """Return the bodies by what they are."""
+    """Return the bodies by their description."""
     row = right_row(contract)
     field = next(iter(row))
     rows = [row] * MAX_ROWS
@@ -40,21 +40,21 @@ def named_bodies(contract: Contract) -> dict[str, bytes]:
         "1,000 rows, every tenth bad": _rows([bad if index % 10 == 0 else row for index in range(MAX_ROWS)]),
         "1,001 rows": _rows([*rows, row]),
         "1,000 rows, cut at the end": _rows(rows)[:-3],
-        "1,000 rows with blanks, 4 MiB": _repeated(
+        "1,000 rows with blanks, 4 MiB": _repeat(
             b'{"instances": [' + b",".join([json.dumps(row).encode()] * 999),
             b" ",
             b"," + json.dumps(row).encode() + b"]}",
         ),
         "unknown keys, 4 MiB": _unknown_keys(LARGE),
         "unknown keys, 40 KB": _unknown_keys(40_000),
-        "empty rows, 4 MiB": _repeated(b'{"instances":[', b"{},", b"{}]}"),
-        "a list in a field, 4 MiB": _repeated(f'{{"{field}":['.encode(), b"1,", b"1]}"),
-        "a list in a field, 16 KB": _repeated(f'{{"{field}":['.encode(), b"1,", b"1]}", 16_000),
-        "one string, 4 MiB": _repeated(b'{"ocean_proximity":"', b"a", b'"}'),
-        "one string of escapes, 4 MiB": _repeated(b'{"ocean_proximity":"', b"\\n", b'"}'),
-        "one string of two-byte characters, 4 MiB": _repeated(b'{"ocean_proximity":"', "é".encode(), b'"}'),
-        "one integer, 4 MiB": _repeated(f'{{"{field}":'.encode(), b"7", b"}"),
-        "one fraction, 4 MiB": _repeated(f'{{"{field}":0.'.encode(), b"7", b"}"),
-        "line ends, 4 MiB": _repeated(b"", b"\n", b"x"),
-        "opening brackets, 4 MiB": _repeated(b"", b"[", b""),
+        "empty rows, 4 MiB": _repeat(b'{"instances":[', b"{},", b"{}]}"),
+        "a list in a field, 4 MiB": _repeat(f'{{"{field}":['.encode(), b"1,", b"1]}"),
+        "a list in a field, 16 KB": _repeat(f'{{"{field}":['.encode(), b"1,", b"1]}", 16_000),
+        "one string, 4 MiB": _repeat(b'{"ocean_proximity":"', b"a", b'"}'),
+        "one string of escapes, 4 MiB": _repeat(b'{"ocean_proximity":"', b"\\n", b'"}'),
+        "one string of two-byte characters, 4 MiB": _repeat(b'{"ocean_proximity":"', "é".encode(), b'"}'),
+        "one integer, 4 MiB": _repeat(f'{{"{field}":'.encode(), b"7", b"}"),
+        "one fraction, 4 MiB": _repeat(f'{{"{field}":0.'.encode(), b"7", b"}"),
+        "line ends, 4 MiB": _repeat(b"", b"\n", b"x"),
+        "opening brackets, 4 MiB": _repeat(b"", b"[", b""),
     }

@@ -1,8 +1,7 @@
-"""A decoder that is easy to check: it parses the whole body with Python's ``json`` and looks at one value after another.
+"""A decoder that is easy to check: it parses the whole body with Python's ``json`` and checks each value in sequence.
 
-Its time and memory are not bounded. Tests compare the decoder of the service with it, and the benchmark shows what it
-costs: it is the decoder that the service had before.
-
+Its time and memory are not bounded. Tests compare the service's decoder with it. The benchmark measures its cost, because
+it is the former decoder of the service.
 """
 
 from __future__ import annotations
@@ -12,31 +11,31 @@ import math
 import struct
 from typing import Any, NoReturn
 
-from bundle.contract import (
+from serving.codec.rows import Rows
+from serving.errors import DETAILS_LIMIT, Detail, InvalidError, MalformedError
+from tabento.bundle.contract import (
     LARGEST_EXACT_INTEGER,
     RESERVED_NAME,
     UNKNOWN_CATEGORY,
     Contract,
     Feature,
     encode_value,
+    parse_boolean,
     timestamp_seconds,
-    truth_value,
 )
-from serving.errors import DETAILS_LIMIT, Detail, InvalidError, MalformedError
-from serving.rows import Rows
 
 _GOT_LIMIT = 100
-"""How many characters of a wrong value an answer repeats."""
+"""The number of characters of a wrong value that a response repeats."""
 _INTEGER_DIGITS_LIMIT = 400
-"""An integer literal of more digits is beyond every float64, whose largest has 309."""
+"""An integer literal with more digits exceeds every float64, whose largest has 309."""
 
 
 class _Pairs(list[tuple[str, Any]]):
-    """An object with its keys as they came, so that one that stands twice is seen."""
+    """An object with all its keys in order, so that a repeated key is visible."""
 
 
 class _Literal(str):
-    """A number that JSON or float64 does not have, as it was written: NaN, Infinity, 1e999."""
+    """The text of a number that JSON or float64 does not have: NaN, Infinity, 1e999."""
 
 
 def _parse_float(text: str) -> float | _Literal:
@@ -72,8 +71,8 @@ def _parse(body: bytes) -> Any:
         raise MalformedError("The body is nested too deeply; a row is a flat object.") from None
 
 
-def _got(value: Any) -> str:
-    """Say briefly what came."""
+def _describe(value: Any) -> str:
+    """Return a short description of a value for a message."""
     if isinstance(value, _Pairs):
         return f"an object with {len(value)} keys"
     if isinstance(value, list):
@@ -91,7 +90,7 @@ def _got(value: Any) -> str:
 
 
 def _number(feature: Feature, value: Any) -> float | None:
-    """Return the number that a value stands for, or None where it is not one that the feature takes."""
+    """Return the number of a value, or None if the feature does not accept the value."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     if isinstance(value, int) and abs(value) > LARGEST_EXACT_INTEGER:
@@ -109,7 +108,7 @@ def _number(feature: Feature, value: Any) -> float | None:
 
 
 def _value(feature: Feature, value: Any) -> float | None:
-    """Return the number by which a value travels, or None where the feature does not take it."""
+    """Return the number that represents a value in a packed row, or None if the feature does not accept the value."""
     if value is None:
         return math.nan if feature.nullable else None
     if isinstance(value, _Literal | _Pairs | list):
@@ -119,7 +118,7 @@ def _value(feature: Feature, value: Any) -> float | None:
     if not isinstance(value, str | bool) and value in feature.missing_numbers():
         return math.nan
     if feature.type == "boolean":
-        truth = truth_value(value)
+        truth = parse_boolean(value)
         return None if truth is None else float(truth)
     if feature.type == "category":
         if not isinstance(value, str):
@@ -135,21 +134,21 @@ def _value(feature: Feature, value: Any) -> float | None:
 def _row(
     contract: Contract, index: int, row: Any, details: list[Detail], ignore_unknown: bool
 ) -> tuple[list[float], dict[str, Any]]:
-    """Return a row's numbers and identifiers, and add to ``details`` what is wrong with it."""
+    """Return a row's numbers and identifiers, and add the row's errors to ``details``."""
     if not isinstance(row, _Pairs):
-        details.append(Detail(index, None, "an object of features", _got(row)))
+        details.append(Detail(index, None, "an object of features", _describe(row)))
         return [], {}
-    known = set(contract.field_names)
+    known_names = set(contract.field_names)
     values: dict[str, Any] = {}
     for key, value in row:
-        if key not in known and ignore_unknown:
+        if key not in known_names and ignore_unknown:
             continue
-        if key not in known:
+        if key not in known_names:
             listed = any(detail.expected.startswith("no such field") for detail in details)
             names = "" if listed else f"; there are {', '.join(contract.field_names)}"
-            details.append(Detail(index, _name(key), f"no such field{names}", _got(value)))
+            details.append(Detail(index, _name(key), f"no such field{names}", _describe(value)))
         elif key in values:
-            details.append(Detail(index, key, "the field once", f"it again, with {_got(value)}"))
+            details.append(Detail(index, key, "the field once", f"it again, with {_describe(value)}"))
         else:
             values[key] = value
     numbers = []
@@ -161,14 +160,14 @@ def _row(
             continue
         number = _value(feature, values[feature.name])
         if number is None:
-            details.append(Detail(index, feature.name, feature.expected(), _got(values[feature.name])))
+            details.append(Detail(index, feature.name, feature.expected(), _describe(values[feature.name])))
             number = math.nan
         numbers.append(number)
     return numbers, _identifiers(contract, index, values, details)
 
 
 def _identifiers(contract: Contract, index: int, values: dict[str, Any], details: list[Detail]) -> dict[str, Any]:
-    """Return a row's identifiers, and add to ``details`` what is wrong with them."""
+    """Return a row's identifiers, and add their errors to ``details``."""
     identifiers: dict[str, Any] = {}
     for identifier in contract.identifiers:
         value = identifiers[identifier.name] = values.get(identifier.name)
@@ -176,39 +175,39 @@ def _identifiers(contract: Contract, index: int, values: dict[str, Any], details
             if identifier.required:
                 details.append(Detail(index, identifier.name, identifier.expected(), "nothing: the field is missing"))
         elif isinstance(value, _Literal) or not identifier.check()(value):
-            details.append(Detail(index, identifier.name, identifier.expected(), _got(value)))
+            details.append(Detail(index, identifier.name, identifier.expected(), _describe(value)))
     return identifiers
 
 
 def _name(key: str) -> str:
-    """Return an unknown field's name in a form that can be sent back."""
+    """Return an unknown field's name in a form that UTF-8 can encode."""
     return key[:_GOT_LIMIT].encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _refuse(details: list[Detail], more: bool = False) -> NoReturn:
+def _refuse(details: list[Detail], is_cut: bool = False) -> NoReturn:
     first = details[0]
-    where = f"row {first.row}" if first.row is not None else "the body"
+    location = f"row {first.row}" if first.row is not None else "the body"
     if first.field is not None:
-        where = f"{first.field!r} of {where}" if first.row is not None else repr(first.field)
-    count = f"at least {len(details)}" if more else str(len(details))
-    what = "1 value is" if count == "1" else f"{count} values are"
-    raise InvalidError(f"{what} wrong; first {where}: expected {first.expected}, got {first.got}.", details)
+        location = f"{first.field!r} of {location}" if first.row is not None else repr(first.field)
+    count = f"at least {len(details)}" if is_cut else str(len(details))
+    subject = "1 value is" if count == "1" else f"{count} values are"
+    raise InvalidError(f"{subject} wrong; first {location}: expected {first.expected}, got {first.got}.", details)
 
 
 def _instances(body: _Pairs, max_rows: int) -> list[Any]:
     """Return the rows of a body that has the key ``instances``."""
     details = [
-        Detail(None, _name(key), f"only {RESERVED_NAME!r} beside it", _got(value))
+        Detail(None, _name(key), f"only {RESERVED_NAME!r} beside it", _describe(value))
         for key, value in body
         if key != RESERVED_NAME
     ]
-    found = [value for key, value in body if key == RESERVED_NAME]
-    if len(found) > 1:
-        details.append(Detail(None, RESERVED_NAME, "the field once", f"it {len(found)} times"))
-    rows = found[0]
+    lists = [value for key, value in body if key == RESERVED_NAME]
+    if len(lists) > 1:
+        details.append(Detail(None, RESERVED_NAME, "the field once", f"it {len(lists)} times"))
+    rows = lists[0]
     expected = f"a list of 1 to {max_rows} objects"
     if not isinstance(rows, list) or isinstance(rows, _Pairs):
-        details.append(Detail(None, RESERVED_NAME, expected, _got(rows)))
+        details.append(Detail(None, RESERVED_NAME, expected, _describe(rows)))
     elif not rows:
         details.append(Detail(None, RESERVED_NAME, expected, "an empty list"))
     elif len(rows) > max_rows:
@@ -219,7 +218,7 @@ def _instances(body: _Pairs, max_rows: int) -> list[Any]:
 
 
 def decode_straightforward(body: bytes, contract: Contract, max_rows: int, ignore_unknown: bool = False) -> Rows:
-    """Return the rows of a body, or say all that is wrong with it.
+    """Return the rows of a body, or raise an error that lists the wrong values.
 
     Raises:
         MalformedError: the body is not JSON in UTF-8.
@@ -227,9 +226,11 @@ def decode_straightforward(body: bytes, contract: Contract, max_rows: int, ignor
     """
     content = _parse(body)
     if not isinstance(content, _Pairs):
-        _refuse([Detail(None, None, f"an object of features, or one with the key {RESERVED_NAME!r}", _got(content))])
-    single = all(key != RESERVED_NAME for key, _ in content)
-    rows = [content] if single else _instances(content, max_rows)
+        _refuse(
+            [Detail(None, None, f"an object of features, or one with the key {RESERVED_NAME!r}", _describe(content))]
+        )
+    is_single = all(key != RESERVED_NAME for key, _ in content)
+    rows = [content] if is_single else _instances(content, max_rows)
     details: list[Detail] = []
     packed = []
     objects = []
@@ -237,11 +238,13 @@ def decode_straightforward(body: bytes, contract: Contract, max_rows: int, ignor
     for index, row in enumerate(rows):
         numbers, identifiers = _row(contract, index, row, details, ignore_unknown)
         if len(details) > DETAILS_LIMIT:
-            _refuse(details, more=True)
+            _refuse(details, is_cut=True)
         if not details:
             packed.append(pack(*numbers))
             objects.append(identifiers)
     if details:
         _refuse(details)
-    told = json.dumps(objects[0] if single else objects, ensure_ascii=False, separators=(",", ":")).encode()
-    return Rows(b"".join(packed), len(packed), single, told if contract.identifiers else b"")
+    identifiers_json = json.dumps(
+        objects[0] if is_single else objects, ensure_ascii=False, separators=(",", ":")
+    ).encode()
+    return Rows(b"".join(packed), len(packed), is_single, identifiers_json if contract.identifiers else b"")

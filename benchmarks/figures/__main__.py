@@ -1,7 +1,7 @@
-"""Measure the figures that the documents quote, keep them in ``docs/figures.json``, and say which documents to correct.
+"""Measure the figures that the documents quote, write them to ``docs/figures.json``, and list the documents to correct.
 
-Trains each shipped system on its real data (what is stored already is not trained again), asks the model for the answer that
-README shows, and compares the documents with what came out.
+Trains each shipped system on its real data (a stored model is not trained again), computes the answer that
+README shows, and compares the documents with the results.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Any
 
 from benchmarks.figures.ledger import LEDGER, SYSTEMS, config_sha256, readme_request, stale_figures
 from benchmarks.process import ROOT
-from bundle.store import load_bundle
 from serving.model import ServedModel
 from serving.settings import ServingSettings
+from tabento.bundle.store import load_bundle
 from training.config import load_config
+from training.config.settings import load_settings
 from training.progress import Progress
-from training.settings import load_settings
-from training.stored import ensure
+from training.stages.stored_model import ensure_model
 
 FILES = {
     "california": "california_housing.csv",
@@ -36,19 +36,19 @@ def measure_system(name: str, data: str | None, progress: Progress) -> tuple[dic
     Args:
         name: of a config.
         data: a CSV file; None for the config's source.
-        progress: who is told.
+        progress: reports the steps.
 
     Raises:
-        ConfigError, DataError, TrainingError, BundleError: see ``training.stored.ensure``.
+        ConfigError, DataError, TabentoError, BundleError: see ``training.stages.stored_model.ensure_model``.
     """
     path = ROOT / "configs" / f"{name}.yaml"
-    tag = ensure(load_config(path), data, load_settings(allow_synthetic=False), progress)
+    tag = ensure_model(load_config(path), data, load_settings(allow_synthetic=False), progress)
     bundle = load_bundle(tag)
     return {"config_sha256": config_sha256(path), "metrics": bundle.metrics}, tag
 
 
 def main() -> int:
-    """Measure, write and compare; the exit code is 1 if a document has to be corrected."""
+    """Measure, write and compare; the exit code is 1 if a document needs a correction."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.figures", description=__doc__)
     parser.add_argument("--data-folder", type=Path, help=f"has {', '.join(FILES.values())} (default: downloads)")
     parser.add_argument("--check", action="store_true", help="measure nothing; compare the documents with the file")
@@ -66,7 +66,7 @@ def main() -> int:
     lines = stale_figures()
     for line in lines:
         sys.stdout.write(line + "\n")
-    sys.stdout.write("the documents say what was measured\n" if not lines else "")
+    sys.stdout.write("the documents agree with the measurements\n" if not lines else "")
     return 1 if lines else 0
 
 

@@ -1,6 +1,6 @@
-"""The ledger of quoted figures: which text a document must have, given what was measured, and when a figure is stale.
+"""The ledger of quoted figures: the text that each document must have, and the figures that are out of date.
 
-``docs/figures.json`` holds what ``make figures`` measured, and ``footprint.json`` what ``make footprint`` did, with a checksum of what decided each model. A document that quotes
+``docs/figures.json`` has the results of ``make figures``, and ``footprint.json`` those of ``make footprint``, with a checksum of each model's config. A document that quotes
 another figure, or a config that has changed since, is found by ``stale_figures``.
 """
 
@@ -24,11 +24,11 @@ COMMAND = "make figures DATA_FOLDER=folder"
 _DECIDES_NO_FIGURE = frozenset(
     {"title", "description", "card", "gate", "slo", "synthetic", "selection", "sweep", "evaluation"}
 )
-"""The parts of a config that do not decide what the model answers on the test part."""
+"""The parts of a config that have no effect on the model's answers on the test part."""
 
 
 def config_sha256(path: Path) -> str:
-    """Return the checksum of what a config says about its model; comments and the order of keys do not count."""
+    """Return the checksum of the parts of a config that determine its model, without comments and the order of keys."""
     content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     deciding = {key: value for key, value in content.items() if key not in _DECIDES_NO_FIGURE}
     return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
@@ -44,7 +44,7 @@ def readme_request() -> dict[str, Any]:
 
 
 def quotations(ledger: Mapping[str, Any], footprint: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield each document with a text that it must have, if it tells what was measured.
+    """Yield each document with a text that it must contain if it quotes the measurements.
 
     Args:
         ledger: the content of ``docs/figures.json``.
@@ -73,18 +73,18 @@ def quotations(ledger: Mapping[str, Any], footprint: Mapping[str, Any]) -> Itera
         ("resident memory of worker and supervisor together", "all_processes_rss_mib"),
     ):
         figures = " | ".join(
-            f"{footprint[name][of]:.2f} s" if name == "ready_s" else f"{footprint[name][of]:.0f} MiB"
-            for of in ("median", "min", "max")
+            f"{footprint[name][statistic]:.2f} s" if name == "ready_s" else f"{footprint[name][statistic]:.0f} MiB"
+            for statistic in ("median", "min", "max")
         )
         yield "docs/footprint.md", f"| {label} | {figures} |"
     yield "docs/footprint.md", f"| the serving environment on disk | {footprint['serving_environment_mib']:.0f} MiB |"
 
 
 def stale_figures(root: Path = ROOT) -> list[str]:
-    """Return a line for each figure that is older than its config, or that a document tells otherwise; none if all hold.
+    """Return a line for each figure that is older than its config, or that differs in a document; the list is empty if all figures are current.
 
     Args:
-        root: the folder of the documents, the configs and what was measured.
+        root: the folder of the documents, the configs and the measurements.
     """
     ledger = json.loads((root / LEDGER).read_text(encoding="utf-8"))
     footprint = json.loads((root / FOOTPRINT).read_text(encoding="utf-8"))

@@ -15,38 +15,38 @@ from benchmarks.machine import describe_machine
 from benchmarks.process import unwind_on_sigterm
 
 BEGIN, END = "<!-- first_steps: begin -->", "<!-- first_steps: end -->"
-"""What stands around the figures in a document."""
+"""The marks around the table in a document."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Take the first steps with each table, print a table of them, and put it into a document if asked to."""
+    """Take the first steps with each table, print a table of them, and write it into a document if ``--document`` is given."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.first_steps", description=__doc__)
     parser.add_argument(
         "tables", nargs="*", metavar="TABLE", help=f"which of {', '.join(TABLES)}; all if none is named"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
     parser.add_argument("--document", type=Path, metavar="FILE", help=f"put them between {BEGIN} and {END}")
-    given = parser.parse_args(arguments)
-    unknown = sorted(set(given.tables) - set(TABLES))
+    options = parser.parse_args(arguments)
+    unknown = sorted(set(options.tables) - set(TABLES))
     if unknown:
         parser.error(f"expected some of {', '.join(TABLES)}, got {', '.join(unknown)}")
     unwind_on_sigterm()
-    taken = []
-    for name in given.tables or TABLES:
+    results = []
+    for name in options.tables or TABLES:
         print(f"{name} ...", flush=True)
         with tempfile.TemporaryDirectory() as folder:
-            taken.append(take_first_steps(TABLES[name], Path(folder)))
+            results.append(take_first_steps(TABLES[name], Path(folder)))
     machine = describe_machine()
-    text = markdown(taken, f"{machine['cpu']}, {machine['cores']} cores, Python {machine['python']}")
+    text = markdown(results, f"{machine['cpu']}, {machine['cores']} cores, Python {machine['python']}")
     print(text)
-    if given.json:
-        content = {"machine": machine, "tables": [asdict(steps) | {"seconds": steps.seconds} for steps in taken]}
-        given.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    if given.document:
-        given.document.write_text(published(given.document.read_text(encoding="utf-8"), text), encoding="utf-8")
+    if options.json:
+        content = {"machine": machine, "tables": [asdict(steps) | {"seconds": steps.seconds} for steps in results]}
+        options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    if options.document:
+        options.document.write_text(replace_table(options.document.read_text(encoding="utf-8"), text), encoding="utf-8")
 
 
-def markdown(taken: Sequence[FirstSteps], machine: str) -> str:
+def markdown(results: Sequence[FirstSteps], machine: str) -> str:
     """Return the figures as a table."""
     lines = [
         f"Measured on {machine}, from the command to the answer, with the packages installed.",
@@ -54,7 +54,7 @@ def markdown(taken: Sequence[FirstSteps], machine: str) -> str:
         "| table | command | edits | not sure of | init | train | serve | together | first answer |",
         "| --- | --- | --: | --: | --: | --: | --: | --: | --- |",
     ]
-    for steps in taken:
+    for steps in results:
         seconds = " | ".join(f"{value:.1f} s" for value in (steps.init_s, steps.train_s, steps.serve_s, steps.seconds))
         size = f"{steps.table}, {steps.rows:,} × {steps.columns}"
         lines.append(
@@ -63,14 +63,14 @@ def markdown(taken: Sequence[FirstSteps], machine: str) -> str:
     return "\n".join(lines)
 
 
-def published(document: str, text: str) -> str:
+def replace_table(document: str, text: str) -> str:
     """Return a document with the figures between their marks.
 
     Raises:
         ValueError: a mark is missing.
     """
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    before, begin, remainder = document.partition(BEGIN)
+    _, end, after = remainder.partition(END)
     if not begin or not end:
         raise ValueError(f"expected {BEGIN} and {END} in the document, got none: put them where the figures belong")
     return f"{before}{BEGIN}\n{text}\n{END}{after}"

@@ -1,4 +1,4 @@
-"""Draws of made-up columns."""
+"""Generators of synthetic columns."""
 
 from __future__ import annotations
 

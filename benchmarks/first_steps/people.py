@@ -11,7 +11,7 @@ from benchmarks.first_steps.draws import chance, choice, codes, words
 
 
 def telco(rng: np.random.Generator, rows: int) -> pd.DataFrame:
-    """Customers of a telephone company; TotalCharges is a blank for those of the first month."""
+    """Customers of a telephone company; TotalCharges is blank for customers in their first month."""
     tenure = rng.integers(0, 73, rows)
     internet = choice(rng, {"DSL": 34, "Fiber optic": 44, "No": 22}, rows)
     contract = choice(rng, {"Month-to-month": 55, "One year": 21, "Two year": 24}, rows)
@@ -89,7 +89,7 @@ def titanic(rng: np.random.Generator, rows: int) -> pd.DataFrame:
 
 
 def adult(rng: np.random.Generator, rows: int) -> pd.DataFrame:
-    """People of a census; a question mark stands for what is not known, and a blank behind each comma."""
+    """People of a census; a question mark represents an unknown value, and each comma is followed by a blank."""
     schooling = {
         "HS-grad": 32,
         "Some-college": 22,
@@ -140,7 +140,7 @@ def adult(rng: np.random.Generator, rows: int) -> pd.DataFrame:
 
 
 def bank(rng: np.random.Generator, rows: int) -> pd.DataFrame:
-    """Calls of a bank; semicolons between the columns, quotes around text, ``unknown`` for what is not known."""
+    """Calls of a bank; semicolons between the columns, quotes around text, ``unknown`` for an unknown value."""
     duration = np.round(rng.gamma(1.2, 215, rows)).astype(int)
     outcome = choice(rng, {"unknown": 82, "failure": 11, "success": 3, "other": 4}, rows)
     odds = -3.6 + 0.004 * duration + 2.2 * (outcome == "success")

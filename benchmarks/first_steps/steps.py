@@ -1,4 +1,4 @@
-"""The steps of ``make serve DATA=… TARGET=…``, one after the other and timed, up to the first prediction."""
+"""The steps of ``make serve DATA=… TARGET=…``, in sequence and timed, up to the first prediction."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from typing import Any
 
 import yaml
 
-from benchmarks.first_steps.tables import MadeUpTable
-from benchmarks.process import post, run, served
+from benchmarks.first_steps.tables import SyntheticTable
+from benchmarks.process import post, run, serve_bento
 
 COMMAND = "make serve DATA={file} TARGET={target}"
-"""What a person types."""
+"""The command that a user types."""
 
 
 @dataclass(frozen=True)
 class FirstSteps:
-    """What it took to get from a file to a prediction."""
+    """The effort from a file to a prediction."""
 
     table: str
     rows: int
     columns: int
     command: str
     edits: int
-    """How many edits of the config were needed."""
+    """The number of necessary edits of the config."""
     doubts: int
-    """How many points the tool was not sure of."""
+    """The number of decisions that the tool was not sure of."""
     init_s: float
     train_s: float
     serve_s: float
@@ -43,7 +43,7 @@ class FirstSteps:
         return self.init_s + self.train_s + self.serve_s
 
 
-def take_first_steps(table: MadeUpTable, folder: Path) -> FirstSteps:
+def take_first_steps(table: SyntheticTable, folder: Path) -> FirstSteps:
     """Go from a table to a served prediction as ``make serve DATA=… TARGET=…`` does, with folders of its own.
 
     Args:
@@ -63,7 +63,7 @@ def take_first_steps(table: MadeUpTable, folder: Path) -> FirstSteps:
     }
     config = folder / "config.yaml"
     training = (sys.executable, "-m", "training")
-    began = time.perf_counter()
+    start_s = time.perf_counter()
     out = run(
         *training, "init", str(file), "--target", table.target, "--out", str(config), "--print-paths", **environment
     )
@@ -72,9 +72,9 @@ def take_first_steps(table: MadeUpTable, folder: Path) -> FirstSteps:
     tag = run(*training, "ensure", "--config", str(config), "--data", str(data), **environment).splitlines()[-1]
     trained = time.perf_counter()
     row, columns = first_row(data, config)
-    with served(sys.executable, "service:Tabento", "--arg", f"model={tag}", environment=environment) as server:
+    with serve_bento(sys.executable, "service:Tabento", "--arg", f"model={tag}", environment=environment) as server:
         answer = post(f"{server.address}/predict", row)["prediction"]
-        answered = time.perf_counter()
+        answered_s = time.perf_counter()
     doubts = config.read_text(encoding="utf-8").count("\n# - ")
     return FirstSteps(
         table.name,
@@ -83,17 +83,17 @@ def take_first_steps(table: MadeUpTable, folder: Path) -> FirstSteps:
         COMMAND.format(file=file.name, target=table.target),
         0,
         doubts,
-        initialised - began,
+        initialised - start_s,
         trained - initialised,
-        answered - trained,
+        answered_s - trained,
         answer,
     )
 
 
 def first_row(data: Path, config: Path) -> tuple[dict[str, Any], int]:
-    """Return a table's first row as a client would send it, and how many columns the table has.
+    """Return a table's first row as a client would send it, and the number of columns of the table.
 
-    Cells stay as the file has them; those of number columns that are numbers are sent as numbers. What no feature takes
+    Cells stay as in the file; numbers in number columns are sent as numbers. A cell that no feature takes
     is left out.
     """
     with data.open(encoding="utf-8-sig", newline="") as file:

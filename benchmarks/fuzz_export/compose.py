@@ -37,9 +37,9 @@ from benchmarks.fuzz_export.parameters import (
 from benchmarks.fuzz_export.tables import Table
 
 ANY_CLASS = 0.05
-"""How often a step or an estimator is any class that scikit-learn has, with or without a converter."""
+"""The probability that a step or an estimator is any class of scikit-learn, with or without a converter."""
 DEPTH_MAX = 2
-"""How deep estimators of estimators lie in each other."""
+"""The maximum depth of nested estimators."""
 SMALL: Choices = {
     "n_estimators": (4,),
     "max_iter": (30,),
@@ -48,7 +48,7 @@ SMALL: Choices = {
     "cv": (2,),
     "n_init": (1,),
 }
-"""What keeps a class without choices of its own small."""
+"""The parameters that keep a class without choices of its own small."""
 OTHER_LIBRARIES = {"xgboost": ("XGB",), "lightgbm": ("LGBM",)}
 TAKE_MISSING = (
     "HistGradientBoostingRegressor",
@@ -66,7 +66,7 @@ TAKE_MISSING = (
 
 @dataclass(frozen=True)
 class Flow:
-    """What is known of the columns that reach a step."""
+    """The known properties of the columns that reach a step."""
 
     missing: bool
     texts: bool = False
@@ -74,23 +74,23 @@ class Flow:
 
 @cache
 def classes() -> dict[str, type]:
-    """Return the classes that can be drawn by name: scikit-learn's, and other libraries' where they are installed."""
-    known = dict(all_estimators())
+    """Return the classes that can be drawn by name: scikit-learn's, and those of other libraries if they are installed."""
+    class_by_name = dict(all_estimators())
     for library, prefixes in OTHER_LIBRARIES.items():
         try:
             module = importlib.import_module(library)
         except ImportError:
             continue
-        known |= {name: getattr(module, name) for name in dir(module) if name.startswith(prefixes)}
-    return known
+        class_by_name |= {name: getattr(module, name) for name in dir(module) if name.startswith(prefixes)}
+    return class_by_name
 
 
 class Composer:
-    """Draws one composition.
+    """The draws of one composition.
 
     Args:
         draw: the source of choices.
-        table: what it is to be fitted on.
+        table: the table of the fit.
     """
 
     def __init__(self, draw: Draw, table: Table) -> None:
@@ -102,12 +102,12 @@ class Composer:
         """Return an estimator to fit on the table."""
         draw = self._draw
         if draw.chance(0.06) and self._table.target_kind not in ("outliers",):
-            return self._search(self._whole())
+            return self._search(self._total_pipeline())
         if self._table.target_kind == "binary" and draw.chance(0.03):
-            return self._by_name("CalibratedClassifierCV", estimator=self._whole(), cv=2)
-        return self._whole()
+            return self._by_name("CalibratedClassifierCV", estimator=self._total_pipeline(), cv=2)
+        return self._total_pipeline()
 
-    def _whole(self) -> Any:
+    def _total_pipeline(self) -> Any:
         draw, table = self._draw, self._table
         steps: list[Any] = []
         flow = Flow(bool(table.missing), bool(table.categories))
@@ -127,7 +127,7 @@ class Composer:
         final = self._final(name)
         if not steps:
             return final
-        pipeline = Pipeline(_named([*steps, final]))
+        pipeline = Pipeline(_name_steps([*steps, final]))
         if draw.chance(0.06):
             pipeline.set_output(transform="pandas")
         return pipeline
@@ -139,9 +139,9 @@ class Composer:
         missing = False
         numbers, categories = list(table.numbers), list(table.categories)
         if draw.chance(0.2):
-            numbers = draw.some(numbers)
+            numbers = draw.pick_several(numbers)
         groups = [numbers] if draw.chance(0.7) or len(numbers) < 2 else [numbers[:1], numbers[1:]]
-        remainder: Any = draw.one(["drop", "passthrough"]) if not draw.chance(0.05) else StandardScaler()
+        remainder: Any = draw.pick(["drop", "passthrough"]) if not draw.chance(0.05) else StandardScaler()
         for group in groups:
             if draw.chance(0.1):
                 continue
@@ -161,15 +161,15 @@ class Composer:
         transformer = ColumnTransformer(
             parts,
             remainder=remainder,
-            sparse_threshold=draw.one([0.3, 0.3, 0, 1.0]),
+            sparse_threshold=draw.pick([0.3, 0.3, 0, 1.0]),
             verbose_feature_names_out=draw.chance(0.8),
         )
         if draw.chance(0.08):
-            transformer.set_params(transformer_weights={parts[0][0]: draw.one([2, 0.5])} if parts else None)
+            transformer.set_params(transformer_weights={parts[0][0]: draw.pick([2, 0.5])} if parts else None)
         return transformer, Flow(missing)
 
     def _selector(self, group: list[str]) -> Any:
-        """Return a way to name a group of columns."""
+        """Return a random form of the names of a group of columns."""
         draw, table = self._draw, self._table
         order = list(table.frame.columns)
         positions = [order.index(name) for name in group]
@@ -198,26 +198,26 @@ class Composer:
         if len(steps) == 1 and draw.chance(0.7):
             return steps[0], missing
         if draw.chance(0.05):
-            return FeatureUnion(_named(steps)), missing
-        return Pipeline(_named(steps)), missing
+            return FeatureUnion(_name_steps(steps)), missing
+        return Pipeline(_name_steps(steps)), missing
 
     def _encoding(self, group: Sequence[str]) -> Any:
         draw = self._draw
         gap = bool(self._table.missing & set(group))
         name = draw.weighted({key: weight for key, (weight, _) in ENCODERS.items()})
-        given: dict[str, Any] = {}
+        options: dict[str, Any] = {}
         if name == "OrdinalEncoder" and draw.chance(0.7):
-            given = {"handle_unknown": "use_encoded_value", "unknown_value": draw.one([-1, np.nan])}
-        encoder = self._by_name(name, ENCODERS[name][1], **given)
+            options = {"handle_unknown": "use_encoded_value", "unknown_value": draw.pick([-1, np.nan])}
+        encoder = self._by_name(name, ENCODERS[name][1], **options)
         steps = [encoder]
         if gap and draw.chance(0.5):
             steps.insert(0, self._by_name("SimpleImputer", TEXT_IMPUTERS["SimpleImputer"][1]))
         if draw.chance(0.2):
-            follow = draw.one(
+            follow = draw.pick(
                 ["TruncatedSVD", "MaxAbsScaler", "SelectKBest", "VarianceThreshold", "Normalizer", "Binarizer"]
             )
             steps.append(self._step(Flow(False), follow))
-        return steps[0] if len(steps) == 1 else Pipeline(_named(steps))
+        return steps[0] if len(steps) == 1 else Pipeline(_name_steps(steps))
 
     def _union(self, flow: Flow) -> Any:
         draw = self._draw
@@ -227,7 +227,7 @@ class Composer:
             parts.append(part)
         if draw.chance(0.3):
             parts.append("passthrough")
-        union = FeatureUnion(_named(parts))
+        union = FeatureUnion(_name_steps(parts))
         if draw.chance(0.1):
             union.set_params(transformer_weights={union.transformer_list[0][0]: 2})
         return union
@@ -239,17 +239,17 @@ class Composer:
     def _step(self, flow: Flow, name: str | None = None) -> Any:
         draw = self._draw
         if name is None and draw.chance(ANY_CLASS):
-            names = [known for known, kind in classes().items() if hasattr(kind, "transform")]
-            return self._any(draw.one(names))
+            names = [name for name, kind in classes().items() if hasattr(kind, "transform")]
+            return self._any(draw.pick(names))
         if name is None:
             name = draw.weighted({key: weight for key, (weight, _) in STEPS.items()})
         choices = STEPS[name][1]
         if name == "FunctionTransformer":
-            function = draw.one(FUNCTIONS)
-            given: dict[str, Any] = {"validate": draw.chance(0.3)}
+            function = draw.pick(FUNCTIONS)
+            options: dict[str, Any] = {"validate": draw.chance(0.3)}
             if draw.chance(0.3):
-                given["feature_names_out"] = "one-to-one"
-            return self._by_name(name, {}, func=function, **given)
+                options["feature_names_out"] = "one-to-one"
+            return self._by_name(name, {}, func=function, **options)
         if (name.startswith("Select") and name != "SelectFromModel") or name == "GenericUnivariateSelect":
             scores = [f_classif, mutual_info_classif] if self._classifies else [f_regression, r_regression]
             return self._by_name(name, choices, score_func=scores[0] if draw.chance(0.8) else scores[1])
@@ -257,14 +257,14 @@ class Composer:
             inner: Any = LogisticRegression() if self._classifies else LinearRegression()
             if draw.chance(0.5):
                 inner = DecisionTreeClassifier(max_depth=3) if self._classifies else DecisionTreeRegressor(max_depth=3)
-            given = {"cv": 2} if name == "SequentialFeatureSelector" else {}
-            return self._by_name(name, choices, estimator=inner, **given)
+            options = {"cv": 2} if name == "SequentialFeatureSelector" else {}
+            return self._by_name(name, choices, estimator=inner, **options)
         return self._by_name(name, choices)
 
     def _estimator_name(self, flow: Flow) -> str:
         draw = self._draw
         if self._table.target_kind == "outliers":
-            return draw.one(list(DETECTORS))
+            return draw.pick(list(DETECTORS))
         if draw.chance(0.28):
             return "meta"
         if draw.chance(ANY_CLASS):
@@ -272,35 +272,35 @@ class Composer:
         names = list(CLASSIFIERS if self._classifies else REGRESSORS)
         if flow.missing and draw.chance(0.7):
             names = [name for name in names if name in TAKE_MISSING]
-        return draw.one([name for name in names if name in classes()])
+        return draw.pick([name for name in names if name in classes()])
 
     def _final(self, name: str, depth: int = 0) -> Any:
-        """Return an estimator, or one around others."""
+        """Return an estimator, or an estimator around other estimators."""
         draw, table = self._draw, self._table
         if name == "any":
             kind = "classifier" if self._classifies else "regressor"
-            return self._any(draw.one([known for known, _ in all_estimators(type_filter=kind)]))
+            return self._any(draw.pick([name for name, _ in all_estimators(type_filter=kind)]))
         if name != "meta":
             choices = {**CLASSIFIERS, **REGRESSORS, **DETECTORS}[name]
             model = self._by_name(name, choices)
             if table.target_kind == "outputs" and draw.chance(0.5):
-                return self._by_name(draw.one(["MultiOutputRegressor", "RegressorChain"]), estimator=model)
+                return self._by_name(draw.pick(["MultiOutputRegressor", "RegressorChain"]), estimator=model)
             if table.target_kind == "labels" and draw.chance(0.5):
                 return self._by_name(
-                    draw.one(["MultiOutputClassifier", "ClassifierChain", "OneVsRestClassifier"]), estimator=model
+                    draw.pick(["MultiOutputClassifier", "ClassifierChain", "OneVsRestClassifier"]), estimator=model
                 )
             return model
         return self._classifier_of(depth) if self._classifies else self._regressor_of(depth)
 
     def _inner(self, depth: int) -> Any:
-        """Return an estimator for another one to hold: alone or behind steps of its own."""
+        """Return an inner estimator: alone or after steps of its own."""
         draw = self._draw
         if depth + 1 < DEPTH_MAX and draw.chance(0.15):
             return self._final("meta", depth + 1)
         names = [name for name in (CLASSIFIERS if self._classifies else REGRESSORS) if name in classes()]
-        model = self._final(draw.one(names), depth + 1)
+        model = self._final(draw.pick(names), depth + 1)
         if draw.chance(0.25):
-            return Pipeline(_named([self._step(Flow(False)), model]))
+            return Pipeline(_name_steps([self._step(Flow(False)), model]))
         return model
 
     def _regressor_of(self, depth: int) -> Any:
@@ -317,11 +317,11 @@ class Composer:
             }
         )
         if way == "vote":
-            parts = _named([self._inner(depth) for _ in range(draw.between(1, 3))])
-            weights = [draw.one([1, 2, 0.5]) for _ in parts] if draw.chance(0.4) else None
+            parts = _name_steps([self._inner(depth) for _ in range(draw.between(1, 3))])
+            weights = [draw.pick([1, 2, 0.5]) for _ in parts] if draw.chance(0.4) else None
             return VotingRegressor(parts, weights=weights)
         if way == "stack":
-            parts = _named([self._inner(depth) for _ in range(draw.between(1, 3))])
+            parts = _name_steps([self._inner(depth) for _ in range(draw.between(1, 3))])
             final = self._inner(depth + 1) if draw.chance(0.7) else None
             return StackingRegressor(parts, final, cv=2, passthrough=draw.chance(0.4))
         if way == "target":
@@ -348,13 +348,13 @@ class Composer:
             ways |= {"FixedThresholdClassifier": 1.0, "TunedThresholdClassifierCV": 1.0}
         way = draw.weighted(ways)
         if way == "vote":
-            parts = _named([self._inner(depth) for _ in range(draw.between(1, 3))])
-            weights = [draw.one([1, 2, 0.5]) for _ in parts] if draw.chance(0.4) else None
-            return VotingClassifier(parts, voting=draw.one(["hard", "soft"]), weights=weights)
+            parts = _name_steps([self._inner(depth) for _ in range(draw.between(1, 3))])
+            weights = [draw.pick([1, 2, 0.5]) for _ in parts] if draw.chance(0.4) else None
+            return VotingClassifier(parts, voting=draw.pick(["hard", "soft"]), weights=weights)
         if way == "stack":
-            parts = _named([self._inner(depth) for _ in range(draw.between(1, 3))])
+            parts = _name_steps([self._inner(depth) for _ in range(draw.between(1, 3))])
             final = self._inner(depth + 1) if draw.chance(0.7) else None
-            method = draw.one(["auto", "auto", "predict_proba", "predict"])
+            method = draw.pick(["auto", "auto", "predict_proba", "predict"])
             return StackingClassifier(parts, final, cv=2, passthrough=draw.chance(0.4), stack_method=method)
         inner = self._inner(depth)
         match way:
@@ -403,30 +403,32 @@ class Composer:
     def _target_scale(self, inner: Any) -> Any:
         draw = self._draw
         if draw.chance(0.6):
-            function, inverse = draw.one(INVERSES)
+            function, inverse = draw.pick(INVERSES)
             return TransformedTargetRegressor(inner, func=function, inverse_func=inverse, check_inverse=False)
-        scale = draw.one([StandardScaler(), MinMaxScaler(), QuantileTransformer(n_quantiles=20)])
+        scale = draw.pick([StandardScaler(), MinMaxScaler(), QuantileTransformer(n_quantiles=20)])
         return TransformedTargetRegressor(inner, transformer=scale)
 
     def _any(self, name: str) -> Any:
         return self._by_name(name, SMALL)
 
-    def _by_name(self, name: str, choices: Choices | None = None, **given: Any) -> Any:
-        """Return an instance of a class, with some of its parameters drawn."""
+    def _by_name(self, name: str, choices: Choices | None = None, **options: Any) -> Any:
+        """Return an instance of a class, with random values for a part of its parameters."""
         kind = classes()[name]
-        known = _parameters(kind)
-        drawn = self._draw.parameters({key: values for key, values in (choices or {}).items() if key in known})
-        drawn |= {key: value for key, value in given.items() if key in known}
-        if "random_state" in known:
-            drawn["random_state"] = self._draw.seed()
-        return kind(**drawn)
+        accepted_names = _parameters(kind)
+        parameters = self._draw.parameters(
+            {key: values for key, values in (choices or {}).items() if key in accepted_names}
+        )
+        parameters |= {key: value for key, value in options.items() if key in accepted_names}
+        if "random_state" in accepted_names:
+            parameters["random_state"] = self._draw.seed()
+        return kind(**parameters)
 
 
 def _parameters(kind: type) -> set[str]:
     names: Mapping[str, Any] = {}
     if issubclass(kind, BaseEstimator):
         names = dict.fromkeys(inspect.signature(kind).parameters)
-    # XGBoost's and LightGBM's classes take theirs by keywords.
+    # The classes of XGBoost and LightGBM take their parameters by keyword.
     return set(names) | (
         {name for choices in (REGRESSORS, CLASSIFIERS) for name in choices.get(kind.__name__, ())}
         if kind.__module__.split(".")[0] in OTHER_LIBRARIES
@@ -434,9 +436,9 @@ def _parameters(kind: type) -> set[str]:
     )
 
 
-def _named(steps: Sequence[Any]) -> list[tuple[str, Any]]:
-    """Name steps by their class, so that an outcome's path tells what it is."""
+def _name_steps(steps: Sequence[Any]) -> list[tuple[str, Any]]:
+    """Name steps by their class, so that the path in an outcome shows the class."""
     return [
-        (f"{(step if isinstance(step, str) else type(step).__name__).lower()}{at}", step)
-        for at, step in enumerate(steps)
+        (f"{(step if isinstance(step, str) else type(step).__name__).lower()}{index}", step)
+        for index, step in enumerate(steps)
     ]

@@ -1,4 +1,4 @@
-"""Draws: what a composition chooses at random, all from one generator, so that a number gives the same one again."""
+"""Random choices of a composition, all from one generator, so that the same number gives the same composition."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 Item = TypeVar("Item")
 SHARE_OF_PARAMETERS = 0.45
-"""How many of a class's known parameters are drawn rather than left at their default."""
+"""The share of a class's known parameters that are drawn; the others keep their default."""
 
 
 class Draw:
@@ -19,22 +19,22 @@ class Draw:
         self.rng = rng
 
     def chance(self, share: float) -> bool:
-        """Return True in a share of all cases."""
+        """Return True with a probability of ``share``."""
         return bool(self.rng.random() < share)
 
-    def one(self, items: Sequence[Item]) -> Item:
-        """Return one of the items; all are equally likely."""
+    def pick(self, items: Sequence[Item]) -> Item:
+        """Return an item; all items are equally likely."""
         return items[int(self.rng.integers(len(items)))]
 
     def weighted(self, items: Mapping[Item, float]) -> Item:
-        """Return one of the keys, drawn by its weight."""
+        """Return a key, drawn by its weight."""
         names = list(items)
         weights = np.array([items[name] for name in names])
         return names[int(self.rng.choice(len(names), p=weights / weights.sum()))]
 
-    def some(self, items: Sequence[Item], least: int = 1) -> list[Item]:
-        """Return at least ``least`` of the items, in their order."""
-        count = int(self.rng.integers(min(least, len(items)), len(items) + 1))
+    def pick_several(self, items: Sequence[Item], minimum: int = 1) -> list[Item]:
+        """Return at least ``minimum`` of the items, in their order."""
+        count = int(self.rng.integers(min(minimum, len(items)), len(items) + 1))
         positions = sorted(self.rng.choice(len(items), count, replace=False).tolist())
         return [items[position] for position in positions]
 
@@ -47,9 +47,9 @@ class Draw:
         return int(self.rng.integers(1000))
 
     def parameters(self, choices: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
-        """Return values for some of the parameters; a single choice is always taken."""
+        """Return values for a random part of the parameters; a single choice is always taken."""
         return {
-            name: self.one(values)
+            name: self.pick(values)
             for name, values in choices.items()
             if len(values) == 1 or self.chance(SHARE_OF_PARAMETERS)
         }

@@ -1,4 +1,4 @@
-"""What became of a composition."""
+"""The outcome of a composition."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ Outcome = Literal["proven", "refused", "told", "not proven", "RAW", "not fitted"
 MEANINGS: dict[Outcome, str] = {
     "proven": "exported, and the proof found the graph equal",
     "refused": "the export names the step, the reason and what can be exported instead",
-    "told": "the import says in words what cannot be served: a column, a target, an answer",
-    "not proven": "exported, and stopped by the proof: nothing is stored",
-    "RAW": "an error of another kind, a hang or the end of the process: a fault",
+    "told": "the import refuses a column, a target or an answer that cannot be served",
+    "not proven": "exported, and stopped by the proof: no bundle is stored",
+    "RAW": "an error of another kind, a hang or the end of the process: a bug",
     "not fitted": "no draw of this number could be fitted: scikit-learn itself raised each time",
 }
 
@@ -23,17 +23,17 @@ class Result(BaseModel):
     number: int
     outcome: Outcome
     words: str = ""
-    """What was said, in one line."""
+    """The message, in one line."""
     step: str = ""
-    """The step that is named, as a path."""
+    """The step in the message, as a path."""
     pipeline: str = ""
     """The pipeline in one line."""
     place: str = ""
-    """Of a fault: file and line."""
+    """File and line of an error of another kind."""
     trace: str = ""
-    """Of a fault: the traceback."""
+    """Traceback of an error of another kind."""
     classes: tuple[str, ...] = ()
     """The classes in the pipeline."""
     redraws: int = 0
-    """How many draws could not be fitted before this one."""
+    """The number of draws before this one that could not be fitted."""
     seconds: float = 0.0

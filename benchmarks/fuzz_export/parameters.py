@@ -1,4 +1,4 @@
-"""Which values the parameters of a class may take: usual ones and unusual ones. A single value is always taken."""
+"""The values that the parameters of a class can take, usual and unusual. A single value is always taken."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The document of a run: how many compositions came out how, what is refused and why, and examples."""
+"""The document of a run: the number of compositions by outcome, the refusals with reasons, and examples."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from collections.abc import Iterable, Sequence
 from benchmarks.fuzz_export.outcome import MEANINGS, Outcome, Result
 
 EXAMPLES = 30
-"""How many lines a table has at most."""
+"""The maximum number of lines of a table."""
 WORDS = 220
 
 
 def summary(results: Sequence[Result]) -> str:
-    """Return the outcomes in a line, and how many draws could not be fitted."""
+    """Return the outcomes in a line, with the number of draws that could not be fitted."""
     counts = Counter(result.outcome for result in results)
     redraws = sum(result.redraws for result in results)
     return (
@@ -32,8 +32,8 @@ def document(results: Sequence[Result], seed: int) -> str:
         "Written by `make fuzz-export`; the code is in `benchmarks/fuzz_export`. Each composition is a small random table"
         " (60 to 150 rows; columns of many kinds, any kind of target), and a random pipeline on it: column groups, steps,"
         " an estimator or an estimator of estimators, with usual and unusual parameters, of the classes that convert and"
-        " now and then of any class that scikit-learn has. It is fitted, pickled and imported with a CSV sample as"
-        " [import.md](import.md) describes, with a proof of about 300 rows. What scikit-learn itself cannot fit is drawn again.",
+        " sometimes of any class that scikit-learn has. It is fitted, pickled and imported with a CSV sample as"
+        " [import.md](import.md) describes, with a proof of about 300 rows. A composition that scikit-learn itself cannot fit is drawn again.",
         f"Seed {seed}. `python -m benchmarks.fuzz_export --seed {seed} --only NUMBER` shows one composition.",
         summary(results),
         "| outcome | compositions | share | meaning |\n| --- | --- | --- | --- |\n"
@@ -42,13 +42,13 @@ def document(results: Sequence[Result], seed: int) -> str:
             for outcome, meaning in MEANINGS.items()
         ),
     ]
-    for outcome, title in (("RAW", "Faults"), ("not proven", "Exported and not proven")):
-        parts += [f"## {title}", _listed([result for result in results if result.outcome == outcome])]
+    for outcome, title in (("RAW", "Errors of another kind"), ("not proven", "Exported and not proven")):
+        parts += [f"## {title}", _fault_table([result for result in results if result.outcome == outcome])]
     parts += [
         "## Refused, by class and reason",
-        _grouped(results, "refused"),
-        "## Told in words",
-        _grouped(results, "told"),
+        _reason_table(results, "refused"),
+        "## Refused by the import",
+        _reason_table(results, "told"),
         "## Classes in proven pipelines",
         _proven_classes(results),
     ]
@@ -56,7 +56,7 @@ def document(results: Sequence[Result], seed: int) -> str:
 
 
 def reason(words: str) -> str:
-    """Return a message without what is particular to one pipeline: names, numbers, lists."""
+    """Return a message without the details of one pipeline: names, numbers, lists."""
     plain = words.partition("exactly: ")[2] or words
     plain = plain.partition(". Nearest that can")[0]
     plain = re.sub(r"\[[^\]]*\]", "[…]", plain)
@@ -66,11 +66,11 @@ def reason(words: str) -> str:
 
 
 def step_class(step: str) -> str:
-    """Return the class that a step's path ends with: its name without its number."""
+    """Return the class at the end of a step's path: the name without its number."""
     return re.sub(r"\d+$", "", re.split(r"[/.]", step.partition(", ")[0])[-1])
 
 
-def _grouped(results: Iterable[Result], outcome: Outcome) -> str:
+def _reason_table(results: Iterable[Result], outcome: Outcome) -> str:
     groups: dict[tuple[str, str], list[int]] = defaultdict(list)
     for result in results:
         if result.outcome == outcome:
@@ -85,7 +85,7 @@ def _grouped(results: Iterable[Result], outcome: Outcome) -> str:
     return "| step | reason | compositions | for example |\n| --- | --- | --- | --- |\n" + "\n".join(lines)
 
 
-def _listed(results: Sequence[Result]) -> str:
+def _fault_table(results: Sequence[Result]) -> str:
     if not results:
         return "None."
     lines = [

@@ -1,4 +1,4 @@
-"""A run over numbers: each composition in a process that may crash or hang without ending the run."""
+"""A run over numbers: each composition runs in a process, whose crash or hang does not end the run."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from benchmarks.fuzz_export.attempt import CPU_SECONDS, FIT_CPU_SECONDS, REDRAWS
 from benchmarks.fuzz_export.outcome import Result
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-"""What keeps a process of its own to one core."""
+"""The variables that limit a process to one core."""
 TASKS_MAX = 100
-"""After how many compositions a process is replaced by a new one."""
+"""The number of compositions after which a new process replaces the old one."""
 CPU_SECONDS_MAX = 2 * CPU_SECONDS + REDRAWS_MAX * FIT_CPU_SECONDS
-"""After so much of the processor's time for one composition the system ends the process: a hang inside a library."""
+"""The processor time of one composition after which the system ends the process: a hang inside a library."""
 TOLD_EVERY = 25
-"""After how many compositions the run says how far it is."""
+"""The number of compositions after which the run reports its progress."""
 WAIT_SECONDS = 5.0
 Tell = Callable[[str], None]
 
 
 class _Worker:
-    """A process, and the number that it is at."""
+    """A process, and the number of its current composition."""
 
     def __init__(self, seed: int) -> None:
         context = get_context("spawn")
         self.connection: Connection
-        self.connection, theirs = context.Pipe()
-        self.process: Any = context.Process(target=_work, args=(theirs, seed), daemon=True)
+        self.connection, worker_connection = context.Pipe()
+        self.process: Any = context.Process(target=_work, args=(worker_connection, seed), daemon=True)
         self.process.start()
-        theirs.close()
+        worker_connection.close()
         self.number: int | None = None
         self.tasks = 0
 
     def give(self, number: int) -> None:
-        """Give it a composition to try."""
+        """Send the number of a composition to the process."""
         self.number = number
         self.tasks += 1
         self.connection.send(number)
@@ -63,18 +63,18 @@ def run(
     """Try compositions.
 
     Args:
-        numbers: of the compositions.
+        numbers: the numbers of the compositions.
         seed: the run's seed.
-        jobs: how many are tried at a time, each in a process of its own.
-        tell: is told each fault, and now and then how far the run is.
-        keep: is given all results so far, now and then.
+        jobs: the number of compositions at a time, each in a process of its own.
+        tell: the function that receives a line for each bug, and the progress.
+        keep: the function that receives all results so far, after every few compositions.
 
     Returns:
         A result for each number, in their order.
     """
     results: dict[int, Result] = {}
-    began = time.monotonic()
-    for result in _each(numbers, seed, jobs):
+    started_s = time.monotonic()
+    for result in _try_compositions(numbers, seed, jobs):
         results[result.number] = result
         if result.outcome in ("RAW", "not proven"):
             tell(f"{result.number}: {result.outcome}: {result.words[:200]} {result.place}")
@@ -82,20 +82,20 @@ def run(
             if keep is not None:
                 keep([results[number] for number in numbers if number in results])
             tell(
-                f"[{len(results):,}/{len(numbers):,}] {counted(list(results.values()))}, {time.monotonic() - began:.0f} s"
+                f"[{len(results):,}/{len(numbers):,}] {outcome_counts(list(results.values()))}, {time.monotonic() - started_s:.0f} s"
             )
     return [results[number] for number in numbers]
 
 
-def counted(results: Sequence[Result]) -> str:
-    """Return how many compositions had which outcome, in words."""
+def outcome_counts(results: Sequence[Result]) -> str:
+    """Return the number of compositions by outcome, as text."""
     counts: dict[str, int] = {}
     for result in results:
         counts[result.outcome] = counts.get(result.outcome, 0) + 1
     return ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(counts.items()))
 
 
-def _each(numbers: Sequence[int], seed: int, jobs: int) -> Iterator[Result]:
+def _try_compositions(numbers: Sequence[int], seed: int, jobs: int) -> Iterator[Result]:
     for variable in THREADS:
         os.environ.setdefault(variable, "1")
     pending = deque(numbers)
@@ -107,7 +107,7 @@ def _each(numbers: Sequence[int], seed: int, jobs: int) -> Iterator[Result]:
         while workers:
             ready = wait([worker.connection for worker in workers], WAIT_SECONDS)
             for worker in [worker for worker in workers if worker.connection in ready]:
-                result = _received(worker)
+                result = _receive_result(worker)
                 yield result
                 workers.remove(worker)
                 if not worker.process.is_alive() or worker.tasks >= TASKS_MAX or not pending:
@@ -121,7 +121,7 @@ def _each(numbers: Sequence[int], seed: int, jobs: int) -> Iterator[Result]:
             worker.process.kill()
 
 
-def _received(worker: _Worker) -> Result:
+def _receive_result(worker: _Worker) -> Result:
     assert worker.number is not None
     try:
         return Result.model_validate_json(worker.connection.recv())

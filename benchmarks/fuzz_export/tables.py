@@ -68,20 +68,20 @@ WORDS = ("red", "green", "blue", "dark red", "Größe", "a,b", "x y", "n/a?", "Z
 
 @dataclass
 class Table:
-    """Rows, and what is to be predicted from them."""
+    """Rows and their target."""
 
     frame: pd.DataFrame
     roles: dict[str, Role]
-    """What each column holds."""
+    """The kind of each column."""
     missing: set[str]
     """The columns with missing values."""
     positive: set[str]
     """The columns whose values are all above 0."""
     target: Any
-    """The array of answers; None for outlier detectors."""
+    """The target array; None for outlier detectors."""
     target_kind: TargetKind
     header: bool = True
-    """Whether the pipeline is fitted on a DataFrame, or on its array."""
+    """Whether the pipeline is fitted on a DataFrame. If not, on its array."""
     kinds: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -96,7 +96,7 @@ class Table:
 
     @property
     def data(self) -> Any:
-        """What the pipeline is fitted on."""
+        """The rows of the fit."""
         return self.frame if self.header else self.frame.to_numpy()
 
 
@@ -132,7 +132,7 @@ def draw_table(draw: Draw) -> Table:
 def _names(draw: Draw, count: int) -> list[str]:
     names = [f"c{position}" for position in range(count)]
     if draw.chance(0.25):
-        names[draw.between(0, count - 1)] = draw.one(ODD_NAMES)
+        names[draw.between(0, count - 1)] = draw.pick(ODD_NAMES)
     return names
 
 
@@ -161,7 +161,7 @@ def _numbers(draw: Draw, kind: str, rows: int) -> tuple[Any, Any]:
         case "flag":
             return (effect > 0.5).astype(np.int64), np.sign(effect)
         case "constant":
-            return np.full(rows, draw.one([0.0, 1.0, 3.7])), np.zeros(rows)
+            return np.full(rows, draw.pick([0.0, 1.0, 3.7])), np.zeros(rows)
         case "big":
             return np.round(1.6e9 + effect * 1e7), effect
         case "tiny":
@@ -189,15 +189,15 @@ def _categories(draw: Draw, kind: str, rows: int) -> tuple[Any, Any]:
         return pd.Series(texts, dtype=object), effect
     if kind == "pandas category":
         return pd.Series(texts).astype("category"), effect
-    # Object, or what pandas makes of texts today.
+    # Object, or the type that pandas uses for texts today.
     return (pd.Series(texts, dtype=object) if draw.chance(0.5) else pd.Series(texts.tolist())), effect
 
 
 def _target(draw: Draw, kind: TargetKind, score: Any) -> Any:
     match kind:
         case "regression":
-            scale = draw.one([1.0, 1000.0, 0.01])
-            form = draw.one(["plain", "positive", "integer", "unit"])
+            scale = draw.pick([1.0, 1000.0, 0.01])
+            form = draw.pick(["plain", "positive", "integer", "unit"])
             if form == "positive":
                 return np.exp(score / (np.abs(score).max() or 1.0)) * scale
             if form == "integer":
@@ -206,14 +206,14 @@ def _target(draw: Draw, kind: TargetKind, score: Any) -> Any:
                 return 1 / (1 + np.exp(-score))
             return score * scale
         case "binary":
-            truth = score > np.quantile(score, draw.one([0.3, 0.5, 0.7]))
-            return draw.one(
+            truth = score > np.quantile(score, draw.pick([0.3, 0.5, 0.7]))
+            return draw.pick(
                 [truth, truth.astype(np.int64), np.where(truth, "yes", "no"), np.where(truth, 1, -1), truth * 1.0]
             )
         case "multiclass":
             count = draw.between(3, 5)
             classes = np.digitize(score, np.quantile(score, np.arange(1, count) / count))
-            return draw.one([classes, classes * 2 - 3, np.array(["low", "mid", "high", "Über", "top"])[classes]])
+            return draw.pick([classes, classes * 2 - 3, np.array(["low", "mid", "high", "Über", "top"])[classes]])
         case "outputs":
             return np.column_stack([score, -score + draw.rng.normal(0, 1, len(score))])
         case "labels":

@@ -13,23 +13,23 @@ HOW_COUNTED = (
     " make_pipeline`, `from sklearn.compose import`, `from sklearn.metrics import`, `from sklearn.model_selection import`),"
     " nine choose a module (`ensemble`, `linear_model`, `preprocessing`, `impute`, `feature_selection`, `decomposition`,"
     " `neighbors`, `svm`, `naive_bayes`). A file counts once for a class that its excerpt imports. The nine favour their own"
-    " modules, excerpts are cut, and small counts say little: the upper half of the list is firm, the lower half is a"
+    " modules, excerpts are cut, and small counts are uncertain: the upper half of the list is firm, the lower half is a"
     " choice. The last five rows are few or absent in the sample; they are taken from an earlier reading of thirty"
-    " repositories that fit pipelines on tables (the second number, if there is one). `LabelEncoder` (11 files) is left out,"
-    " for it encodes targets and is no step."
+    " repositories that fit pipelines on tables (the second number, if there is one). `LabelEncoder` (11 files) is excluded,"
+    " because it encodes targets and is not a step of a pipeline."
 )
 
 
 @dataclass(frozen=True)
 class Step:
-    """A class that many pipelines hold."""
+    """A class in many pipelines."""
 
     name: str
-    """As ``class_names`` gives it."""
+    """The name that ``class_names`` returns."""
     files: int
-    """In how many of the 140 files it was found."""
+    """The number of the 140 files that import the class."""
     repositories: int | None = None
-    """In how many of the thirty repositories, if that is known."""
+    """The number of the thirty repositories that use the class; None if unknown."""
 
 
 FIFTY = (
@@ -84,22 +84,22 @@ FIFTY = (
     Step("CatBoostClassifier", 0, 7),
     Step("IsolationForest", 0, 4),
 )
-"""The fifty, most used first."""
+"""The fifty classes, most used first."""
 
 PROVEN = ("equal", "knife edge")
 
 
 def tally(results: Sequence[Result]) -> list[tuple[Step, int, int]]:
-    """Return each of the fifty with how many pipelines that hold it are proven, and how many there are."""
+    """Return each of the fifty with the number of its proven pipelines and the number of all its pipelines."""
     counted = []
     for step in FIFTY:
-        mine = [result for result in results if step.name in result.classes]
-        counted.append((step, sum(result.outcome in PROVEN for result in mine), len(mine)))
+        step_results = [result for result in results if step.name in result.classes]
+        counted.append((step, sum(result.outcome in PROVEN for result in step_results), len(step_results)))
     return counted
 
 
 def proven_line(results: Sequence[Result]) -> str:
-    """Return how many of the fifty are proven in at least one pipeline, and which are not."""
+    """Return a line with the number of the fifty that are proven in at least one pipeline, and the names of the others."""
     counted = tally(results)
     lacking = [step.name for step, proven, _ in counted if not proven]
     line = f"proven: {len(FIFTY) - len(lacking)} of {len(FIFTY)} most used steps and estimators"
@@ -107,12 +107,12 @@ def proven_line(results: Sequence[Result]) -> str:
 
 
 def table(results: Sequence[Result]) -> str:
-    """Return the fifty as a table in Markdown."""
+    """Return a table of the fifty classes in Markdown."""
     lines = [
         "| step or estimator | files of 140 | repositories of 30 | pipelines proven |",
         "| --- | --- | --- | --- |",
     ]
-    for step, proven, held in tally(results):
+    for step, proven, total in tally(results):
         repositories = "–" if step.repositories is None else str(step.repositories)
-        lines.append(f"| {step.name} | {step.files} | {repositories} | {proven} of {held} |")
+        lines.append(f"| {step.name} | {step.files} | {repositories} | {proven} of {total} |")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""An entry of the catalogue: how a pipeline is written, on which table it is fitted, and what is odd about it."""
+"""An entry of the catalogue: the function that builds a pipeline, its table, and its peculiarities."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bundle.contract import Contract
+from tabento.bundle.contract import Contract
 
 
 @dataclass(frozen=True)
 class Data:
-    """What an entry is fitted on and judged with."""
+    """The rows on which an entry is fitted and judged."""
 
     fit: pd.DataFrame
-    """The columns as the owner's code has them."""
+    """The columns in the owner's code."""
     target: Any
-    """What is predicted, shape (N,) or (N, W); None for outlier detectors."""
+    """The target, shape (N,) or (N, W); None for outlier detectors."""
     sample: pd.DataFrame
-    """Other rows of the same table, as they stand in a CSV file."""
+    """Other rows of the same table, with the types of a CSV file."""
     header: bool = True
-    """Whether the pipeline is fitted on a frame; else on the array of its values, without names."""
+    """Whether the pipeline is fitted on a frame. If not, it is fitted on the array of values, without names."""
 
 
 @dataclass(frozen=True)
@@ -32,31 +32,31 @@ class Entry:
     """One pipeline of the catalogue."""
 
     name: str
-    """Distinct in the whole catalogue."""
+    """The name, unique in the whole catalogue."""
     group: str
     """The table, or ``zoo``."""
     build: Callable[[], Any]
-    """Makes the unfitted pipeline."""
+    """The function that returns the unfitted pipeline."""
     data: Callable[[], Data]
     needs: tuple[str, ...] = ()
-    """Modules without which it is skipped."""
+    """The modules without which the entry is skipped."""
     missing_text: float | None = field(default=np.nan)
-    """How its owner writes a missing text: NaN, as pandas reads it, or None."""
+    """The owner's value for a missing text: NaN, as in pandas, or None."""
     edit: Callable[[Contract], Contract] | None = None
-    """What a person changes in the contract that the import infers."""
+    """A user's change of the inferred contract."""
 
     def missing_modules(self) -> list[str]:
-        """Return the modules that it needs and that are not installed."""
+        """Return the needed modules that are not installed."""
         return [name for name in self.needs if importlib.util.find_spec(name) is None]
 
 
 def without_ranges(contract: Contract) -> Contract:
-    """Return a contract that takes any number, as a person may edit it."""
+    """Return a contract that accepts any number, as a user might edit it."""
     features = [feature.model_copy(update={"minimum": None, "maximum": None}) for feature in contract.features]
     return contract.model_copy(update={"features": tuple(features)})
 
 
 def all_nullable(contract: Contract) -> Contract:
-    """Return a contract that takes null everywhere, as a person may edit it."""
+    """Return a contract that accepts null in each feature, as a user might edit it."""
     features = [feature.model_copy(update={"nullable": True}) for feature in contract.features]
     return contract.model_copy(update={"features": tuple(features)})

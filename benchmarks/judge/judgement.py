@@ -1,4 +1,4 @@
-"""What the judge finds out about one pipeline; the content of its JSON file."""
+"""The judge's result for one pipeline: the content of its JSON file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict
 
-from bundle.contract import Strict
+from tabento.bundle.contract import Strict
 
 Outcome = Literal["equal", "knife edge", "LIE", "refused", "not proven", "raw error", "skipped"]
 OUTCOMES: tuple[Outcome, ...] = ("equal", "knife edge", "LIE", "refused", "not proven", "raw error", "skipped")
@@ -18,15 +18,15 @@ class Finding(Strict):
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")
 
     kind: Literal["answer", "label", "raises", "graph raises"]
-    """A number or probability differs, a label differs, scikit-learn raises and the graph answers, or the other way."""
+    """A number or probability differs, a label differs, only scikit-learn raises, or only the graph raises."""
     rows: str
-    """The kind of rows it is of."""
+    """The kind of the row."""
     row: dict[str, Any]
-    """As a client would send it."""
+    """The row as a client would send it."""
     expected: list[float] | str
     """scikit-learn's answer, or its error."""
     got: list[float] | str
-    """The graph's."""
+    """The graph's answer, or its error."""
 
 
 class Judgement(Strict):
@@ -35,40 +35,40 @@ class Judgement(Strict):
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")
 
     rows: int
-    """How many rows were compared."""
+    """The number of compared rows."""
     kinds: dict[str, int]
-    """How many of each kind."""
+    """The number of rows of each kind."""
     differing: int = 0
     """Rows whose answers differ."""
     asked_again: int = 0
-    """How many of them scikit-learn was asked about again."""
+    """The number of differing rows that scikit-learn predicted again."""
     wrong: int = 0
-    """Of these, the rows on which scikit-learn is of one mind and the graph says something else."""
+    """Of the rows predicted again: rows on which scikit-learn gives one answer and the graph another."""
     undecided: int = 0
-    """Of these, the rows on which scikit-learn does not agree with itself."""
+    """Of the rows predicted again: rows on which scikit-learn's own answers differ."""
     knife_edges: int = 0
-    """Of these, the rows with another label whose decision is within rounding of 0."""
+    """Of the rows predicted again: rows with another label whose decision is within rounding of 0."""
     raises: int = 0
-    """Rows on which scikit-learn raises and the graph answers, though the contract takes them."""
+    """Rows that the contract accepts, on which scikit-learn raises and the graph answers."""
     both_refuse: int = 0
-    """Rows on which scikit-learn raises, or answers no finite number, and the graph gives no answer that is served."""
+    """Rows on which scikit-learn raises or gives no finite number, and the graph's answer cannot be served."""
     worst: float = 0.0
-    """The largest difference of the rows that are not undecided: relative for numbers, absolute for probabilities."""
+    """The largest difference of all rows that are decided: relative for numbers, absolute for probabilities."""
     boundaries: int = 0
-    """How many pairs of neighbours with different answers the bisection found."""
+    """The number of pairs of neighbours with different answers that the bisection found."""
     single_precision: bool = False
-    """Whether it was compared to float32's rounding, because the pipeline computes in float32."""
+    """Whether the limit was float32's rounding, because the pipeline computes in float32."""
     findings: tuple[Finding, ...] = ()
-    """Some wrong rows."""
+    """A sample of the wrong rows."""
 
     @property
     def lies(self) -> bool:
-        """Whether any row is wrong."""
+        """Whether at least one row is wrong."""
         return bool(self.wrong or self.raises)
 
 
 class Result(Strict):
-    """All that is known of one pipeline."""
+    """The outcome of one pipeline of the catalogue."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")
 
@@ -76,11 +76,11 @@ class Result(Strict):
     group: str
     outcome: Outcome
     words: str = ""
-    """Why it was refused, not proven, skipped, or the error."""
+    """The reason of a refusal, of a missing proof or of a skip; or the error."""
     step: str = ""
-    """The step that a refusal names."""
+    """The step in the message of a refusal."""
     judgement: Judgement | None = None
     classes: tuple[str, ...] = ()
-    """The names of the classes of which the pipeline is made."""
+    """The names of the classes in the pipeline."""
     seconds: dict[str, float] = {}
-    """How long fitting, importing and judging took."""
+    """The duration of fitting, importing and judging."""

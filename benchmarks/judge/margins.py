@@ -1,4 +1,4 @@
-"""How far a classifier's decision is from another label: what has to be near 0 before a row counts as a knife edge."""
+"""The distance of a classifier's decision to another label. A row is a knife edge only if this distance is near 0."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC, NuSVC
 
 MEMBERS = (VotingClassifier, OneVsOneClassifier)
-"""Classifiers whose members vote: a vote that turns makes the scores jump, so the members' own decisions count."""
+"""Classifiers whose members vote. A changed vote makes the scores jump, so the margins of the members are used."""
 
 
 def margin(model: Any, rows: Any) -> float:
-    """Return the smallest distance of one row to another label; infinity if the classifier does not tell.
+    """Return the smallest distance of one row to another label; infinity if the classifier has no scores.
 
-    It is the gap between the two largest decision values or probabilities, or the distance of a single value from 0. Of
-    classifiers that let members or pairs of classes vote, it is the smallest one of all voters.
+    The distance is the gap between the two largest decision values or probabilities, or of a single value to 0. If members
+    or pairs of classes vote, the result is the smallest distance of all voters.
 
     Args:
-        model: fitted.
-        rows: one row, as the model takes it.
+        model: the fitted classifier.
+        rows: one row in the type of the model's input.
     """
     if isinstance(model, Pipeline):
         for _, step in model.steps[:-1]:
@@ -36,7 +36,7 @@ def margin(model: Any, rows: Any) -> float:
     if isinstance(model, FixedThresholdClassifier | TunedThresholdClassifierCV):
         return _from_threshold(model, rows)
     if isinstance(model, GaussianProcessClassifier) and len(model.classes_) == 2:
-        # Its label is the sign of the latent mean; its probabilities are an approximation that is not quite 1/2 there.
+        # The label is the sign of the latent mean; the approximated probabilities are not exactly 1/2 at a mean of 0.
         return float(np.abs(model.latent_mean_and_variance(rows)[0]).min())
     if isinstance(model, SVC | NuSVC) and len(model.classes_) > 2:
         return _pairs(model, rows)
@@ -49,7 +49,7 @@ def margin(model: Any, rows: Any) -> float:
 
 
 def _from_threshold(model: Any, rows: Any) -> float:
-    """Return how far the score is from the threshold at which the label turns."""
+    """Return the distance of the score to the threshold of the label."""
     threshold = getattr(model, "best_threshold_", None)
     if threshold is None:
         threshold = 0.5 if model.threshold == "auto" else model.threshold
@@ -59,7 +59,7 @@ def _from_threshold(model: Any, rows: Any) -> float:
 
 
 def _pairs(model: Any, rows: Any) -> float:
-    """Return the smallest decision of all pairs of classes: the shape 'ovr' hides them."""
+    """Return the smallest decision of all pairs of classes; the shape 'ovr' does not contain them."""
     shape = model.decision_function_shape
     try:
         model.decision_function_shape = "ovo"

@@ -1,4 +1,4 @@
-"""The picture of the judge's document: a bar for each table, its parts the outcomes."""
+"""The picture of the judge's document: a bar for each table, divided by outcome."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ COLOURS = {
     "raw error": "#7d4e9e",
     "LIE": "#c0392b",
 }
-DRAWN = ("equal", "knife edge", "refused", "not proven", "raw error", "LIE", "skipped")
+PLOTTED_OUTCOMES = ("equal", "knife edge", "refused", "not proven", "raw error", "LIE", "skipped")
 
 
 def draw_outcomes(results: Sequence[Result], path: Path) -> None:
-    """Draw the shares of the outcomes by table, and write them as PNG."""
+    """Plot the shares of the outcomes by table, and write the plot as PNG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -31,7 +31,7 @@ def draw_outcomes(results: Sequence[Result], path: Path) -> None:
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     left = [0.0] * len(groups)
-    for outcome in DRAWN:
+    for outcome in PLOTTED_OUTCOMES:
         assert outcome in OUTCOMES
         shares = [100 * counts[group][outcome] / counts[group].total() for group in groups]
         if any(shares):

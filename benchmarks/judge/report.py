@@ -1,4 +1,4 @@
-"""The judge's document: a summary, what is wrong, what was refused and why, and a line for each pipeline."""
+"""The judge's document: a summary, wrong graphs, refusals with reasons, and a line for each pipeline."""
 
 from __future__ import annotations
 
@@ -11,51 +11,51 @@ from benchmarks.judge.judgement import OUTCOMES, Result
 from benchmarks.judge.picture import draw_outcomes
 
 MEANINGS = {
-    "equal": "the graph answers what scikit-learn answers, on every row on which scikit-learn is of one mind",
-    "knife edge": "equal, but for rows whose decision is within 1e-9 of 0, where the last bit of a sum makes the label",
-    "LIE": "proven and wrong: scikit-learn gives one answer, alone and in a dozen batches, and the graph another",
-    "refused": "the import or the export says why it cannot be done, and names the step",
-    "not proven": "exported, and stopped by the proof: nothing is stored",
-    "raw error": "an error without words of its own: a fault",
+    "equal": "graph and scikit-learn give equal answers on every row on which scikit-learn's own answers are consistent",
+    "knife edge": "equal except for rows whose decision is within 1e-9 of 0: there the last bit of a sum decides the label",
+    "LIE": "proven and wrong: scikit-learn gives one answer, alone and in a dozen batches, and the graph gives another",
+    "refused": "the import or the export refuses the pipeline, with the reason and the step",
+    "not proven": "exported, and stopped by the proof: no bundle is stored",
+    "raw error": "an error that is not Tabento's own: a bug",
     "skipped": "a library is not installed, or the pipeline could not be fitted",
 }
 
 
 def summary(results: Sequence[Result]) -> str:
-    """Return how many pipelines came out how, in lines."""
+    """Return the numbers of pipelines and rows by outcome, in lines."""
     counts = Counter(result.outcome for result in results)
-    judged = [result.judgement for result in results if result.judgement is not None]
+    judgements = [result.judgement for result in results if result.judgement is not None]
     lines = [f"{len(results):,} pipelines: " + ", ".join(f"{counts[outcome]:,} {outcome}" for outcome in OUTCOMES)]
     lines.append(
-        f"{sum(one.rows for one in judged):,} rows compared, {sum(one.boundaries for one in judged):,} boundaries found;"
-        f" {sum(one.wrong for one in judged):,} rows wrong, {sum(one.raises for one in judged):,} answered though"
-        f" scikit-learn raises, {sum(one.undecided for one in judged):,} undecided,"
-        f" {sum(one.knife_edges for one in judged):,} knife edges"
+        f"{sum(judgement.rows for judgement in judgements):,} rows compared, {sum(judgement.boundaries for judgement in judgements):,} boundaries found;"
+        f" {sum(judgement.wrong for judgement in judgements):,} rows wrong, {sum(judgement.raises for judgement in judgements):,} answered though"
+        f" scikit-learn raises, {sum(judgement.undecided for judgement in judgements):,} undecided,"
+        f" {sum(judgement.knife_edges for judgement in judgements):,} knife edges"
     )
     lines.append(proven_line(results))
     return "\n".join(lines)
 
 
 def document(results: Sequence[Result], picture: Path, total: int) -> str:
-    """Return the document in Markdown, and draw its picture.
+    """Return the document in Markdown, and write its picture.
 
     Args:
-        results: what was found.
-        picture: where the picture is written.
-        total: how many pipelines the catalogue has.
+        results: the results of a run.
+        picture: the path of the picture.
+        total: the number of pipelines in the catalogue.
     """
     draw_outcomes(results, picture)
     counts = Counter(result.outcome for result in results)
     parts = [
         "# The judge: exported graphs against scikit-learn, from outside",
-        "Written by `make judge`; the code is in `benchmarks/judge`, and shares nothing with the proof of"
+        "Written by `make judge`; the code is in `benchmarks/judge` and shares nothing with the proof of"
         " [export.md](export.md). Each pipeline is fitted, pickled, and imported with a CSV sample as"
-        " [import.md](import.md) describes. Then scikit-learn and ONNX Runtime (in double, one thread) answer the same rows:"
-        " plain ones; rows at the table's own resolution, recombined from observed values or moved by a few steps of a"
+        " [import.md](import.md) describes. Then scikit-learn and ONNX Runtime (in double, one thread) predict the same rows:"
+        " plain rows; rows at the table's own resolution, recombined from observed values or moved by a few steps of a"
         " column's last decimal; rows on the boundaries of scikit-learn's answers, found by halving pairs of rows with"
         " different answers until they are neighbours in double; and the extremes of the contract, missing and unknown"
-        " values among them. If two answers differ by more than 1e-9, or in the label, scikit-learn is asked again: alone,"
-        " and in a dozen batches of other sizes, places and company.",
+        " values among them. If two answers differ by more than 1e-9, or in the label, scikit-learn predicts the row"
+        " again: alone, and in a dozen batches of other sizes, with other positions and other company rows.",
         f"![outcomes](images/{picture.name})",
         "## In short",
         f"{len(results):,} of the catalogue's {total:,} pipelines were judged.",
@@ -65,15 +65,15 @@ def document(results: Sequence[Result], picture: Path, total: int) -> str:
         "## By table",
         _groups(results),
         "## The fifty most used steps and estimators",
-        f"{proven_line(results)}. A step is proven if a pipeline that holds it is.",
+        f"{proven_line(results)}. A step is proven if a pipeline with this step is proven.",
         HOW_COUNTED,
         table(results),
         "## Wrong, not proven, errors",
         _faults(results),
         "## Refused",
-        _refused(results),
+        _refusals(results),
         "## Each pipeline",
-        _each(results),
+        _result_table(results),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -87,16 +87,18 @@ def _groups(results: Sequence[Result]) -> str:
 
 
 def _faults(results: Sequence[Result]) -> str:
-    found = [result for result in results if result.outcome in ("LIE", "not proven", "raw error")]
-    if not found:
+    faulty_results = [result for result in results if result.outcome in ("LIE", "not proven", "raw error")]
+    if not faulty_results:
         return "None."
-    lines = ["| pipeline | outcome | what |", "| --- | --- | --- |"]
-    lines += [f"| {_cell(result.name)} | {result.outcome} | {_cell(fault_words(result))} |" for result in found]
+    lines = ["| pipeline | outcome | description |", "| --- | --- | --- |"]
+    lines += [
+        f"| {_cell(result.name)} | {result.outcome} | {_cell(fault_words(result))} |" for result in faulty_results
+    ]
     return "\n".join(lines)
 
 
 def fault_words(result: Result) -> str:
-    """Return what is wrong with a pipeline, in words, with the first wrong row."""
+    """Return a pipeline's errors as text, with the first wrong row."""
     judgement = result.judgement
     if judgement is None:
         return result.words[:300]
@@ -108,26 +110,26 @@ def fault_words(result: Result) -> str:
     return words
 
 
-def _refused(results: Sequence[Result]) -> str:
-    found = [result for result in results if result.outcome == "refused"]
-    if not found:
+def _refusals(results: Sequence[Result]) -> str:
+    refused_results = [result for result in results if result.outcome == "refused"]
+    if not refused_results:
         return "None."
-    lines = ["| pipeline | why |", "| --- | --- |"]
-    lines += [f"| {_cell(result.name)} | {_cell(result.words[:260])} |" for result in found]
+    lines = ["| pipeline | reason |", "| --- | --- |"]
+    lines += [f"| {_cell(result.name)} | {_cell(result.words[:260])} |" for result in refused_results]
     return "\n".join(lines)
 
 
-def _each(results: Sequence[Result]) -> str:
+def _result_table(results: Sequence[Result]) -> str:
     head = ("pipeline", "outcome", "rows", "worst", "differ", "undecided", "knife edges", "boundaries")
     lines = [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
     for result in results:
-        one = result.judgement
+        judgement = result.judgement
         cells = [_cell(result.name), result.outcome]
-        if one is None:
+        if judgement is None:
             cells += ["–"] * 6
         else:
-            cells += [f"{one.rows:,}", f"{one.worst:.1e}", f"{one.differing:,}"]
-            cells += [f"{one.undecided:,}", f"{one.knife_edges:,}", f"{one.boundaries:,}"]
+            cells += [f"{judgement.rows:,}", f"{judgement.worst:.1e}", f"{judgement.differing:,}"]
+            cells += [f"{judgement.undecided:,}", f"{judgement.knife_edges:,}", f"{judgement.boundaries:,}"]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""A run over entries: each is fitted, imported and judged, one after the other or in processes side by side."""
+"""A run over entries: each entry is fitted, imported and judged, one at a time or in parallel processes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import pickle
 import signal
 import time
 import traceback
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -17,29 +16,31 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.import_way import FULL_PROOF_ROWS, PROOF_ROWS, Imported, NotProvenError, import_pipeline
+from benchmarks.error_text import raising_line, shorten
+from benchmarks.import_way import FULL_PROOF_ROWS, PROOF_ROWS, ImportedPipeline, NotProvenError, import_pipeline
 from benchmarks.judge.catalogue import own_steps
 from benchmarks.judge.catalogue.entries import entries
 from benchmarks.judge.classes import class_names
 from benchmarks.judge.entry import Data, Entry
 from benchmarks.judge.judge import SEED, judge
 from benchmarks.judge.judgement import Outcome, Result
-from training.errors import TrainingError
+from tabento.adopt.contract_check import without_warnings
+from tabento.errors import TabentoError
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-"""What keeps a process of its own to one core."""
+"""The variables that limit a process to one core."""
 SECONDS_MAX = 240
-"""An entry that takes longer is ended, and told as a fault."""
+"""The time limit of an entry; a longer one is stopped and reported as an error."""
 KEPT_EVERY = 5
-"""After how many entries the results are kept."""
+"""The number of entries after which the results are saved."""
 OWN_FUNCTIONS = tuple(
     f"{own_steps.__name__}.{name}"
-    for name, own in vars(own_steps).items()
-    if callable(own) and getattr(own, "__module__", "") == own_steps.__name__
+    for name, member in vars(own_steps).items()
+    if callable(member) and getattr(member, "__module__", "") == own_steps.__name__
 )
-"""What the catalogue's people write themselves: whoever imports their pipelines trusts it."""
+"""The classes and functions of the catalogue's owners; the import trusts them."""
 WORDS = 400
-"""How much of a message is kept."""
+"""The maximum length of a message."""
 Tell = Callable[[str], None]
 
 
@@ -50,25 +51,25 @@ def run(
     *,
     seed: int = SEED,
     proof: bool = True,
-    known: Sequence[Result] = (),
+    known_results: Sequence[Result] = (),
     keep: Callable[[list[Result]], None] | None = None,
 ) -> list[Result]:
     """Judge entries of the catalogue.
 
     Args:
         names: the entries' names.
-        jobs: how many are judged at a time.
-        tell: is told each result, line by line.
+        jobs: the number of entries that are judged at a time.
+        tell: the function that receives a line for each result.
         seed: the same seed gives the same rows.
-        proof: whether the proof is run; without it, wrong graphs are judged that the proof would stop.
-        known: results of an earlier run, whose entries are not judged again.
-        keep: is given all results so far, now and then.
+        proof: whether the proof runs. Without the proof, the judge also checks wrong graphs that the proof would stop.
+        known_results: results of an earlier run, whose entries are not judged again.
+        keep: the function that receives all results so far, after every few entries.
 
     Returns:
         A result for each name, in their order.
     """
-    results = {result.name: result for result in known if result.name in names}
-    for result in _each([name for name in names if name not in results], jobs, seed, proof):
+    results = {result.name: result for result in known_results if result.name in names}
+    for result in _judge_entries([name for name in names if name not in results], jobs, seed, proof):
         results[result.name] = result
         tell(f"[{len(results)}/{len(names)}] {line(result)}")
         if keep is not None and len(results) % KEPT_EVERY == 0:
@@ -76,48 +77,48 @@ def run(
     return [results[name] for name in names]
 
 
-def _each(names: Sequence[str], jobs: int, seed: int, proof: bool) -> Iterator[Result]:
+def _judge_entries(names: Sequence[str], jobs: int, seed: int, proof: bool) -> Iterator[Result]:
     if jobs == 1:
-        known = entries()
+        known_entries = entries()
         for name in names:
-            yield judge_entry(known[name], seed, proof)
+            yield judge_entry(known_entries[name], seed, proof)
         return
     for variable in THREADS:
         os.environ.setdefault(variable, "1")
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), max_tasks_per_child=60) as pool:
-        for future in as_completed([pool.submit(_named, name, seed, proof) for name in names]):
+        for future in as_completed([pool.submit(_judge_named_entry, name, seed, proof) for name in names]):
             yield future.result()
 
 
-def _named(name: str, seed: int, proof: bool) -> Result:
+def _judge_named_entry(name: str, seed: int, proof: bool) -> Result:
     return judge_entry(entries()[name], seed, proof)
 
 
 def judge_entry(entry: Entry, seed: int = SEED, proof: bool = True) -> Result:
-    """Fit, import and judge one entry; whatever is raised becomes an outcome."""
+    """Fit, import and judge one entry; an error becomes an outcome."""
     absent = entry.missing_modules()
     if absent:
         return _result(entry, "skipped", f"not installed: {', '.join(absent)}")
     seconds: dict[str, float] = {}
-    began = time.perf_counter()
+    started_s = time.perf_counter()
     try:
-        with _time_limit(), _quiet():
+        with _time_limit(), without_warnings():
             data = entry.data()
-            pipeline = _fitted(entry, data)
-    except Exception as error:  # the entry itself is at fault, or a library of another version
-        return _result(entry, "skipped", f"it cannot be fitted: {_short(error)}")
-    seconds["fit"] = time.perf_counter() - began
+            pipeline = _fit_entry(entry, data)
+    except Exception as error:  # the entry itself fails, or a library has another version
+        return _result(entry, "skipped", f"it cannot be fitted: {_short_message(error)}")
+    seconds["fit"] = time.perf_counter() - started_s
     classes = class_names(pipeline)
-    with _quiet():
-        outcome, words, step, imported = _imported(entry, pipeline, data, PROOF_ROWS if proof else None)
-        seconds["import"] = time.perf_counter() - began - seconds["fit"]
+    with without_warnings():
+        outcome, words, step, imported = _try_import(entry, pipeline, data, PROOF_ROWS if proof else None)
+        seconds["import"] = time.perf_counter() - started_s - seconds["fit"]
         if imported is None:
             return _result(entry, outcome, words, step=step, classes=classes, seconds=seconds)
-        result = _judged(entry, data, imported, classes, seconds, seed)
+        result = _judge_import(entry, data, imported, classes, seconds, seed)
         if result.outcome != "LIE" or not proof:
             return result
-        # The proof was a short one: a graph that the whole proof stops is never stored, so it is no lie.
-        outcome, words, step, imported = _imported(entry, pipeline, data, FULL_PROOF_ROWS)
+        # The proof was short. A graph that the full proof stops is never stored, so it is not a lie.
+        outcome, words, step, imported = _try_import(entry, pipeline, data, FULL_PROOF_ROWS)
         if imported is not None:
             return result
         return _result(
@@ -125,12 +126,12 @@ def judge_entry(entry: Entry, seed: int = SEED, proof: bool = True) -> Result:
         )
 
 
-def _imported(
+def _try_import(
     entry: Entry, pipeline: Any, data: Data, proof_rows: int | None
-) -> tuple[Outcome, str, str, Imported | None]:
+) -> tuple[Outcome, str, str, ImportedPipeline | None]:
     try:
         with _time_limit():
-            made = import_pipeline(
+            imported = import_pipeline(
                 pipeline,
                 data.sample,
                 edit=entry.edit,
@@ -139,21 +140,18 @@ def _imported(
                 trust_functions=OWN_FUNCTIONS,
             )
     except NotProvenError as error:
-        return "not proven", _short(error), "", None
-    except TrainingError as error:
-        return "refused", _short(error), str(getattr(error, "step", "")), None
+        return "not proven", _short_message(error), "", None
+    except TabentoError as error:
+        return "refused", _short_message(error), str(getattr(error, "step", "")), None
     except Exception as error:
-        frames = traceback.extract_tb(error.__traceback__)
-        own = [frame for frame in frames if "/training/" in frame.filename] or frames
-        place = f"{own[-1].filename.rpartition('/training/')[2]}:{own[-1].lineno}" if own else ""
-        return "raw error", f"{_short(error)} ({place})", "", None
-    return "equal", "", "", made
+        return "raw error", f"{_short_message(error)} ({raising_line(error)})", "", None
+    return "equal", "", "", imported
 
 
-def _judged(
-    entry: Entry, data: Data, imported: Imported, classes: tuple[str, ...], seconds: dict[str, float], seed: int
+def _judge_import(
+    entry: Entry, data: Data, imported: ImportedPipeline, classes: tuple[str, ...], seconds: dict[str, float], seed: int
 ) -> Result:
-    began = time.perf_counter()
+    started_s = time.perf_counter()
     dtypes = {str(name): dtype for name, dtype in data.fit.dtypes.items()} if data.header else {}
     try:
         with _time_limit():
@@ -168,40 +166,40 @@ def _judged(
             )
     except Exception as error:
         frame = traceback.extract_tb(error.__traceback__)[-1]
-        words = f"the judge itself failed: {_short(error)} ({frame.filename.rpartition('/')[2]}:{frame.lineno})"
+        words = f"the judge itself failed: {_short_message(error)} ({frame.filename.rpartition('/')[2]}:{frame.lineno})"
         return _result(entry, "skipped", words, classes=classes, seconds=seconds)
-    seconds = {**seconds, **imported.seconds, "judge": time.perf_counter() - began}
+    seconds = {**seconds, **imported.seconds, "judge": time.perf_counter() - started_s}
     outcome: Outcome = "LIE" if judgement.lies else "knife edge" if judgement.knife_edges else "equal"
     return Result(
         name=entry.name, group=entry.group, outcome=outcome, judgement=judgement, classes=classes, seconds=seconds
     )
 
 
-def _fitted(entry: Entry, data: Data) -> Any:
+def _fit_entry(entry: Entry, data: Data) -> Any:
     np.random.seed(SEED)
-    given = data.fit if data.header else data.fit.to_numpy()
+    rows = data.fit if data.header else data.fit.to_numpy()
     pipeline = entry.build()
-    fitted = pipeline.fit(given) if data.target is None else pipeline.fit(given, data.target)
-    # A search's best estimator is what people save.
+    fitted = pipeline.fit(rows) if data.target is None else pipeline.fit(rows, data.target)
+    # Users save the fitted search or its best estimator.
     pickle.dumps(fitted)
     return fitted
 
 
 def line(result: Result) -> str:
-    """Return a result in a line."""
+    """Return a result as one line."""
     words = f"{result.outcome:11} {result.name}"
     judgement = result.judgement
     if judgement is None:
         return f"{words}: {result.words[:200]}"
     words += f": {judgement.rows:,} rows, worst {judgement.worst:.1e}"
-    for count, what in (
+    for count, description in (
         (judgement.wrong, f"wrong of {judgement.asked_again} asked again ({judgement.differing:,} differ)"),
         (judgement.raises, "answered though scikit-learn raises"),
         (judgement.undecided, "undecided"),
         (judgement.knife_edges, "knife edges"),
     ):
         if count:
-            words += f", {count:,} {what}"
+            words += f", {count:,} {description}"
     return f"{words}, {sum(result.seconds.get(part, 0.0) for part in ('fit', 'import', 'judge')):.1f} s"
 
 
@@ -225,30 +223,22 @@ def _result(
     )
 
 
-def _short(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    kind = "" if isinstance(error, TrainingError) else f"{type(error).__name__}: "
-    return f"{kind}{text}" if len(text) <= WORDS else f"{kind}{text[: WORDS - 1]}…"
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        yield
+def _short_message(error: BaseException) -> str:
+    kind = "" if isinstance(error, TabentoError) else f"{type(error).__name__}: "
+    return kind + shorten(str(error), WORDS)
 
 
 @contextmanager
 def _time_limit() -> Iterator[None]:
     """Raise a ``TimeoutError`` after ``SECONDS_MAX``; only in the main thread, where signals arrive."""
 
-    def ended(_number: int, _frame: FrameType | None) -> None:
+    def stop(_number: int, _frame: FrameType | None) -> None:
         raise TimeoutError(f"it took more than {SECONDS_MAX} s")
 
-    before = signal.signal(signal.SIGALRM, ended)
+    previous_handler = signal.signal(signal.SIGALRM, stop)
     signal.alarm(SECONDS_MAX)
     try:
         yield
     finally:
         signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGALRM, previous_handler)

@@ -1,8 +1,8 @@
-"""Rows on the boundaries of scikit-learn's answers, found by bisection from outside: nothing is read from the pipeline.
+"""Rows on the boundaries of scikit-learn's answers, found by bisection from outside: the search reads nothing inside the pipeline.
 
-Two rows with different answers are halved, one column or several at a time, until they are neighbours in double (or
-neighbouring integers, if the contract takes integers only). For answers that change in steps, the two ends are the two
-sides of a step: a threshold of a tree, the edge of a bin, a vote, a tie of neighbours, a rounding.
+The interval between two rows with different answers is halved, in one column or several, until its ends are neighbours in
+double (or neighbouring integers, if the contract accepts integers only). If the answer changes in steps, the ends are the
+two sides of a step: a threshold of a tree, the edge of a bin, a vote, a tie of neighbours, a rounding.
 """
 
 from __future__ import annotations
@@ -15,54 +15,54 @@ from numpy.typing import NDArray
 from benchmarks.judge.space import Space
 
 RAISES = 1e301
-"""Stands for the answer of a row on which the pipeline raises."""
+"""The value that represents the answer of a row on which the pipeline raises."""
 LINEAR_HALVINGS = 10
-"""The first halvings are of the values; the others of the doubles between them, so that they end."""
+"""The number of first halvings by value. The others are by the order of doubles, so that the search ends."""
 HALVINGS = 80
-"""Enough for both: there are less than 2^64 doubles."""
-Ask = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+"""The limit of all halvings: fewer than 2^64 doubles exist."""
+AnswerFunction = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
 def ordinal(values: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return the place of each double in the order of all doubles."""
+    """Return the position of each double in the order of all doubles."""
     bits = np.ascontiguousarray(values, dtype=np.float64).view(np.int64)
     return np.where(bits < 0, np.int64(-(2**63)) - bits, bits)
 
 
 def from_ordinal(places: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the doubles at places of the order of all doubles."""
+    """Return the doubles at positions of the order of all doubles."""
     bits = np.where(places < 0, np.int64(-(2**63)) - places, places)
     return np.ascontiguousarray(bits).view(np.float64)
 
 
 def middle(
-    low: NDArray[np.float64], high: NDArray[np.float64], whole: NDArray[np.bool_], linear: bool
+    low: NDArray[np.float64], high: NDArray[np.float64], is_integer: NDArray[np.bool_], linear: bool
 ) -> NDArray[np.float64]:
-    """Return rows between rows, column by column; a row equal to one end if no double lies between.
+    """Return the middle of rows, column by column; a row equal to one end if no double is between the ends.
 
     Args:
         low: one end, shape (N, F).
-        high: the other.
-        whole: which columns take integers only, shape (F,).
-        linear: whether the middle is that of the values; else that of the doubles' order.
+        high: the other end.
+        is_integer: mask of the columns that accept integers only, shape (F,).
+        linear: whether the middle is between the values. If not, it is between the positions in the order of doubles.
     """
     same = (low == high) | np.isnan(low) | np.isnan(high)
     if linear:
         mid = low / 2 + high / 2
     else:
         first, second = ordinal(np.where(same, 0.0, low)), ordinal(np.where(same, 0.0, high))
-        # Halved before they are added: the sum of two places may be beyond int64.
+        # The positions are halved before the addition, because their sum might be outside int64.
         mid = from_ordinal((first >> 1) + (second >> 1) + (first & second & 1))
     # Between neighbouring integers the middle is the lower one.
-    mid = np.where(whole, np.floor(low / 2 + high / 2), mid)
+    mid = np.where(is_integer, np.floor(low / 2 + high / 2), mid)
     return np.where(same, low, mid)
 
 
 def distance(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return how far answers of shape (N, W) are apart, shape (N,); NaN is as far from a number as can be."""
-    apart = np.abs(first - second)
-    apart[np.isnan(first) & np.isnan(second)] = 0.0
-    return np.asarray(np.nan_to_num(apart, nan=RAISES, posinf=RAISES).max(axis=1, initial=0.0))
+    """Return the largest difference of answers of shape (N, W), shape (N,); the distance of NaN to a number is ``RAISES``."""
+    difference = np.abs(first - second)
+    difference[np.isnan(first) & np.isnan(second)] = 0.0
+    return np.asarray(np.nan_to_num(difference, nan=RAISES, posinf=RAISES).max(axis=1, initial=0.0))
 
 
 def candidates(
@@ -73,47 +73,47 @@ def candidates(
     first = pool[draw.integers(len(pool), size=count)]
     other = pool[draw.integers(len(pool), size=count)]
     movable = numbers & ~np.isnan(first) & ~np.isnan(other) & (first != other)
-    some = movable & (draw.random(first.shape) < 0.5)
-    # Half of the pairs: one column only, each as often as the others.
+    random_columns = movable & (draw.random(first.shape) < 0.5)
+    # Half of the pairs differ in one column only; all columns are equally likely.
     scores = np.where(movable, draw.random(first.shape), -1.0)
     only = np.zeros_like(movable)
     only[np.arange(count), scores.argmax(axis=1)] = True
-    moved = np.where((np.arange(count) % 2 == 0)[:, np.newaxis], only & movable, some)
-    second = np.where(moved, other, first)
-    kept = moved.any(axis=1)
-    return first[kept], second[kept]
+    replaced = np.where((np.arange(count) % 2 == 0)[:, np.newaxis], only & movable, random_columns)
+    second = np.where(replaced, other, first)
+    differs = replaced.any(axis=1)
+    return first[differs], second[differs]
 
 
 def boundaries(
-    ask: Ask, low: NDArray[np.float64], high: NDArray[np.float64], space: Space
+    ask: AnswerFunction, low: NDArray[np.float64], high: NDArray[np.float64], space: Space
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Halve pairs of rows with different answers until their ends are neighbours.
+    """Bisect pairs of rows with different answers until their ends are neighbours.
 
     Args:
-        ask: gives what is compared, float64 of shape (N, W).
+        ask: the function to bisect; it returns float64 of shape (N, W).
         low: one end of each pair, shape (N, F).
-        high: the other.
-        space: says which columns take integers only.
+        high: the other end.
+        space: the space of the rows; its columns state whether they accept integers only.
 
     Returns:
         The ends, each of shape (N, F).
     """
     low, high = low.copy(), high.copy()
-    whole = np.array([column.is_whole for column in space.columns])
+    is_integer = np.array([column.is_whole for column in space.columns])
     below, above = ask(low), ask(high)
     active = np.flatnonzero(distance(below, above) > 0)
     for round_number in range(HALVINGS):
         if not len(active):
             break
-        mid = middle(low[active], high[active], whole, round_number < LINEAR_HALVINGS)
-        ended = _equal(mid, low[active]) | _equal(mid, high[active])
+        mid = middle(low[active], high[active], is_integer, round_number < LINEAR_HALVINGS)
+        finished = _equal(mid, low[active]) | _equal(mid, high[active])
         if round_number >= LINEAR_HALVINGS:
-            active, mid = active[~ended], mid[~ended]
+            active, mid = active[~finished], mid[~finished]
             if not len(active):
                 break
         answers = ask(mid)
         to_low, to_high = distance(answers, below[active]), distance(answers, above[active])
-        # The half with the larger jump is kept, so that a step is found in a slope as well.
+        # The half with the larger jump is kept, so that the search finds a step in a slope as well.
         up = (to_low == 0) | ((to_high > 0) & (to_low <= to_high))
         low[active[up]], below[active[up]] = mid[up], answers[up]
         high[active[~up]], above[active[~up]] = mid[~up], answers[~up]
@@ -121,30 +121,30 @@ def boundaries(
 
 
 def single_steps(
-    ask: Ask, low: NDArray[np.float64], high: NDArray[np.float64], space: Space
+    ask: AnswerFunction, low: NDArray[np.float64], high: NDArray[np.float64], space: Space
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return neighbours that differ in as few columns as the answer's difference needs: the others are made equal."""
+    """Return neighbours that differ in few columns: each column is made equal if the answers still differ."""
     high = high.copy()
     below = ask(low)
     for place in range(len(space.columns)):
-        tried = high.copy()
-        tried[:, place] = low[:, place]
-        changed = ~_equal(tried, high)
+        attempt = high.copy()
+        attempt[:, place] = low[:, place]
+        changed = ~_equal(attempt, high)
         if not changed.any():
             continue
         keeps = changed.copy()
-        keeps[changed] = distance(ask(tried[changed]), below[changed]) > 0
-        high[keeps] = tried[keeps]
+        keeps[changed] = distance(ask(attempt[changed]), below[changed]) > 0
+        high[keeps] = attempt[keeps]
     return low, high
 
 
-def transplanted(
+def transplant(
     ends: NDArray[np.float64],
     pool: NDArray[np.float64],
     pairs: tuple[NDArray[np.float64], NDArray[np.float64]],
     draw: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """Return plain rows that take over, from each end, the columns in which its pair differed: steps hold elsewhere."""
+    """Return plain rows with the values of each end in the columns in which its pair differs: a step exists elsewhere too."""
     first, second = pairs
     differed = (first != second) & ~np.isnan(first)
     rows = pool[draw.integers(len(pool), size=len(ends))]

@@ -1,6 +1,7 @@
 """Which converter of fitted pipelines is exact, how far are the others off, and how fast are they?
 
-Makes the zoo's cases, an environment for each contestant, runs each, and writes the figures, a table and a picture.
+The command creates the zoo's cases and an environment for each contestant, runs each contestant, and writes the results, a
+table and a picture.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ RESULTS = ROOT / "benchmarks" / "results" / "league.json"
 DOCS = ROOT / "docs" / "league.md"
 PICTURE = ROOT / "docs" / "images" / "league.png"
 SAME = ("scikit-learn", "numpy", "pandas", "scipy", "pyarrow")
-"""Every environment has the very versions of these that the cases were made with."""
+"""Packages whose versions are equal in every environment and in the cases."""
 
 
 def _say(line: str) -> None:
@@ -35,10 +36,10 @@ def _say(line: str) -> None:
 
 
 def environment(name: str, folder: Path) -> Path:
-    """Make a contestant's environment and return its Python.
+    """Create a contestant's environment and return its Python.
 
     Raises:
-        BenchmarkError: it does not install.
+        BenchmarkError: the contestant cannot be installed.
     """
     from importlib.metadata import version
 
@@ -46,16 +47,16 @@ def environment(name: str, folder: Path) -> Path:
     if python.exists():
         return python
     _say(f"installing {name} ...")
-    # pip and not uv: where a machine keeps a build of PyTorch for the processor alone, pip finds it.
+    # pip and not uv: pip finds a computer's local build of PyTorch without GPU.
     subprocess.run([sys.executable, "-m", "venv", str(folder / name)], check=True)
     same = [f"{package}=={version(package)}" for package in SAME]
-    done = subprocess.run(
+    process = subprocess.run(
         [str(python), "-m", "pip", "install", "--quiet", "-r", str(REQUIREMENTS / f"{name}.txt"), "pydantic", *same],
         capture_output=True,
         text=True,
     )
-    if done.returncode:
-        raise BenchmarkError(f"{name} does not install: {(done.stderr.strip().splitlines() or ['?'])[-1]}")
+    if process.returncode:
+        raise BenchmarkError(f"{name} does not install: {(process.stderr.strip().splitlines() or ['?'])[-1]}")
     return python
 
 
@@ -64,8 +65,8 @@ def versions_of(python: Path, name: str) -> str:
     names = [line.split("==")[0].strip() for line in (REQUIREMENTS / f"{name}.txt").read_text().splitlines()]
     packages = [line for line in names if line and not line.startswith("#")]
     script = "import sys; from importlib.metadata import version; print(', '.join(f'{n} {version(n)}' for n in sys.argv[1:]))"
-    done = subprocess.run([str(python), "-c", script, *packages], capture_output=True, text=True, check=True)
-    return done.stdout.strip()
+    process = subprocess.run([str(python), "-c", script, *packages], capture_output=True, text=True, check=True)
+    return process.stdout.strip()
 
 
 def _run(name: str, python: Path, folder: Path, timed: bool) -> list[Outcome]:
@@ -87,8 +88,8 @@ def run(
     from importlib.metadata import version
 
     versions = {OWN: ", ".join(f"{package} {version(package)}" for package in ("onnx", "onnxruntime", "scikit-learn"))}
-    with tempfile.TemporaryDirectory(prefix="league-") as made:
-        folder = Path(made)
+    with tempfile.TemporaryDirectory(prefix="league-") as folder_name:
+        folder = Path(folder_name)
         _say(f"fitting {len(members)} pipelines ...")
         results = {OWN: make_cases(members, folder)}
         for name in contestants:
@@ -97,7 +98,7 @@ def run(
                 versions[name] = versions_of(python, ENVIRONMENTS[name])
                 results[name] = _run(name, python, folder, timed)
             except (BenchmarkError, subprocess.CalledProcessError) as error:
-                _say(f"{name} is left out: {error}")
+                _say(f"{name} is skipped: {error}")
     return results, versions
 
 
@@ -105,25 +106,27 @@ def main() -> None:
     """Run the league."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", nargs="*", choices=list(CONTESTANTS), help="contestants; all by default")
-    parser.add_argument("--every", type=int, default=1, help="take every n-th pipeline of the zoo")
+    parser.add_argument("--every", type=int, default=1, help="use every n-th pipeline of the zoo")
     parser.add_argument("--docs", action="store_true", help="write docs/league.md, its picture and the results")
-    parser.add_argument("--untimed", action="store_true", help="leave the speeds out: for a busy machine")
-    parser.add_argument("--environments", type=Path, default=ROOT / ".league", help="where environments are kept")
-    given = parser.parse_args()
-    members = list(zoo())[:: given.every]
-    results, versions = run(given.only or list(CONTESTANTS), members, given.environments, timed=not given.untimed)
-    found = describe_machine()
-    machine = f"Measured on {found['cores']} cores of {found['cpu']}, {found['system']}, Python {found['python']}."
-    taken = "each pipeline" if given.every == 1 else f"one in {given.every}"
-    text = document(results, versions, f"{machine} Of the zoo: {taken}.")
+    parser.add_argument("--untimed", action="store_true", help="measure no speeds: for a busy computer")
+    parser.add_argument("--environments", type=Path, default=ROOT / ".league", help="folder of the environments")
+    options = parser.parse_args()
+    members = list(zoo())[:: options.every]
+    results, versions = run(options.only or list(CONTESTANTS), members, options.environments, timed=not options.untimed)
+    machine_facts = describe_machine()
+    machine = f"Measured on {machine_facts['cores']} cores of {machine_facts['cpu']}, {machine_facts['system']}, Python {machine_facts['python']}."
+    selection = "each pipeline" if options.every == 1 else f"one in {options.every}"
+    text = document(results, versions, f"{machine} Of the zoo: {selection}.")
     print(text)
-    if not given.docs:
+    if not options.docs:
         return
-    kept = {
+    stored_results = {
         "versions": versions,
-        "results": {name: [one.model_dump() for one in found] for name, found in results.items()},
+        "results": {
+            name: [outcome.model_dump() for outcome in machine_facts] for name, machine_facts in results.items()
+        },
     }
-    RESULTS.write_text(json.dumps(kept, indent=1) + "\n")
+    RESULTS.write_text(json.dumps(stored_results, indent=1) + "\n")
     DOCS.write_text(text)
     draw(results, PICTURE)
     _say(f"wrote {RESULTS.relative_to(ROOT)}, {DOCS.relative_to(ROOT)} and {PICTURE.relative_to(ROOT)}")

@@ -1,4 +1,4 @@
-"""What a contestant is given: a fitted pipeline, rows, and what the pipeline answers to them.
+"""A case of the league: a fitted pipeline, rows, and the pipeline's answers to them.
 
 A case is plain data and a fitted pipeline: an environment that has scikit-learn, pandas and a contestant can read it.
 """
@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 TIMED_ROWS = 100
-"""How many rows the longer call is timed with; the shorter one has one row."""
+"""The number of rows of the longer timed call; the shorter call has one row."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,11 @@ class Case:
     texts: tuple[str, ...]
     """The columns that hold texts."""
     frame: pd.DataFrame
-    """N rows as the pipeline sees them: plain ones first, hostile ones behind them."""
+    """N rows in the form of the pipeline's input: first the plain rows, then the hostile rows."""
     plain: int
-    """How many rows are plain ones, of the table's own distribution."""
+    """The number of plain rows, from the table's own distribution."""
     expected: NDArray[np.float64]
-    """What the pipeline answers, (N, W): numbers, or the index of the label with the probabilities behind it."""
+    """The pipeline's answers, (N, W): numbers, or the index of the label followed by the probabilities."""
     typical: NDArray[np.float64]
     """(W,) the mean magnitude of an answer on the plain rows."""
     classes: tuple[Any, ...] | None
@@ -42,13 +42,13 @@ class Case:
     probabilities: bool
     """Whether probabilities are among the answers."""
     graph: bytes | None
-    """Tabento's graph, for timing beside it; None if Tabento refuses the pipeline."""
+    """Tabento's graph, for the timing; None if Tabento refuses the pipeline."""
     packed: NDArray[np.float64]
-    """(``TIMED_ROWS``, F) the first rows as Tabento's graph takes them."""
+    """(``TIMED_ROWS``, F) the first rows in the form of the graph's input."""
 
 
 def keep(case: Case, folder: Path, number: int) -> None:
-    """Write a case into a folder."""
+    """Write a case to a folder."""
     (folder / f"{number:04d}.case").write_bytes(pickle.dumps(case))
 
 

@@ -1,8 +1,8 @@
-"""The contestants: how each one converts a fitted pipeline, as its own documentation shows it.
+"""The contestants: each converts a fitted pipeline as its own documentation shows it.
 
-Some take a whole pipeline. Others take its last estimator only; then the steps in front of it stay in scikit-learn, and
-only what the contestant does is timed. A contestant's library is imported by its own function, because each runs in an
-environment of its own.
+Some convert a whole pipeline. Others convert its last estimator only; then the previous steps stay in scikit-learn, and
+only the contestant's part is timed. Each function imports its contestant's library itself, because each contestant runs in
+an environment of its own.
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ from sklearn.pipeline import Pipeline
 
 from benchmarks.league.case import Case
 
-Ask = Callable[[Any], tuple[NDArray[Any], NDArray[np.float64] | None]]
-"""Answers rows: labels or numbers, and probabilities if there are any."""
+AnswerFunction = Callable[[Any], tuple[NDArray[Any], NDArray[np.float64] | None]]
+"""A function from rows to labels or numbers, and probabilities or None."""
 
 
 class NotForItError(Exception):
-    """The contestant does not take pipelines of this kind, as it says itself."""
+    """The contestant does not support pipelines of this kind."""
 
 
 @dataclass(frozen=True)
-class Converted:
-    """A pipeline as a contestant has converted it."""
+class ConvertedPipeline:
+    """A pipeline that a contestant has converted."""
 
     prepare: Callable[[pd.DataFrame], Any]
-    """Turns rows into what is asked; not timed."""
-    ask: Ask
-    whole: bool
-    """Whether the whole pipeline was converted, or its last estimator only."""
+    """The function from rows to the contestant's input; it is not timed."""
+    answer: AnswerFunction
+    is_whole: bool
+    """Whether the whole pipeline was converted. If not, its last estimator only."""
 
 
 def last_estimator(case: Case) -> tuple[Callable[[pd.DataFrame], NDArray[Any]], Any]:
-    """Return the steps in front of the last estimator as a function to a dense matrix, and that estimator.
+    """Return the steps before the last estimator as a function to a dense matrix, and the estimator.
 
     Raises:
-        NotForItError: the estimator reads a frame, or texts, itself.
+        NotForItError: the estimator itself reads texts.
     """
     pipeline = case.pipeline
     if not isinstance(pipeline, Pipeline) or len(pipeline.steps) == 1:
@@ -58,21 +58,21 @@ def last_estimator(case: Case) -> tuple[Callable[[pd.DataFrame], NDArray[Any]], 
     front, estimator = pipeline[:-1], pipeline.steps[-1][1]
 
     def prepare(frame: pd.DataFrame) -> NDArray[Any]:
-        made = front.transform(frame)
-        made = made.toarray() if hasattr(made, "toarray") else made
-        return np.ascontiguousarray(np.asarray(made, dtype=np.float64))
+        matrix = front.transform(frame)
+        matrix = matrix.toarray() if hasattr(matrix, "toarray") else matrix
+        return np.ascontiguousarray(np.asarray(matrix, dtype=np.float64))
 
     return prepare, estimator
 
 
-def _sklearn_onnx(case: Case, number: Any, dtype: Any) -> Converted:
+def _sklearn_onnx(case: Case, number: Any, dtype: Any) -> ConvertedPipeline:
     import onnxruntime
     from skl2onnx import convert_sklearn
     from skl2onnx.common.data_types import StringTensorType
 
     _register_boosters()
     pipeline = case.pipeline
-    # A classifier without probabilities does not know the option.
+    # A classifier without probabilities does not have the option.
     zips = is_classifier(pipeline) and hasattr(pipeline, "predict_proba")
     options = {id(pipeline): {"zipmap": False}} if zips else None
     first = pipeline.steps[0][1] if isinstance(pipeline, Pipeline) else pipeline
@@ -83,10 +83,12 @@ def _sklearn_onnx(case: Case, number: Any, dtype: Any) -> Converted:
     else:
         types = [("X", number([None, len(names)]))]
     model = convert_sklearn(pipeline, initial_types=types, options=options)
-    chosen = onnxruntime.SessionOptions()
-    chosen.intra_op_num_threads = 1
-    chosen.log_severity_level = 4
-    session = onnxruntime.InferenceSession(model.SerializeToString(), chosen, providers=["CPUExecutionProvider"])
+    session_options = onnxruntime.SessionOptions()
+    session_options.intra_op_num_threads = 1
+    session_options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), session_options, providers=["CPUExecutionProvider"]
+    )
 
     def prepare(frame: pd.DataFrame) -> Any:
         with np.errstate(over="ignore"):
@@ -97,15 +99,15 @@ def _sklearn_onnx(case: Case, number: Any, dtype: Any) -> Converted:
                 for name in names
             }
 
-    def ask(given: Any) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
-        found = session.run(None, given)
-        return found[0], found[1] if len(found) > 1 else None
+    def answer(values: Any) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
+        outputs = session.run(None, values)
+        return outputs[0], outputs[1] if len(outputs) > 1 else None
 
-    return Converted(prepare, ask, whole=True)
+    return ConvertedPipeline(prepare, answer, is_whole=True)
 
 
 def _register_boosters() -> None:
-    """Tell skl2onnx of XGBoost and LightGBM, as onnxmltools documents it."""
+    """Register XGBoost and LightGBM in skl2onnx, as onnxmltools documents it."""
     import lightgbm
     import xgboost
     from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm
@@ -133,22 +135,22 @@ def _register_boosters() -> None:
         )
 
 
-def sklearn_onnx(case: Case) -> Converted:
-    """skl2onnx with onnxmltools, float32 inputs: what both documentations show."""
+def sklearn_onnx(case: Case) -> ConvertedPipeline:
+    """skl2onnx with onnxmltools, float32 inputs, as both documentations show."""
     from skl2onnx.common.data_types import FloatTensorType
 
     return _sklearn_onnx(case, FloatTensorType, np.float32)
 
 
-def sklearn_onnx_double(case: Case) -> Converted:
-    """skl2onnx with onnxmltools, float64 inputs: what skl2onnx's page on discrepancies recommends."""
+def sklearn_onnx_double(case: Case) -> ConvertedPipeline:
+    """skl2onnx with onnxmltools, float64 inputs, as skl2onnx's page on discrepancies recommends."""
     from skl2onnx.common.data_types import DoubleTensorType
 
     return _sklearn_onnx(case, DoubleTensorType, np.float64)
 
 
-def hummingbird(case: Case) -> Converted:
-    """Hummingbird to PyTorch: the whole pipeline, on an array of float64, as its notebooks show it."""
+def hummingbird(case: Case) -> ConvertedPipeline:
+    """Hummingbird to PyTorch: the whole pipeline, on an array of float64, as its notebooks show."""
     import torch
     from hummingbird.ml import convert
 
@@ -158,19 +160,19 @@ def hummingbird(case: Case) -> Converted:
     rows = case.frame.to_numpy(dtype=np.float64)
     model = convert(case.pipeline, "pytorch", rows[:2])
 
-    def ask(given: Any) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
+    def answer(values: Any) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
         if case.classes is None:
-            return np.asarray(model.predict(given)), None
+            return np.asarray(model.predict(values)), None
         if not case.probabilities:
-            return np.asarray(model.predict(given)), None
-        chances = np.asarray(model.predict_proba(given))
-        return np.asarray(model.predict(given)), chances
+            return np.asarray(model.predict(values)), None
+        chances = np.asarray(model.predict_proba(values))
+        return np.asarray(model.predict(values)), chances
 
-    return Converted(lambda frame: frame.to_numpy(dtype=np.float64), ask, whole=True)
+    return ConvertedPipeline(lambda frame: frame.to_numpy(dtype=np.float64), answer, is_whole=True)
 
 
-def m2cgen(case: Case) -> Converted:
-    """m2cgen to C, compiled by gcc -O2: the last estimator; its code takes and gives doubles."""
+def m2cgen(case: Case) -> ConvertedPipeline:
+    """m2cgen to C, compiled by gcc -O2: the last estimator; its code receives and returns doubles."""
     from m2cgen import export_to_c
 
     prepare, estimator = last_estimator(case)
@@ -191,27 +193,27 @@ def m2cgen(case: Case) -> Converted:
     width = case.expected.shape[1] - (case.classes is not None)
     width = max(width, len(case.classes or ()))
 
-    def ask(given: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
-        answers = np.empty((len(given), width if several else 1))
-        for at, row in enumerate(given):
+    def answer(values: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
+        answers = np.empty((len(values), width if several else 1))
+        for index, row in enumerate(values):
             start = row.ctypes.data_as(pointer)
             if several:
-                score(start, answers[at].ctypes.data_as(pointer))
+                score(start, answers[index].ctypes.data_as(pointer))
             else:
-                answers[at, 0] = score(start)
+                answers[index, 0] = score(start)
         if case.classes is None:
             return answers, None
         if several:
             return np.asarray(case.classes, dtype=object)[answers.argmax(axis=1)], answers
-        # One number of two classes: what the decision says.
+        # One number for two classes is the decision.
         labels = np.asarray(case.classes, dtype=object)[(answers[:, 0] > 0).astype(int)]
         return labels, None
 
-    return Converted(prepare, ask, whole=False)
+    return ConvertedPipeline(prepare, answer, is_whole=False)
 
 
-def tl2cgen(case: Case) -> Converted:
-    """Treelite and TL2cgen to C, compiled by gcc: the last estimator, which has to be trees."""
+def tl2cgen(case: Case) -> ConvertedPipeline:
+    """Treelite and TL2cgen to C, compiled by gcc: the last estimator, which must be an ensemble of trees."""
     import tl2cgen as compiler
     import treelite
 
@@ -230,17 +232,17 @@ def tl2cgen(case: Case) -> Converted:
     predictor = compiler.Predictor(str(folder / "model.so"), nthread=1)
     dtype = np.float32 if model.input_type == "float32" else np.float64
 
-    def ask(given: Any) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
-        answers = np.asarray(predictor.predict(given))
+    def answer(values: Any) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
+        answers = np.asarray(predictor.predict(values))
         return _of_scores(case, answers.reshape(len(answers), -1))
 
-    return Converted(
-        lambda frame: compiler.DMatrix(prepare(frame).astype(dtype), dtype=str(np.dtype(dtype))), ask, whole=False
+    return ConvertedPipeline(
+        lambda frame: compiler.DMatrix(prepare(frame).astype(dtype), dtype=str(np.dtype(dtype))), answer, is_whole=False
     )
 
 
-def lleaves(case: Case) -> Converted:
-    """lleaves, LLVM code for LightGBM: the last estimator, which has to be LightGBM's."""
+def lleaves(case: Case) -> ConvertedPipeline:
+    """lleaves, LLVM code for LightGBM: the last estimator, which must be a model of LightGBM."""
     import lleaves as compiler
 
     prepare, estimator = last_estimator(case)
@@ -251,14 +253,14 @@ def lleaves(case: Case) -> Converted:
     model = compiler.Model(model_file=str(folder / "model.txt"))
     model.compile()
 
-    def ask(given: Any) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
-        return _of_scores(case, np.asarray(model.predict(given, n_jobs=1)).reshape(len(given), -1))
+    def answer(values: Any) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
+        return _of_scores(case, np.asarray(model.predict(values, n_jobs=1)).reshape(len(values), -1))
 
-    return Converted(prepare, ask, whole=False)
+    return ConvertedPipeline(prepare, answer, is_whole=False)
 
 
-def ydf(case: Case) -> Converted:
-    """Yggdrasil Decision Forests: the last estimator, which has to be trees of scikit-learn that it can read."""
+def ydf(case: Case) -> ConvertedPipeline:
+    """Yggdrasil Decision Forests: the last estimator, which must be a readable tree ensemble of scikit-learn."""
     import ydf as library
 
     prepare, estimator = last_estimator(case)
@@ -266,26 +268,26 @@ def ydf(case: Case) -> Converted:
         raise NotForItError("it reads scikit-learn's trees only")
     model = library.from_sklearn(estimator)
 
-    def ask(given: Any) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
-        return _of_scores(case, np.asarray(model.predict(given)).reshape(len(given["features"]), -1))
+    def answer(values: Any) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
+        return _of_scores(case, np.asarray(model.predict(values)).reshape(len(values["features"]), -1))
 
-    return Converted(lambda frame: {"features": prepare(frame)}, ask, whole=False)
+    return ConvertedPipeline(lambda frame: {"features": prepare(frame)}, answer, is_whole=False)
 
 
-def emlearn(case: Case) -> Converted:
+def emlearn(case: Case) -> ConvertedPipeline:
     """emlearn, C for microcontrollers, its inline method: the last estimator."""
     import emlearn as library
 
     prepare, estimator = last_estimator(case)
     model = library.convert(estimator, method="inline", dtype="float")
 
-    def ask(given: Any) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
-        answers = np.asarray(model.predict(given))
+    def answer(values: Any) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
+        answers = np.asarray(model.predict(values))
         if case.classes is None:
             return answers, None
         return np.asarray(case.classes, dtype=object)[answers.astype(int)], None
 
-    return Converted(prepare, ask, whole=False)
+    return ConvertedPipeline(prepare, answer, is_whole=False)
 
 
 def _of_scores(case: Case, scores: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
@@ -297,7 +299,7 @@ def _of_scores(case: Case, scores: NDArray[Any]) -> tuple[NDArray[Any], NDArray[
     return np.asarray(case.classes, dtype=object)[scores.argmax(axis=1)], scores.astype(np.float64)
 
 
-CONTESTANTS: dict[str, Callable[[Case], Converted]] = {
+CONTESTANTS: dict[str, Callable[[Case], ConvertedPipeline]] = {
     "skl2onnx": sklearn_onnx,
     "skl2onnx, double": sklearn_onnx_double,
     "hummingbird": hummingbird,
@@ -307,7 +309,7 @@ CONTESTANTS: dict[str, Callable[[Case], Converted]] = {
     "ydf": ydf,
     "emlearn": emlearn,
 }
-WHOLE = frozenset(["skl2onnx", "skl2onnx, double", "hummingbird"])
-"""The contestants that take whole pipelines; the others take the last estimator."""
+WHOLE_PIPELINES = frozenset(["skl2onnx", "skl2onnx, double", "hummingbird"])
+"""The contestants that convert whole pipelines; the others convert the last estimator."""
 ENVIRONMENTS = {name: name.partition(",")[0] for name in CONTESTANTS}
-"""By contestant: the file of ``requirements/`` from which its environment is made."""
+"""The file of ``requirements/`` of each contestant's environment."""

@@ -6,14 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.league.contestants import WHOLE
+from benchmarks.league.contestants import WHOLE_PIPELINES
 from benchmarks.league.result import EXACT, NOTICED, Outcome
 
 OWN = "Tabento"
 
 
-def _share(part: int, whole: int) -> str:
-    return "–" if not whole else f"{part} ({100 * part / whole:.0f}%)"  # rounded: a share for people
+def _share(part: int, total: int) -> str:
+    return "–" if not total else f"{part} ({100 * part / total:.0f}%)"  # rounded: a share for readers
 
 
 def _geometric_mean(values: Sequence[float]) -> float | None:
@@ -21,12 +21,12 @@ def _geometric_mean(values: Sequence[float]) -> float | None:
 
 
 def speed_ratio(outcomes: Sequence[Outcome], count: int) -> float | None:
-    """Return how many times as fast Tabento is, by the geometric mean over the pipelines that both answer."""
+    """Return the ratio of the contestant's time to Tabento's, the geometric mean over the pipelines that both answer."""
     ratios = []
-    for one in outcomes:
-        theirs, ours = getattr(one, f"us_{count}"), getattr(one, f"tabento_us_{count}")
-        if theirs and ours:
-            ratios.append(theirs / ours)
+    for outcome in outcomes:
+        peer_us, tabento_us = getattr(outcome, f"us_{count}"), getattr(outcome, f"tabento_us_{count}")
+        if peer_us and tabento_us:
+            ratios.append(peer_us / tabento_us)
     return _geometric_mean(ratios)
 
 
@@ -38,20 +38,20 @@ def table(results: Mapping[str, Sequence[Outcome]], versions: Mapping[str, str])
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for name, outcomes in results.items():
-        answered = [one for one in outcomes if one.refused is None and one.failed is None]
-        gone = len(outcomes) - len(answered)
-        crashed = sum(one.failed is not None for one in outcomes)
-        exact = sum(one.exact for one in answered)
-        plain = sum(one.noticed_plain > 0 for one in answered)
-        noticed = sum(one.noticed > 0 for one in answered)
-        worst = max((one.worst for one in answered), default=0.0)
-        flips = sum(one.flips for one in answered)
+        answered_outcomes = [outcome for outcome in outcomes if outcome.refused is None and outcome.failed is None]
+        n_unanswered = len(outcomes) - len(answered_outcomes)
+        crashed = sum(outcome.failed is not None for outcome in outcomes)
+        exact = sum(outcome.exact for outcome in answered_outcomes)
+        plain = sum(outcome.noticed_plain > 0 for outcome in answered_outcomes)
+        noticed = sum(outcome.noticed > 0 for outcome in answered_outcomes)
+        worst = max((outcome.worst for outcome in answered_outcomes), default=0.0)
+        flips = sum(outcome.flips for outcome in answered_outcomes)
         ratios = [speed_ratio(outcomes, count) for count in (1, 100)]
         speeds = " · ".join("–" if ratio is None else f"{ratio:.2f}" for ratio in ratios)  # rounded: a ratio
-        takes = "whole pipelines" if name in (OWN, *WHOLE) else "the last estimator"
+        takes = "whole pipelines" if name in (OWN, *WHOLE_PIPELINES) else "the last estimator"
         lines.append(
-            f"| {name} | {versions.get(name, '')} | {takes} | {gone}, {crashed} of them after it converted |"
-            f" {_share(exact, len(outcomes))} | {plain} · {noticed} of {len(answered)} | {worst:.1e} | {flips:,} |"  # rounded: a magnitude
+            f"| {name} | {versions.get(name, '')} | {takes} | {n_unanswered}, {crashed} of them after it converted |"
+            f" {_share(exact, len(outcomes))} | {plain} · {noticed} of {len(answered_outcomes)} | {worst:.1e} | {flips:,} |"  # rounded: a magnitude
             f" {speeds} |"
         )
     return "\n".join(lines)
@@ -62,18 +62,18 @@ def document(results: Mapping[str, Sequence[Outcome]], versions: Mapping[str, st
     count = len(next(iter(results.values())))
     return f"""# The league: the zoo's pipelines through every converter that installs
 
-Written by `make league`. Each contestant runs in an environment of its own, with the newest version that resolves beside
-scikit-learn 1.9, used as its own documentation shows it (`benchmarks/league/contestants.py`). All get the same {count} fitted
-pipelines of the zoo and the same rows: up to 2,000 plain ones and 2,000 hostile ones (on thresholds and beside them, at the
-ends of the ranges, missing, unknown). What scikit-learn itself answers is right.
+Written by `make league`. Each contestant runs in an environment of its own, with the newest version that resolves together with
+scikit-learn 1.9, used as its own documentation shows it (`benchmarks/league/contestants.py`). All contestants get the same {count} fitted
+pipelines of the zoo and the same rows: up to 2,000 plain rows and 2,000 hostile rows (on thresholds and next to them, at
+the ends of the ranges, missing, unknown). scikit-learn's own answers are right.
 
-- *exact*: every row within {EXACT:.0e} (numbers relative, probabilities absolute), no other label; of all {count} pipelines.
+- *exact*: every row within {EXACT:.0e} (numbers relative, probabilities absolute), no other label; out of all {count} pipelines.
 - *off*: pipelines with a row that is off by more than {NOTICED:.0e} or has another label.
-- *takes*: some convert the last estimator only. Then scikit-learn runs the steps in front of it, in double, and only the
-  contestant's own part is timed. Tabento's time beside it is that of the whole pipeline.
+- *takes*: some contestants convert the last estimator only. Then scikit-learn runs the previous steps, in double, and only the
+  contestant's own part is timed. Tabento's time is always the time of the whole pipeline.
 - *times as fast*: the contestant's microseconds over those of Tabento's graph on ONNX Runtime, one thread, in turns, best of 15
   rounds; geometric mean over the pipelines that both answer. Below 1 the contestant is faster. Calls go through Python.
-- A contestant that gives no probabilities for a classifier is compared by its labels.
+- If a contestant gives no probabilities for a classifier, its labels are compared.
 
 {machine}
 
@@ -83,13 +83,13 @@ ends of the ranges, missing, unknown). What scikit-learn itself answers is right
 
 ## What is fair to say
 
-- Most contestants never promised doubles. skl2onnx, TL2cgen, Hummingbird and emlearn compute in float32 by design, which is
-  enough for many uses; here everything is held against scikit-learn's own answers in double.
+- Most contestants do not claim to compute in double. skl2onnx, TL2cgen, Hummingbird and emlearn compute in float32 by
+  design, which is enough for many uses. Here all answers are compared with scikit-learn's own answers in double.
 - Converters of single estimators look better on hostile rows than they would alone, because scikit-learn prepares the rows.
-- The hostile rows are on thresholds on purpose. The column of plain rows is what a user would meet.
-- The zoo was chosen by the authors of Tabento. What it refuses is in [zoo.md](zoo.md).
+- The hostile rows are on thresholds on purpose. The column of plain rows shows what a user would observe.
+- The authors of Tabento chose the zoo. The pipelines that Tabento refuses are in [zoo.md](zoo.md).
 
-## Why a contestant fails
+## Why contestants fail
 
 {_reasons(results)}
 """
@@ -99,19 +99,19 @@ def _reasons(results: Mapping[str, Sequence[Outcome]]) -> str:
     lines = []
     for name, outcomes in results.items():
         counted: dict[str, int] = {}
-        for one in outcomes:
-            said = one.refused or one.failed
-            if said is not None:
-                counted[said] = counted.get(said, 0) + 1
-        most = sorted(counted.items(), key=lambda item: -item[1])[:4]
-        if most:
-            told = "; ".join(f"{times} × {said.replace('|', '/')}" for said, times in most)
-            lines.append(f"- **{name}**: {told}")
+        for outcome in outcomes:
+            reason = outcome.refused or outcome.failed
+            if reason is not None:
+                counted[reason] = counted.get(reason, 0) + 1
+        common_reasons = sorted(counted.items(), key=lambda item: -item[1])[:4]
+        if common_reasons:
+            text = "; ".join(f"{times} × {reason.replace('|', '/')}" for reason, times in common_reasons)
+            lines.append(f"- **{name}**: {text}")
     return "\n".join(lines)
 
 
 def draw(results: Mapping[str, Sequence[Outcome]], path: Path) -> None:
-    """Draw, for each contestant, how many pipelines are exact, nearly right, off, and not answered."""
+    """Plot the number of exact, nearly right, wrong and unanswered pipelines of each contestant."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -122,18 +122,20 @@ def draw(results: Mapping[str, Sequence[Outcome]], path: Path) -> None:
     counts: dict[str, list[int]] = {kind: [] for kind in kinds}
     for name in names:
         outcomes = results[name]
-        answered = [one for one in outcomes if one.refused is None and one.failed is None]
-        exact = sum(one.exact for one in answered)
-        off = sum(one.noticed > 0 for one in answered)
+        answered_outcomes = [outcome for outcome in outcomes if outcome.refused is None and outcome.failed is None]
+        exact = sum(outcome.exact for outcome in answered_outcomes)
+        off = sum(outcome.noticed > 0 for outcome in answered_outcomes)
         for kind, value in zip(
-            kinds, (exact, len(answered) - exact - off, off, len(outcomes) - len(answered)), strict=True
+            kinds,
+            (exact, len(answered_outcomes) - exact - off, off, len(outcomes) - len(answered_outcomes)),
+            strict=True,
         ):
             counts[kind].append(value)
     figure, axes = pyplot.subplots(figsize=(9, 0.55 * len(names) + 1.4))
     start = [0] * len(names)
     for kind, colour in kinds.items():
         axes.barh(names, counts[kind], left=start, color=colour, label=kind)
-        start = [at + value for at, value in zip(start, counts[kind], strict=True)]
+        start = [offset + value for offset, value in zip(start, counts[kind], strict=True)]
     axes.set_xlabel("pipelines")
     axes.legend(ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False)
     for side in ("top", "right"):

@@ -1,5 +1,5 @@
-"""The open-loop load generator: a small C program and what surrounds it in Python.
+"""The open-loop load generator: a small C program and its Python modules.
 
-``arrivals`` draws when requests come, ``requests`` builds what is sent and expected, ``build`` compiles ``loadgen.c``,
-``run`` runs it, ``result`` says what happened to each request.
+``schedule`` generates the arrival times, ``requests`` builds requests and expected answers, ``build`` compiles
+``loadgen.c``, ``run`` runs it, ``result`` has the outcome of each request.
 """

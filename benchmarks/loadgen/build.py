@@ -17,19 +17,19 @@ FLAGS = ("-std=c11", "-O2")
 
 
 def compiler() -> str | None:
-    """Return the C compiler: what the variable CC names, else ``cc``; None where there is none."""
+    """Return the C compiler, which is the program in the variable CC or else ``cc``; None if it is not installed."""
     return shutil.which(os.environ.get("CC") or "cc")
 
 
 def build_loadgen(folder: Path | None = None, source: Path = SOURCE) -> Path:
-    """Return the compiled load generator, compiling it where this source has not been compiled yet.
+    """Return the compiled load generator, and compile it if this source has not been compiled yet.
 
     Args:
-        source: the program; ``ANSWERER`` is the other one.
-        folder: where programs are kept; by default ``.venv/loadgen`` of the checkout, else a folder for temporary files.
+        source: the program's source, the generator or ``ANSWERER``.
+        folder: the folder of compiled programs; by default ``.venv/loadgen`` of the checkout, else a folder for temporary files.
 
     Raises:
-        BenchmarkError: there is no C compiler, or it failed; with what it said.
+        BenchmarkError: there is no C compiler, or it failed; the message has its output.
     """
     if folder is None:
         environment = ROOT / ".venv"
@@ -49,10 +49,10 @@ def build_loadgen(folder: Path | None = None, source: Path = SOURCE) -> Path:
         )
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        # Built aside and moved into place: two processes that build at once never run half a program.
+        # The program is built under another name and then moved, so that a parallel process never runs half a program.
         fresh = Path(scratch) / "loadgen"
-        done = subprocess.run([cc, *FLAGS, "-o", str(fresh), str(source)], capture_output=True, text=True)
-        if done.returncode:
-            raise BenchmarkError(f"{cc} could not compile {source.name}:\n{done.stdout}{done.stderr}")
+        process = subprocess.run([cc, *FLAGS, "-o", str(fresh), str(source)], capture_output=True, text=True)
+        if process.returncode:
+            raise BenchmarkError(f"{cc} could not compile {source.name}:\n{process.stdout}{process.stderr}")
         fresh.replace(program)
     return program

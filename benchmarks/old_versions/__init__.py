@@ -1,1 +1,1 @@
-"""Pipelines that older versions of scikit-learn have fitted, imported one by one: ``python -m benchmarks.old_versions``."""
+"""Pipelines that older versions of scikit-learn have fitted, imported one at a time: ``python -m benchmarks.old_versions``."""

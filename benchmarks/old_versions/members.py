@@ -1,4 +1,4 @@
-"""The pipelines that are fitted with each version: the commonest steps in front of a small model, and the commonest models.
+"""The pipelines that are fitted with each version: the most common steps before a small model, and the most common models.
 
 This file imports nothing of Tabento: it runs in environments that hold an older scikit-learn and little else.
 """
@@ -81,11 +81,11 @@ REGRESSION, TWO, THREE = "price", "sold", "grade"
 TARGETS = (REGRESSION, TWO, THREE)
 
 Member = tuple[str, str, tuple[str, ...], Callable[[], Any]]
-"""Name, target, columns, and what makes the unfitted pipeline."""
+"""Name, target, columns, and the function that returns the unfitted pipeline."""
 
 
 def rows(count: int = 240, seed: int = 3) -> pd.DataFrame:
-    """Return flats with numbers, text, missing values of both, and three targets."""
+    """Return synthetic flats with numbers, texts, missing values of both, and three targets."""
     generator = np.random.default_rng(seed)
     frame = pd.DataFrame(
         {
@@ -106,12 +106,14 @@ def rows(count: int = 240, seed: int = 3) -> pd.DataFrame:
     return frame
 
 
-def _in_front(step: Callable[[], Any], columns: tuple[str, ...] = ("area", "rooms", "distance")) -> tuple[Any, ...]:
+def _before_ridge(
+    step: Callable[[], Any], columns: tuple[str, ...] = ("area", "rooms", "distance")
+) -> tuple[str, tuple[str, ...], Callable[[], Any]]:
     return REGRESSION, columns, lambda: make_pipeline(step(), Ridge())
 
 
-def _mixed(model: Any) -> Any:
-    """Return the pipeline that most tutorials end with: numbers and text imputed, scaled and encoded, then a model."""
+def _mixed_pipeline(model: Any) -> Any:
+    """Return the usual pipeline of tutorials: numbers and texts are imputed, scaled and encoded, then a model follows."""
     numbers = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
     texts = make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore"))
     return Pipeline(
@@ -122,27 +124,27 @@ def _mixed(model: Any) -> Any:
     )
 
 
-def _mixed_of(model: Callable[[], Any]) -> Any:
-    return _mixed(model())
+def _mixed_pipeline_with(model: Callable[[], Any]) -> Any:
+    return _mixed_pipeline(model())
 
 
 MIXED = ("area", "rooms", "age", "city", "kind")
 PLAIN = ("area", "rooms", "distance")
 
 
-def members() -> list[Member]:
-    """Return every member; the estimators are new each time."""
-    steps: dict[str, tuple[Any, ...]] = {
-        "StandardScaler": _in_front(StandardScaler),
-        "MinMaxScaler": _in_front(lambda: MinMaxScaler(clip=True)),
-        "MaxAbsScaler": _in_front(MaxAbsScaler),
-        "RobustScaler": _in_front(RobustScaler),
-        "Normalizer": _in_front(Normalizer),
-        "SimpleImputer median": _in_front(lambda: SimpleImputer(strategy="median"), ("area", "age")),
-        "SimpleImputer constant, indicator": _in_front(
+def _steps_before_ridge() -> dict[str, tuple[str, tuple[str, ...], Callable[[], Any]]]:
+    """Return target, columns and pipeline of each member with a step before a small model."""
+    return {
+        "StandardScaler": _before_ridge(StandardScaler),
+        "MinMaxScaler": _before_ridge(lambda: MinMaxScaler(clip=True)),
+        "MaxAbsScaler": _before_ridge(MaxAbsScaler),
+        "RobustScaler": _before_ridge(RobustScaler),
+        "Normalizer": _before_ridge(Normalizer),
+        "SimpleImputer median": _before_ridge(lambda: SimpleImputer(strategy="median"), ("area", "age")),
+        "SimpleImputer constant, indicator": _before_ridge(
             lambda: SimpleImputer(strategy="constant", fill_value=-1.0, add_indicator=True), ("area", "age")
         ),
-        "KNNImputer": _in_front(lambda: KNNImputer(n_neighbors=3), ("area", "distance", "age")),
+        "KNNImputer": _before_ridge(lambda: KNNImputer(n_neighbors=3), ("area", "distance", "age")),
         "SimpleImputer text": (
             REGRESSION,
             ("kind",),
@@ -150,27 +152,27 @@ def members() -> list[Member]:
                 SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore"), Ridge()
             ),
         ),
-        "OneHotEncoder": _in_front(lambda: OneHotEncoder(handle_unknown="ignore"), ("city",)),
-        "OneHotEncoder drop": _in_front(lambda: OneHotEncoder(drop="first", sparse_output=False), ("city",)),
-        "OneHotEncoder min_frequency": _in_front(
+        "OneHotEncoder": _before_ridge(lambda: OneHotEncoder(handle_unknown="ignore"), ("city",)),
+        "OneHotEncoder drop": _before_ridge(lambda: OneHotEncoder(drop="first", sparse_output=False), ("city",)),
+        "OneHotEncoder min_frequency": _before_ridge(
             lambda: OneHotEncoder(min_frequency=55, handle_unknown="infrequent_if_exist"), ("city",)
         ),
-        "OrdinalEncoder": _in_front(
+        "OrdinalEncoder": _before_ridge(
             lambda: OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), ("city",)
         ),
-        "TargetEncoder": _in_front(lambda: TargetEncoder(random_state=0), ("city",)),
-        "KBinsDiscretizer": _in_front(lambda: KBinsDiscretizer(4, encode="onehot-dense")),
-        "PolynomialFeatures": _in_front(lambda: PolynomialFeatures(2)),
-        "PowerTransformer": _in_front(PowerTransformer),
-        "QuantileTransformer": _in_front(lambda: QuantileTransformer(n_quantiles=50, random_state=0)),
-        "PCA": _in_front(lambda: make_pipeline(StandardScaler(), PCA(2))),
-        "TruncatedSVD": _in_front(lambda: TruncatedSVD(2, random_state=0)),
-        "SelectKBest": _in_front(lambda: SelectKBest(f_regression, k=2)),
-        "SelectFromModel": _in_front(lambda: SelectFromModel(Lasso(0.1))),
-        "VarianceThreshold": _in_front(VarianceThreshold),
-        "FunctionTransformer log1p": _in_front(lambda: FunctionTransformer(np.log1p)),
-        "FeatureUnion": _in_front(lambda: FeatureUnion([("a", StandardScaler()), ("b", MinMaxScaler())])),
-        "ColumnTransformer": (REGRESSION, MIXED, lambda: _mixed(Ridge())),
+        "TargetEncoder": _before_ridge(lambda: TargetEncoder(random_state=0), ("city",)),
+        "KBinsDiscretizer": _before_ridge(lambda: KBinsDiscretizer(4, encode="onehot-dense")),
+        "PolynomialFeatures": _before_ridge(lambda: PolynomialFeatures(2)),
+        "PowerTransformer": _before_ridge(PowerTransformer),
+        "QuantileTransformer": _before_ridge(lambda: QuantileTransformer(n_quantiles=50, random_state=0)),
+        "PCA": _before_ridge(lambda: make_pipeline(StandardScaler(), PCA(2))),
+        "TruncatedSVD": _before_ridge(lambda: TruncatedSVD(2, random_state=0)),
+        "SelectKBest": _before_ridge(lambda: SelectKBest(f_regression, k=2)),
+        "SelectFromModel": _before_ridge(lambda: SelectFromModel(Lasso(0.1))),
+        "VarianceThreshold": _before_ridge(VarianceThreshold),
+        "FunctionTransformer log1p": _before_ridge(lambda: FunctionTransformer(np.log1p)),
+        "FeatureUnion": _before_ridge(lambda: FeatureUnion([("a", StandardScaler()), ("b", MinMaxScaler())])),
+        "ColumnTransformer": (REGRESSION, MIXED, lambda: _mixed_pipeline(Ridge())),
         "ColumnTransformer passthrough": (
             REGRESSION,
             ("area", "rooms", "city"),
@@ -211,7 +213,11 @@ def members() -> list[Member]:
             lambda: GridSearchCV(make_pipeline(StandardScaler(), Ridge()), {"ridge__alpha": [0.1, 1.0]}, cv=3),
         ),
     }
-    regressors: dict[str, Callable[[], Any]] = {
+
+
+def _regressors() -> dict[str, Callable[[], Any]]:
+    """Return the regressors that follow the usual columns."""
+    return {
         "LinearRegression": LinearRegression,
         "RidgeCV": RidgeCV,
         "Lasso": lambda: Lasso(0.01),
@@ -235,7 +241,11 @@ def members() -> list[Member]:
         "KNeighborsRegressor": lambda: KNeighborsRegressor(5, weights="distance"),
         "MLPRegressor": lambda: MLPRegressor(hidden_layer_sizes=(8,), max_iter=300, random_state=0),
     }
-    classifiers: dict[str, tuple[str, Callable[[], Any]]] = {
+
+
+def _classifiers() -> dict[str, tuple[str, Callable[[], Any]]]:
+    """Return target and classifier of each member that follows the usual columns."""
+    return {
         "LogisticRegression": (TWO, LogisticRegression),
         "LogisticRegression of three": (THREE, lambda: LogisticRegression(max_iter=500)),
         "LogisticRegressionCV": (TWO, lambda: LogisticRegressionCV(Cs=3, cv=3)),
@@ -268,11 +278,17 @@ def members() -> list[Member]:
         "OneVsRestClassifier": (THREE, lambda: OneVsRestClassifier(LogisticRegression())),
         "MLPClassifier": (TWO, lambda: MLPClassifier(hidden_layer_sizes=(8,), max_iter=300, random_state=0)),
     }
-    made: list[Member] = [(name, *parts) for name, parts in steps.items()]
-    made += [(name, REGRESSION, MIXED, partial(_mixed_of, model)) for name, model in regressors.items()]
-    made += [(name, target, MIXED, partial(_mixed_of, model)) for name, (target, model) in classifiers.items()]
-    made.append(("HistGradientBoostingClassifier categorical", TWO, ("area", "age", "city"), _categorical))
-    return made
+
+
+def members() -> list[Member]:
+    """Return every member; the estimators are new each time."""
+    result: list[Member] = [(name, *parts) for name, parts in _steps_before_ridge().items()]
+    result += [(name, REGRESSION, MIXED, partial(_mixed_pipeline_with, model)) for name, model in _regressors().items()]
+    result += [
+        (name, target, MIXED, partial(_mixed_pipeline_with, model)) for name, (target, model) in _classifiers().items()
+    ]
+    result.append(("HistGradientBoostingClassifier categorical", TWO, ("area", "age", "city"), _categorical))
+    return result
 
 
 def _categorical() -> Any:
@@ -285,23 +301,23 @@ def _categorical() -> Any:
 
 
 def file_stem(name: str) -> str:
-    """Return a member's name as its files have it."""
+    """Return the stem of a member's file names."""
     return "".join(letter if letter.isalnum() else "_" for letter in name).lower()
 
 
-def fit(folder: Path, wanted: list[str]) -> None:
-    """Fit members and save each as joblib and as skops; what cannot be fitted is told in ``failed.json``."""
+def fit(folder: Path, requested_names: list[str]) -> None:
+    """Fit members and save each as joblib and as skops; ``failed.json`` lists the errors of members that cannot be fitted."""
     frame = pd.read_csv(folder / "rows.csv")
     failed = {}
     for name, target, columns, make in members():
-        if wanted and name not in wanted:
+        if requested_names and name not in requested_names:
             continue
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                fitted = make().fit(frame[list(columns)], frame[target])
-            joblib.dump(fitted, folder / f"{file_stem(name)}.joblib")
-            skops.io.dump(fitted, folder / f"{file_stem(name)}.skops")
+                fitted_pipeline = make().fit(frame[list(columns)], frame[target])
+            joblib.dump(fitted_pipeline, folder / f"{file_stem(name)}.joblib")
+            skops.io.dump(fitted_pipeline, folder / f"{file_stem(name)}.skops")
         except Exception:  # a version may lack a class or an option
             failed[name] = traceback.format_exc(limit=-1)
     (folder / "failed.json").write_text(json.dumps(failed))
@@ -311,5 +327,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("names", nargs="*")
-    given = parser.parse_args(sys.argv[1:])
-    fit(given.folder, given.names)
+    arguments = parser.parse_args(sys.argv[1:])
+    fit(arguments.folder, arguments.names)

@@ -32,20 +32,20 @@ def build_service(model: Path, contract_path: Path) -> Any:
     # The row's model is known only at run time, so the annotation that BentoML reads is set by hand.
     predict.__annotations__ = {"row": row_model(contract), "return": float}
 
-    class Plain:
+    class PlainService:
         def __init__(self) -> None:
             self.session = Session(model)
             self.encode = RowEncoder(contract).values
 
-    Plain.predict = bentoml.api(predict, route="/predict")  # type: ignore[attr-defined]
-    return bentoml.service(Plain, name="plain", workers=1, logging={"access": {"enabled": False}})
+    PlainService.predict = bentoml.api(predict, route="/predict")  # type: ignore[attr-defined]
+    return bentoml.service(PlainService, name="plain", workers=1, logging={"access": {"enabled": False}})
 
 
 def serve(target: str, description: str | None) -> None:
     """Turn this process into ``bentoml serve`` of a service that reads its paths from the environment.
 
     Args:
-        target: what to serve, as ``module:attribute``.
+        target: the service, as ``module:attribute``.
         description: for ``--help``.
     """
     arguments = parser(description).parse_args()
@@ -56,7 +56,7 @@ def serve(target: str, description: str | None) -> None:
 
 def __getattr__(name: str) -> Any:
     """Make the service when BentoML asks for it, so that importing the module does nothing."""
-    if name != "Plain":
+    if name != "PlainService":
         raise AttributeError(name)
     service = build_service(Path(os.environ[MODEL_VARIABLE]), Path(os.environ[CONTRACT_VARIABLE]))
     globals()[name] = service
@@ -64,4 +64,4 @@ def __getattr__(name: str) -> Any:
 
 
 if __name__ == "__main__":
-    serve("benchmarks.peers.bentoml_plain:Plain", __doc__)
+    serve("benchmarks.peers.bentoml_plain:PlainService", __doc__)

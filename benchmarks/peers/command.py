@@ -14,8 +14,8 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     Args:
         description: the docstring of the peer's module.
     """
-    made = argparse.ArgumentParser(description=(description or "").splitlines()[0])
-    made.add_argument("--model", type=Path, required=True, help="model.onnx of a bundle")
-    made.add_argument("--contract", type=Path, required=True, help="contract.json of the bundle")
-    made.add_argument("--port", type=int, required=True, help="where to listen, on the loopback interface")
-    return made
+    shared_parser = argparse.ArgumentParser(description=(description or "").splitlines()[0])
+    shared_parser.add_argument("--model", type=Path, required=True, help="model.onnx of a bundle")
+    shared_parser.add_argument("--contract", type=Path, required=True, help="contract.json of the bundle")
+    shared_parser.add_argument("--port", type=int, required=True, help="where to listen, on the loopback interface")
+    return shared_parser

@@ -1,6 +1,6 @@
-"""The upper limit: an ASGI application that reads the body and answers a constant, with nothing between.
+"""The upper limit: an ASGI application that reads the body and answers a constant without further work.
 
-What a Python server on uvicorn, uvloop and httptools can do at most; the answer is as long as Tabento's.
+The upper limit for a Python server on uvicorn, uvloop and httptools; the answer is as long as Tabento's.
 """
 
 from __future__ import annotations

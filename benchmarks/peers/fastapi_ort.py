@@ -1,4 +1,4 @@
-"""FastAPI with ONNX Runtime, written by hand and with care: what a good engineer has after a day.
+"""FastAPI with ONNX Runtime, written by hand and with care: one day of a good engineer's work.
 
 One process, uvloop and httptools, no access log. The body is validated by a pydantic model; the graph runs on the event
 loop, since a hop to a thread costs more than a prediction; orjson writes the answer, past FastAPI's own encoder.

@@ -1,6 +1,6 @@
-"""FastAPI with the pickled scikit-learn pipeline: what most people run.
+"""FastAPI with the pickled scikit-learn pipeline: the most common setup.
 
-The body becomes a DataFrame of one row and goes through the fitted pipeline. One process, uvloop and httptools, no
+The body becomes a DataFrame of one row for the fitted pipeline. One process, uvloop and httptools, no
 access log, one thread for OpenMP and BLAS, since the server has one core.
 """
 

@@ -13,16 +13,16 @@ UV = ROOT / ".venv" / "uv" / "bin" / "uv"
 
 
 def install(environment: str) -> None:
-    """Make an environment with this interpreter's Python; one that is there is brought to its requirements.
+    """Make an environment with this interpreter's Python; an existing environment is updated to its requirements.
 
     Raises:
         BenchmarkError: no peer has such an environment, or uv fails.
     """
-    found = [peer for peer in PEERS.values() if environment in (peer.environment, peer.name)]
-    if not found:
-        known = sorted({peer.environment for peer in PEERS.values()})
-        raise BenchmarkError(f"there is no environment {environment}; there are {', '.join(known)}")
-    peer = found[0]
+    peers = [peer for peer in PEERS.values() if environment in (peer.environment, peer.name)]
+    if not peers:
+        environments = sorted({peer.environment for peer in PEERS.values()})
+        raise BenchmarkError(f"there is no environment {environment}; there are {', '.join(environments)}")
+    peer = peers[0]
     folder = ENVIRONMENTS / peer.environment
     uv = str(UV) if UV.exists() else "uv"
     base = getattr(sys, "_base_executable", sys.executable)
@@ -31,7 +31,7 @@ def install(environment: str) -> None:
 
 
 def installed_version(name: str) -> str:
-    """Return the version of the package that a peer is about, as its environment has it.
+    """Return the version of a peer's main package in its environment.
 
     Raises:
         BenchmarkError: the environment is not installed.
@@ -39,12 +39,12 @@ def installed_version(name: str) -> str:
     peer = PEERS[name]
     peer.require()
     code = f"import importlib.metadata; print(importlib.metadata.version({peer.package!r}))"
-    done = subprocess.run([str(peer.python), "-c", code], capture_output=True, text=True, check=True)
-    return done.stdout.strip()
+    process = subprocess.run([str(peer.python), "-c", code], capture_output=True, text=True, check=True)
+    return process.stdout.strip()
 
 
 def main() -> int:
-    """Install what was named, or all."""
+    """Install the named environments, or all."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.install", description=__doc__)
     parser.add_argument("names", nargs="*", help="environments or peers (default: all)")
     names = parser.parse_args().names or sorted({peer.environment for peer in PEERS.values()})

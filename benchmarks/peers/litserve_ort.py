@@ -1,7 +1,7 @@
 """LitServe with ONNX Runtime and its batching.
 
 One API process and one inference process, which is the least that LitServe has; its fast queue (ZeroMQ) between them.
-The body is validated by a pydantic model in the API process: validated where LitServe decodes, one wrong row would fail
+The body is validated by a pydantic model in the API process: if LitServe's decoding step validated, one wrong row would fail
 its whole batch.
 """
 
@@ -18,7 +18,7 @@ from benchmarks.peers.session import Session
 
 MAX_BATCH_SIZE = 64
 BATCH_TIMEOUT_S = 0.002
-"""How long LitServe waits for a batch to fill."""
+"""The time that LitServe waits for a batch to fill."""
 
 
 class OrtAPI(litserve.LitAPI):  # type: ignore[misc]
@@ -40,7 +40,7 @@ class OrtAPI(litserve.LitAPI):  # type: ignore[misc]
         self._values = RowEncoder(load_contract(contract)).values
 
     def decode_request(self, request: Any) -> list[Any]:
-        """Return a row's numbers; the validated row has come through the queue as a tuple."""
+        """Return a row's numbers; the validated row arrives from the queue as a tuple."""
         return self._values(request)
 
     def batch(self, inputs: list[list[Any]]) -> list[list[Any]]:

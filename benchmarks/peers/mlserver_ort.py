@@ -21,13 +21,13 @@ from mlserver.types import InferenceRequest, InferenceResponse  # type: ignore[i
 from benchmarks.peers.command import HOST, parser
 from benchmarks.peers.rows import load_contract
 from benchmarks.peers.session import Session
-from benchmarks.process import free_port
+from tools.ports import free_port
 
 MODEL_NAME = "peer"
 MAX_BATCH_SIZE = 64
-"""In requests. MLServer's queue holds as many, and further requests wait at its door."""
+"""The number of requests in MLServer's queue; further requests wait outside it."""
 MAX_BATCH_TIME_S = 0.002
-"""How long a batch is waited for; above zero, or there is no batching."""
+"""The time to wait for a full batch; zero would disable batching."""
 
 
 class OrtRuntime(MLModel):  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""The other limit: ONNX Runtime alone, no server. Rows per second by batch size, printed as JSON.
+"""The limit of ONNX Runtime alone, without a server. Rows per second by batch size, printed as JSON.
 
 Rows are read from a file of requests (``benchmarks.bodies``) and packed beforehand, so that nothing but the graph runs.
 """
@@ -28,19 +28,19 @@ def measure(session: Session, rows: NDArray[np.float64], seconds: float) -> dict
     Args:
         session: the loaded graph.
         rows: float64 of shape (N, F), repeated where a batch is larger.
-        seconds: how long a batch size is measured, all rounds together.
+        seconds: the total time of a batch size over all rounds.
     """
-    enough = np.resize(rows, (max(len(rows), 2 * BATCH_SIZES[-1]), rows.shape[1]))
+    enough_rows = np.resize(rows, (max(len(rows), 2 * BATCH_SIZES[-1]), rows.shape[1]))
     best = dict.fromkeys(BATCH_SIZES, 0.0)
     for _ in range(ROUNDS):
         for size in BATCH_SIZES:
-            starts = range(0, len(enough) - size + 1, size)
-            done, began = 0, time.perf_counter()
-            while (passed := time.perf_counter() - began) < seconds / ROUNDS:
+            starts = range(0, len(enough_rows) - size + 1, size)
+            n_runs, start_s = 0, time.perf_counter()
+            while (passed := time.perf_counter() - start_s) < seconds / ROUNDS:
                 for start in starts[:64]:
-                    session.predict(enough[start : start + size])
-                    done += size
-            best[size] = max(best[size], done / passed)
+                    session.predict(enough_rows[start : start + size])
+                    n_runs += size
+            best[size] = max(best[size], n_runs / passed)
     return best
 
 

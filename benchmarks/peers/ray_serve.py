@@ -25,7 +25,7 @@ from benchmarks.peers.session import Session
 MAX_BATCH_SIZE = 64
 BATCH_WAIT_S = 0.002
 MAX_ONGOING_REQUESTS = 1_000
-"""What one replica takes at a time; Ray's default of 5 would never fill a batch."""
+"""The number of requests of one replica at a time; Ray's default of 5 would never fill a batch."""
 
 
 def app_builder(model: Path, contract_path: Path) -> Callable[[], Any]:
@@ -66,7 +66,7 @@ def main() -> None:
         log_to_driver=False,
         object_store_memory=80 * 1024 * 1024,
         _node_ip_address=HOST,
-        # The driver's interpreter finds this package by its path; the replica's has to as well.
+        # The driver's interpreter finds this package by its path; the replica's must find it too.
         runtime_env={"env_vars": {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}},
     )
     try:

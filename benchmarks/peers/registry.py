@@ -1,4 +1,4 @@
-"""Which servers are compared: how each is started, what it wants to be sent and how its answer begins."""
+"""The compared servers: the command, the format of a request, and the beginning of an answer of each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.peers.rows import RowEncoder, load_contract
 from benchmarks.process import ROOT, BenchmarkError
 
 ENVIRONMENTS = ROOT / ".venv" / "peers"
-"""Where ``benchmarks.peers.install`` makes the environments."""
+"""The folder of the environments that ``benchmarks.peers.install`` makes."""
 PEERS_FOLDER = Path(__file__).parent
 
 Wrap = Callable[[list[dict[str, Any]], dict[str, Any]], Any]
@@ -30,20 +30,20 @@ class Peer:
     environment: str
     """The name of its environment."""
     package: str
-    """The package whose version is named beside the figures."""
+    """The package whose version is reported with the results."""
     wrap: Wrap
     """How a request of one row looks like."""
     answer: str
-    """How the answer to one row begins, with ``%s`` where the prediction's digits stand."""
+    """The beginning of the answer to one row, with ``%s`` for the prediction's digits."""
     path: str = "/predict"
-    """Where one row is posted."""
+    """The path for one row."""
     ready: str = "/ready"
-    """What answers 200 to a GET once it can predict."""
+    """The path that answers 200 to a GET once the server can predict."""
     batch_path: str | None = None
-    """Where many rows are posted; none where the peer is compared on single rows only."""
+    """The path for many rows; None if the peer is compared on single rows only."""
     batch_wrap: Wrap | None = None
     batch_answer: str = ""
-    """How the answer to many rows begins, with ``%s`` where their digits stand, commas between."""
+    """The beginning of the answer to many rows, with ``%s`` for their digits, separated by commas."""
     answers_as: Literal["graph", "pipeline", "constant"] = "graph"
     """Whose predictions it gives."""
 
@@ -60,7 +60,7 @@ class Peer:
         return ENVIRONMENTS / self.environment / "bin" / "python"
 
     def require(self) -> None:
-        """Do nothing where the environment is installed.
+        """Raise an error if the environment is not installed.
 
         Raises:
             BenchmarkError: it is not.
@@ -79,14 +79,23 @@ class Peer:
         self.require()
         python = str(self.python)
         if self.name == "tabento":
-            where = ["--host", "127.0.0.1", "--port", str(port)]
-            return [python, "-m", "bentoml", "serve", "service:Tabento", "--arg", f"model={model.tag}", *where]
+            address_options = ["--host", "127.0.0.1", "--port", str(port)]
+            return [
+                python,
+                "-m",
+                "bentoml",
+                "serve",
+                "service:Tabento",
+                "--arg",
+                f"model={model.tag}",
+                *address_options,
+            ]
         command = [python, "-m", f"benchmarks.peers.{self.name}"]
         command += ["--model", str(model.model), "--contract", str(model.contract), "--port", str(port)]
         return [*command, "--pipeline", str(model.pipeline)] if self.answers_as == "pipeline" else command
 
     def request(self, body: Body, contract: dict[str, Any]) -> tuple[str, bytes]:
-        """Return path and body of a request; one row goes the way of single rows.
+        """Return path and body of a request; a body of one row uses the path for single rows.
 
         Args:
             body: the rows.

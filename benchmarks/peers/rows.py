@@ -1,6 +1,6 @@
-"""What a peer does with a row, as its users would write it: a pydantic model for the body, a list of floats for ONNX.
+"""A peer's code for a row, as its users would write it: a pydantic model for the body, a list of floats for ONNX.
 
-Read by the peers inside their own environments, so it imports nothing of Tabento.
+Read by the peers inside their own environments, so it does not import Tabento.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 MAX_ROWS = 1_000
 """The most rows that a peer takes in one request, as Tabento does."""
 UNKNOWN_CODE = -1.0
-"""How a category that the contract does not list travels, where it may be sent at all."""
+"""The number of a category that the contract does not list, if the contract accepts it."""
 
 
 def load_contract(path: Path) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def row_model(contract: dict[str, Any], base: type[Row] = Row) -> type[BaseModel
 
     Args:
         contract: the content of ``contract.json``.
-        base: what the model derives from.
+        base: the base class of the model.
     """
     fields: dict[str, Any] = {}
     for index, feature in enumerate(contract["features"]):
@@ -66,7 +66,7 @@ def _field_type(feature: dict[str, Any]) -> Any:
 
 
 class RowEncoder:
-    """Turns validated rows into what the ONNX graph takes.
+    """Converts validated rows to the inputs of the ONNX graph.
 
     Args:
         contract: the content of ``contract.json``.
@@ -81,14 +81,14 @@ class RowEncoder:
         ]
 
     def values(self, row: BaseModel | tuple[Any, ...]) -> list[Any]:
-        """Return a row's numbers in the contract's order, shape (F,); None stands for missing, as numpy reads it."""
+        """Return a row's numbers in the contract's order, shape (F,); None represents a missing value, as numpy reads it."""
         values = list(row) if isinstance(row, tuple) else list(row.__dict__.values())
         for index, codes in self._codes:
             values[index] = codes.get(values[index], UNKNOWN_CODE)
         return values
 
     def values_of_json(self, row: dict[str, Any]) -> list[Any]:
-        """The same for a row as it stands in JSON, not validated."""
+        """The same for a row of JSON that was not validated."""
         values = [row[name] for name in self.names]
         for index, codes in self._codes:
             values[index] = codes.get(values[index], UNKNOWN_CODE)

@@ -29,6 +29,6 @@ class Session:
         self._run = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"]).run
 
     def predict(self, rows: list[list[Any]] | NDArray[np.float64]) -> list[float]:
-        """Return one prediction a row, of N rows of F numbers; None or NaN stands for missing."""
+        """Return one prediction a row, of N rows of F numbers; None or NaN represents a missing value."""
         values: list[float] = self._run(OUTPUT_NAMES, {INPUT_NAME: np.asarray(rows, dtype=np.float64)})[0].tolist()
         return values

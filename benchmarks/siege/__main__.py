@@ -1,7 +1,7 @@
-"""Besiege one real service with hostile clients of every kind, beside 24 good ones, and say whether it held.
+"""Besiege one real service with hostile clients of every kind, in addition to 24 good clients, and report whether it kept its limits.
 
 Prints a table, and writes ``siege.json``, ``siege.md`` and ``siege.png`` to ``benchmarks/results/``. It ends with 1 if
-the service fell short of what docs/siege.md promises. All load goes to 127.0.0.1 and ends by itself.
+the service missed a limit of docs/siege.md. All load goes to 127.0.0.1 and ends by itself.
 """
 
 from __future__ import annotations
@@ -32,13 +32,12 @@ from benchmarks.siege.verdict import GROWTH_MIB_MOST, STOP_MARGIN_S, faults
 RESULTS = ROOT / "benchmarks" / "results"
 MINUTES = 30.0
 MIXES = 8
-BASELINES = 3
 SHORTEST_ROUND_S = 1.0
 WARM_UP_S = 2.0
 MEMORY_SETTLED_S = 60.0
-"""The service gives memory back some time after a burst, see ``serving.memory``; so long is waited for it."""
+"""The service gives memory back some time after a burst, see ``serving.operations.memory``; the siege waits up to this time."""
 DRAIN_S, DRAIN_LIMIT_S = 1.0, 30.0
-"""The service's defaults, of which follows how long it may take to end."""
+"""The service's defaults, which determine the time that it may take to end."""
 
 
 def plan(names: list[str], seed: int) -> list[tuple[str, ...]]:
@@ -53,13 +52,13 @@ def baseline(rounds: list[Round]) -> dict[str, float | None]:
     quiet = [entry for entry in rounds if not entry.kinds]
     figures: dict[str, float | None] = {}
     for name in ("p50_ms", "p99_ms"):
-        known = [value for entry in quiet if (value := getattr(entry, name)) is not None]
-        figures[name] = statistics.median(known) if known else None
+        values = [value for entry in quiet if (value := getattr(entry, name)) is not None]
+        figures[name] = statistics.median(values) if values else None
     return figures
 
 
 async def besiege(service: BesiegedService, names: list[str], minutes: float, seed: int) -> dict[str, Any]:
-    """Run all rounds and the stop; returns what the JSON file holds."""
+    """Run all rounds and the stop; return the content of the JSON file."""
     groups = plan(names, seed)
     seconds = max(minutes * 60 / len(groups), SHORTEST_ROUND_S)
     _say(f"{len(groups)} rounds of {seconds:.1f} s at {service.address}")
@@ -88,7 +87,7 @@ async def besiege(service: BesiegedService, names: list[str], minutes: float, se
 
 
 async def _settled_growth(service: BesiegedService, before_mib: float) -> float:
-    """Return by how many MiB the worker has grown, once that is within the limit or in ``MEMORY_SETTLED_S``."""
+    """Return the worker's growth in MiB as soon as it is within the limit, at the latest after ``MEMORY_SETTLED_S``."""
     end = time.perf_counter() + MEMORY_SETTLED_S
     while True:
         growth_mib = service.rss_mib() - before_mib
@@ -117,14 +116,16 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=MINUTES, help=f"of all rounds together (default {MINUTES:g})")
     parser.add_argument("--kinds", type=kinds_of, default=list(KINDS.values()), help=f"of {', '.join(KINDS)}")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--json", type=Path, default=RESULTS / "siege.json", help="its table and picture lie beside it")
+    parser.add_argument(
+        "--json", type=Path, default=RESULTS / "siege.json", help="its table and picture are written to the same folder"
+    )
     arguments = parser.parse_args()
     unwind_on_sigterm()
     cores = sorted(os.sched_getaffinity(0))
     try:
         with (
             tempfile.TemporaryDirectory() as folder,
-            besieged(Path(folder), core=cores[0] if len(cores) > 1 else None) as service,
+            besieged(Path(folder), cores=frozenset(cores[:1]) if len(cores) > 1 else None) as service,
         ):
             if len(cores) > 1:
                 os.sched_setaffinity(0, cores[1:])

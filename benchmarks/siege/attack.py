@@ -1,6 +1,6 @@
 """Attackers as a process of their own: ``python -m benchmarks.siege.attack --port 3000 --kinds flood --seconds 10``.
 
-It prints, as JSON, how often each kind met each outcome. A process of its own keeps what the attackers compute out of
+It prints, as JSON, the number of outcomes of each kind. A separate process keeps the attackers' computations out of
 the good clients' latencies; it runs at a low priority for the same reason.
 """
 
@@ -28,9 +28,9 @@ async def attack(port: int, kinds: Sequence[Kind], seconds: float, seed: int) ->
 
     Args:
         port: of 127.0.0.1.
-        kinds: who attacks, all at once.
-        seconds: for how long new attempts are begun. Those that are under way then have ``HUNG_S`` to end, or count as
-            hung; those of kinds that stay are broken off.
+        kinds: the kinds of attackers, which attack in parallel.
+        seconds: the time in which new attempts start. Running attempts then have ``HUNG_S`` to end, or are
+            hung; attempts of kinds that stay are cancelled.
         seed: of all that is random.
 
     Returns:
@@ -56,8 +56,8 @@ async def attack(port: int, kinds: Sequence[Kind], seconds: float, seed: int) ->
     await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_EXCEPTION)
     over.set()
     if ending := [task for task, kind in tasks.items() if kind.ends and not task.done()]:
-        _, hung = await asyncio.wait(ending, timeout=HUNG_S)
-        for task in hung:
+        _, hung_attempts = await asyncio.wait(ending, timeout=HUNG_S)
+        for task in hung_attempts:
             outcomes[tasks[task].name][HUNG] += 1
     for task in tasks:
         task.cancel()
@@ -71,7 +71,7 @@ def kinds_of(names: str) -> list[Kind]:
     """Return the kinds of a comma-separated list of names.
 
     Raises:
-        argparse.ArgumentTypeError: there is no such kind.
+        argparse.ArgumentTypeError: a kind is unknown.
     """
     listed = [name.strip() for name in names.split(",")]
     if unknown := sorted(set(listed) - set(KINDS)):
@@ -80,7 +80,7 @@ def kinds_of(names: str) -> list[Kind]:
 
 
 def main() -> int:
-    """Attack and print what was met."""
+    """Attack and print the outcomes."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.siege.attack", description=__doc__)
     parser.add_argument("--port", type=int, required=True, help="of a server on 127.0.0.1")
     parser.add_argument("--kinds", type=kinds_of, required=True, help="comma-separated; all attack at once")
@@ -88,8 +88,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     os.nice(_PRIORITY)
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (_FILES if most == resource.RLIM_INFINITY else min(_FILES, most), most))
+    _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(
+        resource.RLIMIT_NOFILE, (_FILES if limit == resource.RLIM_INFINITY else min(_FILES, limit), limit)
+    )
     outcomes = asyncio.run(attack(arguments.port, arguments.kinds, arguments.seconds, arguments.seed))
     sys.stdout.write(json.dumps(outcomes) + "\n")
     return 0

@@ -14,18 +14,18 @@ CLIENTS = 24
 THINK_S = 0.025
 """The mean time between an answer and the next request; 24 clients then ask about 950 times a second."""
 HUNG_S = 15.0
-"""A request that is not answered within so many seconds counts as hung."""
+"""A request without an answer after this time is hung."""
 _AGAIN_S = 0.1
 
 
 @dataclass
 class Figures:
-    """What good clients met in some stretch of time."""
+    """The outcomes of good clients in a period."""
 
     latencies_ms: list[float] = field(default_factory=list)
     """Of the right answers, in milliseconds."""
     refused: int = 0
-    """503: more was asked for than can be answered in time."""
+    """503: the load is above the rate that can be answered in time."""
     wrong: int = 0
     """The answer was another's, or no prediction."""
     lost: int = 0
@@ -35,11 +35,11 @@ class Figures:
 
     @property
     def requests(self) -> int:
-        """How many requests were sent."""
+        """The number of sent requests."""
         return len(self.latencies_ms) + self.refused + self.wrong + self.lost + self.hung
 
     def quantile_ms(self, share: float) -> float | None:
-        """Return a quantile of the latencies, in milliseconds; None if nothing was answered."""
+        """Return a quantile of the latencies, in milliseconds; None if no request was answered."""
         if not self.latencies_ms:
             return None
         ordered = sorted(self.latencies_ms)
@@ -52,7 +52,7 @@ class GoodClients:
     Args:
         port: the server's.
         seed: of rows and think times.
-        count: how many clients.
+        count: the number of clients.
         think_s: the mean time between an answer and the next request, in seconds.
         hung_s: when a request counts as hung, in seconds.
     """

@@ -16,8 +16,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks.siege.rows import KINDS, row
-from bundle.contract import Contract, Feature, Output
-from bundle.format import (
+from tabento.bundle.contract import Contract, Feature, Output
+from tabento.bundle.format import (
     BENTOML_MODULE,
     CARD_FILE,
     CONTRACT_FILE,
@@ -30,8 +30,8 @@ from bundle.format import (
     PREDICTION_NAME,
     REFERENCE_FILE,
 )
-from bundle.manifest import Provenance, write_manifest
-from bundle.reference import NumberDistribution, Reference
+from tabento.bundle.manifest import Provenance, write_manifest
+from tabento.bundle.reference import NumberDistribution, Reference
 
 NAME = "siege"
 PROMISE_MS = 10.0

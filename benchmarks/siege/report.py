@@ -1,4 +1,4 @@
-"""From the figures of a siege to what people read: one table and one picture."""
+"""One table and one picture of a siege's results."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def markdown(results: Mapping[str, Any]) -> str:
         f" {results['minutes']:g} minutes, {results['clients']} good clients, seed {results['seed']};"
         f" `{results['command']}`, {results['measured_at']}.",
         "",
-        "| what | measured | right |",
+        "| measurement | result | limit |",
         "| --- | --- | --- |",
         f"| good clients' requests | {total:,} | |",
         *(f"| of them {name} | {sum(entry[name] for entry in rounds):,} | 0 |" for name in ("hung", "wrong", "lost")),
@@ -45,14 +45,14 @@ def markdown(results: Mapping[str, Any]) -> str:
         lines += ["More than twice the p99 without attackers while the core was free:", ""]
         lines += [f"- {line}" for line in slow] + [""]
     lines += [
-        "| attackers | p50, ms | p99, ms | refused | hung, wrong, lost | core | in flight | MiB | what they met |",
+        "| attackers | p50, ms | p99, ms | refused | hung, wrong, lost | core | in flight | MiB | outcomes |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for entry in rounds:
-        refused = entry["refused"] / entry["requests"] if entry["requests"] else 0.0
+        refused_share = entry["refused"] / entry["requests"] if entry["requests"] else 0.0
         core = _NONE if entry["core_share"] is None else f"{entry['core_share']:.0%}"
         lines.append(
-            f"| {entry['name']} | {_ms(entry['p50_ms'])} | {_ms(entry['p99_ms'])} | {refused:.2%}"
+            f"| {entry['name']} | {_ms(entry['p50_ms'])} | {_ms(entry['p99_ms'])} | {refused_share:.2%}"
             f" | {entry['hung']}, {entry['wrong']}, {entry['lost']} | {core} | {entry['in_flight']:g}"
             f" | {entry['rss_mib']:.0f} | {_outcomes(entry['outcomes'])} |"
         )

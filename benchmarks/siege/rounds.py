@@ -21,17 +21,16 @@ from benchmarks.siege.service import BesiegedService
 
 BASELINE = "no attackers"
 SETTLED_S = 20.0
-"""After the attackers have left, nothing may be in flight within so many seconds."""
+"""The time after the attackers' end within which no request may be in flight."""
 STOPPERS = ("never_read", "slow_read", "half_head", "half_body", "left_open", "flood", "thousand_rows")
-"""Who is connected when SIGTERM comes."""
+"""The kinds of attackers that are connected at SIGTERM."""
 _ATTACK_BEFORE_STOP_S = 5.0
 _ATTACK_MOST_S = 600.0
-_START_S = 30.0
 
 
 @dataclass(frozen=True)
 class Round:
-    """What one round gave."""
+    """The results of one round."""
 
     name: str
     kinds: tuple[str, ...]
@@ -50,7 +49,7 @@ class Round:
     """Requests that the service counts once attackers and good clients are quiet, beyond those left by earlier rounds."""
     rss_mib: float
     outcomes: dict[str, dict[str, int]] = field(default_factory=dict)
-    """What the attackers met: by kind, the number of each outcome."""
+    """The number of each outcome, by kind of attacker."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the round as JSON has it."""
@@ -62,16 +61,16 @@ class Stop:
     """How the service ended."""
 
     seconds: float | None
-    """From SIGTERM to the end of its last process; None if it had to be killed."""
+    """From SIGTERM to the end of its last process; None if it was killed."""
     bound_s: float
     connections: float | None
-    """How many connections it had when SIGTERM came, if it counts them."""
+    """The number of connections at SIGTERM, if the service counts them."""
 
 
 async def run_round(
     service: BesiegedService, clients: GoodClients, kinds: Sequence[str], seconds: float, seed: int
 ) -> Round:
-    """Run good clients for some seconds beside attackers, or alone if there are no kinds.
+    """Run good clients for some seconds in addition to attackers, or alone if there are no kinds.
 
     Raises:
         BenchmarkError: the attackers' process failed, or the service no longer answers.
@@ -93,7 +92,7 @@ async def run_round(
     spent_s = service.cpu_s() - before_s
     await clients.pause()
     late: Figures = clients.take()
-    in_flight = await _settled(service, earlier)
+    in_flight = await _remaining_in_flight(service, earlier)
     clients.resume()
     return Round(
         name=" + ".join(kinds) or BASELINE,
@@ -104,8 +103,8 @@ async def run_round(
         wrong=figures.wrong + late.wrong,
         lost=figures.lost + late.lost,
         hung=figures.hung + late.hung,
-        p50_ms=_rounded(figures.quantile_ms(0.5)),
-        p99_ms=_rounded(figures.quantile_ms(0.99)),
+        p50_ms=_round(figures.quantile_ms(0.5)),
+        p99_ms=_round(figures.quantile_ms(0.99)),
         core_share=round(spent_s / took_s, 3) if same else None,
         in_flight=in_flight,
         rss_mib=round(service.rss_mib(), 1),
@@ -141,7 +140,7 @@ async def stop_under_attack(service: BesiegedService, bound_s: float, seed: int,
 
     Args:
         service: is not there afterwards.
-        bound_s: how long it may take; after twice this time it is killed.
+        bound_s: the limit for the stop; after twice this time the service is killed.
         seed: of the attackers.
         kinds: who attacks.
     """
@@ -173,7 +172,7 @@ def _lives(process: psutil.Process) -> bool:
     return False
 
 
-def _rounded(value: float | None) -> float | None:
+def _round(value: float | None) -> float | None:
     return None if value is None else round(value, 3)
 
 
@@ -200,8 +199,8 @@ async def _output(process: asyncio.subprocess.Process) -> bytes:
     return out
 
 
-async def _settled(service: BesiegedService, earlier: float) -> float:
-    """Return how many requests are in flight beyond those that were left before, once there are none or in ``SETTLED_S``."""
+async def _remaining_in_flight(service: BesiegedService, earlier: float) -> float:
+    """Return the number of additional requests in flight as soon as it is zero, at the latest after ``SETTLED_S``."""
     end = time.perf_counter() + SETTLED_S
     while True:
         count = await asyncio.to_thread(service.metric, "tabento_in_flight_requests") or 0.0

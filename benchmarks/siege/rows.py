@@ -20,7 +20,7 @@ def row(number: int) -> dict[str, Any]:
 
 
 def prediction(number: int) -> float:
-    """Return what the model answers to the row of a number; every term is exact in float64."""
+    """Return the model's answer to the row of a number; every term is exact in float64."""
     content = row(number)
     slope = content["slope"] or 0.0
     return float(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from benchmarks.process import BenchmarkError, get, run, served
+from benchmarks.process import BenchmarkError, get, run, serve_bento
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class BesiegedService:
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The port of the service."""
         return int(self.address.rpartition(":")[2])
 
     @property
@@ -60,29 +60,27 @@ class BesiegedService:
 
 @contextmanager
 def besieged(
-    folder: Path, *, core: int | None = None, environment: Mapping[str, str] | None = None
+    folder: Path, *, cores: frozenset[int] | None = None, environment: Mapping[str, str] | None = None
 ) -> Iterator[BesiegedService]:
-    """Serve the siege's model from a model store of its own.
+    """Serve the siege's model from its own model store.
 
     Args:
-        folder: holds the store.
-        core: where the service stays; None leaves it to the system.
+        folder: the folder of the model store, which gets the model if it has none.
+        cores: the cores of the service; None for any.
         environment: more variables for it.
 
     Raises:
         BenchmarkError: it did not get ready.
     """
     home = {"BENTOML_HOME": str(folder), "BENTOML_DO_NOT_TRACK": "True"}
-    tag = run(sys.executable, "-m", "benchmarks.siege.model", **home).splitlines()[-1]
+    tag = _stored_tag(folder) or run(sys.executable, "-m", "benchmarks.siege.model", **home).splitlines()[-1]
     arguments = ("service:Tabento", "--arg", f"model={tag}")
     environment = {**home, **(environment or {})}
-    workers: list[psutil.Process] = []
-    try:
-        with served(sys.executable, *arguments, environment=environment, core=core) as server:
-            workers += psutil.Process(server.pid).children(recursive=True)
-            yield BesiegedService(server.address, server.pid)
-    finally:
-        # A supervisor that had to be killed leaves its workers behind.
-        for worker in workers:
-            with suppress(psutil.NoSuchProcess):
-                worker.kill()
+    with serve_bento(sys.executable, *arguments, environment=environment, cores=cores) as server:
+        yield BesiegedService(server.address, server.pid)
+
+
+def _stored_tag(folder: Path) -> str | None:
+    """Return the tag of the model in a store; None if the store is empty."""
+    latest = next((folder / "models").glob("*/latest"), None)
+    return None if latest is None else f"{latest.parent.name}:{latest.read_text(encoding='utf-8').strip()}"

@@ -1,4 +1,4 @@
-"""What a siege must show, and what it did not."""
+"""The limits of a siege, and the limits that it missed."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ REFUSED_SHARE_MOST = 0.01
 """Good clients may be refused in 1% of their requests, over the whole siege."""
 GROWTH_MIB_MOST = 20.0
 STOP_MARGIN_S = 3.0
-"""What the end of the processes may take beyond the service's own bound."""
+"""The additional time for the end of the processes, after the service's own limit."""
 P99_FACTOR = 2.0
 FREE_CORE_SHARE = 0.8
-"""A worker that took less of its core than this had time for everybody."""
+"""A worker below this share of its core had time for every client."""
 
 
 def faults(results: Mapping[str, Any]) -> list[str]:
-    """Return a line for each way in which the service fell short; none if it held."""
+    """Return a line for each limit that the service missed; an empty list if it kept all."""
     lines = []
     rounds = results["rounds"]
     for entry in rounds:

@@ -1,6 +1,6 @@
-"""HTTP/1.1 on a raw socket: what a client sends is written byte by byte, and what comes back is read strictly.
+"""HTTP/1.1 on a raw socket: requests are written byte by byte, and answers are read strictly.
 
-The attackers need what a client library forbids: halves of requests, resets, sockets that nobody reads. The good clients
+The attackers need what a client library forbids: halves of requests, resets, sockets without a reader. The good clients
 use the same connection, so that a wrong byte of an answer is seen.
 """
 
@@ -22,7 +22,7 @@ _RESET = struct.pack("ii", 1, 0)  # SO_LINGER with a time of 0: close() sends RS
 
 
 class WireError(Exception):
-    """What came is not an answer with a known length."""
+    """The received bytes are not an answer with a known length."""
 
 
 class ClosedError(WireError):
@@ -51,7 +51,7 @@ class Answer:
             return None
 
     def matches(self, request_id: str, predictions: float | list[float]) -> bool:
-        """Tell whether this is a prediction with this request id and these numbers."""
+        """Return whether this is a prediction with this request id and these numbers."""
         content = self.content()
         if self.status != 200 or self.request_id != request_id or not isinstance(content, dict):
             return False
@@ -69,7 +69,7 @@ def request(
         headers: more header lines, without line ends.
         request_id: sent as ``X-Request-Id``.
         path: the request target.
-        chunks: None for ``Content-Length``; otherwise the body is sent in chunks of so many bytes.
+        chunks: None for ``Content-Length``; otherwise the size of the body's chunks in bytes.
     """
     lines = [f"POST {path} HTTP/1.1", "Host: siege", "Content-Type: application/json", *headers]
     if request_id is not None:
@@ -112,11 +112,11 @@ class Wire:
         Args:
             port: of 127.0.0.1.
             receive_bytes: the size of the system's receive buffer; None for the usual one.
-            read_bytes: how many bytes are read at once.
-            read_pause_s: how many seconds are waited before each read.
+            read_bytes: the number of bytes of one read.
+            read_pause_s: the seconds to wait before each read.
 
         Raises:
-            OSError: nobody accepts.
+            OSError: no server accepts.
         """
         connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         connection.setblocking(False)
@@ -159,13 +159,13 @@ class Wire:
 
         Raises:
             ClosedError: the stream ended before the answer did.
-            WireError: what came is not an answer with a known length.
+            WireError: the received bytes are not an answer with a known length.
             OSError: the server reset the connection.
         """
         while (end := self._buffer.find(b"\r\n\r\n")) < 0:
             if len(self._buffer) > _HEAD_LIMIT:
                 raise WireError(f"no end of the head in {len(self._buffer)} bytes")
-            await self._more()
+            await self._receive()
         lines = bytes(self._buffer[:end]).decode("latin-1").split("\r\n")
         del self._buffer[: end + 4]
         status, headers = _head(lines)
@@ -173,13 +173,13 @@ class Wire:
             return await self.answer()
         length = int(headers.get("content-length", "0"))
         while len(self._buffer) < length:
-            await self._more()
+            await self._receive()
         content = bytes(self._buffer[:length])
         del self._buffer[:length]
         return Answer(status, headers, content)
 
     async def until_end(self) -> None:
-        """Read and drop whatever comes until the server closes or resets the connection."""
+        """Read and drop all bytes until the server closes or resets the connection."""
         try:
             while await self.receive():
                 pass
@@ -187,7 +187,7 @@ class Wire:
             pass
 
     def half_close(self) -> None:
-        """Say that nothing more will be sent, and go on reading."""
+        """Close the sending side and continue to read."""
         with suppress(OSError):  # the server may have closed first
             self._socket.shutdown(socket.SHUT_WR)
 
@@ -200,7 +200,7 @@ class Wire:
         """Leave."""
         self._socket.close()
 
-    async def _more(self) -> None:
+    async def _receive(self) -> None:
         data = await self.receive()
         if not data:
             raise ClosedError(f"the server closed the connection with {len(self._buffer)} bytes of an answer sent")
@@ -208,8 +208,8 @@ class Wire:
 
 
 def _head(lines: list[str]) -> tuple[int, dict[str, str]]:
-    version, _, rest = lines[0].partition(" ")
-    code = rest[:3]
+    version, _, remainder = lines[0].partition(" ")
+    code = remainder[:3]
     if version != "HTTP/1.1" or not code.isdigit():
         raise WireError(f"not a status line: {lines[0][:100]!r}")
     headers = {}

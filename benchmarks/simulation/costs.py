@@ -1,6 +1,6 @@
-"""What things cost on the modelled server: measured elsewhere, read from JSON, or the defaults here.
+"""Costs of the modelled server: measured and read from JSON, or the defaults here.
 
-The defaults are those of a 2-core x86-64 machine with uvloop, httptools and the whole of the service switched on.
+The defaults were measured on a 2-core x86-64 machine with uvloop, httptools and the complete service.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class ServerCosts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ModelCosts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What one model costs, in seconds, and what is promised of it."""
+    """The costs of one model in seconds, and its p99 limit."""
 
     row_s: float
     """A row more in a batch."""
@@ -43,7 +43,7 @@ class ModelCosts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     decode_s: float
     """Decoding a request of one row."""
     slo_s: float
-    """The promise."""
+    """The p99 limit in seconds."""
     noise: float = 0.1
     """The standard deviation of the logarithm of a batch's time."""
 
@@ -70,7 +70,7 @@ def load_costs(path: Path) -> Costs:
     """Read costs from a JSON file of the form ``{"server": {"read_s": …}, "models": {"name": {"row_s": …}}}``.
 
     Raises:
-        BenchmarkError: there is no such file, or it does not have that form.
+        BenchmarkError: the file does not exist, or it has another form.
     """
     try:
         return msgspec.json.decode(path.read_bytes(), type=Costs)
@@ -85,7 +85,7 @@ class SimulatedModel:
     """Takes a batch's time from the virtual core, and answers zeros; see ``runners.batch.Model``.
 
     Args:
-        costs: what a batch costs.
+        costs: the costs of a batch.
         spend: takes time from the core.
         seed: draws the noise.
     """

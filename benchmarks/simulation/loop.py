@@ -1,7 +1,7 @@
-"""An event loop on a virtual clock: one core, one loop, one worker thread beside it on the same core.
+"""An event loop on a virtual clock: one core, one loop, one worker thread on the same core.
 
-Callbacks say what they cost by ``spend``; nothing else makes time pass, except waiting. A pass is as in libuv: timers that
-are due, then the callbacks that wait, then the sockets. What a callback arranges by ``call_soon`` runs in the next pass.
+Callbacks declare their cost with ``spend``; time passes only by ``spend`` and by waiting. A pass is as in libuv: timers that
+are due, then the callbacks that wait, then the sockets. A callback of ``call_soon`` runs in the next pass.
 The thread gets half of the core while the loop works, all of it while the loop waits.
 """
 
@@ -16,7 +16,7 @@ Callback = Callable[..., object]
 
 
 class SimulatedTimer:
-    """What ``call_later`` returns."""
+    """The handle that ``call_later`` returns."""
 
     __slots__ = ("args", "callback")
 
@@ -33,9 +33,9 @@ class SimulatedLoop:
     """``runners.clock.Loop`` and ``runners.clock.Offload`` on a virtual clock that starts at 0 s.
 
     Args:
-        pass_s: what a pass costs besides its callbacks, in seconds.
-        switch_s: how long a thread that is done waits until the loop sees it, in seconds.
-        read_limit: how many sockets one pass reads at most.
+        pass_s: the cost of a pass without its callbacks, in seconds.
+        switch_s: the time from the end of a thread's work until the loop notices it, in seconds.
+        read_limit: the largest number of sockets that one pass reads.
     """
 
     def __init__(self, pass_s: float = 0.0, switch_s: float = 0.0, read_limit: int = 1024) -> None:
@@ -48,7 +48,7 @@ class SimulatedLoop:
         self._timers_made = 0
         self._sockets: list[tuple[float, int, Callback]] = []
         self._thread: deque[tuple[Callback, tuple[Any, ...]]] = deque()
-        # What is left, in seconds, of the thread's work, in the order of the queue above.
+        # The remaining seconds of the thread's work, in the order of the queue above.
         self._thread_left: deque[float] = deque()
         self._in_thread_s: float | None = None
 
@@ -75,8 +75,8 @@ class SimulatedLoop:
     def offload(self, function: Callable[[], Any], done: Callable[[Any, BaseException | None], None]) -> None:
         """See ``runners.clock.Offload``.
 
-        The function is run at once to learn what it does and costs; its end is reported when the thread has had that
-        much of the core. What it measures itself is its own work, without the waiting for the core.
+        The function runs immediately, to learn its result and cost; its end is reported when the thread has used that
+        much time of the core. The function measures its own work only, without the wait for the core.
         """
         result: Any = None
         error: BaseException | None = None
@@ -90,22 +90,22 @@ class SimulatedLoop:
         self._thread_left.append(cost)
 
     def spend(self, seconds: float) -> None:
-        """Let a callback, or the function in the thread, cost so many seconds of the core."""
+        """Let a callback, or the function in the thread, use the core for some seconds."""
         if self._in_thread_s is not None:
             self._in_thread_s += seconds
             return
         while self._thread:
-            both = min(seconds, self._thread_left[0])
-            self._now += 2 * both
-            seconds -= both
-            self._thread_left[0] -= both
+            shared_s = min(seconds, self._thread_left[0])
+            self._now += 2 * shared_s
+            seconds -= shared_s
+            self._thread_left[0] -= shared_s
             if self._thread_left[0] > 0:
                 return
             self._end_thread_job()
         self._now += seconds
 
     def run(self, arrivals_s: Sequence[float] = (), read: Callable[[int], object] | None = None) -> None:
-        """Run until nothing is left to do.
+        """Run until no callback remains.
 
         Args:
             arrivals_s: when sockets become readable, ascending, in seconds.

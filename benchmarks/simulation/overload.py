@@ -1,6 +1,6 @@
-"""How many good answers are left when a modelled server is asked for more than it can do?
+"""How many answers of a modelled server are good under overload?
 
-The rates are multiples of what the server holds within its promise. A request costs more on many connections, whose sockets
+The rates are multiples of the rate that the server holds within its p99 limit. A request costs more on many connections, whose sockets
 do not fit into the caches: the factors are those that were measured live (docs/benchmarks.md).
 """
 
@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass
 import msgspec
 import numpy as np
 
-from benchmarks.loadgen.arrivals import poisson
+from benchmarks.loadgen.schedule import poisson
 from benchmarks.simulation.costs import ModelCosts, ServerCosts
-from benchmarks.simulation.server import ANSWERED, REFUSED, SimulatedServer
+from benchmarks.simulation.server import OK, OVERLOADED, SimulatedServer
 
 FACTORS = (1.5, 3.0)
 CONNECTIONS: dict[int, Callable[[ServerCosts], ServerCosts]] = {
@@ -28,14 +28,14 @@ CONNECTIONS: dict[int, Callable[[ServerCosts], ServerCosts]] = {
 
 @dataclass(frozen=True)
 class Overload:
-    """What a server did under one overload."""
+    """The outcome of one overload."""
 
     model: str
     factor: float
-    """How many times its capacity it was offered."""
+    """The offered rate as a multiple of the capacity."""
     connections: int
     good_share: float
-    """Answers within the promise, as a share of the capacity."""
+    """Answers within the p99 limit, as a share of the capacity."""
     answered_p99_ms: float
     """The 99th percentile of the latency of answers with success."""
     refused_p99_ms: float
@@ -49,14 +49,14 @@ class Overload:
 def overload(
     name: str, model: ModelCosts, server: ServerCosts, capacity_per_s: float, seconds: float, seed: int
 ) -> list[Overload]:
-    """Return what a server does at each multiple of its capacity, with few and with many connections.
+    """Return the outcomes at each multiple of a server's capacity, with few and with many connections.
 
     Args:
         name: the model's name.
-        model: its costs, and its promise.
+        model: its costs, and its p99 limit.
         server: the costs of everything else.
-        capacity_per_s: the rate that it holds within its promise.
-        seconds: how long each run lasts.
+        capacity_per_s: the rate that it holds within its p99 limit.
+        seconds: the length of each run.
         seed: draws arrivals and noise.
     """
     results = []
@@ -64,9 +64,9 @@ def overload(
         for factor in FACTORS:
             simulated = SimulatedServer(costs_of(server), model, None, seed=seed)
             outcome = simulated.run(poisson(factor * capacity_per_s, seconds, seed))
-            good = float(np.sum((outcome.status == ANSWERED) & (outcome.latency_s <= model.slo_s)))
+            good = float(np.sum((outcome.status == OK) & (outcome.latency_s <= model.slo_s)))
             share = good / outcome.seconds / capacity_per_s
-            answered_ms, refused_ms = (outcome.p99_s(status) * 1e3 for status in (ANSWERED, REFUSED))
+            answered_ms, refused_ms = (outcome.p99_s(status) * 1e3 for status in (OK, OVERLOADED))
             results.append(Overload(name, factor, connections, share, answered_ms, refused_ms))
     return results
 

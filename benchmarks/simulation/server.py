@@ -12,46 +12,47 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.loadgen.arrivals import Arrivals
+from benchmarks.loadgen.schedule import Schedule
 from benchmarks.simulation.costs import ModelCosts, ServerCosts, SimulatedModel
 from benchmarks.simulation.loop import SimulatedLoop
+from benchmarks.simulation.requester import CallbackRequester
 from runners.costs import BatchCosts
 from runners.errors import ExpiredError
 from runners.policy import Policy
 from runners.runner import WARM_UP_ROUNDS, WARM_UP_ROWS, Runner, RunnerOptions
-from runners.work import Work
+from runners.work import Values, Work
 
-ANSWERED, REFUSED, EXPIRED, FAILED = 200, 503, 504, 500
-"""What became of a request; ``EXPIRED`` is told apart from ``REFUSED`` here, though a client sees 503 for both."""
+OK, OVERLOADED, EXPIRED, FAILED = 200, 503, 504, 500
+"""The outcomes of a request. ``EXPIRED`` differs from ``OVERLOADED`` here; a client gets 503 for both."""
 
 
-def _let_in(_rows: float) -> bool:
+def _admit_all(_rows: float) -> bool:
     return True
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of each request, in the order of their scheduled arrivals."""
+    """The outcome of each request, in the order of the scheduled arrivals."""
 
     latency_s: NDArray[np.float64]
-    """From the scheduled arrival to the end of the answer, whatever it said; shape (N,)."""
+    """From the scheduled arrival to the end of the answer with any status; shape (N,)."""
     status: NDArray[np.int64]
-    """``ANSWERED``, ``REFUSED``, ``EXPIRED`` or ``FAILED``; shape (N,)."""
+    """``OK``, ``OVERLOADED``, ``EXPIRED`` or ``FAILED``; shape (N,)."""
     seconds: float
-    """How long the schedule lasted."""
+    """The length of the schedule."""
 
     def within(self, slo_s: float) -> float:
-        """Return the share of all requests that were answered with success within so many seconds."""
-        return float(np.mean((self.status == ANSWERED) & (self.latency_s <= slo_s)))
+        """Return the share of all requests that were answered with success within some seconds."""
+        return float(np.mean((self.status == OK) & (self.latency_s <= slo_s)))
 
-    def p99_s(self, status: int = ANSWERED) -> float:
-        """Return the 99th percentile of the latency of those with a status; NaN where there are none."""
-        chosen = self.latency_s[self.status == status]
-        return float(np.quantile(chosen, 0.99)) if len(chosen) else float("nan")
+    def p99_s(self, status: int = OK) -> float:
+        """Return the 99th percentile of the latency of requests with a status; NaN if there are none."""
+        latencies_s = self.latency_s[self.status == status]
+        return float(np.quantile(latencies_s, 0.99)) if len(latencies_s) else float("nan")
 
 
 def learned_at_start(model: ModelCosts, options: RunnerOptions) -> BatchCosts:
-    """Return what a service knows of a model's batch times after its warm-up."""
+    """Return the batch times that a service has learned after its warm-up."""
     costs = BatchCosts(max(options.max_batch_rows, *WARM_UP_ROWS))
     for size in WARM_UP_ROWS * WARM_UP_ROUNDS:
         costs.observe(size, model.batch_s + size * model.row_s)
@@ -62,12 +63,12 @@ class SimulatedServer:
     """Answers arrivals on a virtual clock; good for one run.
 
     Args:
-        server: what the server's own work costs.
-        model: what the model costs, and what is promised of it.
+        server: the costs of the server's own work.
+        model: the costs of the model, and its p99 limit.
         policy: the rule of dispatch.
-        rows: how many rows each request has.
+        rows: the number of rows of each request.
         admission: whether requests may be refused before they are parsed.
-        options: what can be set about a runner; by default what ships, with the model's promise.
+        options: the runner's options; by default the shipped ones, with the model's p99 limit.
         seed: draws the noise of batch times.
     """
 
@@ -92,24 +93,24 @@ class SimulatedServer:
         simulated = SimulatedModel(model, self.loop.spend, seed)
         costs = learned_at_start(model, options)
         self.runner = Runner(simulated, self.loop, self.loop.offload, options, costs, policy)
-        self._admit: Callable[[float], bool] = self.runner.admission.admit if admission else _let_in
+        self._admit: Callable[[float], bool] = self.runner.admission.admit if admission else _admit_all
         self._arrivals_s: list[float] = []
         self._latency_s: list[float] = []
         self._status: list[int] = []
 
-    def run(self, arrivals: Arrivals) -> Outcome:
-        """Answer all arrivals, and return what became of them."""
-        self._arrivals_s = (arrivals.times_ns / 1e9).tolist()
+    def run(self, schedule: Schedule) -> Outcome:
+        """Answer all arrivals, and return their outcomes."""
+        self._arrivals_s = (schedule.times_ns / 1e9).tolist()
         self._latency_s = [float("nan")] * len(self._arrivals_s)
         self._status = [0] * len(self._arrivals_s)
         self.loop.run(self._arrivals_s, self._read)
-        return Outcome(np.array(self._latency_s), np.array(self._status), arrivals.seconds)
+        return Outcome(np.array(self._latency_s), np.array(self._status), schedule.seconds)
 
     def _read(self, index: int) -> None:
         loop = self.loop
         if not self._admit(self._rows):
             loop.spend(self._costs.refuse_s)
-            self._end(index, REFUSED)
+            self._end(index, OVERLOADED)
             return
         loop.spend(self._costs.read_s + self._decode_s)
         if self._rows > 1:
@@ -117,11 +118,11 @@ class SimulatedServer:
             self.runner.admission.decoded(self._rows, self._decode_s)
         read = loop.time()
 
-        def done(_values: list[float] | None, error: Exception | None) -> None:
-            status = ANSWERED if error is None else EXPIRED if isinstance(error, ExpiredError) else FAILED
+        def finish(_values: Values | None, error: Exception | None) -> None:
+            status = OK if error is None else EXPIRED if isinstance(error, ExpiredError) else FAILED
             self._answer(index, status)
 
-        self.runner.batcher.submit(Work(self._data, self._rows, read, read + self._slo_s, done))
+        self.runner.batcher.submit(Work(self._data, self._rows, read, read + self._slo_s, CallbackRequester(finish)))
 
     def _answer(self, index: int, status: int) -> None:
         self.loop.spend(self._costs.send_s)

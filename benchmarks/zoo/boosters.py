@@ -1,4 +1,4 @@
-"""Members of XGBoost and LightGBM, where they are installed. Both are optional: without them the zoo is smaller."""
+"""Members of XGBoost and LightGBM, if they are installed. Both are optional: without them the zoo is smaller."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def boosters() -> list[Member]:
     return [*_xgboost(), *_lightgbm()]
 
 
-def _is_there(package: str) -> bool:
+def _is_installed(package: str) -> bool:
     return importlib.util.find_spec(package) is not None
 
 
 def _xgboost() -> list[Member]:
-    if not _is_there("xgboost"):
+    if not _is_installed("xgboost"):
         return []
     shape = {"n_estimators": 40, "max_depth": 6, "random_state": SEED, "n_jobs": 1}
     return [
@@ -37,7 +37,7 @@ def _xgb(kind: str, **shape: Any) -> Any:
 
 
 def _lightgbm() -> list[Member]:
-    if not _is_there("lightgbm"):
+    if not _is_installed("lightgbm"):
         return []
     shape = {"n_estimators": 40, "random_state": SEED, "n_jobs": 1, "verbose": -1}
     return [

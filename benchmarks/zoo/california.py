@@ -1,4 +1,4 @@
-"""Two members on real data: the California housing table, on which naive conversion was first seen to go wrong."""
+"""Two members on real data: the California housing table, on which a wrong naive conversion was first observed."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from sklearn.preprocessing import StandardScaler
 
 from benchmarks.process import BenchmarkError
 from benchmarks.zoo.data import contract_of
-from benchmarks.zoo.measure import Specimen, quiet
-from bundle.contract import Output
-from training.frames import to_frame, to_rows
+from benchmarks.zoo.measure import Specimen, without_warnings
+from tabento.bundle.contract import Output
+from tabento.tables.frames import to_frame, to_rows
 
 TARGET = "median_house_value"
 HOLED = "total_bedrooms"
@@ -39,7 +39,7 @@ def california(path: Path, name: str) -> Specimen:
         name: one of ``NAMES``.
 
     Raises:
-        BenchmarkError: the file cannot be read, or is another table.
+        BenchmarkError: the file cannot be read, or contains another table.
     """
     try:
         table = pd.read_csv(path)
@@ -52,7 +52,7 @@ def california(path: Path, name: str) -> Specimen:
         columns = columns.drop(columns=HOLED)
     contract = contract_of(columns, Output(name=TARGET, unit="USD"), FAMILY)
     train, test, answers, _ = train_test_split(columns, table[TARGET], test_size=TEST_SHARE, random_state=SEED)
-    with quiet():
+    with without_warnings():
         pipeline = _build(name).fit(to_frame(to_rows(train, contract), contract), answers)
     return Specimen(name, FAMILY, "regression", pipeline, contract, to_frame(to_rows(test, contract), contract))
 

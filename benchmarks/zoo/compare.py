@@ -1,4 +1,4 @@
-"""How far a graph's answers lie from a pipeline's, row by row."""
+"""The differences between a graph's answers and a pipeline's, row by row."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bundle.contract import Contract
-from training.parity.figures import differences
+from tabento.bundle.contract import Contract
+from tabento.parity.tolerances import differences
 
 NOTICED = 1e-4
-"""A difference beyond this is one that people notice: relative for numbers, absolute for probabilities."""
+"""The size of a difference that users notice: relative for numbers, absolute for probabilities."""
 
 
 @dataclass(frozen=True)
@@ -19,39 +19,39 @@ class Difference:
     """The differences of N rows."""
 
     far: NDArray[np.float64]
-    """float64 of shape (N,): the largest of a row, relative for numbers, absolute for probabilities, 0 where a
+    """float64 of shape (N,): the largest difference of a row, relative for numbers, absolute for probabilities, 0 if a
     classification answers labels only."""
     flips: NDArray[np.bool_] | None
-    """bool of shape (N,): where the label differs; None for numbers."""
+    """bool of shape (N,): mask of the rows with another label; None for numbers."""
 
     @property
     def noticed(self) -> NDArray[np.bool_]:
-        """Where a row is off by more than ``NOTICED`` or has another label: bool of shape (N,)."""
-        beyond = self.far > NOTICED
-        return beyond if self.flips is None else beyond | self.flips
+        """Mask of the rows that differ by more than ``NOTICED`` or have another label: bool of shape (N,)."""
+        exceeds = self.far > NOTICED
+        return exceeds if self.flips is None else exceeds | self.flips
 
 
 def compare(
-    expected: NDArray[np.float64], got: NDArray[np.float64], contract: Contract, typical: NDArray[np.float64]
+    expected: NDArray[np.float64], graph_answers: NDArray[np.float64], contract: Contract, typical: NDArray[np.float64]
 ) -> Difference:
-    """Compare answers as ``training.parity.answers.pipeline_answers`` shapes them.
+    """Compare answers as ``tabento.export.pipeline_answers.pipeline_answers`` shapes them.
 
     Args:
-        expected: the pipeline's.
-        got: the graph's.
-        contract: says whether there are labels in column 0.
-        typical: what a relative difference is at least taken of, so that a number next to zero does not make any
-            difference look large: a magnitude for each number that is answered.
+        expected: the pipeline's answers.
+        graph_answers: the graph's answers.
+        contract: the contract; it states whether column 0 contains labels.
+        typical: a magnitude for each number of an answer. A relative difference is relative to at least this magnitude,
+            so that a number next to zero does not make a small difference look large.
 
     Raises:
-        ValueError: the shapes are not the same.
+        ValueError: the shapes differ.
     """
-    absolute, relative = differences(expected, got, typical)
+    absolute, relative = differences(expected, graph_answers, typical)
     if contract.output.classes is None:
         return Difference(relative.reshape(len(relative), -1).max(axis=1, initial=0.0), None)
-    return Difference(absolute[:, 1:].max(axis=1, initial=0.0), expected[:, 0] != got[:, 0])
+    return Difference(absolute[:, 1:].max(axis=1, initial=0.0), expected[:, 0] != graph_answers[:, 0])
 
 
 def typical_magnitude(answers: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean magnitude of each number of some answers, as the proof takes it."""
+    """Return the mean magnitude of each number of the answers, as in the proof."""
     return np.asarray(np.abs(answers).mean(axis=0), dtype=np.float64)

@@ -1,7 +1,7 @@
-"""The zoo's table: made-up shipments with all that a careless conversion trips over.
+"""The zoo's table: synthetic shipments with the values on which a careless conversion fails.
 
-Columns lie between 1e-7 and 1.7e9, some are heavily skewed, two have holes, one counts, one is true or false. Texts are
-not all ASCII, one is empty, some are missing, some are rare. Four targets hang on the same columns.
+Numbers are between 1e-7 and 1.7e9. Some columns are heavily skewed, two have missing values, one is a count, one is a
+boolean. Texts are not all ASCII, one is empty, some are missing, some are rare. All targets depend on the same columns.
 """
 
 from __future__ import annotations
@@ -14,34 +14,34 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bundle.contract import Contract, Feature, Output
+from tabento.bundle.contract import Contract, Feature, Output
 
 Task = Literal["regression", "binary", "classes", "grades", "outputs"]
-"""A number, true or false, one of three texts, one of three integers, or two numbers at once."""
+"""A number, true or false, one of three texts, one of three integers, or two numbers."""
 
 ROWS = 12_000
 SEED = 2026
 FIT_ROWS = 2_000
-"""Pipelines are fitted on the first rows and proven on the others."""
+"""The number of first rows, on which pipelines are fitted; the proof uses the other rows."""
 SLACK = 0.1
-"""How far beyond the values of the table a contract's range reaches, as a share of their span."""
+"""The margin of a contract's range outside the table's values, as a share of their span."""
 
 COMPLETE = ("distance_km", "weight_kg", "volume_m3", "shock", "latitude", "longitude", "booked_at")
-"""Numbers that are always there."""
+"""Numbers without missing values."""
 HOLED = ("declared_value", "temperature_c")
-"""Numbers that may be missing."""
+"""Numbers with missing values."""
 COUNT, FLAG = "parcels", "insured"
 """An integer and a boolean."""
 PLAIN = (*COMPLETE, COUNT, FLAG)
-"""All columns that are numbers and always there."""
+"""All columns of numbers without missing values."""
 NUMBERS = (*COMPLETE, *HOLED, COUNT, FLAG)
-"""All columns that are numbers."""
+"""All columns of numbers."""
 CARRIERS = ("Post", "Blue Line", "Łódź Cargo", "Ångström Fracht", "北方速运", "São Bento")
 GOODS = ("", "books", "food", "glass", "machinery", "art")
-"""The empty text is a category of its own; beside it there are missing values."""
+"""The empty text is a category of its own, in addition to missing values."""
 ZONES = tuple(f"Z{number:02d}" for number in range(1, 13))
 TEXTS = ("carrier", "goods", "zone")
-"""The columns of texts; ``goods`` may be missing."""
+"""The columns of texts; ``goods`` has missing values."""
 ALL = (*NUMBERS, *TEXTS)
 
 GOODS_MISSING = 0.07
@@ -53,20 +53,20 @@ SERVICES = ("express", "günstig", "standard")
 
 @dataclass(frozen=True)
 class Table:
-    """Rows and what is to be predicted from them."""
+    """Rows and their targets."""
 
     frame: pd.DataFrame
     """N rows, a column for each name of ``ALL``."""
     targets: dict[Task, NDArray[Any]]
-    """Per task an array of shape (N,), for ``outputs`` (N, 2)."""
+    """An array of shape (N,) for each task; (N, 2) for ``outputs``."""
 
 
 @cache
 def shipments(rows: int = ROWS, seed: int = SEED) -> Table:
-    """Make the table; the same rows and seed give the same values. Nobody may change it.
+    """Return the table; the same rows and seed give the same values. The caller must not change it.
 
     Raises:
-        ValueError: there are fewer rows than the longest list of categories, all of which are to occur.
+        ValueError: there are fewer rows than zones, and every zone must occur.
     """
     if rows < len(ZONES):
         raise ValueError(f"expected at least {len(ZONES)} rows, one for each zone, got {rows}")
@@ -82,8 +82,8 @@ def shipments(rows: int = ROWS, seed: int = SEED) -> Table:
             "latitude": draw.uniform(35.0, 70.0, rows),
             "longitude": draw.uniform(-10.0, 40.0, rows),
             "booked_at": np.round(draw.uniform(1.70e9, 1.73e9, rows), 3),
-            "declared_value": _holed(draw, np.round(draw.lognormal(6.0, 1.6, rows), 2), VALUE_MISSING),
-            "temperature_c": _holed(draw, np.round(draw.normal(12.0, 9.0, rows), 1), TEMPERATURE_MISSING),
+            "declared_value": _with_missing(draw, np.round(draw.lognormal(6.0, 1.6, rows), 2), VALUE_MISSING),
+            "temperature_c": _with_missing(draw, np.round(draw.normal(12.0, 9.0, rows), 1), TEMPERATURE_MISSING),
             "parcels": 1 + draw.poisson(3.0, rows),
             "insured": draw.random(rows) < 0.4,
             "carrier": _texts(draw, CARRIERS, rows, 0.6),
@@ -97,23 +97,23 @@ def shipments(rows: int = ROWS, seed: int = SEED) -> Table:
     return Table(frame, _targets(draw, frame))
 
 
-def _holed(draw: np.random.Generator, values: NDArray[np.float64], share: float) -> NDArray[np.float64]:
+def _with_missing(draw: np.random.Generator, values: NDArray[np.float64], share: float) -> NDArray[np.float64]:
     return np.where(draw.random(len(values)) < share, np.nan, values)
 
 
 def _texts(draw: np.random.Generator, values: tuple[str, ...], rows: int, decay: float) -> pd.Series[str]:
-    """Draw texts, each rarer than the one before; the first rows hold each of them once."""
+    """Draw texts, each rarer than the previous one; the first rows contain each text once."""
     weights = decay ** np.arange(len(values))
-    drawn = draw.choice(len(values), rows, p=weights / weights.sum())
-    drawn[: len(values)] = np.arange(len(values))
-    return pd.Series(np.array(values, dtype=object)[drawn], dtype=object)
+    indices = draw.choice(len(values), rows, p=weights / weights.sum())
+    indices[: len(values)] = np.arange(len(values))
+    return pd.Series(np.array(values, dtype=object)[indices], dtype=object)
 
 
 def _targets(draw: np.random.Generator, frame: pd.DataFrame) -> dict[Task, NDArray[Any]]:
-    """Make targets that depend on every column: on some smoothly, on some in steps."""
+    """Return targets that depend on every column, smoothly or in steps."""
     count = len(frame)
-    carrier = frame["carrier"].map({name: at for at, name in enumerate(CARRIERS)}).to_numpy(dtype=np.float64)
-    zone = frame["zone"].map({name: at for at, name in enumerate(ZONES)}).to_numpy(dtype=np.float64)
+    carrier = frame["carrier"].map({name: index for index, name in enumerate(CARRIERS)}).to_numpy(dtype=np.float64)
+    zone = frame["zone"].map({name: index for index, name in enumerate(ZONES)}).to_numpy(dtype=np.float64)
     fragile = frame["goods"].isin(["glass", "art"]).to_numpy(dtype=np.float64)
     season = np.sin((frame["booked_at"].to_numpy() - 1.70e9) / 3e7 * 2 * np.pi)
     effort = (
@@ -142,33 +142,33 @@ def _targets(draw: np.random.Generator, frame: pd.DataFrame) -> dict[Task, NDArr
 
 
 def contract_of(frame: pd.DataFrame, output: Output, name: str = "zoo", *, unknown: bool = False) -> Contract:
-    """Describe a table as a client may send it.
+    """Return the contract of a table.
 
-    A number's range is that of the table and a tenth of the span beyond it on either side. Columns without a negative
-    value stay without one, columns above zero stay above it: what is weighed and measured has no other values.
+    A number's range is the range of the table plus a tenth of the span on either side. A column without negative values
+    gets a range without them, and a column above zero a range above zero, as for weights and measures.
 
     Args:
         frame: booleans, integers, floats and texts; a column with missing values is nullable.
-        output: what is answered.
+        output: the output of the contract.
         name: the model's name.
-        unknown: whether texts outside the table are taken.
+        unknown: whether texts outside the table are accepted.
     """
     features = []
     for column in frame.columns:
         values = frame[column]
-        given: dict[str, Any] = {"name": str(column), "nullable": bool(values.isna().any())}
+        fields: dict[str, Any] = {"name": str(column), "nullable": bool(values.isna().any())}
         if values.dtype == bool:
-            given["type"] = "boolean"
+            fields["type"] = "boolean"
         elif pd.api.types.is_numeric_dtype(values):
-            whole = pd.api.types.is_integer_dtype(values)
+            is_integer = pd.api.types.is_integer_dtype(values)
             low, high = _range(values.to_numpy(dtype=np.float64))
-            given |= {"type": "integer" if whole else "number"}
-            given |= {"minimum": float(np.floor(low)) if whole else low}
-            given |= {"maximum": float(np.ceil(high)) if whole else high}
+            fields |= {"type": "integer" if is_integer else "number"}
+            fields |= {"minimum": float(np.floor(low)) if is_integer else low}
+            fields |= {"maximum": float(np.ceil(high)) if is_integer else high}
         else:
-            given |= {"type": "category", "categories": tuple(dict.fromkeys(values.dropna()))}
-            given |= {"unknown": "ignore" if unknown else "refuse"}
-        features.append(Feature(**given))
+            fields |= {"type": "category", "categories": tuple(dict.fromkeys(values.dropna()))}
+            fields |= {"unknown": "ignore" if unknown else "refuse"}
+        features.append(Feature(**fields))
     return Contract(
         name=name,
         title="A pipeline of the zoo",

@@ -27,7 +27,7 @@ MIXED = (*PLAIN, *TEXTS)
 FULL_TEXTS = ("carrier", "zone")
 """Texts that are never missing."""
 UNLISTED = "(none)"
-"""A fill value that no row holds and the contract does not list."""
+"""A fill value that is in no row and not in the contract."""
 
 
 def encoding() -> list[Member]:
@@ -36,7 +36,7 @@ def encoding() -> list[Member]:
 
 
 def encoders() -> list[Member]:
-    """Each encoder on all texts beside scaled numbers, in front of trees and of a linear model."""
+    """Return each encoder on all texts with scaled numbers, before trees and before a linear model."""
     ordinal = partial(OrdinalEncoder, handle_unknown="use_encoded_value", unknown_value=-1)
     return [
         *_beside_numbers("OneHotEncoder", OneHotEncoder),
@@ -76,7 +76,7 @@ def _beside_numbers(label: str, encoder: Factory, *, unknown: bool = False) -> l
             f"{label} → {name}",
             "encoding",
             "regression",
-            partial(_made, encoder, estimator),
+            partial(_table_of, encoder, estimator),
             MIXED,
             unknown=unknown,
         )
@@ -87,7 +87,7 @@ def _beside_numbers(label: str, encoder: Factory, *, unknown: bool = False) -> l
     ]
 
 
-def _made(encoder: Factory, estimator: Factory) -> Any:
+def _table_of(encoder: Factory, estimator: Factory) -> Any:
     return _table(encoder(), estimator())
 
 
@@ -103,7 +103,7 @@ def _classes(label: str, encoder: Factory, task: Task) -> Member:
 
 
 def string_imputation() -> list[Member]:
-    """Missing texts: the most frequent one, or one that no row holds."""
+    """Return imputers of missing texts: with the most frequent text, or with a text that is in no row."""
     common = partial(SimpleImputer, missing_values=None, strategy="most_frequent")
     constant = partial(SimpleImputer, missing_values=None, strategy="constant", fill_value=UNLISTED)
     return [
@@ -113,7 +113,7 @@ def string_imputation() -> list[Member]:
             "regression",
             partial(_imputed, imputer, estimator),
             MIXED,
-            # A row that sends the fill value itself would count as unknown, but not in the pipeline.
+            # A row with the fill value itself would be unknown to the contract, but not to the pipeline.
             unknown=label != "constant",
         )
         for label, imputer in (("most_frequent", common), ("constant", constant))
@@ -129,10 +129,10 @@ def _imputed(imputer: Factory, estimator: Factory) -> Any:
 
 
 def native_categories() -> list[Member]:
-    """Categories that gradient boosting splits on by sets, encoded in front of it or by itself."""
+    """Return gradient boosting that splits categories by sets, encoded by a previous step or by itself."""
     shape: dict[str, Any] = {"max_iter": 50, "random_state": SEED}
     itself = {"categorical_features": list(TEXTS), **shape}
-    made = []
+    members = []
     kinds: tuple[tuple[Task, Any], ...] = (
         ("regression", HistGradientBoostingRegressor),
         ("binary", HistGradientBoostingClassifier),
@@ -140,12 +140,12 @@ def native_categories() -> list[Member]:
     )
     for task, kind in kinds:
         name = kind.__name__
-        made += [
+        members += [
             Member(
                 f"{name} with categorical_features",
                 "encoding",
                 task,
-                partial(_alone, partial(kind, **itself)),
+                partial(_boosted_with_own_categories, partial(kind, **itself)),
                 ALL,
                 unknown=True,
             ),
@@ -153,29 +153,29 @@ def native_categories() -> list[Member]:
                 f"OrdinalEncoder → {name} with categorical_features",
                 "encoding",
                 task,
-                partial(_coded, partial(kind, categorical_features=[0, 1, 2], **shape)),
+                partial(_boosted_after_encoder, partial(kind, categorical_features=[0, 1, 2], **shape)),
                 ALL,
                 unknown=True,
             ),
         ]
-    return made
+    return members
 
 
-def _alone(estimator: Factory) -> Any:
+def _boosted_with_own_categories(estimator: Factory) -> Any:
     return Pipeline([("model", estimator())])
 
 
-def _coded(estimator: Factory) -> Any:
+def _boosted_after_encoder(estimator: Factory) -> Any:
     encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan)
     return make_pipeline(ColumnTransformer([("texts", encoder, list(TEXTS))], remainder="passthrough"), estimator())
 
 
 def whole_tables() -> list[Member]:
-    """All fourteen columns, as a person would prepare them."""
+    """Return pipelines on all fourteen columns, prepared as a user would prepare them."""
     return [
-        Member("whole table → HistGradientBoostingRegressor", "tables", "regression", _boosted, ALL, unknown=True),
+        Member("whole table → HistGradientBoostingRegressor", "tables", "regression", _boosting, ALL, unknown=True),
         Member("whole table → RandomForestRegressor", "tables", "regression", _forest, ALL, unknown=True),
-        Member("whole table → Ridge", "tables", "regression", lambda: _prepared(Ridge()), ALL, unknown=True),
+        Member("whole table → Ridge", "tables", "regression", lambda: _whole_table(Ridge()), ALL, unknown=True),
         Member("whole table → RandomForestClassifier", "tables", "binary", _forest_classes, ALL, unknown=True),
         Member("whole table → RandomForestClassifier", "tables", "classes", _forest_classes, ALL, unknown=True),
         Member("whole table → LogisticRegression", "tables", "binary", _logistic, ALL, unknown=True),
@@ -183,13 +183,13 @@ def whole_tables() -> list[Member]:
     ]
 
 
-def _prepared(estimator: Any) -> Any:
+def _whole_table(estimator: Any) -> Any:
     skewed = ["weight_kg", "volume_m3", "distance_km"]
-    others = [name for name in NUMBERS if name not in (*HOLED, *skewed, COUNT, FLAG)]
+    scaled_columns = [name for name in NUMBERS if name not in (*HOLED, *skewed, COUNT, FLAG)]
     groups = [
         ("holed", make_pipeline(SimpleImputer(strategy="median", add_indicator=True), StandardScaler()), list(HOLED)),
         ("skewed", StandardScaler(), skewed),
-        ("others", StandardScaler(), others),
+        ("others", StandardScaler(), scaled_columns),
         ("counts", "passthrough", [COUNT, FLAG]),
         ("often", OneHotEncoder(handle_unknown="ignore", sparse_output=False), ["goods"]),
         (
@@ -201,17 +201,17 @@ def _prepared(estimator: Any) -> Any:
     return make_pipeline(ColumnTransformer(groups), estimator)
 
 
-def _boosted() -> Any:
-    return _prepared(HistGradientBoostingRegressor(max_iter=60, random_state=SEED))
+def _boosting() -> Any:
+    return _whole_table(HistGradientBoostingRegressor(max_iter=60, random_state=SEED))
 
 
 def _forest() -> Any:
-    return _prepared(RandomForestRegressor(40, min_samples_leaf=4, random_state=SEED))
+    return _whole_table(RandomForestRegressor(40, min_samples_leaf=4, random_state=SEED))
 
 
 def _forest_classes() -> Any:
-    return _prepared(RandomForestClassifier(40, min_samples_leaf=4, random_state=SEED))
+    return _whole_table(RandomForestClassifier(40, min_samples_leaf=4, random_state=SEED))
 
 
 def _logistic() -> Any:
-    return _prepared(LogisticRegression(max_iter=300))
+    return _whole_table(LogisticRegression(max_iter=300))

@@ -1,4 +1,4 @@
-"""Members made of estimators: voting, stacking, calibration, several targets and targets on another scale."""
+"""Members that contain estimators: voting, stacking, calibration, several targets and targets on another scale."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CLASSES: tuple[Task, ...] = ("binary", "classes")
 
 def ensembles() -> list[Member]:
     """Return the members of this file."""
-    return [*voting(), *stacking(), *calibrated(), *several_targets(), *scaled_targets()]
+    return [*voting(), *stacking(), *calibration(), *several_targets(), *scaled_targets()]
 
 
 def _regressors() -> list[tuple[str, Any]]:
@@ -54,15 +54,15 @@ def _classifiers() -> list[tuple[str, Any]]:
 
 
 def voting() -> list[Member]:
-    """Means and majorities."""
+    """Return means and majorities of estimators."""
     soft = partial(_voting_classifier, "soft")
     weighted = partial(_voting_regressor, [1, 2, 3])
-    made = raw_and_scaled("voting", "regression", "VotingRegressor", _voting_regressor)
-    made += raw_and_scaled("voting", "regression", "VotingRegressor weighted", weighted)
+    members = raw_and_scaled("voting", "regression", "VotingRegressor", _voting_regressor)
+    members += raw_and_scaled("voting", "regression", "VotingRegressor weighted", weighted)
     for task in CLASSES:
-        made += raw_and_scaled("voting", task, "VotingClassifier soft", soft)
-        made += raw_and_scaled("voting", task, "VotingClassifier hard", partial(_voting_classifier, "hard"))
-    return made
+        members += raw_and_scaled("voting", task, "VotingClassifier soft", soft)
+        members += raw_and_scaled("voting", task, "VotingClassifier hard", partial(_voting_classifier, "hard"))
+    return members
 
 
 def _voting_regressor(weights: list[float] | None = None) -> Any:
@@ -70,14 +70,16 @@ def _voting_regressor(weights: list[float] | None = None) -> Any:
 
 
 def _voting_classifier(voting: str) -> Any:
-    # skl2onnx wants flatten_transform to be off; it changes nothing in what is predicted.
+    # skl2onnx needs flatten_transform=False; the option does not change the predictions.
     return VotingClassifier(_classifiers(), voting=voting, flatten_transform=voting == "hard")
 
 
 def stacking() -> list[Member]:
-    """An estimator on the answers of others."""
-    made = raw_and_scaled("stacking", "regression", "StackingRegressor", lambda: StackingRegressor(_regressors(), cv=3))
-    made += raw_and_scaled(
+    """Return estimators on the answers of other estimators."""
+    members = raw_and_scaled(
+        "stacking", "regression", "StackingRegressor", lambda: StackingRegressor(_regressors(), cv=3)
+    )
+    members += raw_and_scaled(
         "stacking",
         "regression",
         "StackingRegressor passthrough",
@@ -86,19 +88,21 @@ def stacking() -> list[Member]:
         ),
     )
     for task in CLASSES:
-        made += raw_and_scaled("stacking", task, "StackingClassifier", lambda: StackingClassifier(_classifiers(), cv=3))
-    return made
+        members += raw_and_scaled(
+            "stacking", task, "StackingClassifier", lambda: StackingClassifier(_classifiers(), cv=3)
+        )
+    return members
 
 
-def calibrated() -> list[Member]:
-    """Probabilities put right afterwards."""
-    made = []
+def calibration() -> list[Member]:
+    """Return estimators with calibrated probabilities."""
+    members = []
     for task in CLASSES:
         for method in ("sigmoid", "isotonic"):
-            made += raw_and_scaled(
-                "calibration", task, f"CalibratedClassifierCV {method}", partial(_calibrated, method)
+            members += raw_and_scaled(
+                "calibration", task, f"CalibratedClassifierCV {method}", partial(_calibrated_machine, method)
             )
-    made.append(
+    members.append(
         Member(
             "CalibratedClassifierCV isotonic of RandomForestClassifier",
             "calibration",
@@ -110,15 +114,15 @@ def calibrated() -> list[Member]:
             ),
         )
     )
-    return made
+    return members
 
 
-def _calibrated(method: str) -> Any:
+def _calibrated_machine(method: str) -> Any:
     return CalibratedClassifierCV(LinearSVC(random_state=SEED), method=method, cv=3)
 
 
 def several_targets() -> list[Member]:
-    """Two numbers a row, by one estimator for each."""
+    """Return predictions of two numbers a row, with one estimator for each."""
     boosted = partial(HistGradientBoostingRegressor, max_iter=30, random_state=SEED)
     return [
         *raw_and_scaled("outputs", "outputs", "MultiOutputRegressor", lambda: MultiOutputRegressor(boosted())),
@@ -127,14 +131,14 @@ def several_targets() -> list[Member]:
 
 
 def scaled_targets() -> list[Member]:
-    """A target learned on another scale and answered on its own."""
-    made = []
+    """Return models that are fitted on a scaled target and answer on the original scale."""
+    members = []
     for label, scale in (
         ("log1p", {"func": np.log1p, "inverse_func": np.expm1}),
         ("StandardScaler", {"transformer": StandardScaler()}),
         ("MinMaxScaler", {"transformer": MinMaxScaler()}),
     ):
-        made += [
+        members += [
             Member(
                 f"StandardScaler → {name} on {label} target",
                 "targets",
@@ -149,7 +153,7 @@ def scaled_targets() -> list[Member]:
                 ),
             )
         ]
-    return made
+    return members
 
 
 def _on_scale(estimator: Any, scale: dict[str, Any]) -> Any:

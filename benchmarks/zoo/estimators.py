@@ -1,7 +1,7 @@
-"""Members by estimator: each on raw columns and behind a StandardScaler, for each task that it can do.
+"""Members by estimator: each on raw columns and after a StandardScaler, for each task of the estimator.
 
-Raw columns show what an estimator makes of numbers between 1e-7 and 1.7e9. Scaled ones show what a conversion makes of
-the scaler: it is there that float32 sends rows down another branch.
+Raw columns test an estimator on numbers between 1e-7 and 1.7e9. Scaled columns test the conversion of the scaler: there
+float32 sends rows down another branch.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from benchmarks.zoo.data import FIT_ROWS, NUMBERS, PLAIN, Task
 from benchmarks.zoo.member import Factory, Member, raw_and_scaled
 
 SEED = 7
-FEW = 800
-"""Rows for estimators that keep their training rows: with all of them a graph would hold the table."""
+FEW_ROWS = 800
+"""The number of rows for estimators that keep their training rows: more rows would put the whole table into the graph."""
 CLASSES: tuple[Task, ...] = ("binary", "classes")
 EVERY: tuple[Task, ...] = ("binary", "classes", "grades")
 NUMBER: tuple[Task, ...] = ("regression",)
-BOTH: tuple[Task, ...] = ("regression", "outputs")
+ONE_OR_TWO_NUMBERS: tuple[Task, ...] = ("regression", "outputs")
 
 
 def estimators() -> list[Member]:
@@ -43,10 +43,10 @@ def estimators() -> list[Member]:
 
 
 def linear() -> list[Member]:
-    """Sums of products."""
+    """Return linear models."""
     return [
-        *_pairs("linear", BOTH, "LinearRegression", LinearRegression),
-        *_pairs("linear", BOTH, "Ridge", Ridge),
+        *_pairs("linear", ONE_OR_TWO_NUMBERS, "LinearRegression", LinearRegression),
+        *_pairs("linear", ONE_OR_TWO_NUMBERS, "Ridge", Ridge),
         *_pairs("linear", NUMBER, "Lasso", partial(Lasso, 0.01)),
         *_pairs("linear", NUMBER, "ElasticNet", partial(ElasticNet, 0.01)),
         *_pairs("linear", CLASSES, "LogisticRegression", partial(LogisticRegression, max_iter=300)),
@@ -55,39 +55,47 @@ def linear() -> list[Member]:
 
 
 def kernels() -> list[Member]:
-    """Support vectors and their kernels."""
+    """Return support vector machines."""
     return [
-        *_pairs("kernels", NUMBER, "SVR", SVR, fit_rows=FEW),
-        *_pairs("kernels", NUMBER, "SVR poly", partial(SVR, kernel="poly", degree=2), fit_rows=FEW),
-        *_pairs("kernels", CLASSES, "SVC", SVC, fit_rows=FEW),
-        *_pairs("kernels", ("classes",), "SVC linear", partial(SVC, kernel="linear", max_iter=20_000), fit_rows=FEW),
+        *_pairs("kernels", NUMBER, "SVR", SVR, fit_rows=FEW_ROWS),
+        *_pairs("kernels", NUMBER, "SVR poly", partial(SVR, kernel="poly", degree=2), fit_rows=FEW_ROWS),
+        *_pairs("kernels", CLASSES, "SVC", SVC, fit_rows=FEW_ROWS),
+        *_pairs(
+            "kernels", ("classes",), "SVC linear", partial(SVC, kernel="linear", max_iter=20_000), fit_rows=FEW_ROWS
+        ),
     ]
 
 
 def neighbours() -> list[Member]:
-    """Nearest rows; the nearest of all is the row itself where it was fitted on."""
+    """Return nearest neighbours; the nearest row of a training row is the row itself."""
     distance = partial(KNeighborsRegressor, weights="distance")
     return [
-        *_pairs("neighbours", BOTH, "KNeighborsRegressor", KNeighborsRegressor, fit_rows=FEW),
-        *_pairs("neighbours", NUMBER, "KNeighborsRegressor distance", distance, fit_rows=FEW),
-        *_pairs("neighbours", CLASSES, "KNeighborsClassifier", KNeighborsClassifier, fit_rows=FEW),
+        *_pairs("neighbours", ONE_OR_TWO_NUMBERS, "KNeighborsRegressor", KNeighborsRegressor, fit_rows=FEW_ROWS),
+        *_pairs("neighbours", NUMBER, "KNeighborsRegressor distance", distance, fit_rows=FEW_ROWS),
+        *_pairs("neighbours", CLASSES, "KNeighborsClassifier", KNeighborsClassifier, fit_rows=FEW_ROWS),
     ]
 
 
 def networks() -> list[Member]:
-    """Layers of sums and activations."""
+    """Return neural networks."""
     shape = {"hidden_layer_sizes": (24, 12), "max_iter": 60, "random_state": SEED}
     return [
-        *_pairs("networks", BOTH, "MLPRegressor", partial(MLPRegressor, **shape)),
+        *_pairs("networks", ONE_OR_TWO_NUMBERS, "MLPRegressor", partial(MLPRegressor, **shape)),
         *_pairs("networks", CLASSES, "MLPClassifier", partial(MLPClassifier, **shape)),
         *_pairs("networks", ("grades",), "MLPClassifier tanh", partial(MLPClassifier, activation="tanh", **shape)),
     ]
 
 
 def trees() -> list[Member]:
-    """One tree; its thresholds lie half way between training values, and missing values have a side."""
+    """Return single trees; thresholds are half way between training values, and missing values have a side."""
     return [
-        *_pairs("trees", BOTH, "DecisionTreeRegressor", partial(DecisionTreeRegressor, random_state=SEED), NUMBERS),
+        *_pairs(
+            "trees",
+            ONE_OR_TWO_NUMBERS,
+            "DecisionTreeRegressor",
+            partial(DecisionTreeRegressor, random_state=SEED),
+            NUMBERS,
+        ),
         *_pairs(
             "trees",
             CLASSES,
@@ -99,18 +107,20 @@ def trees() -> list[Member]:
 
 
 def forests() -> list[Member]:
-    """Many trees, averaged; values are rounded to float32 before they are compared."""
+    """Return averages of many trees; values are rounded to float32 before the comparison."""
     shape = {"n_estimators": 40, "min_samples_leaf": 4, "random_state": SEED}
     return [
-        *_pairs("forests", BOTH, "RandomForestRegressor", partial(RandomForestRegressor, **shape), NUMBERS),
-        *_pairs("forests", BOTH, "ExtraTreesRegressor", partial(ExtraTreesRegressor, **shape)),
+        *_pairs(
+            "forests", ONE_OR_TWO_NUMBERS, "RandomForestRegressor", partial(RandomForestRegressor, **shape), NUMBERS
+        ),
+        *_pairs("forests", ONE_OR_TWO_NUMBERS, "ExtraTreesRegressor", partial(ExtraTreesRegressor, **shape)),
         *_pairs("forests", CLASSES, "RandomForestClassifier", partial(RandomForestClassifier, **shape), NUMBERS),
         *_pairs("forests", CLASSES, "ExtraTreesClassifier", partial(ExtraTreesClassifier, **shape)),
     ]
 
 
 def boosting() -> list[Member]:
-    """Trees one upon the other."""
+    """Return gradient boosting."""
     old = {"n_estimators": 50, "random_state": SEED}
     new = {"max_iter": 60, "random_state": SEED}
     poisson = partial(HistGradientBoostingRegressor, loss="poisson", **new)

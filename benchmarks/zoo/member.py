@@ -1,4 +1,4 @@
-"""A member of the zoo: one pipeline, what it is fitted on and what it predicts."""
+"""A member of the zoo: one pipeline, its columns and its target."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ class Member:
     """One pipeline of the zoo."""
 
     name: str
-    """Its steps, as a reader would say them; distinct among the members of a task."""
+    """The steps as a short text, unique among the members of a task."""
     family: str
-    """What it is in the zoo for; the table is sorted by it."""
+    """The topic of the member; the table is sorted by family."""
     task: Task
     build: Callable[[], Any]
-    """Makes the unfitted pipeline."""
+    """The function that returns the unfitted pipeline."""
     columns: tuple[str, ...] = PLAIN
-    """The columns of the table that it sees."""
+    """The columns of the pipeline's input."""
     fit_rows: int = FIT_ROWS
-    """On how many rows it is fitted."""
+    """The number of rows of the fit."""
     unknown: bool = False
-    """Whether it takes texts that it was not fitted on; the contract says so then."""
+    """Whether the pipeline accepts texts outside its training rows; the contract accepts them then."""
 
     @property
     def key(self) -> str:
-        """Its name in the whole zoo."""
+        """The name in the whole zoo."""
         return f"{self.name} [{self.task}]"
 
 
@@ -47,7 +47,7 @@ def raw_and_scaled(
     columns: tuple[str, ...] = PLAIN,
     fit_rows: int = FIT_ROWS,
 ) -> list[Member]:
-    """Return an estimator twice: on the columns as they are, and behind a StandardScaler."""
+    """Return two members of an estimator: on the raw columns, and after a StandardScaler."""
     return [
         Member(label, family, task, lambda: Pipeline([("model", estimator())]), columns, fit_rows),
         Member(

@@ -9,32 +9,34 @@ from benchmarks.zoo.boosters import boosters
 from benchmarks.zoo.encoding import encoding
 from benchmarks.zoo.ensembles import ensembles
 from benchmarks.zoo.estimators import estimators
+from benchmarks.zoo.less_common import less_common_members
 from benchmarks.zoo.member import Member
-from benchmarks.zoo.others import others
 from benchmarks.zoo.preprocessing import preprocessing
 
 
 def zoo() -> dict[str, Member]:
-    """Return all members by key, in the order of the table: by family, then as they were written."""
-    made = [*preprocessing(), *encoding(), *estimators(), *ensembles(), *others(), *boosters()]
-    families = list(dict.fromkeys(member.family for member in made))
-    return {member.key: member for member in sorted(made, key=lambda member: families.index(member.family))}
+    """Return all members by key, in the order of the table: by family, then in the order of the code."""
+    members = [*preprocessing(), *encoding(), *estimators(), *ensembles(), *less_common_members(), *boosters()]
+    families = list(dict.fromkeys(member.family for member in members))
+    return {member.key: member for member in sorted(members, key=lambda member: families.index(member.family))}
 
 
-def chosen(names: Sequence[str], members: dict[str, Member]) -> dict[str, Member]:
-    """Return the members of a named family, and those with the name in their key; all where no name is given.
+def select_members(names: Sequence[str], members: dict[str, Member]) -> dict[str, Member]:
+    """Return the members whose family or key matches a name; all members if there are no names.
 
     Raises:
-        BenchmarkError: a name fits no member.
+        BenchmarkError: a name matches no member.
     """
-    taken = {key: member for key, member in members.items() if not names or any(_fits(name, member) for name in names)}
+    selected = {
+        key: member for key, member in members.items() if not names or any(_fits(name, member) for name in names)
+    }
     for name in names:
         if not any(_fits(name, member) for member in members.values()):
             families = ", ".join(dict.fromkeys(member.family for member in members.values()))
             raise BenchmarkError(
-                f"no member of the zoo is called {name!r}: give a family ({families}) or a part of a member's name"
+                f"no member of the zoo matches {name!r}: give a family ({families}) or a part of a member's name"
             )
-    return taken
+    return selected
 
 
 def _fits(name: str, member: Member) -> bool:

@@ -1,5 +1,5 @@
-"""Members by preprocessing: each transformer in front of trees, which feel a flipped comparison, and of a sum or a
-logistic curve, which feel a shifted value.
+"""Members by preprocessing: each transformer before trees, whose answer changes with a flipped comparison, and before a
+linear model, whose answer changes with a shifted value.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from sklearn.preprocessing import (
 )
 
 from benchmarks.zoo.data import COMPLETE, COUNT, FIT_ROWS, NUMBERS, PLAIN
-from benchmarks.zoo.estimators import FEW, SEED
+from benchmarks.zoo.estimators import FEW_ROWS, SEED
 from benchmarks.zoo.member import Factory, Member
-from training.transformers.cluster_similarity import ClusterSimilarity
-from training.transformers.ratios import Ratios
+from tabento.transformers.cluster_similarity import ClusterSimilarity
+from tabento.transformers.ratios import Ratios
 
 POSITIVE = ("distance_km", "weight_kg", "volume_m3", "shock", "booked_at")
-"""Columns that are above zero, as Box and Cox, roots and logarithms want them."""
+"""Columns above zero, which Box-Cox, roots and logarithms need."""
 PLACE = ("latitude", "longitude")
 
 
 def preprocessing() -> list[Member]:
     """Return the members of this file."""
-    return [*imputation(), *scaling(), *discretising(), *functions(), *derived(), *expansion(), *composition()]
+    return [*imputation(), *scaling(), *discretising(), *functions(), *derived_features(), *expansion(), *composition()]
 
 
-def _boosted() -> Any:
+def _boosting() -> Any:
     return HistGradientBoostingRegressor(max_iter=50, random_state=SEED)
 
 
@@ -51,16 +51,16 @@ def _forest() -> Any:
     return RandomForestRegressor(25, min_samples_leaf=4, random_state=SEED)
 
 
-def _both(
+def _before_trees_and_sum(
     family: str, label: str, step: Factory, columns: tuple[str, ...] = PLAIN, fit_rows: int = FIT_ROWS
 ) -> list[Member]:
-    """Return a step in front of trees and in front of a sum, which wants columns of one size."""
+    """Return a step before trees and before a linear model, which needs columns of similar size."""
     return [
         Member(
             f"{label} → HistGradientBoostingRegressor",
             family,
             "regression",
-            lambda: make_pipeline(step(), _boosted()),
+            lambda: make_pipeline(step(), _boosting()),
             columns,
             fit_rows,
         ),
@@ -76,15 +76,17 @@ def _both(
 
 
 def imputation() -> list[Member]:
-    """What stands in for a missing number; texts are imputed in ``benchmarks.zoo.encoding``."""
-    made = []
+    """Return imputers of missing numbers; texts are imputed in ``benchmarks.zoo.encoding``."""
+    members = []
     for strategy in ("mean", "median", "most_frequent"):
-        made += _both("imputation", f"SimpleImputer {strategy}", partial(SimpleImputer, strategy=strategy), NUMBERS)
+        members += _before_trees_and_sum(
+            "imputation", f"SimpleImputer {strategy}", partial(SimpleImputer, strategy=strategy), NUMBERS
+        )
     constant = partial(SimpleImputer, strategy="constant", fill_value=-1.0)
-    made += _both("imputation", "SimpleImputer constant", constant, NUMBERS)
+    members += _before_trees_and_sum("imputation", "SimpleImputer constant", constant, NUMBERS)
     indicator = partial(SimpleImputer, strategy="median", add_indicator=True)
-    made += _both("imputation", "SimpleImputer with indicator", indicator, NUMBERS)
-    made += _both("imputation", "KNNImputer", partial(KNNImputer, n_neighbors=3), NUMBERS, FEW)
+    members += _before_trees_and_sum("imputation", "SimpleImputer with indicator", indicator, NUMBERS)
+    members += _before_trees_and_sum("imputation", "KNNImputer", partial(KNNImputer, n_neighbors=3), NUMBERS, FEW_ROWS)
     scaled = Member(
         "SimpleImputer → StandardScaler → RandomForestRegressor",
         "imputation",
@@ -92,13 +94,13 @@ def imputation() -> list[Member]:
         lambda: make_pipeline(SimpleImputer(strategy="median"), StandardScaler(), _forest()),
         NUMBERS,
     )
-    return [*made, scaled]
+    return [*members, scaled]
 
 
 def scaling() -> list[Member]:
-    """Other scales, linear and not."""
+    """Return scalers, linear and not."""
     quantiles = partial(QuantileTransformer, n_quantiles=200, random_state=SEED)
-    made = []
+    members = []
     for label, step, columns in (
         ("MinMaxScaler", MinMaxScaler, PLAIN),
         ("RobustScaler", RobustScaler, PLAIN),
@@ -108,9 +110,9 @@ def scaling() -> list[Member]:
         ("PowerTransformer Yeo-Johnson", PowerTransformer, (*POSITIVE[:4], *PLACE)),
         ("PowerTransformer Box-Cox", partial(PowerTransformer, method="box-cox"), POSITIVE[:4]),
     ):
-        made += _both("scaling", label, step, columns)
+        members += _before_trees_and_sum("scaling", label, step, columns)
     for label, step in (("MinMaxScaler", MinMaxScaler), ("RobustScaler", RobustScaler)):
-        made.append(
+        members.append(
             Member(
                 f"{label} → RandomForestRegressor",
                 "scaling",
@@ -119,7 +121,7 @@ def scaling() -> list[Member]:
                 NUMBERS,
             )
         )
-    return made
+    return members
 
 
 def _then_forest(step: Factory) -> Any:
@@ -127,24 +129,26 @@ def _then_forest(step: Factory) -> Any:
 
 
 def discretising() -> list[Member]:
-    """Bins: a value on an edge belongs to one side only."""
+    """Return bins; a value on an edge belongs to one side only."""
     ordinal = partial(KBinsDiscretizer, 8, encode="ordinal", random_state=SEED)
     onehot = partial(KBinsDiscretizer, 8, encode="onehot-dense", random_state=SEED)
     even = partial(KBinsDiscretizer, 12, encode="ordinal", strategy="uniform", random_state=SEED)
     return [
-        *_both("discretising", "KBinsDiscretizer ordinal", ordinal),
-        *_both("discretising", "KBinsDiscretizer onehot", onehot),
-        *_both("discretising", "KBinsDiscretizer uniform", even),
-        *_both("discretising", "StandardScaler → KBinsDiscretizer", lambda: make_pipeline(StandardScaler(), ordinal())),
+        *_before_trees_and_sum("discretising", "KBinsDiscretizer ordinal", ordinal),
+        *_before_trees_and_sum("discretising", "KBinsDiscretizer onehot", onehot),
+        *_before_trees_and_sum("discretising", "KBinsDiscretizer uniform", even),
+        *_before_trees_and_sum(
+            "discretising", "StandardScaler → KBinsDiscretizer", lambda: make_pipeline(StandardScaler(), ordinal())
+        ),
     ]
 
 
 def functions() -> list[Member]:
-    """Functions of one column."""
+    """Return functions of one column."""
     return [
-        *_both("functions", "log1p", partial(FunctionTransformer, np.log1p), POSITIVE),
-        *_both("functions", "sqrt", partial(FunctionTransformer, np.sqrt), POSITIVE),
-        *_both(
+        *_before_trees_and_sum("functions", "log1p", partial(FunctionTransformer, np.log1p), POSITIVE),
+        *_before_trees_and_sum("functions", "sqrt", partial(FunctionTransformer, np.sqrt), POSITIVE),
+        *_before_trees_and_sum(
             "functions",
             "log1p → StandardScaler",
             lambda: make_pipeline(FunctionTransformer(np.log1p), StandardScaler()),
@@ -153,12 +157,12 @@ def functions() -> list[Member]:
     ]
 
 
-def derived() -> list[Member]:
-    """Tabento's own transformers; a denominator of zero is a missing quotient."""
+def derived_features() -> list[Member]:
+    """Return Tabento's own transformers; a denominator of zero gives a missing quotient."""
     columns = (*COMPLETE, COUNT)
     pairs = ((1, 2), (0, 1), (1, 7))
     return [
-        *_both(
+        *_before_trees_and_sum(
             "derived",
             "Ratios beside the columns",
             lambda: make_pipeline(
@@ -170,21 +174,21 @@ def derived() -> list[Member]:
             "Ratios → HistGradientBoostingRegressor",
             "derived",
             "regression",
-            lambda: make_pipeline(Ratios(pairs), _boosted()),
+            lambda: make_pipeline(Ratios(pairs), _boosting()),
             columns,
         ),
-        *_both("derived", "ClusterSimilarity", partial(ClusterSimilarity, 12, 0.02, SEED), PLACE),
+        *_before_trees_and_sum("derived", "ClusterSimilarity", partial(ClusterSimilarity, 12, 0.02, SEED), PLACE),
     ]
 
 
 def expansion() -> list[Member]:
-    """More columns, or fewer, made by products and sums."""
+    """Return steps that compute more or fewer columns from products and sums."""
     crossed = partial(PolynomialFeatures, 2, interaction_only=True, include_bias=False)
     return [
-        *_both("expansion", "PolynomialFeatures", crossed, (*POSITIVE[:4], *PLACE)),
-        *_both("expansion", "StandardScaler → PolynomialFeatures", _squares),
-        *_both("expansion", "StandardScaler → PCA", lambda: make_pipeline(StandardScaler(), PCA(5))),
-        *_both(
+        *_before_trees_and_sum("expansion", "PolynomialFeatures", crossed, (*POSITIVE[:4], *PLACE)),
+        *_before_trees_and_sum("expansion", "StandardScaler → PolynomialFeatures", _squares),
+        *_before_trees_and_sum("expansion", "StandardScaler → PCA", lambda: make_pipeline(StandardScaler(), PCA(5))),
+        *_before_trees_and_sum(
             "expansion", "StandardScaler → PCA whiten", lambda: make_pipeline(StandardScaler(), PCA(4, whiten=True))
         ),
     ]
@@ -195,14 +199,14 @@ def _squares() -> Any:
 
 
 def composition() -> list[Member]:
-    """Steps beside each other, and columns chosen."""
+    """Return parallel steps and selected columns."""
     return [
-        *_both("composition", "ColumnTransformer remainder", _remainder, NUMBERS),
-        *_both("composition", "ColumnTransformer dropping", _dropping, NUMBERS),
-        *_both("composition", "FeatureUnion", _union),
-        *_both("composition", "SelectKBest", partial(SelectKBest, f_regression, k=5)),
-        *_both("composition", "StandardScaler → SelectKBest", _best_of_scaled),
-        *_both("composition", "SelectFromModel", lambda: SelectFromModel(_forest(), threshold="mean")),
+        *_before_trees_and_sum("composition", "ColumnTransformer remainder", _remainder, NUMBERS),
+        *_before_trees_and_sum("composition", "ColumnTransformer dropping", _dropping, NUMBERS),
+        *_before_trees_and_sum("composition", "FeatureUnion", _union),
+        *_before_trees_and_sum("composition", "SelectKBest", partial(SelectKBest, f_regression, k=5)),
+        *_before_trees_and_sum("composition", "StandardScaler → SelectKBest", _best_of_scaled),
+        *_before_trees_and_sum("composition", "SelectFromModel", lambda: SelectFromModel(_forest(), threshold="mean")),
     ]
 
 

@@ -1,4 +1,4 @@
-"""A run's results as files: JSON for machines, ``docs/zoo.md`` for people."""
+"""A run's results as files: JSON for programs, ``docs/zoo.md`` for readers."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from benchmarks.zoo.timing import ROUNDS
 
 _HEAD = f"""# The zoo: many pipelines, exported exactly and naively
 
-Written by `python -m benchmarks.zoo --docs docs/zoo.md`; [export.md](export.md) says what the export converts and how the
-proof works.
+Written by `python -m benchmarks.zoo --docs docs/zoo.md`; [export.md](export.md) lists the classes that the export converts,
+and describes the proof.
 
-Each pipeline is fitted on {FIT_ROWS:,} of {ROWS:,} made-up rows (seed {SEED}; on 800 where the estimator keeps its training rows),
-exported by `training.export`, and compared with scikit-learn by `training.parity`: on the rows that it has not seen, and on hostile
-ones, on thresholds and beside them, at the ends of the ranges, with missing and unknown values. Beside it stands the naive conversion:
-`skl2onnx.convert_sklearn` as its documentation shows it, with float32 inputs, asked about the same rows. Of XGBoost and
-LightGBM skl2onnx knows nothing by itself.
+Each pipeline is fitted on {FIT_ROWS:,} of {ROWS:,} synthetic rows (seed {SEED}; on 800 rows if the estimator keeps its training rows),
+exported by `tabento.export`, and compared with scikit-learn by `tabento.parity`: on rows outside the training part, and on
+hostile rows: on thresholds and next to them, at the ends of the ranges, with missing and unknown values. The naive conversion
+is `skl2onnx.convert_sklearn` as its documentation shows it, with float32 inputs, on the same rows. skl2onnx alone does not
+convert XGBoost and LightGBM.
 
 - *task*: a number, true or false (`binary`), one of three texts (`classes`) or integers (`grades`), two numbers (`outputs`).
 - *exact*: the largest relative difference of a number or a probability; rows that reach another leaf in some tree; rows that
-  get another label; the largest difference of a probability. *Undecided* rows are those on which scikit-learn does not agree
-  with itself.
+  get another label; the largest difference of a probability. On *undecided* rows scikit-learn's own answers
+  differ.
 - *naive*: the share of rows that are off by more than 1e-4 (relative for numbers, absolute for probabilities, or another
   label), on the plain test rows and on all; the largest difference; rows that get another label.
-- *µs a row*: ONNX Runtime on one thread, called with one row and with 100, both graphs in turns, best of {ROUNDS} rounds. At one row
-  a call costs some 3 µs whatever the graph does.
+- *µs a row*: ONNX Runtime on one thread, called with one row and with 100, both graphs in alternation, best of {ROUNDS} rounds. A
+  call has a fixed cost of about 3 µs, regardless of the graph.
 """
 
 
 def write_json(path: Path, results: Sequence[Result], passes: Sequence[Passes], machine: Mapping[str, Any]) -> None:
-    """Write all figures, with the machine and the versions they were measured with."""
+    """Write all results, with the computer and the versions of the measurement."""
     content = {
         "machine": dict(machine),
         "rows": ROWS,
@@ -64,7 +64,7 @@ def document(results: Sequence[Result], passes: Sequence[Passes], machine: Mappi
     if passes:
         parts += [
             "## What the passes save\n",
-            "The same pipeline as the converters write it, and after the passes fold, pack and prune it.\n",
+            "The same graph before and after the passes fold, pack and prune it.\n",
             speed.markdown(passes),
         ]
     parts += ["## Pipeline by pipeline\n", table.markdown(results)]

@@ -1,4 +1,4 @@
-"""What do the passes of the export save? A row's cost before them and after, for a narrow, a wide and a wordy table."""
+"""The gain of the export's passes: the cost of a row before and after them, for a narrow, a wide and a wordy table."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, PowerTransformer, StandardScaler
 
+from benchmarks.alternation import time_in_alternation
 from benchmarks.zoo.data import contract_of
-from benchmarks.zoo.measure import quiet
+from benchmarks.zoo.measure import without_warnings
 from benchmarks.zoo.results import Figures
-from benchmarks.zoo.timing import in_turns, runner, session
-from bundle.contract import Contract, Output
-from bundle.format import INPUT_NAME, PREDICTION_NAME
-from training.export import export_pipeline, serialise
-from training.export.convert import finish, plain_graph
-from training.frames import to_frame, to_rows
+from benchmarks.zoo.timing import ROUNDS, runner, session
+from tabento.bundle.contract import Contract, Output
+from tabento.bundle.format import INPUT_NAME, PREDICTION_NAME
+from tabento.export import export_pipeline, serialise
+from tabento.export.convert import finalize_graph, plain_graph
+from tabento.tables.frames import to_frame, to_rows
 
 ROWS = 3_000
 SEED = 11
@@ -39,13 +40,13 @@ class Passes(Figures):
     nodes_before: int
     nodes_after: int
     us_per_row_before: dict[int, float]
-    """By how many rows a call has."""
+    """Microseconds by the number of rows of a call."""
     us_per_row_after: dict[int, float]
     """The same after the passes."""
 
 
-def measure_passes(rows: int = ROWS, *, trees: int = 100) -> list[Passes]:
-    """Fit a pipeline on each of three made-up tables and time its graph without the passes and with them."""
+def measure_passes(rows: int = ROWS, *, trees: int = 100, rounds: int = ROUNDS) -> list[Passes]:
+    """Fit a pipeline on each of three synthetic tables, and time its graph without the passes and with them."""
     draw = np.random.default_rng(SEED)
     narrow, wide = (_numbers(draw, rows, count) for count in (NARROW, WIDE))
     wordy = pd.concat([_numbers(draw, rows, 3), _texts(draw, rows, WORDY)], axis=1)
@@ -54,16 +55,18 @@ def measure_passes(rows: int = ROWS, *, trees: int = 100) -> list[Passes]:
     encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
     groups = [("words", encoder, words), ("numbers", _scaling(), wordy.columns.difference(words, sort=False).tolist())]
     return [
-        _timed(f"narrow: {NARROW} numbers", make_pipeline(_scaling(), estimator()), narrow),
-        _timed(f"wide: {WIDE} numbers", make_pipeline(_scaling(), estimator()), wide),
-        _timed(f"wordy: {WORDY} texts, 3 numbers", make_pipeline(ColumnTransformer(groups), estimator()), wordy),
+        _time_passes(f"narrow: {NARROW} numbers", make_pipeline(_scaling(), estimator()), narrow, rounds),
+        _time_passes(f"wide: {WIDE} numbers", make_pipeline(_scaling(), estimator()), wide, rounds),
+        _time_passes(
+            f"wordy: {WORDY} texts, 3 numbers", make_pipeline(ColumnTransformer(groups), estimator()), wordy, rounds
+        ),
     ]
 
 
 def markdown(measured: Sequence[Passes]) -> str:
-    """Return the figures as a table."""
+    """Return the results as a table."""
     lines = [
-        "| table | nodes | µs a row, one by one | µs a row, 100 at once |",
+        "| table | nodes | µs a row, 1 a call | µs a row, 100 a call |",
         "| --- | --- | --- | --- |",
     ]
     for passes in measured:
@@ -81,7 +84,7 @@ def _scaling() -> Any:
 
 
 def _numbers(draw: np.random.Generator, rows: int, count: int) -> pd.DataFrame:
-    """Return skewed numbers, every third column with holes."""
+    """Return skewed numbers; every third column has missing values."""
     columns = {}
     for number in range(count):
         values = draw.lognormal(0.0, 1.0, rows)
@@ -103,23 +106,23 @@ def _target(frame: pd.DataFrame, draw: np.random.Generator) -> Any:
     numbers = frame.select_dtypes("number").fillna(1.0)
     texts = frame.select_dtypes("object")
     signal = np.log(numbers.iloc[:, ::2]).sum(axis=1) + 0.2 * sum(
-        texts[name].isin(LEVELS[: 1 + at]).astype(float) for at, name in enumerate(texts.columns)
+        texts[name].isin(LEVELS[: 1 + index]).astype(float) for index, name in enumerate(texts.columns)
     )
     return signal.to_numpy() + draw.normal(0.0, 0.3, len(frame))
 
 
-def _timed(name: str, pipeline: Any, frame: pd.DataFrame) -> Passes:
+def _time_passes(name: str, pipeline: Any, frame: pd.DataFrame, rounds: int) -> Passes:
     contract: Contract = contract_of(frame, Output(name="answer"), unknown=True)
     rows = to_rows(frame, contract)
-    with quiet():
+    with without_warnings():
         pipeline.fit(to_frame(rows, contract), _target(frame, np.random.default_rng(SEED)))
-        before, after = finish(plain_graph(pipeline, contract), contract), export_pipeline(pipeline, contract)
-    opened = {"before": session(serialise(before)), "after": session(serialise(after))}
-    costs: dict[str, dict[int, float]] = {name: {} for name in opened}
+        before, after = finalize_graph(plain_graph(pipeline, contract), contract), export_pipeline(pipeline, contract)
+    sessions = {"before": session(serialise(before)), "after": session(serialise(after))}
+    costs: dict[str, dict[int, float]] = {name: {} for name in sessions}
     for size in SIZES:
         feed = {INPUT_NAME: np.ascontiguousarray(rows[:size])}
-        runs = {name: runner(graph, [PREDICTION_NAME], feed) for name, graph in opened.items()}
-        for key, seconds in in_turns(runs).items():
+        runs = {name: runner(graph, [PREDICTION_NAME], feed) for name, graph in sessions.items()}
+        for key, seconds in time_in_alternation(runs, rounds).items():
             costs[key][size] = 1e6 * seconds / size
     return Passes(
         name=name,

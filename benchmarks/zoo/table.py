@@ -1,4 +1,4 @@
-"""The zoo's table: every member in a line, the naive conversion beside the exact one."""
+"""The zoo's table: a line for every member, with the exact and the naive conversion."""
 
 from __future__ import annotations
 
@@ -25,36 +25,36 @@ HEAD = (
 )
 DASH = "–"
 CELL_LENGTH = 200
-"""Characters of a refusal or an error that a cell holds; the JSON file holds more."""
+"""The maximum length of a refusal or an error in a cell; the JSON file contains more."""
 
 
 def markdown(results: Sequence[Result]) -> str:
-    """Return one table with a line for each member, in the given order."""
+    """Return one table with a line for each result, in their order."""
     lines = [f"| {' | '.join(HEAD)} |", f"|{' --- |' * len(HEAD)}"]
     lines += [f"| {' | '.join(_cells(result))} |" for result in results]
     return "\n".join(lines) + "\n"
 
 
 def summary(results: Sequence[Result]) -> str:
-    """Return in a few lines what the table says."""
-    refused = [result for result in results if result.refused]
+    """Return a summary of the table in a few lines."""
+    refusals = [result for result in results if result.refused]
     failed = [result for result in results if result.broken or (result.exact and result.exact.failed)]
-    held = [result for result in results if result.exact and not result.exact.failed]
-    answered = [result for result in results if result.naive and not result.naive.failed]
-    wrong = [result for result in answered if result.naive and (result.naive.share > 0 or result.naive.flips)]
-    plainly = [result for result in answered if result.naive and result.naive.test_share > 0]
+    proven = [result for result in results if result.exact and not result.exact.failed]
+    naive_results = [result for result in results if result.naive and not result.naive.failed]
+    wrong = [result for result in naive_results if result.naive and (result.naive.share > 0 or result.naive.flips)]
+    wrong_on_plain_rows = [result for result in naive_results if result.naive and result.naive.test_share > 0]
     lines = [
-        f"- {len(results)} pipelines; {len(held)} exported and proven, {len(refused)} refused by name,"
+        f"- {len(results)} pipelines; {len(proven)} exported and proven, {len(refusals)} refused by name,"
         f" {len(failed)} not proven.",
     ]
-    if proofs := [result.exact for result in held if result.exact]:
+    if proofs := [result.exact for result in proven if result.exact]:
         rows = [exact.rows for exact in proofs]
         double = [exact.worst_relative for exact in proofs if not exact.single_precision]
         single = [exact.worst_relative for exact in proofs if exact.single_precision]
         lines.append(
             f"- Exact: {sum(rows):,} rows compared, {min(rows):,} to {max(rows):,} a pipeline; worst relative difference"
             f" {_small(max(double, default=0.0))}"
-            f"{f' ({_small(max(single))} where the library computes in float32)' if single else ''}, rows on another"
+            f"{f' ({_small(max(single))} if the library computes in float32)' if single else ''}, rows on another"
             f" branch: {_share(max(exact.other_branch_share for exact in proofs))} at most, labels flipped:"
             f" {sum(exact.label_flips for exact in proofs)}, undecided rows: {sum(exact.undecided for exact in proofs):,},"
             f" knife edges: {sum(exact.knife_edges for exact in proofs):,}, cancelled rows:"
@@ -62,8 +62,8 @@ def summary(results: Sequence[Result]) -> str:
             f" {sum(exact.raised for exact in proofs):,}."
         )
     lines.append(
-        f"- Naive (skl2onnx in float32): {len(results) - len(answered)} do not convert or do not run; of the"
-        f" {len(answered)} that answer, {len(wrong)} are off by more than 1e-4 on some row, {len(plainly)} of them on rows"
+        f"- Naive (skl2onnx in float32): {len(results) - len(naive_results)} do not convert or do not run; of the"
+        f" {len(naive_results)} that answer, {len(wrong)} are off by more than 1e-4 on some row, {len(wrong_on_plain_rows)} of them on rows"
         " of the plain test split."
     )
     for size in (1, 100):
@@ -78,19 +78,21 @@ def summary(results: Sequence[Result]) -> str:
 
 
 def families(results: Sequence[Result]) -> str:
-    """Return a table with a line for each family: what was proven, what naive conversion does, how the speeds compare."""
+    """Return a table with a line for each family: proven members, the naive conversion, and the ratio of the speeds."""
     lines = [
         "| family | pipelines | proven | naive: fails | naive: off on test rows | times as fast, 1 · 100 |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for family in dict.fromkeys(result.family for result in results):
-        mine = [result for result in results if result.family == family]
-        naive = [result.naive for result in mine if result.naive]
-        means = [geometric_mean(ratios) if (ratios := speed_ratios(mine, size)) else None for size in (1, 100)]
+        family_results = [result for result in results if result.family == family]
+        naive = [result.naive for result in family_results if result.naive]
+        means = [
+            geometric_mean(ratios) if (ratios := speed_ratios(family_results, size)) else None for size in (1, 100)
+        ]
         cells = [
             family,
-            str(len(mine)),
-            str(sum(result.exact is not None and not result.exact.failed for result in mine)),
+            str(len(family_results)),
+            str(sum(result.exact is not None and not result.exact.failed for result in family_results)),
             str(sum(bool(answer.failed) for answer in naive)),
             str(sum(answer.test_share > 0 for answer in naive)),
             " · ".join(DASH if mean is None else f"{mean:.2f}" for mean in means),
@@ -100,7 +102,7 @@ def families(results: Sequence[Result]) -> str:
 
 
 def speed_ratios(results: Sequence[Result], size: int) -> list[float]:
-    """Return, for each member that has both, how many times as fast the exact graph is at 1 or 100 rows a call."""
+    """Return the ratio of naive to exact time at 1 or 100 rows a call, for each member with both graphs."""
     pairs = [_speeds(result.speed, size) for result in results if result.speed]
     return [naive / exact for exact, naive in pairs if naive is not None]
 
@@ -108,8 +110,8 @@ def speed_ratios(results: Sequence[Result], size: int) -> list[float]:
 def _cells(result: Result) -> list[str]:
     cells = [result.family, result.name, result.task]
     if result.exact is None:
-        why = f"refused: {_cell(result.refused)}" if result.refused else f"**broken**: {_cell(result.broken or '')}"
-        cells += [DASH, why, DASH, DASH, DASH]
+        reason = f"refused: {_cell(result.refused)}" if result.refused else f"**broken**: {_cell(result.broken or '')}"
+        cells += [DASH, reason, DASH, DASH, DASH]
     else:
         cells += _exact(result.exact)
     cells += _naive(result.naive)
@@ -128,11 +130,11 @@ def _exact(exact: Exact) -> list[str]:
         (exact.cancelled, "cancelled"),
         (exact.raised, "raise an error"),
     ]
-    told = ", ".join(f"{count:,} {kind}" for count, kind in counts if count)
-    apart = f" ({told})" if told else ""
+    counts_text = ", ".join(f"{count:,} {kind}" for count, kind in counts if count)
+    suffix = f" ({counts_text})" if counts_text else ""
     return [
         f"{exact.rows:,}",
-        worst + apart,
+        worst + suffix,
         _share(exact.other_branch_share),
         str(exact.label_flips),
         DASH if exact.worst_probability is None else _small(exact.worst_probability),
@@ -177,7 +179,7 @@ def _share(value: float) -> str:
 
 
 def _cell(text: str) -> str:
-    """Return text, cut where it is long, that does not end a cell or start a tag."""
+    """Return a text of limited length that does not end a cell or start a tag."""
     if len(text) > CELL_LENGTH:
         text = f"{text[: CELL_LENGTH - 1]}…"
     return text.replace("|", "\\|").replace("<", "&lt;")

@@ -1,7 +1,7 @@
-"""The careful way from bytes to rows: in slices, and with every fault named.
+"""The careful decoder, from bytes to rows: it works in slices and names every fault.
 
-It takes what the plain way of ``serving.decode`` leaves: large bodies, unusual spellings, and everything that is wrong.
-Rows that are plainly right still go through the compiled row decoder. Only the others are taken apart, so that a bad row
+It decodes the bodies that the plain decoder of ``serving.codec.decode`` does not accept: large bodies, unusual spellings, and
+wrong values. Valid rows still go through the compiled row decoder. Only the other rows are read token by token, so a bad row
 among a thousand costs one row. Reading stops as soon as the answer is certain: more faults than an answer lists, more
 rows than the limit, or a nested value that is too large to be described. So the work is bounded by the body's bytes, and
 memory by the rows and by one object.
@@ -12,19 +12,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from bundle.contract import RESERVED_NAME, Contract
-from bundle.texts import Texts
 from serving.codec.faults import FOREIGN_KEYS, Faults, foreign_hint
 from serving.codec.fields import IGNORED_FIELDS_LIMIT, Fields, longest_text
 from serving.codec.packing import RowPacker
+from serving.codec.rows import Rows
 from serving.codec.scanner import CALL_BYTES, Scanner
 from serving.codec.slices import Steps, WorkMeter
 from serving.codec.texts import TextPacker
 from serving.codec.tokens import JsonSyntaxError
 from serving.codec.unicode import InvalidUtf8Error, check_utf8, line_and_column
-from serving.codec.values import DEPTH_LIMIT, Nested, NestingError, Value, parse_object, show, show_name
+from serving.codec.values import DEPTH_LIMIT, NestedValue, NestingError, Value, parse_object, show, show_name
 from serving.errors import DETAILS_LIMIT, MalformedError
-from serving.rows import Rows
+from tabento.bundle.contract import RESERVED_NAME, Contract
+from tabento.bundle.texts import Texts
 
 _CALL_BYTES_PER_FEATURE = 64
 _FLAT_OBJECT = re.compile(rb'\{[^{}"\[\]]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^{}"\[\]]*+)*+\}', re.DOTALL)
@@ -35,7 +35,7 @@ _FAULT_UNITS = 400
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 DecodeRows = Callable[[bytes], list[bytes] | None]
-"""Returns the packed numbers of rows that are plainly right, written one after another with commas, or None."""
+"""Returns the packed numbers of valid rows, which are written with commas in between, or None."""
 Pairs = list[tuple[str, Value]]
 
 
@@ -43,10 +43,10 @@ class CarefulDecoder:
     """Decodes bodies of one contract in slices.
 
     Args:
-        contract: what the model takes.
+        contract: the contract of the model.
         max_rows: the largest number of rows in one request.
         decode_rows: the compiled decoder of rows.
-        ignore_unknown: whether fields outside the contract are skipped rather than refused.
+        ignore_unknown: whether fields outside the contract are skipped, instead of refused.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class CarefulDecoder:
         self.texts: TextPacker | None = None
 
     def take_texts(self, contract: Contract, texts: Texts) -> None:
-        """Pack the texts of each row behind its numbers from now on."""
+        """Pack the texts of each row after its numbers from now on."""
         self.texts = TextPacker(contract, texts)
         self.packer = RowPacker(contract, texts.width)
 
@@ -71,7 +71,7 @@ class CarefulDecoder:
 
         Args:
             body: the bytes of the request.
-            meter: counts the work; a new one if none is given.
+            meter: counts the work; by default a new one.
 
         Raises:
             MalformedError: the body is not JSON in UTF-8.
@@ -99,7 +99,7 @@ class CarefulDecoder:
 
 
 class _Reading:
-    """One body while it is read."""
+    """One body that is being read."""
 
     def __init__(self, decoder: CarefulDecoder, body: bytes, meter: WorkMeter) -> None:
         self._decoder = decoder
@@ -109,14 +109,14 @@ class _Reading:
         self._scanner = Scanner(body, meter, decoder.text_limit)
         self._faults = Faults()
         self._packed: list[bytes] = []
-        # Each pair beyond the number of fields is an unknown field or a repeated one, and all such pairs are faults, or
-        # those beyond the limit are.
-        others = IGNORED_FIELDS_LIMIT + 1 if decoder.fields.ignore_unknown else DETAILS_LIMIT
-        self._pairs_limit = len(decoder.fields) + others
+        # Each pair beyond the number of fields is an unknown field or a repeated one: a fault, or a fault beyond the limit of
+        # ignored fields.
+        n_other_pairs = IGNORED_FIELDS_LIMIT + 1 if decoder.fields.ignore_unknown else DETAILS_LIMIT
+        self._pairs_limit = len(decoder.fields) + n_other_pairs
         self._list_expected = f"a list of 1 to {decoder.max_rows} objects"
 
     def rows(self) -> Steps[Rows]:
-        """Return the rows, or raise what is wrong with them."""
+        """Return the rows, or raise their faults."""
         scanner = self._scanner
         byte = yield from scanner.peek()
         if not byte:
@@ -134,7 +134,7 @@ class _Reading:
                 if all(key != RESERVED_NAME for key, _ in pairs):
                     return (yield from self._single(pairs, complete=True))
                 yield from self._check_frame(pairs, complete=True)
-                # Only the rows are left to check.
+                # Only the rows remain to be checked.
                 scanner.position = start
         return (yield from self._members())
 
@@ -146,7 +146,7 @@ class _Reading:
         while complete and (key := (yield from scanner.next_key(not pairs))) is not None:
             value: Value
             if key == RESERVED_NAME and single and (yield from scanner.peek()) == b"[":
-                value = Nested(is_object=False, count=(yield from self._instances()), complete=True)
+                value = NestedValue(is_object=False, count=(yield from self._instances()), complete=True)
             else:
                 value = yield from scanner.value()
             single = single and key != RESERVED_NAME
@@ -160,7 +160,7 @@ class _Reading:
 
     def _single(self, pairs: Pairs, complete: bool) -> Steps[Rows]:
         """Return the row of a body that is one object."""
-        # Of a row with fields of the contract an ignored field is no sign of a foreign format.
+        # If a row has fields of the contract, an ignored field does not indicate the format of another server.
         row_of_ours = self._fields.ignore_unknown and any(self._fields.knows(key) for key, _ in pairs)
         for key, _ in pairs:
             if key in FOREIGN_KEYS and not self._fields.knows(key) and not row_of_ours:
@@ -178,11 +178,11 @@ class _Reading:
             self._faults.refuse(complete=complete)
 
     def _check_frame(self, pairs: Pairs, complete: bool) -> Steps[None]:
-        """Raise what is wrong around the rows. It is named instead of what is wrong in them.
+        """Raise the faults outside the rows. They are named instead of the faults in the rows.
 
         Args:
-            pairs: what the outermost object holds; among it, at least once, the key of the rows.
-            complete: whether these are all its pairs.
+            pairs: keys and values of the outermost object; the key of the rows is among them.
+            complete: whether they are all of its pairs.
         """
         frame = Faults()
         lists = [value for key, value in pairs if key == RESERVED_NAME]
@@ -193,7 +193,7 @@ class _Reading:
                 frame.refuse(complete=False)
         if len(lists) > 1:
             frame.add(None, RESERVED_NAME, "the field once", f"it {len(lists)} times")
-        if not isinstance(lists[0], Nested) or lists[0].is_object:
+        if not isinstance(lists[0], NestedValue) or lists[0].is_object:
             frame.add(None, RESERVED_NAME, self._list_expected, show(lists[0]))
         elif not lists[0].count:
             frame.add(None, RESERVED_NAME, self._list_expected, "an empty list")
@@ -202,7 +202,7 @@ class _Reading:
             yield from self._finish(complete)
 
     def _instances(self) -> Steps[int]:
-        """Read the list of rows at whose opening bracket the position is. Returns how many there are."""
+        """Read the list of rows whose opening bracket is at the position. Returns the number of rows."""
         scanner, body, meter, packed = self._scanner, self._body, self._meter, self._packed
         decode_rows, max_rows, call_bytes = self._decoder.decode_rows, self._decoder.max_rows, self._decoder.call_bytes
         count = 0
@@ -236,14 +236,14 @@ class _Reading:
         return count
 
     def _end_of_rows(self, start: int) -> int:
-        """Return the index behind the last of some rows: a guess that is right unless a string has brackets."""
+        """Return the index after the last of some rows: a guess that is right unless a string has brackets."""
         limit = start + self._decoder.call_bytes
         if limit >= len(self._body):
             limit = max(self._body.rfind(b"]", start), start)
         return self._body.rfind(b"}", start, limit) + 1
 
     def _element(self, index: int) -> Steps[None]:
-        """Read one row that is not plainly right."""
+        """Read one row that the compiled decoder does not accept."""
         scanner = self._scanner
         byte = yield from scanner.peek()
         if byte != b"{":
@@ -266,7 +266,7 @@ class _Reading:
             self._faults.refuse(complete=False)
 
     def _row(self, index: int, pairs: Pairs, complete: bool) -> Steps[None]:
-        """Check the pairs of one row, and keep its numbers."""
+        """Check the pairs of one row, and store its numbers."""
         faults_before = len(self._faults)
         numbers, identifiers = self._fields.values(index, pairs, self._faults, complete)
         if not self._faults:
@@ -280,4 +280,4 @@ class _Reading:
 
 def _is_complete(value: Value) -> bool:
     """Return whether a value was read to its end."""
-    return not isinstance(value, Nested) or value.complete
+    return not isinstance(value, NestedValue) or value.complete

@@ -1,10 +1,10 @@
-"""The number by which a category travels, also if a client writes it in another letter case."""
+"""The number for a category, in any letter case."""
 
 from __future__ import annotations
 
 from math import nan
 
-from bundle.contract import UNKNOWN_CATEGORY, Feature, category_codes, letter_spellings
+from tabento.bundle.contract import UNKNOWN_CATEGORY, Feature, category_codes, letter_spellings
 
 
 class CategoryTable:
@@ -17,7 +17,7 @@ class CategoryTable:
     def __init__(self, feature: Feature) -> None:
         codes = category_codes(feature)
         self._longest = max(map(len, codes))
-        # The letters of other categories need no entry: a text with one of them is no category of this feature.
+        # The letters of other categories need no entry: a text with one of them is not a category of this feature.
         self._letters = {
             ord(spelling): letter
             for letter in set("".join(codes))
@@ -33,14 +33,14 @@ class CategoryTable:
         }
         missing = dict.fromkeys(feature.missing, nan)
         self.codes = usual | codes | missing
-        """The codes of the categories in their usual spellings, and NaN for the texts that count as missing: a look here
-        answers most requests."""
+        """The codes of the categories in their usual spellings, and NaN for the texts that are treated as missing.
+        Most requests need only this table."""
         self._spelled = usual | codes
 
     def code(self, value: str) -> float | None:
-        """Return the code of a client's value in any spelling, or None if the feature does not take it."""
+        """Return the code of a client's value in any spelling, or None if the feature does not accept it."""
         # Letter case never changes a length, so that a long text costs nothing.
-        # A text that counts as missing is compared as it is.
+        # A text that is treated as missing is compared without a change of its case.
         missing = self.codes.get(value)
         if missing is not None:
             return missing

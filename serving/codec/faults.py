@@ -1,11 +1,11 @@
-"""The faults of one body, collected up to a limit and put into words."""
+"""The faults of one body, collected up to a limit, and the error message for them."""
 
 from __future__ import annotations
 
 from typing import NoReturn
 
-from bundle.contract import RESERVED_NAME
 from serving.errors import DETAILS_LIMIT, Detail, InvalidError
+from tabento.bundle.contract import RESERVED_NAME
 
 FOREIGN_KEYS = {
     "dataframe_split": "MLflow's format",
@@ -13,11 +13,11 @@ FOREIGN_KEYS = {
     "inputs": "the format of MLflow and of the Open Inference Protocol",
     "data": "the format of other servers",
 }
-"""Keys under which other servers take rows, and whose they are."""
+"""The keys under which other servers accept rows, and the names of these servers."""
 
 
 def foreign_hint(key: str) -> str:
-    """Return how to write here what other servers take under a key."""
+    """Return the form of this service for rows that other servers accept under a key."""
     return (
         f" The key {key!r} is {FOREIGN_KEYS[key]}; here a body is one object of features,"
         f' or {{"{RESERVED_NAME}": [{{…}}, {{…}}]}} with one object for each row.'
@@ -25,12 +25,12 @@ def foreign_hint(key: str) -> str:
 
 
 class Faults:
-    """What is wrong with one body."""
+    """The faults of one body."""
 
     def __init__(self) -> None:
         self.details: list[Detail] = []
         self.hint = ""
-        """A sentence that goes behind the message."""
+        """A sentence that is appended to the message."""
         self.names_listed = False
         """Whether a fault lists the names of the features."""
 
@@ -59,8 +59,8 @@ class Faults:
         where = f"row {first.row}" if first.row is not None else "the body"
         if first.field is not None:
             where = f"{first.field!r} of {where}" if first.row is not None else repr(first.field)
-        what = "1 value is" if len(self) == 1 else f"{len(self)} values are"
+        subject = "1 value is" if len(self) == 1 else f"{len(self)} values are"
         if not complete:
-            what = f"at least {what}"
-        message = f"{what} wrong; first {where}: expected {first.expected}, got {first.got}.{self.hint}"
+            subject = f"at least {subject}"
+        message = f"{subject} wrong; first {where}: expected {first.expected}, got {first.got}.{self.hint}"
         raise InvalidError(message, self.details)

@@ -1,36 +1,36 @@
-"""Checks of single fields: from a JSON value to the number that the model gets, or to what was expected instead."""
+"""Checks of single fields: from a JSON value to the model's number, or to the description of the expected value."""
 
 from __future__ import annotations
 
 import math
 from typing import Protocol
 
-from bundle.contract import LARGEST_EXACT_INTEGER, Contract, Feature, Identifier, truth_value
-from bundle.identifier import IDENTIFIER_CHARACTERS_LIMIT, IdentifierValue
-from bundle.timestamp import LONGEST_TIMESTAMP
 from serving.codec.categories import CategoryTable
 from serving.codec.faults import Faults
 from serving.codec.timestamps import TimestampReader
-from serving.codec.values import LongText, Nested, NumberText, Value, show, show_name
+from serving.codec.values import LongText, NestedValue, NumberText, Value, show, show_name
+from tabento.bundle.contract import LARGEST_EXACT_INTEGER, Contract, Feature, Identifier, parse_boolean
+from tabento.bundle.identifier import IDENTIFIER_CHARACTERS_LIMIT, IdentifierValue
+from tabento.bundle.timestamp import LONGEST_TIMESTAMP
 
-_MISSING: Value = Nested(is_object=False, count=0, complete=True)
-"""Stands for a field that is not there. No check takes a nested value."""
+_MISSING: Value = NestedValue(is_object=False, count=0, complete=True)
+"""Represents a missing field. No check accepts a nested value."""
 IGNORED_FIELDS_LIMIT = 1_000
-"""How many fields of a row may be ignored: a table has no more columns, and reading them has a cost."""
+"""The largest number of ignored fields of a row: tables do not have more columns, and reading them has a cost."""
 _NAMES_SHOWN = 100
-"""How many names of features the message about an unknown field lists."""
+"""The number of feature names that the message about an unknown field lists."""
 
 
 class FieldCheck(Protocol):
-    """Returns the number by which a value travels, or None if the field does not take it."""
+    """Returns the number for a value, or None if the field does not accept it."""
 
     def __call__(self, value: Value) -> float | None:
-        """Check one value. Null is not taken here."""
+        """Check one value. Null is not accepted here."""
         ...
 
 
 def _boolean(value: Value) -> float | None:
-    truth = None if isinstance(value, NumberText | LongText) else truth_value(value)
+    truth = None if isinstance(value, NumberText | LongText) else parse_boolean(value)
     return None if truth is None else float(truth)
 
 
@@ -76,14 +76,14 @@ def _text_check(feature: Feature) -> FieldCheck:
     takes = feature.takes_text
 
     def check(value: Value) -> float | None:
-        # The text itself travels behind the numbers, see ``serving.codec.texts``.
+        # The text itself follows the numbers, see ``serving.codec.texts``.
         return 0.0 if isinstance(value, str) and not isinstance(value, NumberText | LongText) and takes(value) else None
 
     return check
 
 
 def _missing_check(feature: Feature, check: FieldCheck) -> FieldCheck:
-    """Return a check that takes what the feature counts as missing before another check is asked."""
+    """Return a check that accepts the feature's missing values before it calls another check."""
     texts, codes = frozenset(feature.missing), frozenset(feature.missing_numbers())
 
     def check_missing(value: Value) -> float | None:
@@ -98,7 +98,7 @@ def _missing_check(feature: Feature, check: FieldCheck) -> FieldCheck:
 
 
 class Field:
-    """One field of a row, with what its check and its messages need."""
+    """One field of a row, with its check and the texts of its messages."""
 
     __slots__ = ("check", "expected", "name", "nullable", "required")
 
@@ -123,7 +123,7 @@ class Field:
 
 
 class IdentifierField:
-    """One identifier of a row, with what its check and its messages need."""
+    """One identifier of a row, with its check and the texts of its messages."""
 
     __slots__ = ("expected", "name", "required", "takes")
 
@@ -138,8 +138,8 @@ class Fields:
     """All fields of a row.
 
     Args:
-        contract: what the model takes.
-        ignore_unknown: whether fields outside the contract are skipped rather than refused.
+        contract: the contract of the model.
+        ignore_unknown: whether fields outside the contract are skipped, instead of refused.
     """
 
     def __init__(self, contract: Contract, ignore_unknown: bool = False) -> None:
@@ -149,8 +149,8 @@ class Fields:
         self._known = frozenset(all_names)
         self.ignore_unknown = ignore_unknown
         names = all_names[:_NAMES_SHOWN]
-        more = len(all_names) - len(names)
-        self._no_such_field = f"no such field; there are {', '.join(names)}" + (f" and {more} more" if more else "")
+        n_more = len(all_names) - len(names)
+        self._no_such_field = f"no such field; there are {', '.join(names)}" + (f" and {n_more} more" if n_more else "")
 
     def __len__(self) -> int:
         return len(self._fields) + len(self._identifiers)
@@ -162,13 +162,13 @@ class Fields:
     def values(
         self, row: int, pairs: list[tuple[str, Value]], faults: Faults, complete: bool = True
     ) -> tuple[list[float], list[IdentifierValue]]:
-        """Return the numbers and identifiers of a row, and add what is wrong with it to ``faults``.
+        """Return the numbers and identifiers of a row, and add its faults to ``faults``.
 
         Args:
             row: the index of the row in the request.
             pairs: keys and values as they were written.
-            faults: where faults are added.
-            complete: whether these are all the pairs of the row; if not, no field counts as missing.
+            faults: collects the faults.
+            complete: whether they are all pairs of the row; if not, no field is reported as missing.
 
         Returns:
             One number for each feature and one value for each identifier; of no meaning, and perhaps fewer, if there
@@ -195,7 +195,7 @@ class Fields:
     def _identifier_values(
         self, row: int, values: dict[str, Value], faults: Faults, complete: bool
     ) -> list[IdentifierValue]:
-        """Return the identifiers of a row, and add what is wrong with them to ``faults``."""
+        """Return the identifiers of a row, and add their faults to ``faults``."""
         identifiers: list[IdentifierValue] = []
         for field in self._identifiers:
             value = values.get(field.name, _MISSING)
@@ -203,7 +203,7 @@ class Fields:
                 if field.required and complete:
                     faults.add(row, field.name, field.expected, "nothing: the field is missing")
                 identifiers.append(None)
-            elif isinstance(value, Nested | NumberText | LongText) or not field.takes(value):
+            elif isinstance(value, NestedValue | NumberText | LongText) or not field.takes(value):
                 faults.add(row, field.name, field.expected, show(value))
             else:
                 identifiers.append(value)
@@ -218,7 +218,7 @@ class Fields:
         for key, value in pairs:
             if key not in self._known and self.ignore_unknown:
                 ignored += 1
-                if isinstance(value, Nested) and not value.complete:
+                if isinstance(value, NestedValue) and not value.complete:
                     faults.add(row, show_name(key), "a short value, as the field is ignored", show(value))
                 elif ignored > IGNORED_FIELDS_LIMIT:
                     faults.add(row, None, f"at most {IGNORED_FIELDS_LIMIT} fields that are ignored", "more")
@@ -238,7 +238,7 @@ class Fields:
 
 
 def longest_text(contract: Contract) -> int:
-    """Return how many characters a value of a contract may have: of a category, a timestamp, a text, an identifier, or a
+    """Return the largest number of characters of a value of a contract: of a category, a timestamp, a text, an identifier, or a
     missing text."""
     texts = (text for feature in contract.features for text in (*(feature.categories or ()), *feature.missing))
     longest = max(map(len, texts), default=0)

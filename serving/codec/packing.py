@@ -1,4 +1,4 @@
-"""Packed rows: the numbers of a row as bytes, with the identifiers that the answer repeats behind them."""
+"""Packed rows: the numbers of a row as bytes, followed by the identifiers that the answer repeats."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from bundle.contract import Contract
-from bundle.identifier import IdentifierValue
-from serving.rows import Rows
+from serving.codec.rows import Rows
+from tabento.bundle.contract import Contract
+from tabento.bundle.identifier import IdentifierValue
 
 _encode = msgspec.json.Encoder().encode
 
@@ -22,8 +22,8 @@ class RowPacker:
     has identifiers, a JSON object of them follows.
 
     Args:
-        contract: what the model takes.
-        terms: V, how many numbers stand for a row's texts.
+        contract: the contract of the model.
+        terms: V, the number of float64 values for a row's texts.
     """
 
     def __init__(self, contract: Contract, terms: int = 0) -> None:
@@ -31,7 +31,7 @@ class RowPacker:
         self.pack_numbers = numbers.pack
         self._size = numbers.size + 8 * terms
         keys = [json.dumps(identifier.name, ensure_ascii=False).encode() for identifier in contract.identifiers]
-        # As many %b as identifiers.
+        # One %b for each identifier.
         self._object = b"{%b}" % b",".join(key.replace(b"%", b"%%") + b":%b" for key in keys) if keys else b""
 
     def pack(self, numbers: Sequence[float], identifiers: Sequence[IdentifierValue], terms: bytes = b"") -> bytes:
@@ -46,7 +46,7 @@ class RowPacker:
         return packed + self._object % tuple(map(_encode, identifiers)) if self._object else packed
 
     def rows(self, packed: Sequence[bytes], single: bool) -> Rows:
-        """Return packed rows as they travel to the runner.
+        """Return packed rows for the runner.
 
         Args:
             packed: at least one row; exactly one if the client sent a single object.

@@ -1,6 +1,6 @@
 """The structure of a JSON body: members of objects, elements of arrays, and nested values, which are only described.
 
-The scanner pulls: it reads as far as its caller asks for, so that the rest of a body costs nothing once the answer is
+The scanner reads only as far as its caller requests, so that the rest of a body costs nothing when the answer is
 certain.
 """
 
@@ -12,14 +12,14 @@ from typing import Final, TypeVar
 
 from serving.codec.slices import Steps, WorkMeter
 from serving.codec.tokens import TOKEN_UNITS, JsonSyntaxError, TokenReader
-from serving.codec.values import DEPTH_LIMIT, Nested, NestingError, Value, parse_nested
+from serving.codec.values import DEPTH_LIMIT, NestedValue, NestingError, Value, parse_nested
 
 T = TypeVar("T")
 
 CALL_BYTES: Final = 8_192
-"""What is shorter is read in one call, which is ten times as fast as token by token."""
+"""A shorter value is read in one call, which is ten times as fast as token by token."""
 NESTED_TOKENS_LIMIT = 300
-"""How many values within long nested values are read. A nested value is always wrong: reading serves the message only."""
+"""The number of values that are read within long nested values. A nested value is always wrong: it is read for the message only."""
 _FIRST_CALL_BYTES = 512
 """Most values are shorter than this, and need no larger chunk."""
 _CALL_UNITS_PER_BYTE = 6
@@ -27,7 +27,7 @@ _NAME_EXPECTED = "Expecting property name enclosed in double quotes"
 
 
 class Scanner(TokenReader):
-    """Reads a body from its beginning, as far as it is asked to.
+    """Reads a body from its beginning, as far as its caller requests.
 
     Args:
         body: JSON in valid UTF-8.
@@ -43,7 +43,7 @@ class Scanner(TokenReader):
         """Read up to the next value of an object. Returns its key, or None at the end of the object.
 
         Args:
-            first: whether the position is at the opening brace rather than behind a value.
+            first: whether the position is at the opening brace instead of after a value.
 
         Raises:
             JsonSyntaxError: there is neither.
@@ -76,7 +76,7 @@ class Scanner(TokenReader):
         """Read up to the next value of an array. Returns whether there is one.
 
         Args:
-            first: whether the position is at the opening bracket rather than behind a value.
+            first: whether the position is at the opening bracket instead of after a value.
 
         Raises:
             JsonSyntaxError: neither a comma nor the end of the array follows.
@@ -109,7 +109,7 @@ class Scanner(TokenReader):
         return nested or (yield from self._nested())
 
     def end(self) -> Steps[None]:
-        """Check that nothing but white space is left.
+        """Check that only white space remains.
 
         Raises:
             JsonSyntaxError: there is more.
@@ -121,8 +121,8 @@ class Scanner(TokenReader):
         """Read the value that begins here with one call of a parser.
 
         Args:
-            parse: returns a value, and the index of the character behind it. Raises ValueError or RecursionError.
-            call_bytes: how many bytes the parser gets at most.
+            parse: returns a value, and the index of the next character. Raises ValueError or RecursionError.
+            call_bytes: the largest number of bytes that the parser gets.
 
         Returns:
             The value; None if it may be longer or is too unusual for the parser. Then nothing is read.
@@ -151,7 +151,7 @@ class Scanner(TokenReader):
                 return value
         return None
 
-    def _nested(self) -> Steps[Nested]:
+    def _nested(self) -> Steps[NestedValue]:
         """Read an array or object, and describe it by the number of its elements or keys."""
         kind = self.body[self.position : self.position + 1]
         open_brackets = bytearray()
@@ -163,17 +163,17 @@ class Scanner(TokenReader):
                 if len(open_brackets) > DEPTH_LIMIT:
                     raise NestingError
             if open_brackets[-1:] == b"{":
-                more = (yield from self.next_key(first)) is not None
+                has_more = (yield from self.next_key(first)) is not None
             else:
-                more = yield from self.next_element(first)
+                has_more = yield from self.next_element(first)
             first = False
-            if not more:
+            if not has_more:
                 open_brackets.pop()
                 if not open_brackets:
-                    return Nested(kind == b"{", count, complete=True)
+                    return NestedValue(kind == b"{", count, complete=True)
                 continue
             if self._nested_tokens >= NESTED_TOKENS_LIMIT:
-                return Nested(kind == b"{", count, complete=False)
+                return NestedValue(kind == b"{", count, complete=False)
             self._nested_tokens += 1
             count += len(open_brackets) == 1
             byte = yield from self.peek()

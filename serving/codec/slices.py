@@ -1,4 +1,4 @@
-"""Slices of work: how decoding a large body gives other requests their turn.
+"""Slices of work: between two slices of a large body, other requests get their turn.
 
 A decoder is a generator that yields when it has done a slice of work. A synchronous caller runs it to its end. On the
 event loop, other callbacks run between two slices.
@@ -54,8 +54,8 @@ def run_steps(steps: Steps[T]) -> T:
 class SliceScheduler:
     """Runs computations on an event loop, at most one further slice in each pass of the loop.
 
-    However many large bodies arrive at once, a pass of the loop is longer by one slice only. The computations take
-    turns. The first slice runs at once, so that a small body does not wait.
+    Regardless of the number of large bodies, a pass of the loop is longer by one slice only. The computations take
+    turns. The first slice runs immediately, so that a small body does not wait.
     """
 
     def __init__(self) -> None:
@@ -72,12 +72,12 @@ class SliceScheduler:
             Exception: what the computation raises.
         """
         try:
-            _timed(steps, worked)
+            _run_slice(steps, worked)
             while True:
                 # The lock is fair: it is handed on in the order of waiting. It is held for one pass of the loop.
                 async with self._turn:
                     await asyncio.sleep(0)
-                    _timed(steps, worked)
+                    _run_slice(steps, worked)
         except StopIteration as stop:
             result: T = stop.value
             return result
@@ -89,7 +89,7 @@ class SliceTime:
     """Adds up the seconds of one computation's slices.
 
     Args:
-        worked: told of each slice as well.
+        worked: called for each slice as well.
     """
 
     __slots__ = ("_worked", "total_s")
@@ -104,10 +104,10 @@ class SliceTime:
         self._worked(seconds)
 
 
-def _timed(steps: Steps[T], worked: Callable[[float], object]) -> None:
-    """Run one slice, and tell how long it took, also if it was the last one."""
-    began = perf_counter()
+def _run_slice(steps: Steps[T], worked: Callable[[float], object]) -> None:
+    """Run one slice, and report its duration, also if it was the last one."""
+    started_s = perf_counter()
     try:
         next(steps)
     finally:
-        worked(perf_counter() - began)
+        worked(perf_counter() - started_s)

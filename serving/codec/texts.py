@@ -1,4 +1,4 @@
-"""The texts of a row: from strings to the numbers that travel behind those of the features."""
+"""The texts of a row: from strings to the numbers that follow the numbers of the features."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from bundle.contract import Contract
-from bundle.texts import TermCounter, Texts, fill
 from serving.codec.slices import Steps, WorkMeter
 from serving.codec.values import Value
+from tabento.bundle.contract import Contract
+from tabento.bundle.texts import TermCounter, Texts, fill
 
 
 class TextPacker:
     """Packs the texts of one contract's rows.
 
     Args:
-        contract: what the model takes.
-        texts: how its texts become numbers.
+        contract: the contract of the model.
+        texts: the rules by which its texts become numbers.
     """
 
     def __init__(self, contract: Contract, texts: Texts) -> None:
         self.width = texts.width
-        """V, how many numbers follow those of the features."""
+        """V, the count of numbers for a row's texts."""
         self._counters = [(contract.features[block.column].name, TermCounter(block)) for block in texts.blocks]
 
     def pack(self, values: Mapping[str, Value], meter: WorkMeter) -> Steps[bytes]:

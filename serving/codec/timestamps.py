@@ -1,10 +1,10 @@
-"""The number by which a timestamp travels, or whether the feature does not take it."""
+"""The number for a timestamp, if the feature accepts it."""
 
 from __future__ import annotations
 
 from math import nan
 
-from bundle.contract import Feature, timestamp_seconds
+from tabento.bundle.contract import Feature, timestamp_seconds
 
 
 class TimestampReader:
@@ -17,9 +17,9 @@ class TimestampReader:
     def __init__(self, feature: Feature) -> None:
         self._lower, self._upper = feature.lower, feature.upper
         self.missing: dict[str, float] = dict.fromkeys(feature.missing, nan)
-        """NaN for each text that counts as missing."""
+        """NaN for each text that is treated as missing."""
 
     def seconds(self, value: str) -> float | None:
-        """Return the seconds since 1970-01-01T00:00:00Z of a client's text, or None if the feature does not take it."""
+        """Return the seconds since 1970-01-01T00:00:00Z of a client's text, or None if the feature does not accept it."""
         seconds = timestamp_seconds(value)
         return seconds if seconds is not None and self._lower <= seconds <= self._upper else None

@@ -4,7 +4,7 @@ The reader never holds more than one token. It reads long tokens in chunks and c
 stop at any time and can give other requests their turn. It accepts what Python's ``json`` accepts, NaN and Infinity
 included, and reports syntax errors in the words of ``json``.
 
-It expects valid UTF-8.
+The bytes must be valid UTF-8.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from serving.codec.values import (
 )
 
 CHUNK: Final = 16_384
-"""How many bytes one regular expression reads at most before the work is counted."""
+"""The largest number of bytes that one regular expression reads before the work is counted."""
 TOKEN_UNITS = 200
-"""The work of a token, whatever its length."""
+"""The fixed work of a token of any length."""
 _NUMBER_BYTES_PER_UNIT = 8
 """Python reads a float of any length in one call, in linear time: 4 MiB take about a millisecond."""
 _UNFINISHED_BYTES = 2
@@ -34,7 +34,7 @@ _UNFINISHED_BYTES = 2
 _ESCAPE_BYTES = 12
 """The longest escape of a character: two times ``\\uXXXX``."""
 _SHOWN_CHARACTERS = 512
-"""How many characters of a long text are kept: more than a message shows and than a field's name may have."""
+"""The number of characters of a long text that are kept: more than a message shows and than a field's name may have."""
 
 _BLANK = re.compile(rb"[ \t\n\r]*+")
 _PLAIN_TEXT = re.compile(rb'[^"\\\x00-\x1f]*+')

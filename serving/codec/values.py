@@ -1,4 +1,4 @@
-"""JSON values as the careful way sees them, and how an error message shows them."""
+"""JSON values in the careful decoder, and their texts in error messages."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, TypeAlias
 
-from bundle.contract import LARGEST_EXACT_INTEGER
+from tabento.bundle.contract import LARGEST_EXACT_INTEGER
 
 _SHOWN_CHARACTERS = 100
-"""How many characters of a wrong value an answer repeats."""
+"""The number of characters of a wrong value that an answer repeats."""
 INTEGER_CHARACTERS_LIMIT = 400
 """An integer literal of more characters is beyond every float64, whose largest has 309 digits."""
 
 
 DEPTH_LIMIT = 250
-"""How deeply arrays and objects may be nested. A row is flat, so that no valid body comes near."""
+"""The largest depth of nested arrays and objects. A row is flat, so that no valid body is near this limit."""
 
 
 class NestingError(Exception):
@@ -33,22 +33,22 @@ class LongText(str):
 
 
 @dataclass(frozen=True, slots=True)
-class Nested:
+class NestedValue:
     """An array or object in place of a scalar."""
 
     is_object: bool
     count: int
-    """How many elements or keys it has."""
+    """The number of its elements or keys."""
     complete: bool
     """Whether it was read to its end; if not, it has at least ``count`` elements or keys."""
 
 
 _Parsed: TypeAlias = list[Any] | tuple[tuple[str, Any], ...]
-Value: TypeAlias = bool | int | float | str | Nested | None
+Value: TypeAlias = bool | int | float | str | NestedValue | None
 
 
 def float_value(text: str | bytes) -> float | NumberText:
-    """Return the number that a literal with a fraction or an exponent stands for."""
+    """Return the number that a literal with a fraction or an exponent represents."""
     value = float(text)
     if math.isfinite(value):
         return value
@@ -57,12 +57,12 @@ def float_value(text: str | bytes) -> float | NumberText:
 
 
 def integer_value(text: str) -> int | NumberText:
-    """Return the number that a literal without a fraction stands for; of a long one, its beginning is enough."""
+    """Return the number that a literal without a fraction represents; of a long one, its beginning is enough."""
     return int(text) if len(text) <= INTEGER_CHARACTERS_LIMIT else NumberText(text[: _SHOWN_CHARACTERS + 1])
 
 
 def parse_object(text: str) -> tuple[list[tuple[str, Value]], int]:
-    """Return the keys and values of the object at the start of a text, and the index of the character behind it.
+    """Return the keys and values of the object at the start of a text, and the index of the next character.
 
     Numbers that JSON or float64 does not have come as they were written, nested values by their size.
 
@@ -82,8 +82,8 @@ def parse_object(text: str) -> tuple[list[tuple[str, Value]], int]:
     return [(key, _describe(value) if isinstance(value, list | tuple) else value) for key, value in pairs], end
 
 
-def parse_nested(text: str) -> tuple[Nested, int]:
-    """Return what the array or object at the start of a text is, and the index of the character behind it.
+def parse_nested(text: str) -> tuple[NestedValue, int]:
+    """Return a description of the array or object at the start of a text, and the index of the next character.
 
     Raises:
         ValueError: the text does not begin with a whole array or object, or has an integer of some thousand digits.
@@ -100,7 +100,7 @@ def _check_depth(text: str, value: _Parsed) -> None:
 
     Args:
         text: the text of the value.
-        value: what was parsed.
+        value: the parsed value.
 
     Raises:
         NestingError: it is.
@@ -120,8 +120,8 @@ def _check_depth(text: str, value: _Parsed) -> None:
     raise NestingError
 
 
-def _describe(value: _Parsed) -> Nested:
-    return Nested(isinstance(value, tuple), len(value), complete=True)
+def _describe(value: _Parsed) -> NestedValue:
+    return NestedValue(isinstance(value, tuple), len(value), complete=True)
 
 
 # An object comes as a tuple of its keys and values, so that a repeated key is seen; an array comes as a list. With
@@ -133,7 +133,7 @@ _EXACT_OBJECTS = json.JSONDecoder(
 
 
 def shorten(text: str) -> str:
-    """Return the beginning of a text, with an ellipsis if it goes on."""
+    """Return the beginning of a text, with an ellipsis if it is longer."""
     return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"
 
 
@@ -143,13 +143,13 @@ def sendable(text: str) -> str:
 
 
 def show_name(key: str) -> str:
-    """Return how an error message shows the name of an unknown field."""
+    """Return the name of an unknown field for an error message."""
     return sendable(key[:_SHOWN_CHARACTERS])
 
 
 def show(value: Value) -> str:
-    """Return how an error message shows a wrong value."""
-    if isinstance(value, Nested):
+    """Return a wrong value for an error message."""
+    if isinstance(value, NestedValue):
         count = str(value.count) if value.complete else f"at least {value.count}"
         return f"an object with {count} keys" if value.is_object else f"an array of {count} elements"
     if isinstance(value, NumberText) or (

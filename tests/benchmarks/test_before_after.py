@@ -1,30 +1,30 @@
-"""Another commit is laid out beside this one, and what both held is shown in a table."""
+"""Another commit is written to a folder, and a table shows both commits' rates."""
 
 from __future__ import annotations
 
 import pytest
 
-from benchmarks.before_after import laid_out, markdown
+from benchmarks.before_after import checkout_of, markdown
 from benchmarks.process import ROOT, BenchmarkError
 
 
-def test_another_commit_is_laid_out() -> None:
-    """Its files are there while it is measured, and gone afterwards."""
+def test_another_commit_is_written_to_a_folder() -> None:
+    """The folder has the files of the commit during the block, and is deleted afterwards."""
     if not (ROOT / ".git").exists():
-        pytest.skip("this is no checkout")
-    with laid_out("HEAD") as folder:
+        pytest.skip("this folder is not a git checkout")
+    with checkout_of("HEAD") as folder:
         assert (folder / "service.py").exists()
     assert not folder.exists()
 
 
 def test_an_unknown_commit_is_refused() -> None:
-    """With what git says."""
-    with pytest.raises(BenchmarkError, match="git cannot lay out 'no-such-commit'"), laid_out("no-such-commit"):
+    """The error has git's message."""
+    with pytest.raises(BenchmarkError, match="git cannot archive 'no-such-commit'"), checkout_of("no-such-commit"):
         pass
 
 
 def test_the_table_has_rates_ratios_and_shares() -> None:
-    """Runs that were void are shown as such."""
+    """A void run is marked as void."""
     results = {
         "models": [
             {

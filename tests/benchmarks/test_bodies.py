@@ -16,18 +16,18 @@ from benchmarks.bodies import (
     BenchModel,
     load_model,
     read_bodies,
-    read_contract,
     write_requests,
 )
 from benchmarks.process import BenchmarkError
-from bundle.store import load_bundle
 from runners.session import OnnxSession
-from serving.decode import Decoder
+from serving.codec.decode import Decoder
+from tabento.bundle.contract import Contract
+from tabento.bundle.store import load_bundle
+from tabento.tables.frames import to_frame
 from tests.conftest import ORCHARD
 from training.config import load_config
 from training.data.synthetic import generate
 from training.data.validation import validate
-from training.frames import to_frame
 
 BODIES = 12
 
@@ -40,15 +40,15 @@ def frame() -> pd.DataFrame:
 
 
 @pytest.fixture
-def written(orchard_bundle: str, frame: pd.DataFrame, tmp_path: Path) -> BenchModel:
+def bench_model(orchard_bundle: str, frame: pd.DataFrame, tmp_path: Path) -> BenchModel:
     """The orchard's requests."""
     return write_requests(load_bundle(orchard_bundle), frame, tmp_path / "orchard", BODIES)
 
 
-def test_requests_are_valid_and_distinct(written: BenchModel) -> None:
+def test_requests_are_valid_and_distinct(bench_model: BenchModel) -> None:
     """The service's own decoder takes every row, and no two single requests are equal."""
-    decoder = Decoder(read_contract(written), max_rows=1)
-    bodies = read_bodies(written.single)
+    decoder = Decoder(Contract.model_validate_json(bench_model.contract.read_bytes()), max_rows=1)
+    bodies = read_bodies(bench_model.single)
     assert len({str(body.rows) for body in bodies}) == BODIES
     for body in bodies:
         assert len(body.rows) == len(body.predictions) == len(body.pipeline) == 1
@@ -59,13 +59,13 @@ def _json(row: dict[str, object]) -> bytes:
     return json.dumps(row).encode()
 
 
-def test_expected_answers_are_those_of_graph_and_pipeline(written: BenchModel, orchard_bundle: str) -> None:
-    """Up to the last bit, in which the orchard's exponential depends on where in a batch a row stands."""
+def test_expected_answers_are_those_of_graph_and_pipeline(bench_model: BenchModel, orchard_bundle: str) -> None:
+    """They are equal up to the last bit, in which the orchard's exponential depends on the row's position in a batch."""
     bundle = load_bundle(orchard_bundle)
     contract = bundle.contract
     decoder, session = Decoder(contract, max_rows=1), OnnxSession(bundle.model_path, len(contract.features))
     pipeline = bentoml.sklearn.load_model(bundle.manifest.provenance.pipeline_tag)
-    for body in [*read_bodies(written.single, 5), *read_bodies(written.batch, 1)]:
+    for body in [*read_bodies(bench_model.single, 5), *read_bodies(bench_model.batch, 1)]:
         data = b"".join(decoder.decode(_json(row)).data for row in body.rows)
         rows = np.frombuffer(data).reshape(len(body.rows), -1)
         assert [float(text) for text in body.predictions] == pytest.approx(session.run(rows), rel=4e-16, abs=0)
@@ -73,19 +73,19 @@ def test_expected_answers_are_those_of_graph_and_pipeline(written: BenchModel, o
         assert [float(text) for text in body.pipeline] == pytest.approx(truths, rel=4e-16, abs=0)
 
 
-def test_batches_have_their_rows(written: BenchModel) -> None:
+def test_batches_have_their_rows(bench_model: BenchModel) -> None:
     """As many requests as of single rows, each of a hundred rows."""
-    assert [len(body.rows) for body in read_bodies(written.batch)] == [ROWS_PER_BATCH] * BODIES
+    assert [len(body.rows) for body in read_bodies(bench_model.batch)] == [ROWS_PER_BATCH] * BODIES
 
 
-def test_a_model_is_found_again(written: BenchModel, tmp_path: Path) -> None:
-    """What was written is read, and every part of it is there."""
-    found = load_model("orchard", tmp_path)
-    assert found == written
-    assert found.pipeline.is_file()
+def test_a_model_is_found_again(bench_model: BenchModel, tmp_path: Path) -> None:
+    """A written model can be loaded, and every part of it exists."""
+    loaded = load_model("orchard", tmp_path)
+    assert loaded == bench_model
+    assert loaded.pipeline.is_file()
 
 
-def test_what_is_gone_is_told(written: BenchModel, tmp_path: Path) -> None:
+def test_what_is_gone_is_told(bench_model: BenchModel, tmp_path: Path) -> None:
     """A model that was never made, and one whose bundle was deleted: both errors name the command."""
     with pytest.raises(BenchmarkError, match=r"no model elm.*benchmarks\.models"):
         load_model("elm", tmp_path)
@@ -102,6 +102,6 @@ def test_too_few_rows(orchard_bundle: str, frame: pd.DataFrame, tmp_path: Path) 
 
 
 def test_a_bundle_without_a_pipeline(linear_bundle: str, frame: pd.DataFrame, tmp_path: Path) -> None:
-    """There is nothing that scikit-learn could serve, and the error says so."""
-    with pytest.raises(BenchmarkError, match="which pipeline"):
+    """A bundle without a pipeline is an error, because scikit-learn could not serve it."""
+    with pytest.raises(BenchmarkError, match="no record of its pipeline"):
         write_requests(load_bundle(linear_bundle), frame, tmp_path, 1)

@@ -1,4 +1,4 @@
-"""What export and proof cost."""
+"""The cost of export and proof."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from benchmarks import export_cost
 
 
 def test_a_model_is_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Every figure is there, memory never falls, and the picture is drawn."""
+    """All results exist, the peak of memory never decreases, and the picture is written."""
     monkeypatch.setattr(export_cost, "FIT_ROWS", 200)
     monkeypatch.setattr(export_cost, "TEST_ROWS", 60)
-    found = export_cost.measure("binary", lambda: AdaBoostClassifier(n_estimators=3))
-    assert found["rows"] > 60
-    assert found["graph_mib"] >= 0
-    assert found["fitted_peak_mib"] <= found["export_peak_mib"] <= found["proof_peak_mib"]
-    export_cost.draw({"small": found}, tmp_path / "cost.png")
+    figures = export_cost.measure("binary", lambda: AdaBoostClassifier(n_estimators=3))
+    assert figures["rows"] > 60
+    assert figures["graph_mib"] >= 0
+    assert figures["fitted_peak_mib"] <= figures["export_peak_mib"] <= figures["proof_peak_mib"]
+    export_cost.draw({"small": figures}, tmp_path / "cost.png")
     assert (tmp_path / "cost.png").stat().st_size > 1000

@@ -1,4 +1,4 @@
-"""The forest's graph answers what its pipeline answers."""
+"""The forest's graph and pipeline have the same answers."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from benchmarks.forest import fit_forest
-from bundle.contract import Contract, Feature, Output
-from bundle.format import INPUT_NAME, PREDICTION_NAME
+from tabento.bundle.contract import Contract, Feature, Output
+from tabento.bundle.format import INPUT_NAME, PREDICTION_NAME
+from tabento.export import export_pipeline, serialise
+from tabento.tables.frames import to_frame, to_rows
 from tests.bundles import orchard_contract
-from training.export import export_pipeline, serialise
-from training.frames import to_frame, to_rows
 
 CONTRACT = Contract(
     name="hedge",
@@ -52,7 +52,7 @@ def _answers(model: bytes, rows: np.ndarray) -> np.ndarray:
 
 
 def test_graph_equals_pipeline() -> None:
-    """Also where a number is missing, where categories come before numbers, and where a row lies on a threshold."""
+    """The answers are also equal if a number is missing, categories precede numbers, or a row is on a threshold."""
     frame, target = _table()
     pipeline = fit_forest(frame, target, CONTRACT, trees=5)
     model = serialise(export_pipeline(pipeline, CONTRACT))
@@ -62,10 +62,10 @@ def test_graph_equals_pipeline() -> None:
     thresholds = thresholds[np.isfinite(thresholds)]
     on_them = np.tile(rows[:1], (len(thresholds), 1))
     on_them[:, 1] = thresholds
-    for tried in (rows, on_them, np.nextafter(on_them, np.inf)):
-        tried[:, 0], tried[:, 3] = np.round(tried[:, 0]), np.round(tried[:, 3])
-        expected = pipeline.predict(to_frame(tried, CONTRACT))
-        np.testing.assert_allclose(_answers(model, tried), expected, rtol=1e-13)
+    for compared_rows in (rows, on_them, np.nextafter(on_them, np.inf)):
+        compared_rows[:, 0], compared_rows[:, 3] = np.round(compared_rows[:, 0]), np.round(compared_rows[:, 3])
+        expected = pipeline.predict(to_frame(compared_rows, CONTRACT))
+        np.testing.assert_allclose(_answers(model, compared_rows), expected, rtol=1e-13)
 
 
 def test_a_row_alone_equals_the_row_in_a_batch() -> None:

@@ -9,12 +9,12 @@ import pytest
 from benchmarks.models import SHIPPED_CONFIG, ensure_forest, make_models
 from benchmarks.process import BenchmarkError
 from benchmarks.wide import wide_config
-from bundle.store import load_bundle
+from tabento.bundle.store import load_bundle
 from training.config import load_config
+from training.config.settings import TrainingSettings
 from training.data.synthetic import generate
 from training.data.validation import validate
 from training.progress import silence
-from training.settings import TrainingSettings
 
 
 def test_the_wide_table_is_wide() -> None:
@@ -28,7 +28,7 @@ def test_the_wide_table_is_wide() -> None:
 
 
 def test_a_forest_is_made_once(model_store: Path) -> None:
-    """The second call finds what the first has stored; other trees are another forest."""
+    """The second call returns the forest that the first has stored; another number of trees is another forest."""
     shipped = load_config(SHIPPED_CONFIG)
     assert shipped.synthetic is not None
     config = shipped.model_copy(
@@ -45,6 +45,6 @@ def test_a_forest_is_made_once(model_store: Path) -> None:
 
 
 def test_an_unknown_model_is_refused() -> None:
-    """The error lists what there is."""
+    """The error lists the known models."""
     with pytest.raises(BenchmarkError, match=r"no model elm.*forest, wide"):
         make_models(None, ("elm",))

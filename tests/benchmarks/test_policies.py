@@ -1,4 +1,4 @@
-"""The policies that are held against the shipped one do what their authors say."""
+"""The policies that are compared with the shipped policy follow their authors' descriptions."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import pytest
 
 from benchmarks.policies import Aimd, FixedDelay, Immediate, MeanRegression
 from runners.costs import BatchCosts
-from runners.policy import AT_ONCE
+from runners.policy import NO_DELAY
 
 COSTS = BatchCosts(1024)
 
 
 def test_immediate_runs_each_request_alone() -> None:
-    """At once, and with all of its rows but no other's."""
+    """A batch starts immediately, with all rows of one request and no other rows."""
     policy = Immediate()
-    assert policy.delay(30, 0.0, 0.0, COSTS) == AT_ONCE
+    assert policy.delay(30, 0.0, 0.0, COSTS) == NO_DELAY
     assert policy.batch_rows(30, 7, COSTS) == 7
 
 
 def test_fixed_delay_waits_for_the_first_row_or_a_full_batch() -> None:
-    """What is left of the delay; nothing once it is over, or the batch full."""
+    """The wait is the remainder of the delay; it is zero once the delay is over or the batch is full."""
     policy = FixedDelay(0.002, 64)
     assert policy.delay(10, 0.0005, 0.0, COSTS) == pytest.approx(0.0015)
     assert policy.delay(10, 0.002, 0.0, COSTS) == 0.0
@@ -43,7 +43,7 @@ def test_aimd_grows_by_steps_until_the_objective_is_missed_then_shrinks_by_a_ten
 
 
 def test_aimd_learns_nothing_from_batches_that_were_not_full() -> None:
-    """A quick small batch says nothing about a larger one; a slow small one does."""
+    """A fast small batch has no information about a larger one; a slow small batch has."""
     policy = Aimd(objective_s=0.010, max_batch_rows=50, step_rows=60)
     policy.observe(1, 0.001, 0.0)
     assert policy.batch_rows(100, 1, COSTS) == 50
@@ -62,7 +62,7 @@ def test_aimd_never_falls_below_a_row() -> None:
 
 
 def test_mean_regression_starts_from_the_maximum_latency() -> None:
-    """A fifteenth of it a row and a thirtieth a batch, as BentoML's optimiser; nothing is waited for."""
+    """A fifteenth of it a row and a thirtieth a batch, as in BentoML's optimiser; there is no wait."""
     policy = MeanRegression(0.030, 100)
     assert policy.slope_s == pytest.approx(0.002)
     assert policy.offset_s == pytest.approx(0.001)
@@ -83,7 +83,7 @@ def test_mean_regression_fits_a_line_through_the_means() -> None:
 
 
 def test_mean_regression_of_equal_batches_is_the_solution_of_smallest_norm() -> None:
-    """Where slope and offset cannot be told apart, numpy's solver, which BentoML calls, picks this one."""
+    """If the data do not determine slope and offset, the result is that of numpy's solver, which BentoML calls."""
     policy = MeanRegression(0.030, 100)
     for _ in range(12):
         policy.observe(8, 0.004, 0.004)
@@ -92,7 +92,7 @@ def test_mean_regression_of_equal_batches_is_the_solution_of_smallest_norm() -> 
 
 
 def test_mean_regression_forgets_old_batches() -> None:
-    """Fifty are kept; the line is that of the last fifty."""
+    """The line is fitted to the last fifty batches."""
     policy = MeanRegression(0.030, 100)
     for number in range(60):
         policy.observe(1 + number % 9, 0.5, 0.5)

@@ -29,19 +29,19 @@ def test_everything_is_relative_to_what_ships() -> None:
 
 
 def test_shares_of_the_same_rounds_come_first() -> None:
-    """Where rules were asked side by side their paired share is taken, not that of their medians."""
+    """If rules were measured in the same rounds, the share is paired, not the share of their medians."""
     paired = _run("oak", "poisson", "immediate", 500.0) | {"share": {"median": 0.7, "low": 0.6, "high": 0.8}}
     assert relative([RUNS[0], paired])["immediate"] == {("oak", "poisson"): 0.7}
 
 
 @pytest.mark.parametrize(("values", "mean"), [([0.5, 2.0], 1.0), ([0.0, 2.0], 0.0), ([], 0.0)])
 def test_the_mean_is_geometric(values: list[float], mean: float) -> None:
-    """Half and double even out; nothing held anywhere is nothing."""
+    """Half and double give a mean of one; a policy without a rate has a share of zero."""
     assert geometric_mean(values) == pytest.approx(mean)
 
 
 def test_the_table_has_a_row_for_each_cell() -> None:
-    """A rate that was not held or not measured is a dash; the means stand below."""
+    """A rate that was not held or not measured is a dash; the means are in the last line."""
     lines = markdown([*RUNS, _run("elm", "poisson", "coalesce", None)]).splitlines()
     assert lines[0] == "| model, arrivals | coalesce | immediate |"
     assert "| oak, bursty | 800 | 1,600 |" in lines

@@ -1,4 +1,4 @@
-"""Servers for measuring are started on a core, awaited and ended."""
+"""Servers for measurements are started on a core, awaited and ended."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ from pathlib import Path
 import psutil
 import pytest
 
-from benchmarks.process import BenchmarkError, free_port, on_core, started
+from benchmarks.process import BenchmarkError, on_cores, run_server
+from tools.ports import free_port
 
 
 def test_children_stay_on_the_core() -> None:
-    """What is started within the block may use that core only; this process is as free as before."""
+    """A process that starts within the block may use that core only; this process has all its cores afterwards."""
     before = os.sched_getaffinity(0)
     core = max(before)
-    with on_core(core):
+    with on_cores(frozenset({core})):
         code = "import os; print(sorted(os.sched_getaffinity(0)))"
         child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert child.stdout.strip() == f"[{core}]"
     assert os.sched_getaffinity(0) == before
 
 
-def test_a_measurement_that_is_ended_ends_what_it_started() -> None:
-    """SIGTERM unwinds: blocks that end servers are left, and the status says which signal it was."""
+def test_a_terminated_measurement_ends_its_servers() -> None:
+    """SIGTERM leaves the blocks that end servers, and the status has the number of the signal."""
     code = (
         "import contextlib, os, signal, time\n"
         "from benchmarks.process import unwind_on_sigterm\n"
@@ -41,28 +42,46 @@ def test_a_measurement_that_is_ended_ends_what_it_started() -> None:
 
 
 def test_no_core_leaves_it_to_the_system() -> None:
-    """None changes nothing, and a core that is not there is named with those that are."""
-    with on_core(None):
+    """None changes nothing, and a core that does not exist is an error that names the allowed cores."""
+    with on_cores(None):
         assert len(os.sched_getaffinity(0)) >= 1
     with (
-        pytest.raises(BenchmarkError, match=r"expected a core that this process may use, one of .*, got 4096"),
-        on_core(4096),
+        pytest.raises(BenchmarkError, match=r"expected cores that this process may use, some of .*, got .4096"),
+        on_cores(frozenset({4096})),
     ):
         pass
 
 
 def test_a_server_is_awaited_and_ended(tmp_path: Path) -> None:
-    """Any command that listens is a server: ready when it answers, gone after the block."""
+    """A server is ready when it answers, and ends with the block."""
     port = free_port()
     command = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1"]
-    with started(command, f"http://127.0.0.1:{port}", ready_path="/", cwd=tmp_path) as server:
+    with run_server(command, f"http://127.0.0.1:{port}", ready_path="/", cwd=tmp_path) as server:
         assert psutil.pid_exists(server.pid)
         assert server.ready_s > 0
     assert not psutil.pid_exists(server.pid)
 
 
 def test_a_server_that_ends_is_an_error(tmp_path: Path) -> None:
-    """A command that fails is named, and not waited for until the deadline."""
+    """A command that fails is an error immediately, not only at the deadline."""
     command = [sys.executable, "-c", "raise SystemExit(3)"]
-    with pytest.raises(BenchmarkError, match="did not get ready"), started(command, f"http://127.0.0.1:{free_port()}"):
+    with (
+        pytest.raises(BenchmarkError, match="did not get ready"),
+        run_server(command, f"http://127.0.0.1:{free_port()}"),
+    ):
         pass
+
+
+def test_children_end_with_their_server() -> None:
+    """A child that its server leaves running is ended after the block too."""
+    port = free_port()
+    code = (
+        "import subprocess, sys\n"
+        "from http.server import HTTPServer, SimpleHTTPRequestHandler\n"
+        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        f"HTTPServer(('127.0.0.1', {port}), SimpleHTTPRequestHandler).serve_forever()\n"
+    )
+    with run_server([sys.executable, "-c", code], f"http://127.0.0.1:{port}", ready_path="/") as server:
+        (child,) = psutil.Process(server.pid).children()
+        assert child.is_running()
+    assert not child.is_running()

@@ -1,4 +1,4 @@
-"""A results file becomes a picture and a table, whatever of it has been measured."""
+"""A results file becomes a picture and a table, also if measurements are missing."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from matplotlib.image import imread
 from benchmarks.report import main, markdown, write_report
 
 
-def server(name: str, qps: float | None, **more: Any) -> dict[str, Any]:
+def server(name: str, qps: float | None, **results: Any) -> dict[str, Any]:
     """Return a server with a capacity and three runs."""
     runs = [
         {"rate_per_s": rate, "valid": True, "accepted_ms": {"p50": 0.1 * rate / 100, "p99": rate / 100}}
         for rate in (100.0, 200.0, 400.0)
     ]
     capacity = {"qps": qps, "slo_ms": 10.0, "limited_by": "server", "runs": runs}
-    return {"name": name, "capacity": {**capacity, **more.pop("capacity", {})}, **more}
+    return {"name": name, "capacity": {**capacity, **results.pop("capacity", {})}, **results}
 
 
 def overload(factor: float, share: float) -> dict[str, Any]:
@@ -45,7 +45,7 @@ RESULTS: dict[str, Any] = {
 
 
 def test_table() -> None:
-    """The fastest server comes first; what was not measured is a dash; what one has to know stands beside the figure."""
+    """The fastest server is first; a missing measurement is a dash; notes follow the rate."""
     lines = markdown(RESULTS).splitlines()
     assert lines[0].startswith("| server | QPS@p99≤10 ms | p50, p99 at half load | 1.5× capacity")
     assert [line.split(" | ")[0] for line in lines[2:]] == [
@@ -59,29 +59,29 @@ def test_table() -> None:
     assert len({line.count("|") for line in lines}) == 1
 
 
-def test_picture(tmp_path: Path) -> None:
-    """The PNG has something drawn in each of its four panels, and the table lies beside it."""
-    write_report(RESULTS, tmp_path / "r.png", tmp_path / "r.md")
-    pixels = imread(tmp_path / "r.png")
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with picture and table of the results."""
+    folder = tmp_path_factory.mktemp("report")
+    write_report(RESULTS, folder / "r.png", folder / "r.md")
+    return folder
+
+
+def test_picture(report: Path) -> None:
+    """The PNG has something drawn in each of its four panels, and the table is in the same folder."""
+    pixels = imread(report / "r.png")
     height, width, _ = pixels.shape
     assert width == 1650
     for rows in (slice(0, height // 2), slice(height // 2, None)):
         for columns in (slice(0, width // 2), slice(width // 2, None)):
             assert (pixels[rows, columns, :3] < 0.9).any(axis=2).mean() > 0.005
-    assert (tmp_path / "r.md").read_text(encoding="utf-8") == markdown(RESULTS)
+    assert (report / "r.md").read_text(encoding="utf-8") == markdown(RESULTS)
 
 
 def test_little_is_enough(tmp_path: Path) -> None:
-    """One server of which nothing is known yet can be drawn."""
+    """A server without measurements can be plotted."""
     write_report({"slo_ms": 10, "servers": [{"name": "alone"}]}, tmp_path / "r.png", tmp_path / "r.md")
     assert (tmp_path / "r.png").stat().st_size > 1000
-
-
-def test_same_results_same_picture(tmp_path: Path) -> None:
-    """Nothing of the time or the process is in the picture."""
-    for name in ("a", "b"):
-        write_report(RESULTS, tmp_path / f"{name}.png", tmp_path / f"{name}.md")
-    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
 @pytest.mark.parametrize("servers", [[], [{"capacity": {}}]])
@@ -91,14 +91,24 @@ def test_no_server_is_an_error(servers: list[dict[str, Any]]) -> None:
         markdown({"slo_ms": 10, "servers": servers})
 
 
-def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """The command writes both beside the file and prints the table; a file that is none is named."""
+def test_command(
+    report: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command writes both next to the file and prints the table; the same results give the same picture."""
     path = tmp_path / "results.json"
     path.write_text(json.dumps(RESULTS), encoding="utf-8")
     monkeypatch.setattr(sys, "argv", ["report", str(path)])
     assert main() == 0
     assert capsys.readouterr().out == markdown(RESULTS)
-    assert path.with_suffix(".png").exists()
+    assert path.with_suffix(".png").read_bytes() == (report / "r.png").read_bytes()
+
+
+def test_another_file_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command ends with 1 and names a JSON file that is not a results file."""
+    path = tmp_path / "results.json"
+    monkeypatch.setattr(sys, "argv", ["report", str(path)])
     path.write_text("{}", encoding="utf-8")
     assert main() == 1
     assert "results.json: expected a results file" in capsys.readouterr().err

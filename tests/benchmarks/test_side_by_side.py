@@ -1,4 +1,4 @@
-"""The report of servers that were asked in turns."""
+"""The report of servers that were measured in turns."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _results() -> dict[str, Any]:
 
 
 def test_figures_are_medians_and_ranges_of_valid_runs() -> None:
-    """A void run is counted and left out; what no run has is not there."""
+    """A void run is counted and excluded; a value that no run has is missing."""
     figures = _figures([_run(0.9, 8.0), _run(0.1, 100.0, valid=False), _run(0.7, None), _run(0.8, 6.0)])
     assert figures["runs"] == 3
     assert figures["void"] == 1
@@ -50,7 +50,7 @@ def test_figures_are_medians_and_ranges_of_valid_runs() -> None:
 
 
 def test_the_tables_have_rates_ratios_and_what_is_left_under_more() -> None:
-    """A server has its row, with how many times its rate Tabento's is; an overload has its row too."""
+    """Each server has a row with the ratio of Tabento's rate to its rate; each overload has a row."""
     text = markdown(_results())
     assert "| constant answer (limit) | 4,000 | 1,900 to 2,100 | 0.50 times (0.45 to 0.55) |" in text
     assert "p99 ≤ 100 ms | 50 | 1,900 to 2,100 |  |" in text

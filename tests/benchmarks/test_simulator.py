@@ -1,4 +1,4 @@
-"""The simulated server behaves as its costs say, and the real runner runs on it."""
+"""The simulated server follows its costs, and the real runner runs on it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.loadgen.arrivals import Arrivals, poisson
+from benchmarks.loadgen.schedule import Schedule, poisson
 from benchmarks.policies import FixedDelay, Immediate
 from benchmarks.process import BenchmarkError
 from benchmarks.simulation.costs import DEFAULT_COSTS, ModelCosts, ServerCosts, load_costs
 from benchmarks.simulation.loop import SimulatedLoop
 from benchmarks.simulation.overload import CONNECTIONS, FACTORS, overload, overload_table
-from benchmarks.simulation.server import ANSWERED, EXPIRED, REFUSED, Outcome, SimulatedServer
+from benchmarks.simulation.server import EXPIRED, OK, OVERLOADED, Outcome, SimulatedServer
 from benchmarks.simulator import POLICIES, SHAPES, Cell, capacity_per_s, compare, main, table
 from runners.policy import Policy
 
@@ -22,31 +22,31 @@ SERVER = ServerCosts(pass_s=1e-6, read_s=10e-6, send_s=5e-6, refuse_s=4e-6, swit
 MODEL = ModelCosts(row_s=20e-6, batch_s=30e-6, decode_s=3e-6, slo_s=0.010, noise=0.0)
 
 
-def _at(*seconds: float) -> Arrivals:
-    return Arrivals(np.array([round(second * 1e9) for second in seconds]), max(seconds))
+def _schedule_of(*seconds: float) -> Schedule:
+    return Schedule(np.array([round(second * 1e9) for second in seconds]), max(seconds))
 
 
-def _run(arrivals: Arrivals, policy: Policy | None = None, *, admission: bool = False, rows: int = 1) -> Outcome:
-    return SimulatedServer(SERVER, MODEL, policy, admission=admission, rows=rows).run(arrivals)
+def _run(schedule: Schedule, policy: Policy | None = None, *, admission: bool = False, rows: int = 1) -> Outcome:
+    return SimulatedServer(SERVER, MODEL, policy, admission=admission, rows=rows).run(schedule)
 
 
 def test_a_lone_request_takes_the_sum_of_its_costs() -> None:
     """Read, decoded, run and answered, with two passes and the wire."""
-    outcome = _run(_at(0.001))
-    assert outcome.status.tolist() == [ANSWERED]
+    outcome = _run(_schedule_of(0.001))
+    assert outcome.status.tolist() == [OK]
     assert outcome.latency_s[0] == pytest.approx(10e-6 + 3e-6 + 50e-6 + 5e-6 + 2 * 1e-6 + 50e-6)
 
 
 def test_requests_of_one_moment_share_a_batch() -> None:
-    """The batch's fixed cost is paid once, where immediate dispatch pays it for each."""
-    together = _run(_at(*[0.001] * 10))
-    alone = _run(_at(*[0.001] * 10), Immediate())
-    assert alone.latency_s.max() - together.latency_s.max() == pytest.approx(9 * 30e-6, abs=5e-6)
+    """A batch has its fixed cost once; immediate dispatch has it for each request."""
+    outcome = _run(_schedule_of(*[0.001] * 10))
+    alone = _run(_schedule_of(*[0.001] * 10), Immediate())
+    assert alone.latency_s.max() - outcome.latency_s.max() == pytest.approx(9 * 30e-6, abs=5e-6)
 
 
 def test_a_delay_is_seen_in_the_latency() -> None:
     """The simulated clock wakes the batcher's timer."""
-    assert _run(_at(0.001), FixedDelay(0.004, 64)).latency_s[0] == pytest.approx(0.0041, abs=0.0001)
+    assert _run(_schedule_of(0.001), FixedDelay(0.004, 64)).latency_s[0] == pytest.approx(0.0041, abs=0.0001)
 
 
 def test_a_run_is_repeatable() -> None:
@@ -64,9 +64,9 @@ def test_without_admission_too_much_load_makes_everyone_late() -> None:
 
 
 def test_with_admission_too_much_load_is_refused_and_the_rest_in_time() -> None:
-    """The real admission on the simulated clock: what is answered is not far beyond the SLO."""
+    """The real admission on the simulated clock: latencies of answered requests are not far above the SLO."""
     outcome = _run(poisson(60_000, 0.3, 1), admission=True)
-    assert np.mean(outcome.status == REFUSED) > 0.2
+    assert np.mean(outcome.status == OVERLOADED) > 0.2
     assert outcome.within(MODEL.slo_s) > 0.2
     assert outcome.p99_s() < 1.5 * MODEL.slo_s
 
@@ -76,12 +76,12 @@ def test_a_refused_request_costs_no_run_of_the_model() -> None:
     server = SimulatedServer(SERVER, MODEL, None)
     outcome = server.run(poisson(60_000, 0.1, 1))
     stats = server.runner.batcher.stats
-    assert stats.batch_rows.total == np.sum(outcome.status == ANSWERED)
-    assert set(outcome.status.tolist()) <= {ANSWERED, REFUSED, EXPIRED}
+    assert stats.batch_rows.total == np.sum(outcome.status == OK)
+    assert set(outcome.status.tolist()) <= {OK, OVERLOADED, EXPIRED}
 
 
 def test_nobody_is_left_without_an_answer() -> None:
-    """Each arrival has a status and a latency, whatever the load and the size of requests."""
+    """Each arrival has a status and a latency for every load and size of requests."""
     for rows in (1, 30, 300):
         outcome = _run(poisson(3000, 0.1, 2), rows=rows, admission=True)
         assert np.all(outcome.status > 0)
@@ -89,7 +89,7 @@ def test_nobody_is_left_without_an_answer() -> None:
 
 
 def test_the_loop_runs_what_was_called_soon_in_the_next_pass() -> None:
-    """After the sockets were read once more, so that requests of one moment meet."""
+    """A callback runs after the next read of the sockets, so that requests of one moment share a batch."""
     loop, order = SimulatedLoop(), list[str]()
 
     def read(index: int) -> None:
@@ -113,16 +113,16 @@ def test_a_cancelled_timer_does_not_run() -> None:
 
 
 def test_the_thread_has_half_of_the_core_while_the_loop_works_and_all_while_it_waits() -> None:
-    """A second in the thread beside half a second on the loop: one and a half seconds."""
-    loop, ended = SimulatedLoop(), list[float]()
-    loop.offload(lambda: loop.spend(1.0), lambda result, error: ended.append(loop.time()))
+    """A second in the thread and half a second on the loop take one and a half seconds."""
+    loop, ended_s = SimulatedLoop(), list[float]()
+    loop.offload(lambda: loop.spend(1.0), lambda result, error: ended_s.append(loop.time()))
     loop.call_soon(loop.spend, 0.5)
     loop.run()
-    assert ended == [pytest.approx(1.5)]
+    assert ended_s == [pytest.approx(1.5)]
 
 
 def test_the_end_of_the_thread_comes_after_the_switch() -> None:
-    """And brings what the function returned, or raised."""
+    """The callback gets the function's result or error."""
     loop, ends = SimulatedLoop(switch_s=0.25), list[tuple[object, BaseException | None, float]]()
 
     def fail() -> None:
@@ -161,21 +161,21 @@ def test_overload_is_told_for_each_factor_and_number_of_connections() -> None:
 
 @pytest.mark.parametrize("shape", sorted(SHAPES))
 def test_arrivals_have_the_rate_that_was_asked_for(shape: str) -> None:
-    """Within what a random process of this length may stray."""
-    arrivals = SHAPES[shape](2000.0, 4.0, 1)
-    assert arrivals.rate_per_s == pytest.approx(2000, rel=0.15)
+    """The mean is within the deviation of a random process of this length."""
+    schedule = SHAPES[shape](2000.0, 4.0, 1)
+    assert schedule.rate_per_s == pytest.approx(2000, rel=0.15)
 
 
 def test_capacity_lies_where_the_core_is_full() -> None:
-    """Batches make rows cheaper than one by one; nothing is beyond what the core can do."""
-    least = SERVER.read_s + SERVER.send_s + MODEL.decode_s + MODEL.row_s
+    """Batches make rows cheaper than one by one; no rate is above the limit of the core."""
+    minimum_s = SERVER.read_s + SERVER.send_s + MODEL.decode_s + MODEL.row_s
     figures = {
         policy: capacity_per_s(Cell("any", "poisson", policy, MODEL, SERVER, 0.3, 1))
         for policy in ("coalesce", "immediate")
     }
-    assert 0.75 / least < figures["coalesce"] <= 1 / least
+    assert 0.75 / minimum_s < figures["coalesce"] <= 1 / minimum_s
     # A hundredth may be late, and a short run may end with a queue: hence the last few per cent.
-    assert figures["immediate"] < 1.03 / (least + MODEL.batch_s)
+    assert figures["immediate"] < 1.03 / (minimum_s + MODEL.batch_s)
 
 
 def test_a_promise_that_no_rate_can_keep_is_capacity_zero() -> None:
@@ -195,7 +195,7 @@ def test_the_table_has_a_line_per_model_and_shape() -> None:
 
 
 def test_costs_are_read_from_json(tmp_path: Path) -> None:
-    """What the file leaves out of the server is the default; of a model nothing may be left out."""
+    """Missing costs of the server have defaults; a model must have all its costs."""
     path = tmp_path / "costs.json"
     path.write_text(
         '{"server": {"read_s": 0.00002},'
@@ -217,7 +217,7 @@ def test_costs_are_read_from_json(tmp_path: Path) -> None:
     ],
 )
 def test_costs_of_another_form_are_refused(tmp_path: Path, content: str, reason: str) -> None:
-    """With the file's name, what is wrong, and where each key is explained."""
+    """The error has the file's name, the problem, and the document that explains each key."""
     path = tmp_path / "costs.json"
     path.write_text(content)
     with pytest.raises(BenchmarkError, match=rf"got costs\.json: .*{reason}.*explains each key"):

@@ -1,4 +1,4 @@
-"""A tiny real HTTP server that answers as a test says, right or wrong, on a free port of this machine."""
+"""A tiny real HTTP server on a free port of this machine whose answers, right or wrong, a test chooses."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from tests.servers import DEADLINE_S
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReceivedRequest:
     """One request as it arrived."""
 
     number: int
-    """The how manieth of the server's life, from 0."""
+    """The index of the request, from 0."""
     headers: dict[str, str]
     content: Any
     """The decoded JSON body."""
 
 
-Answer = Callable[[Asked], list[bytes] | None]
-"""The pieces of a whole answer, sent one after another; None: none ever; an empty list: the connection is closed."""
+Answer = Callable[[ReceivedRequest], list[bytes] | None]
+"""The pieces of an answer, sent in sequence. None sends no answer, and an empty list closes the connection."""
 
 
 def reply(body: str, status: int = 200, **headers: str) -> bytes:
@@ -38,10 +38,10 @@ def reply(body: str, status: int = 200, **headers: str) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
 
 
-def prediction(asked: Asked) -> bytes:
-    """Return the right answer: the number that was sent, and the request's id where it has one."""
-    body = f'{{"prediction":{float(asked.content["x"])!r}}}'
-    request_id = asked.headers.get("x-request-id")
+def prediction(request: ReceivedRequest) -> bytes:
+    """Return the right answer: the number that was sent, and the request's id if it has one."""
+    body = f'{{"prediction":{float(request.content["x"])!r}}}'
+    request_id = request.headers.get("x-request-id")
     return reply(body) if request_id is None else reply(body, x_request_id=request_id)
 
 
@@ -69,9 +69,9 @@ class _Connection(asyncio.Protocol):
         if len(body) < int(headers["content-length"]):
             return
         self._bytes = b""
-        asked = Asked(self._server.asked, headers, json.loads(body))
-        self._server.asked += 1
-        pieces = self._answer(asked)
+        request = ReceivedRequest(self._server.n_requests, headers, json.loads(body))
+        self._server.n_requests += 1
+        pieces = self._answer(request)
         if pieces is None:
             return
         if not pieces:
@@ -88,7 +88,7 @@ class _Connection(asyncio.Protocol):
 class _Server:
     def __init__(self) -> None:
         self.open: set[asyncio.Transport] = set()
-        self.asked = 0
+        self.n_requests = 0
         self.address = ""
 
     async def run(self, answer: Answer, started: threading.Event, loops: list[tuple[Any, asyncio.Event]]) -> None:

@@ -1,1 +1,1 @@
-"""Configs for tests, and tests of the configs that ship."""
+"""Configs for tests, and tests of the configs in `configs/`."""

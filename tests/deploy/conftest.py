@@ -29,7 +29,7 @@ class Programs:
 
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Programs:
-    """An empty PATH, to be filled."""
-    made = Programs(tmp_path)
-    monkeypatch.setenv("PATH", str(made.folder))
-    return made
+    """A PATH without programs, to which a test adds some."""
+    programs_ = Programs(tmp_path)
+    monkeypatch.setenv("PATH", str(programs_.folder))
+    return programs_

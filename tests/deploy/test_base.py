@@ -1,4 +1,4 @@
-"""A base image from Debian's packages: what goes in, where packages come from, which steps are taken."""
+"""A base image from Debian's packages: its content, the sources of its packages, and the steps of its build."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_pips_settings_become_uvs() -> None:
 
 
 def test_places_on_this_machines_disk_are_left_out() -> None:
-    """A build sees no folder of this machine; what is left out is returned, to be said."""
+    """A build cannot read a folder of this machine; the skipped addresses are returned for a message."""
     text, left_out = uv_settings(
         "global.find-links='/wheels'\nglobal.extra-index-url='file:///index https://c.example/'"
     )
@@ -67,14 +67,14 @@ def test_pip_is_asked_where_there_is_one(programs: Programs, tmp_path: Path, mon
 
 
 def test_the_named_certificates_come_first(tmp_path: Path) -> None:
-    """A variable that names a file wins; one that names nothing there is passed over."""
+    """A variable that names a file has priority; a variable that names a missing file is ignored."""
     bundle = tmp_path / "ca.pem"
     bundle.write_text("certificates", encoding="utf-8")
     assert find_certificates({"SSL_CERT_FILE": str(tmp_path / "gone"), "PIP_CERT": str(bundle)}) == bundle
 
 
 def test_uv_is_needed(programs: Programs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The one on PATH is taken, and without any the error says which command brings it."""
+    """The uv on PATH is used; if there is none, the error names the command that installs it."""
     monkeypatch.setattr("sys.prefix", str(tmp_path))
     with pytest.raises(ImageError, match="make setup"):
         find_uv()
@@ -83,7 +83,7 @@ def test_uv_is_needed(programs: Programs, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_each_engine_imports_in_its_way() -> None:
-    """podman has a command for it; buildah starts from nothing and commits."""
+    """podman has a command for it; buildah starts from an empty image and commits."""
     archive = Path("/somewhere/root.tar")
     assert import_steps("podman", archive, "base:x")[0][:3] == ["podman", "import", "--quiet"]
     verbs = [step[1] for step in import_steps("buildah", archive, "base:x")]
@@ -91,14 +91,14 @@ def test_each_engine_imports_in_its_way() -> None:
 
 
 def test_only_root_can_make_a_base(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """debootstrap makes a root folder with owners, so another user is told so before anything is done."""
+    """debootstrap makes a root folder with owners, so another user gets an error before the first step."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(ImageError, match="needs root, and this is user 1000"):
         make_base(BUILDAH, None, os.environ)
 
 
 def test_a_missing_debootstrap_is_named(monkeypatch: pytest.MonkeyPatch, programs: Programs) -> None:
-    """The error says how to install it."""
+    """The error has the command that installs it."""
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr("shutil.which", lambda name, path=None: None)
     with pytest.raises(ImageError, match="apt-get install debootstrap"):
@@ -110,19 +110,19 @@ def test_a_base_is_bootstrapped_filled_and_imported(
 ) -> None:
     """uv and the certificates are in the archive that the engine gets, apt's downloads and this machine's name are not."""
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    kept, certificates = tmp_path / "kept.tar", tmp_path / "ca.pem"
+    saved_path, certificates = tmp_path / "kept.tar", tmp_path / "ca.pem"
     certificates.write_text("certificates", encoding="utf-8")
     programs.add("debootstrap", DEBOOTSTRAP)
     programs.add("tar", 'exec /bin/tar "$@"')
     programs.add("uv", "echo uv")
-    programs.add("buildah", f'if [ "$1" = add ]; then /bin/cp "$4" "{kept}"; fi')
+    programs.add("buildah", f'if [ "$1" = add ]; then /bin/cp "$4" "{saved_path}"; fi')
     environment = {"PATH": os.environ["PATH"], "SSL_CERT_FILE": str(certificates)}
     assert make_base(BUILDAH, "http://mirror.example/debian", environment) == IMAGE
     calls = [call for call in programs.calls() if not call.startswith("tar")]
     assert calls[0].startswith("debootstrap --variant=minbase --include=python3,ca-certificates bookworm ")
     assert calls[0].endswith("/root http://mirror.example/debian")
     assert [call.split()[1] for call in calls[1:]] == ["from", "add", "config", "commit"]
-    with tarfile.open(kept) as archive:
+    with tarfile.open(saved_path) as archive:
         names = set(archive.getnames())
         trusted = archive.extractfile("./etc/ssl/certs/ca-certificates.crt")
         assert trusted is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deploy.command import ask, watch
+from deploy.command import run_command, watch
 from deploy.errors import ImageError
 from tests.deploy.conftest import Programs
 
@@ -12,7 +12,7 @@ from tests.deploy.conftest import Programs
 def test_the_answer_is_what_stdout_says(programs: Programs) -> None:
     """Blanks around it and stderr are not part of an answer."""
     programs.add("engine", "echo ' 27.1 '; echo noise >&2")
-    assert ask(["engine", "info"]) == "27.1"
+    assert run_command(["engine", "info"]) == "27.1"
     assert programs.calls() == ["engine info"]
 
 
@@ -20,28 +20,28 @@ def test_a_failed_question_repeats_what_was_said(programs: Programs) -> None:
     """The error holds the command, the status and the end of stderr."""
     programs.add("engine", "echo 'no daemon' >&2; exit 3")
     with pytest.raises(ImageError, match=r"`engine info` ended with status 3: no daemon"):
-        ask(["engine", "info"])
+        run_command(["engine", "info"])
 
 
 def test_a_missing_program_is_named(programs: Programs) -> None:
-    """What is not there is an error of ours, for questions and for long commands."""
+    """A missing program is an ImageError, for short and for long commands."""
     with pytest.raises(ImageError, match=r"cannot run `engine`.*Install it"):
-        ask(["engine"])
+        run_command(["engine"])
     with pytest.raises(ImageError, match=r"cannot run `engine`.*Get one\."):
         watch(["engine"], {}, "Get one.")
 
 
-def test_a_question_without_an_answer_ends(programs: Programs) -> None:
-    """A client that waits for a dead daemon is given up."""
+def test_a_command_without_an_answer_ends(programs: Programs) -> None:
+    """A client that waits for a dead daemon is ended after the time limit."""
     programs.add("engine", "exec /bin/sleep 30")
-    with pytest.raises(ImageError, match=r"no answer within 0.2 s"):
-        ask(["engine", "info"], timeout_s=0.2)
+    with pytest.raises(ImageError, match=r"did not end within 0.2 s"):
+        run_command(["engine", "info"], timeout_s=0.2)
 
 
 def test_a_long_command_shows_its_output_and_sees_its_variables(
     programs: Programs, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The terminal gets what the command writes; variables come on top of the process's own."""
+    """The terminal gets the command's output; variables are added to the process's own."""
     programs.add("engine", 'echo "isolation $BUILDAH_ISOLATION"')
     watch(["engine", "build"], {"BUILDAH_ISOLATION": "chroot"}, "")
     assert capfd.readouterr().out == "isolation chroot\n"

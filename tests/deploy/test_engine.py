@@ -10,7 +10,7 @@ from tests.deploy.conftest import Programs
 
 
 def test_docker_comes_first(programs: Programs) -> None:
-    """Where all engines work, Docker is taken and the others are not asked."""
+    """If all engines work, Docker is used and the others are not tested."""
     for name in ("docker", "podman", "buildah"):
         programs.add(name, "echo 27.0.1")
     assert choose_engine() == Engine("docker", "docker works")
@@ -19,7 +19,7 @@ def test_docker_comes_first(programs: Programs) -> None:
 
 @pytest.mark.parametrize("answer", ["echo 'Cannot connect to the daemon' >&2; exit 1", "echo"])
 def test_a_client_without_a_daemon_is_no_engine(programs: Programs, answer: str) -> None:
-    """The next one is taken, and the reason says what was wrong with the first."""
+    """The next engine is used, and the reason names the fault of the first."""
     programs.add("docker", answer)
     programs.add("buildah", "echo overlay")
     engine = choose_engine()
@@ -31,25 +31,25 @@ def test_a_client_without_a_daemon_is_no_engine(programs: Programs, answer: str)
 def test_no_engine_says_what_to_install(programs: Programs) -> None:
     """The error lists each engine's fault and a remedy."""
     programs.add("docker", "echo 'no daemon' >&2; exit 1")
-    with pytest.raises(ImageError) as caught:
+    with pytest.raises(ImageError) as error:
         choose_engine()
-    message = str(caught.value)
+    message = str(error.value)
     assert "status 1: no daemon" in message
     assert "buildah is not installed" in message
     assert "apt-get install podman" in message
 
 
 def test_the_wanted_engine_is_the_only_one_asked(programs: Programs) -> None:
-    """--engine is no preference: another engine is never taken instead."""
+    """If --engine names an engine that does not work, no other engine is used."""
     programs.add("docker", "echo 27.0.1")
     programs.add("podman", "exit 1")
     with pytest.raises(ImageError, match="podman is installed but does not work"):
         choose_engine("podman")
-    assert choose_engine("docker").reason == "it was asked for"
+    assert choose_engine("docker").reason == "the command line names it"
 
 
 def test_an_engine_that_cannot_do_it_is_refused(programs: Programs) -> None:
-    """Docker cannot put a Bento on another base, so it is not even asked."""
+    """Docker cannot build a Bento on another base, so it is not a candidate."""
     programs.add("docker", "echo 27.0.1")
     with pytest.raises(ImageError, match="expected podman or buildah, got 'docker'"):
         choose_engine("docker", REPLACES_BASE)
@@ -68,7 +68,7 @@ def test_sizes_are_asked_in_each_engines_way(programs: Programs) -> None:
 
 
 def test_an_image_is_there_or_not(programs: Programs) -> None:
-    """The engine's own store is asked, by status."""
+    """The status of the engine's own command shows whether its store has the image."""
     programs.add("buildah", '[ "$4" = there ]')
     engine = Engine("buildah", "")
     assert engine.holds("there")
@@ -76,7 +76,7 @@ def test_an_image_is_there_or_not(programs: Programs) -> None:
 
 
 def test_the_line_that_runs_an_image() -> None:
-    """Docker and podman publish a port; buildah needs the entry point said."""
+    """Docker and podman publish a port; buildah needs the entry point on its command line."""
     assert Engine("podman", "").run_line("tabento:x") == "podman run --rm -p 3000:3000 tabento:x"
     line = Engine("buildah", "").run_line("tabento:x")
     assert "$(buildah from --pull-never tabento:x) -- /home/bentoml/bento/env/docker/entrypoint.sh serve" in line

@@ -50,12 +50,12 @@ def pebble(tmp_path_factory: pytest.TempPathFactory) -> str:
     uv.chmod(0o755)
     environment = {**os.environ, "PATH": f"{uv.parent}:{os.environ['PATH']}"}
     command = [sys.executable, "-m", "bentoml", "build", "--output", "tag"]
-    built = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
-    return built.stdout.strip().splitlines()[-1].removeprefix("__tag__:")
+    process = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    return process.stdout.strip().splitlines()[-1].removeprefix("__tag__:")
 
 
 def test_the_command_that_makes_an_image() -> None:
-    """Without a base the Bento's own is taken; with one it replaces the first FROM and nothing is pulled."""
+    """Without a base the Bento's own is used; a given base replaces the first FROM, and no image is pulled."""
     plain = containerize_command("pebble:1", "pebble:1", "docker")
     assert plain[1:] == ["-m", "bentoml", "containerize", "pebble:1", "--backend", "docker", "--image-tag", "pebble:1"]
     based = containerize_command("pebble:1", "p:x", "buildah", "base:1", Path("/settings"))
@@ -63,13 +63,13 @@ def test_the_command_that_makes_an_image() -> None:
 
 
 def test_a_bento_becomes_an_image(programs: Programs, pebble: str, capfd: pytest.CaptureFixture[str]) -> None:
-    """The engine gets BentoML's Dockerfile, and the tool says the engine, the image, its size and how to run it."""
+    """The engine gets BentoML's Dockerfile, and the tool prints the engine, the image, its size and the command that runs it."""
     programs.add("docker", DOCKER.format(folder=programs.folder))
     assert main(["--bento", pebble, "--tag", "pebble:test"]) == 0
-    said = capfd.readouterr().out
-    assert "engine: docker (docker works)" in said
-    assert "image: pebble:test, 123 MB" in said
-    assert "run it: docker run --rm -p 3000:3000 pebble:test" in said
+    output = capfd.readouterr().out
+    assert "engine: docker (docker works)" in output
+    assert "image: pebble:test, 123 MB" in output
+    assert "run it: docker run --rm -p 3000:3000 pebble:test" in output
     dockerfile = (programs.folder / "Dockerfile").read_text(encoding="utf-8")
     assert "USER bentoml" in dockerfile
     assert [call for call in programs.calls() if call.startswith("docker build") and "--tag pebble:test" in call]
@@ -79,24 +79,24 @@ def test_a_failed_build_is_an_error(programs: Programs, pebble: str, capfd: pyte
     """BentoML hides a failed build behind a None; the tool ends with 1, without a size and a line to run."""
     programs.add("docker", DOCKER.format(folder=programs.folder).replace("build)", "build) exit 7 ;; never)"))
     assert main(["--bento", pebble]) == 1
-    said = capfd.readouterr()
-    assert "bentoml containerize" in said.err
-    assert "ended with status 1, expected 0" in said.err
-    assert "run it" not in said.out
+    output = capfd.readouterr()
+    assert "bentoml containerize" in output.err
+    assert "ended with status 1, expected 0" in output.err
+    assert "run it" not in output.out
 
 
 def test_no_engine_ends_with_one_message(programs: Programs, capfd: pytest.CaptureFixture[str]) -> None:
     """Status 1 and no traceback."""
     assert main([]) == 1
-    said = capfd.readouterr().err
-    assert said.startswith("error: no container engine works on this machine")
-    assert "Traceback" not in said
+    output = capfd.readouterr().err
+    assert output.startswith("error: no container engine works on this machine")
+    assert "Traceback" not in output
 
 
 def test_an_unknown_bento_says_how_to_build_one(
     programs: Programs, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The store is asked before any engine builds."""
+    """The store is checked before any engine builds."""
     programs.add("docker", "echo 27.0.1")
     with bentoml_home(tmp_path / "empty"):
         assert main([]) == 1
@@ -106,7 +106,7 @@ def test_an_unknown_bento_says_how_to_build_one(
 
 
 def test_a_tag_that_is_none_is_refused(session_store: Path) -> None:
-    """What BentoML cannot parse as a tag is the same error as what it does not hold."""
+    """A name that BentoML cannot parse as a tag is the same error as a missing Bento."""
     with pytest.raises(ImageError, match="holds no"):
         find_bento("no such:thing here")
 
@@ -120,7 +120,7 @@ def test_the_bento_is_found_by_its_tag(pebble: str) -> None:
 def test_a_base_from_an_earlier_run_is_used_again(
     programs: Programs, pebble: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing is bootstrapped; the build runs in chroot isolation, on that base, with settings that only it sees."""
+    """The base is not built again; the build runs in chroot isolation, on that base, with settings that only it sees."""
     monkeypatch.delenv("BUILDAH_ISOLATION", raising=False)
     programs.add("buildah", f'[ "$1" != build ] || echo "$BUILDAH_ISOLATION" > "{programs.folder}/isolation"')
     programs.add("pip", "echo \"global.index-url='file:///index'\"")
@@ -131,9 +131,9 @@ def test_a_base_from_an_earlier_run_is_used_again(
     assert "--pull-never" in build
     assert ":/etc/uv:ro" in build
     assert (programs.folder / "isolation").read_text(encoding="utf-8") == "chroot\n"
-    said = capfd.readouterr().out
-    assert "from an earlier run" in said
-    assert "left out of the build: 1" in said
+    output = capfd.readouterr().out
+    assert "from an earlier run" in output
+    assert "not used by the build: 1" in output
 
 
 def test_a_named_base_is_used_as_it_is(programs: Programs, pebble: str, monkeypatch: pytest.MonkeyPatch) -> None:

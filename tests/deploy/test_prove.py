@@ -18,13 +18,13 @@ from tests.deploy.conftest import Programs
 
 
 def test_what_is_inside() -> None:
-    """A user of its own and nothing of training is what is wanted; noise before the report does not matter."""
+    """An image with its own user and without training packages passes; other output before the report is ignored."""
     assert check_inside("a warning\n[1034, []]") == 1034
 
 
 @pytest.mark.parametrize(("report", "fault"), [("[0, []]", "runs as root"), ('[1034, ["pandas"]]', "import pandas")])
 def test_root_or_training_inside_fails(report: str, fault: str) -> None:
-    """Each fault is named, with where to look."""
+    """Each fault is named with the file to check."""
     with pytest.raises(ImageError, match=fault):
         check_inside(report)
 
@@ -36,13 +36,13 @@ def test_answers_agree_within_the_tolerance() -> None:
 
 @pytest.mark.parametrize("answer", [{"predictions": [1.0]}, {"predictions": [1.0, 2.1]}, {"error": {"code": "x"}}])
 def test_other_answers_fail(answer: dict[str, Any]) -> None:
-    """Too few, wrong or no predictions: the message says expected and got."""
+    """Too few, wrong or no predictions: the message has expected and got."""
     with pytest.raises(ImageError, match=r"expected .* got"):
         check_answers([1.0, 2.0], answer)
 
 
 def test_waiting_ends_with_the_fault() -> None:
-    """A condition that never holds ends at the deadline with what the caller has to say."""
+    """A condition that never holds ends at the deadline with the caller's message."""
     assert wait_for(lambda: True, 1, lambda: "never said") < 1
     with pytest.raises(ImageError, match=r"it is dead \(waited 0.1 s\)"):
         wait_for(lambda: False, 0.1, lambda: "it is dead")
@@ -64,8 +64,8 @@ def test_below_buildah_the_server_gets_the_signal(programs: Programs) -> None:
 
 def test_an_engines_client_gets_the_signal_itself() -> None:
     """Every other engine's client hands signals on."""
-    own = psutil.Process(os.getpid())
-    assert find_server(own) == own
+    own_processes = psutil.Process(os.getpid())
+    assert find_server(own_processes) == own_processes
 
 
 def _bento(*tags: str) -> Any:
@@ -73,7 +73,7 @@ def _bento(*tags: str) -> Any:
 
 
 def test_a_container_that_ends_at_once_fails_with_its_log(programs: Programs, orchard_bundle: str) -> None:
-    """The error holds the end of the log, and what was left of the container is removed."""
+    """The error has the end of the log, and the container is removed."""
     programs.add(
         "docker", 'case "$*" in *--entrypoint*) echo "[1034, []]" ;; run*) echo "no such model"; exit 1 ;; esac'
     )
@@ -91,7 +91,7 @@ def test_a_bento_of_no_bundle_cannot_be_proved() -> None:
 
 
 def test_a_proof_reads_as_a_sentence() -> None:
-    """What is printed names the user, the times and the rows."""
-    said = str(Proof(user=1034, ready_s=1.62, rows=2, stop_s=0.6))
-    assert said.startswith("runs as user 1034 without sklearn, pandas")
-    assert said.endswith("ready after 1.6 s; 2 predictions as here; ended 0.6 s after SIGTERM")
+    """The printed text has the user, the times and the rows."""
+    text = str(Proof(user=1034, ready_s=1.62, rows=2, stop_s=0.6))
+    assert text.startswith("runs as user 1034 without sklearn, pandas")
+    assert text.endswith("ready after 1.6 s; 2 predictions as here; ended 0.6 s after SIGTERM")

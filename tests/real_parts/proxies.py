@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.process import free_port
 from tests.real_parts.tools import running_program, tool
+from tools.ports import free_port
 
 NGINX = """
 {user}
@@ -74,9 +74,9 @@ def nginx(
     Args:
         folder: an empty one, for its files.
         backend: the server's port.
-        upgrade: the lines that say what becomes of ``Connection`` and ``Upgrade``.
-        pool: how many idle connections to the server it keeps.
-        idle_s: for how long, in seconds.
+        upgrade: the configuration lines for ``Connection`` and ``Upgrade``.
+        pool: the number of idle connections to the server that it keeps.
+        idle_s: the time for which it keeps them, in seconds.
     """
     port = free_port()
     user = "user root;" if os.geteuid() == 0 else ""

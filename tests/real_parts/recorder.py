@@ -1,4 +1,4 @@
-"""A tiny server behind a proxy that answers everything, and keeps the bytes that the proxy sent it."""
+"""A tiny server behind a proxy that answers every request, and stores the bytes from the proxy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.serving.http1.reference import read_with_h11
+from tests.serving.fastpath.reference import read_with_h11
 
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: application/json\r\n"
 _READ_BYTES = 65_536
@@ -16,7 +16,7 @@ _SILENCE_S = 30.0
 
 
 class Recorder:
-    """Keeps what each connection sent, in the order in which the connections came."""
+    """Stores the bytes of each connection, in the order of the connections."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -24,16 +24,16 @@ class Recorder:
         self._connections: list[bytearray] = []
 
     def begin(self) -> bytearray:
-        """Return what a new connection will fill."""
+        """Return the buffer of a new connection."""
         with self._lock:
             self._connections.append(bytearray())
             return self._connections[-1]
 
     def take(self) -> list[bytes]:
-        """Return, and forget, what the connections since the last call have sent."""
+        """Return and delete the bytes of the connections since the last call."""
         with self._lock:
-            taken, self._connections = self._connections, []
-        return [bytes(data) for data in taken]
+            connections, self._connections = self._connections, []
+        return [bytes(data) for data in connections]
 
 
 @contextmanager

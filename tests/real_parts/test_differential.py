@@ -1,4 +1,4 @@
-"""nginx and HAProxy frame each request as we do: what they forward, and what they do not."""
+"""nginx and HAProxy frame each request as the service does, if they forward it and if they refuse it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import pytest
 from benchmarks.siege.service import BesiegedService
 from tests.real_parts.proxies import haproxy, nginx
 from tests.real_parts.recorder import Recorder
-from tests.serving.http1.corpus import corpus
-from tests.serving.http1.exchange import exchange
-from tests.serving.http1.reference import Framed, disagreement, read_with_h11
-from tests.serving.http1.vectors import VECTORS
+from tests.serving.fastpath.corpus import corpus
+from tests.serving.fastpath.exchange import exchange
+from tests.serving.fastpath.reference import FramedRequest, disagreement, read_with_h11
+from tests.serving.fastpath.vectors import VECTORS
 
 SEED = 30
 GROUPS = 500
 LEAST_FORWARDED = 500
-"""So many requests at least must get through the proxy, or the comparison says little."""
+"""The smallest number of requests that must pass the proxy, so that the comparison has enough of them."""
 
 Proxy = Callable[[Path, int], AbstractContextManager[int]]
 PROXIES: dict[str, Proxy] = {"nginx": partial(nginx, pool=1), "haproxy": partial(haproxy, reuse=False)}
@@ -31,9 +31,9 @@ def _inputs() -> Iterator[bytes]:
     yield from corpus(SEED, GROUPS)
 
 
-def _forwarded(records: list[bytes]) -> list[Framed]:
+def _forwarded(records: list[bytes]) -> list[FramedRequest]:
     """Return the whole requests that a proxy sent over all its connections, up to the first that h11 cannot read."""
-    requests: list[Framed] = []
+    requests: list[FramedRequest] = []
     for record in records:
         reading = read_with_h11(record)
         requests += reading.requests
@@ -57,13 +57,13 @@ def test_what_a_proxy_forwards_is_framed_as_it_means_it(
             records = recorder.take()
             for record in records:
                 reading = read_with_h11(record)
-                seen = exchange(port, record, half_close=True)
-                if text := disagreement(reading.requests, seen, whole=reading.whole):
+                recorded = exchange(port, record, half_close=True)
+                if text := disagreement(reading.requests, recorded, is_complete=reading.is_complete):
                     disagreements[record] = f"as forwarded: {text}"
             requests = _forwarded(records)
             forwarded += len(requests)
-            seen = exchange(port, data, half_close=True)
-            if text := disagreement(requests, seen, whole=False):
+            recorded = exchange(port, data, half_close=True)
+            if text := disagreement(requests, recorded, is_complete=False):
                 disagreements[data] = f"as sent: {text}"
     assert disagreements == {}
     assert forwarded >= LEAST_FORWARDED

@@ -1,4 +1,4 @@
-"""Behind nginx and HAProxy: no client gets an answer that is not its own, and no connection ends under a request."""
+"""Behind nginx and HAProxy: no client gets an answer that is not its own, and no connection ends during a request."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from benchmarks.siege.rows import prediction
 from benchmarks.siege.service import BesiegedService, besieged
 from benchmarks.siege.wire import Wire, prediction_request
 from tests.real_parts.proxies import WEBSOCKETS, haproxy, nginx
-from tests.serving.http1.exchange import Seen, exchange
+from tests.serving.fastpath.exchange import ServerReaction, exchange
 
 ATTACKS = 450
 SEED = 40
 CLIENTS = 300
 KEEP_ALIVE_S = 3
 POOL_IDLE_S = 2
-"""The proxy lets go of an idle connection before the service does, as docs/siege.md says."""
+"""The proxy closes an idle connection before the service does, as docs/siege.md advises."""
 ROUNDS = 4
 HALF_CLOSES = 100
 
@@ -31,7 +31,7 @@ HALF_CLOSES = 100
 Proxy = Callable[[Path, int], AbstractContextManager[int]]
 
 
-def _asked(port: int, number: int, request_id: str) -> Seen | None:
+def _send_prediction(port: int, number: int, request_id: str) -> ServerReaction | None:
     """Return the answer that a good client of its own gets to one row; None if there is none."""
     data = prediction_request(number, request_id, "Connection: close")
     answers = exchange(port, data).answers
@@ -45,23 +45,22 @@ def test_an_upgrade_through_nginx_smuggles_no_request(besieged_service: Besieged
     with nginx(tmp_path, besieged_service.port, upgrade=WEBSOCKETS) as port:
         for number in range(ATTACKS):
             exchange(port, smuggling_request(rng, f"attack-{number}"), half_close=True)
-            answer = _asked(port, number, f"next-{number}")
+            answer = _send_prediction(port, number, f"next-{number}")
             if answer is None or (answer.request_id, answer.prediction) != (f"next-{number}", prediction(number)):
                 wrong.append(answer)
     assert wrong == []
 
 
-def test_clients_that_come_back_are_never_reset(tmp_path: Path) -> None:
-    """300 clients whose pauses lie around both keep-alive times are all answered through nginx' pool."""
-    home, files = tmp_path / "home", tmp_path / "nginx"
-    home.mkdir()
+def test_clients_that_come_back_are_never_reset(tmp_path: Path, siege_store: Path) -> None:
+    """300 clients whose pauses are close to both keep-alive times are all answered through nginx' pool."""
+    files = tmp_path / "nginx"
     files.mkdir()
     environment = {"TABENTO_SLO_P99_MS": "60000", "TABENTO_DRAIN_S": "0", "TABENTO_KEEP_ALIVE_S": str(KEEP_ALIVE_S)}
     rng = random.Random(SEED)
-    near = (POOL_IDLE_S, KEEP_ALIVE_S)
-    pauses = [[rng.choice(near) + rng.uniform(-0.03, 0.03) for _ in range(ROUNDS)] for _ in range(CLIENTS)]
+    close_to = (POOL_IDLE_S, KEEP_ALIVE_S)
+    pauses = [[rng.choice(close_to) + rng.uniform(-0.03, 0.03) for _ in range(ROUNDS)] for _ in range(CLIENTS)]
     with (
-        besieged(home, environment=environment) as service,
+        besieged(siege_store, environment=environment) as service,
         nginx(files, service.port, pool=CLIENTS, idle_s=POOL_IDLE_S) as port,
     ):
         statuses = asyncio.run(_come_back(port, pauses))
@@ -69,9 +68,9 @@ def test_clients_that_come_back_are_never_reset(tmp_path: Path) -> None:
 
 
 async def _come_back(port: int, pauses: list[list[float]]) -> Counter[int]:
-    """Let a client for each list of pauses ask after each pause; returns how often each status was answered.
+    """Let a client for each list of pauses send a request after each pause; return the number of answers of each status.
 
-    The pauses are what is tested, and not a way to wait for something.
+    The test is about the pauses; they are not a way to wait for a condition.
     """
     statuses: Counter[int] = Counter()
 
@@ -90,7 +89,7 @@ async def _come_back(port: int, pauses: list[list[float]]) -> Counter[int]:
 def test_a_client_that_half_closes_is_answered_through_a_proxy(
     besieged_service: BesiegedService, tmp_path: Path, proxy: Proxy
 ) -> None:
-    """The end of the client's half says nothing about the answer."""
+    """A half-closed client still gets its answer."""
     with proxy(tmp_path, besieged_service.port) as port:
         for number in range(HALF_CLOSES):
             answers = exchange(port, prediction_request(number, f"half-{number}"), half_close=True).answers

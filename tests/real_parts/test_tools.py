@@ -1,4 +1,4 @@
-"""A real part that is missing is a failure that says what to install."""
+"""A missing program is a failure that names the package to install."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real programs: where they are, and how one is run for a while."""
+"""The real programs: their paths, and a running process of one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.servers import wait_until
 PACKAGES = {"nginx": "nginx-light", "haproxy": "haproxy", "curl": "curl", "javac": "default-jdk-headless"}
 """The Debian package of each program."""
 _SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin:/sbin"
-"""Where Debian keeps servers; not every user's PATH has them."""
+"""The folders of Debian's servers, which not every user's PATH has."""
 _END_S = 30.0
 
 
@@ -39,7 +39,7 @@ def running_program(command: Sequence[str], port: int, log: Path) -> Iterator[No
     Args:
         command: does not return while the program runs.
         port: of 127.0.0.1.
-        log: takes what it prints.
+        log: the file of its output.
     """
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)

@@ -9,7 +9,7 @@ from runners.batcher import Limits, MicroBatcher
 from runners.costs import BatchCosts
 from runners.policy import Coalesce, Policy
 from tests.runners.echo import EchoModel, Ticket, WideModel
-from tests.runners.turns import Turns
+from tests.runners.manual_loop import ManualLoop
 
 
 class HandOffload:
@@ -46,13 +46,13 @@ class Bench:
         batch_s: float = 0.001,
         row_s: float = 0.0,
         wide: bool = False,
-        known: Mapping[int, float] | None = None,
+        known_seconds: Mapping[int, float] | None = None,
     ) -> None:
-        self.loop = Turns()
+        self.loop = ManualLoop()
         self.model = (WideModel if wide else EchoModel)(self._pass_time, batch_s, row_s)
         self.offload = HandOffload()
         costs = BatchCosts(1024)
-        for rows, seconds in (known or {}).items():
+        for rows, seconds in (known_seconds or {}).items():
             costs.observe(rows, seconds)
         self.batcher = MicroBatcher(
             self.model,
@@ -67,11 +67,11 @@ class Bench:
     def _pass_time(self, seconds: float) -> None:
         self.loop.now += seconds
 
-    def submit(self, count: int = 1, *, within: float = float("inf"), **more: Any) -> Ticket:
+    def submit(self, count: int = 1, *, within: float = float("inf"), **options: Any) -> Ticket:
         """Submit the next request."""
         self._requests += 1
         ticket = Ticket(self._requests, count)
-        self.batcher.submit(ticket.work(self.loop.now, self.loop.now + within, **more))
+        self.batcher.submit(ticket.work(self.loop.now, self.loop.now + within, **options))
         return ticket
 
     def run(self) -> None:
@@ -85,8 +85,8 @@ class Bench:
         return [len(rows) for rows in self.model.runs]
 
 
-def in_thread(**more: Any) -> Bench:
+def in_thread(**options: Any) -> Bench:
     """Return a bench whose batches all go to the thread."""
-    bench = Bench(inline_s=0.0, **more)
+    bench = Bench(inline_s=0.0, **options)
     bench.batcher.costs.observe(1, 0.001)
     return bench

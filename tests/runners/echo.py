@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
-from typing import Any
 
 from runners.work import Values, Work
 
@@ -90,12 +89,24 @@ class Ticket:
         self.count = count
         self.answers: list[tuple[list[float] | None, Exception | None]] = []
 
-    def work(self, arrived: float = 0.0, deadline: float = float("inf"), **more: Any) -> Work:
-        """Return the work that is answered here."""
-        return Work(rows_of(self.request, self.count), self.count, arrived, deadline, self._done, **more)
+    def work(
+        self,
+        arrived: float = 0.0,
+        deadline: float = float("inf"),
+        strict: bool = False,
+        is_gone: Callable[[], bool] = lambda: False,
+    ) -> Work:
+        """Return the work that is answered here; ``is_gone`` returns whether its client has left."""
+        self._is_gone = is_gone
+        return Work(rows_of(self.request, self.count), self.count, arrived, deadline, self, strict)
 
-    def _done(self, values: list[float] | None, error: Exception | None) -> None:
+    def finish(self, values: list[float] | None, error: Exception | None) -> None:
+        """See ``runners.work.Requester``."""
         self.answers.append((values, error))
+
+    def is_abandoned(self) -> bool:
+        """See ``runners.work.Requester``."""
+        return self._is_gone()
 
     @property
     def values(self) -> list[float] | None:

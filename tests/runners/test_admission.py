@@ -14,7 +14,7 @@ from runners.admission import (
     Admission,
 )
 from runners.meter import TURNS
-from tests.runners.turns import Turns
+from tests.runners.manual_loop import ManualLoop
 
 SLO_S = 0.010
 CALM_S = SLO_S * CALM_PASS_SHARE
@@ -68,19 +68,19 @@ class _Bench:
     """An admission on a loop by hand, with a queue that tests can set."""
 
     def __init__(self) -> None:
-        self.loop = Turns()
+        self.loop = ManualLoop()
         self.queue = _Queue()
         self.admission = Admission(self.loop, SLO_S, self.queue)
 
     def read(self, requests: int, seconds: float, rows: float = 1.0) -> int:
-        """Read requests in one turn that lasts so long; return how many were let in."""
+        """Read requests in one turn of a given length; return the number of admitted ones."""
         admitted = sum(self.admission.admit(rows) for _ in range(requests))
         self.loop.turn(seconds)
         return admitted
 
 
 def test_an_idle_service_lets_everybody_in() -> None:
-    """A few requests now and then are never refused."""
+    """A service with few requests never refuses one."""
     bench = _Bench()
     for _ in range(100):
         assert bench.read(3, 0.0002) == 3
@@ -89,14 +89,14 @@ def test_an_idle_service_lets_everybody_in() -> None:
 
 
 def test_a_slow_machine_is_no_reason_to_refuse_a_few() -> None:
-    """Passes that are long with only a few requests in them say nothing about what a request costs."""
+    """Admission does not learn the cost of a request from long passes with few requests."""
     bench = _Bench()
     for _ in range(500):
         assert bench.read(5, 0.005) == 5
 
 
 def test_a_pass_takes_what_its_budget_allows() -> None:
-    """Of a thousand requests in one pass so many are let in as cost no more than the budget of a calm time."""
+    """Of a thousand requests in one pass, admission admits those whose cost is within the budget of a calm time."""
     bench = _Bench()
     bench.read(1, 0.0)
     assert bench.read(1000, 0.003) == pytest.approx(CALM_S / FIRST_REQUEST_S, abs=1)
@@ -119,7 +119,7 @@ def test_a_clump_is_let_in_and_lasting_overload_is_not() -> None:
 
 @pytest.mark.parametrize("cost_s", [20e-6, 150e-6])
 def test_costs_are_learned(cost_s: float) -> None:
-    """After some full passes the learned cost is the real one, and as many are let in as really fit."""
+    """After some full passes the learned cost is the real one, and the number of admitted requests fits the pass."""
     bench = _Bench()
     admitted = bench.read(20, 20 * cost_s)
     for _ in range(2000):
@@ -133,23 +133,23 @@ def test_under_lasting_overload_passes_keep_their_length() -> None:
     """With three times as many requests as fit, each pass ends up as long as a short one may be, refusals included."""
     bench = _Bench()
     answer_s, refusal_s, per_s = 50e-6, 8e-6, 3 / 50e-6
-    length, lengths, answered = BUDGET_S, [], 0
+    length, lengths, n_answered = BUDGET_S, [], 0
     for _ in range(3000):
         waiting = int(length * per_s)
         admitted = sum(bench.admission.admit() for _ in range(waiting))
         length = max(admitted * answer_s + (waiting - admitted) * refusal_s, 1e-4)
         bench.loop.turn(length)
         lengths.append(length)
-        answered += admitted
+        n_answered += admitted
     late = sorted(lengths[1000:])
     assert late[len(late) // 2] == pytest.approx(SHORT_S, rel=0.35)
     assert late[-1] < SLO_S
     best = (1 - per_s * refusal_s) / (answer_s - refusal_s)
-    assert answered / sum(lengths) > 0.8 * best
+    assert n_answered / sum(lengths) > 0.8 * best
 
 
 def test_passes_stay_long_where_refusing_costs_nothing() -> None:
-    """Where the model is dear, refusing the surplus takes no time that matters, and passes keep their full length."""
+    """With an expensive model, refusing the surplus takes little time, and passes keep their full length."""
     bench = _Bench()
     answer_s, refusal_s = 500e-6, 10e-6
     bench.queue.row = 460e-6
@@ -211,12 +211,12 @@ def test_rows_count() -> None:
     cost_s = FIRST_REQUEST_S + 5e-6 + extra_s
     assert bench.read(1000, 0.0, rows=100) == pytest.approx((CALM_S - extra_s) / cost_s, abs=1)
     bench.read(1, 0.0)
-    many, single = 0, 0
+    batch_requests, single = 0, 0
     while bench.admission.admit(100):
-        many += 1
+        batch_requests += 1
     while bench.admission.admit(1):
         single += 1
-    assert many > 1
+    assert batch_requests > 1
     assert single >= int(extra_s / (FIRST_REQUEST_S + 5e-6))
 
 
@@ -351,7 +351,7 @@ def test_refusing_large_requests_does_not_shorten_passes() -> None:
 
 
 def test_a_request_that_costs_more_than_a_pass_is_let_in_alone() -> None:
-    """Otherwise it would never be answered; nothing more is let in beside it."""
+    """Otherwise it would never be answered; no other request is admitted to the same pass."""
     bench = _Bench()
     bench.queue.row = 5e-6
     bench.read(1, 0.0)
@@ -359,7 +359,7 @@ def test_a_request_that_costs_more_than_a_pass_is_let_in_alone() -> None:
 
 
 def test_what_waits_in_the_queue_counts() -> None:
-    """While the queue holds a pass's worth of work nobody is let in."""
+    """While the queue has the work of a full pass, no request is admitted."""
     bench = _Bench()
     bench.queue.backlog = CALM_S
     bench.read(1, 0.0)

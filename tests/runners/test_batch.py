@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runners.batch import BatchRun, Segment, none_of
+from runners.batch import BatchRun, Segment, fail_all
 from runners.errors import InferenceError
 from runners.stats import Stats
 from tests.runners.echo import EchoModel, Ticket, WideModel, answers_to, wide_answers_to
@@ -56,7 +56,7 @@ def test_a_model_that_always_fails_is_not_asked_forever() -> None:
     assert [len(rows) for rows in model.runs] == [256, 128, 64, 32, 16, 8, 4, 2, 1]
 
 
-def test_none_of_gives_the_reason_to_each() -> None:
+def test_fail_all_gives_each_segment_the_reason() -> None:
     """As many failures as segments."""
-    outcome = none_of(_segments((1, 1, 0, 1), (2, 1, 0, 1)), "no thread")
+    outcome = fail_all(_segments((1, 1, 0, 1), (2, 1, 0, 1)), "no thread")
     assert [str(result) for result in outcome] == ["no thread", "no thread"]

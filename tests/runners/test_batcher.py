@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.policies import FixedDelay, Immediate
+from benchmarks.simulation.requester import CallbackRequester
 from runners.errors import DrainingError
 from runners.policy import Coalesce
 from tests.runners.bench import Bench, in_thread
@@ -104,18 +105,18 @@ def test_a_cheap_batch_runs_on_the_loop() -> None:
 def test_drain_answers_what_was_taken_and_refuses_the_rest() -> None:
     """The end is told once everything has been answered, not before."""
     bench = in_thread()
-    told: list[str] = []
+    reports: list[str] = []
     tickets = [bench.submit(), bench.submit(100)]
-    bench.batcher.drain(lambda: told.append("drained"))
-    refused = bench.submit()
-    assert isinstance(refused.error, DrainingError)
+    bench.batcher.drain(lambda: reports.append("drained"))
+    refused_ticket = bench.submit()
+    assert isinstance(refused_ticket.error, DrainingError)
     bench.run()
-    assert told == []
+    assert reports == []
     while bench.offload.waiting:
-        assert told == []
+        assert reports == []
         bench.offload.finish()
         bench.run()
-    assert told == ["drained"]
+    assert reports == ["drained"]
     assert all(ticket.right for ticket in tickets)
     assert set(bench.batcher.stats.released) == {"drain"}
 
@@ -123,10 +124,10 @@ def test_drain_answers_what_was_taken_and_refuses_the_rest() -> None:
 def test_drain_of_an_idle_batcher_ends_at_once() -> None:
     """Also when it is asked for a second time."""
     bench = Bench()
-    told: list[int] = []
-    bench.batcher.drain(lambda: told.append(1))
-    bench.batcher.drain(lambda: told.append(2))
-    assert told == [1, 2]
+    reports: list[int] = []
+    bench.batcher.drain(lambda: reports.append(1))
+    bench.batcher.drain(lambda: reports.append(2))
+    assert reports == [1, 2]
 
 
 def test_drain_waits_for_neither_hold_nor_delay() -> None:
@@ -147,8 +148,8 @@ def test_drain_from_within_an_answer_waits_for_the_rest_of_the_batch() -> None:
     bench = Bench()
     order: list[str] = []
     first, second = Ticket(1, 1).work(), Ticket(2, 1).work()
-    first.done = lambda values, error: bench.batcher.drain(lambda: order.append("drained"))
-    second.done = lambda values, error: order.append("answered")
+    first.requester = CallbackRequester(lambda values, error: bench.batcher.drain(lambda: order.append("drained")))
+    second.requester = CallbackRequester(lambda values, error: order.append("answered"))
     bench.batcher.submit(first)
     bench.batcher.submit(second)
     bench.run()
@@ -158,14 +159,14 @@ def test_drain_from_within_an_answer_waits_for_the_rest_of_the_batch() -> None:
 def test_a_request_submitted_from_within_an_answer_is_the_next_batch() -> None:
     """And it is arranged once."""
     bench = Bench()
-    again = Ticket(9, 1)
+    second_ticket = Ticket(9, 1)
     work = Ticket(1, 1).work()
-    work.done = lambda values, error: bench.batcher.submit(again.work())
+    work.requester = CallbackRequester(lambda values, error: bench.batcher.submit(second_ticket.work()))
     bench.batcher.submit(work)
     bench.loop.turn(0.0)
     assert len(bench.loop._soon) == 1
     bench.run()
-    assert again.right
+    assert second_ticket.right
     assert bench.batches == [1, 1]
 
 
@@ -219,14 +220,14 @@ def test_stats_tell_waits_rows_seconds_and_predictions() -> None:
 
 def test_backlog_and_row_cost_follow_what_was_measured() -> None:
     """Small requests are priced by slices, a large one by its turn in the next batch; a row by the batches that were."""
-    bench = Bench(slice_rows=4, known={4: 0.004})
+    bench = Bench(slice_rows=4, known_seconds={4: 0.004})
     assert bench.batcher.queue.backlog_s() == 0.0
     bench.submit(6)
     assert bench.batcher.queue.backlog_s() == bench.batcher.queue.large_turn_s() == pytest.approx(0.004)
     assert bench.batcher.queue.large_backlog_s() == pytest.approx(0.006)
     bench.submit(2)
     assert bench.batcher.queue.backlog_s() == pytest.approx(0.004 + 0.002)
-    bench = Bench(slice_rows=4, known={4: 0.004})
+    bench = Bench(slice_rows=4, known_seconds={4: 0.004})
     bench.submit(6)
     assert bench.batcher.row_s() == pytest.approx(0.001)
     bench.run()
@@ -234,7 +235,7 @@ def test_backlog_and_row_cost_follow_what_was_measured() -> None:
 
 
 def test_a_pause_of_the_machine_hardly_moves_the_cost_of_a_row() -> None:
-    """A batch that takes a hundred times as long counts twice; what stays dear is believed all the same."""
+    """A batch that takes a hundred times as long counts twice; a cost that stays high is learned nevertheless."""
     bench = Bench(batch_s=0.001)
     bench.submit()
     bench.run()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from benchmarks.simulation.requester import CallbackRequester
 from runners.errors import ExpiredError, GoneError, InferenceError, QueueFullError, RunnerError
 from tests.runners.bench import Bench, in_thread
 from tests.runners.echo import Ticket
@@ -74,7 +75,7 @@ def test_predictions_of_another_number_than_rows_are_refused(fault: str) -> None
     assert isinstance(error, InferenceError)
     assert error.row == 3
     got = 0 if fault == "drops" else 2
-    assert f"1 rows went into the model, but {got} predictions came out" in str(error)
+    assert f"1 rows went into the model, but it returned {got} predictions" in str(error)
 
 
 def test_an_expired_request_is_dropped_unrun() -> None:
@@ -111,9 +112,9 @@ def test_rows_of_clients_that_left_are_not_run() -> None:
     """Neither before the first slice nor between two."""
     bench = Bench(slice_rows=1)
     left: list[bool] = []
-    before = bench.submit(gone=lambda: True)
-    halfway = bench.submit(3, gone=lambda: len(bench.model.runs) == 1)
-    after = bench.submit(gone=lambda: bool(left))
+    before = bench.submit(is_gone=lambda: True)
+    halfway = bench.submit(3, is_gone=lambda: len(bench.model.runs) == 1)
+    after = bench.submit(is_gone=lambda: bool(left))
     bench.run()
     assert isinstance(before.error, GoneError)
     assert isinstance(halfway.error, GoneError)
@@ -147,7 +148,7 @@ def test_a_thread_that_cannot_be_started_answers_its_batch() -> None:
     bench.batcher._offload = refuse
     ticket = bench.submit()
     bench.run()
-    assert "no thread could be had" in str(ticket.error)
+    assert "no thread was available" in str(ticket.error)
     assert bench.batcher.queued_rows == 0
 
 
@@ -186,10 +187,10 @@ def test_a_drop_whose_client_asks_again_sees_the_queue_as_it_is() -> None:
     """While an expired request is answered, the rest of a sliced one still counts as waiting."""
     bench = Bench(slice_rows=1, max_queue_rows=4)
     large = bench.submit(3)
-    again = Ticket(9, 3)
+    second_ticket = Ticket(9, 3)
     expired = Ticket(8, 1).work(deadline=0.0)
-    expired.done = lambda values, error: bench.batcher.submit(again.work())
+    expired.requester = CallbackRequester(lambda values, error: bench.batcher.submit(second_ticket.work()))
     bench.batcher.submit(expired)
     bench.run()
     assert large.right
-    assert isinstance(again.error, QueueFullError)
+    assert isinstance(second_ticket.error, QueueFullError)

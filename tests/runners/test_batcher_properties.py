@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 from benchmarks.policies import Aimd, FixedDelay, Immediate, MeanRegression
 from benchmarks.simulation.loop import SimulatedLoop
+from benchmarks.simulation.requester import CallbackRequester
 from runners.batcher import Limits, MicroBatcher
 from runners.costs import BatchCosts
 from runners.errors import DrainingError, ExpiredError, GoneError, InferenceError, QueueFullError, RunnerError
 from runners.policy import Coalesce, Policy
+from tests.examples import examples
 from tests.runners.echo import PLACES, EchoModel, Ticket
 
 NEVER = float("inf")
@@ -152,16 +154,18 @@ class Play:
         for row, how in request.faults:
             getattr(self.model, how).add(float(number * PLACES + row))
         work = ticket.work(
-            now, now + request.deadline_s, strict=request.strict, gone=lambda: self.loop.time() >= now + request.gone_s
+            now,
+            now + request.deadline_s,
+            strict=request.strict,
+            is_gone=lambda: self.loop.time() >= now + request.gone_s,
         )
-        answer = work.done
 
-        def done(values: list[float] | None, error: Exception | None) -> None:
-            answer(values, error)
+        def finish(values: list[float] | None, error: Exception | None) -> None:
+            ticket.finish(values, error)
             if request.asks_again:
                 self._submit(Request(now, 1))
 
-        work.done = done
+        work.requester = CallbackRequester(finish, ticket.is_abandoned)
         self.batcher.submit(work)
         self._look()
 
@@ -208,12 +212,12 @@ class Play:
         if waiting > self.world.max_queue_rows:
             assert len(self.batcher.queue._small) + len(self.batcher.queue._large) == 1
         assert waiting == sum(
-            work.count - work.taken for work in (*self.batcher.queue._small, *self.batcher.queue._large)
+            work.count - work.n_taken for work in (*self.batcher.queue._small, *self.batcher.queue._large)
         )
-        assert self.batcher.queue._large_rows == sum(work.count - work.taken for work in self.batcher.queue._large)
+        assert self.batcher.queue._large_rows == sum(work.count - work.n_taken for work in self.batcher.queue._large)
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(150), deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(WORLDS)
 def test_whatever_happens_each_request_is_answered_once_and_rightly(world: World) -> None:
     """Its own rows' predictions, or the reason that fits; the queue is empty at the end, and the bound always held."""
@@ -241,21 +245,23 @@ def test_whatever_happens_each_request_is_answered_once_and_rightly(world: World
             assert world.bad_threads
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(150), deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(WORLDS)
 def test_requests_are_begun_in_order_and_in_time(world: World) -> None:
     """Of small requests, and of large ones, first come is first run; none runs late, or after its client has left."""
     story = Play(world).run()
     for large in (False, True):
-        begun = [number for number in story.first_run_s if (story.requests[number].rows > world.slice_rows) is large]
-        assert begun == sorted(begun)
+        started_requests = [
+            number for number in story.first_run_s if (story.requests[number].rows > world.slice_rows) is large
+        ]
+        assert started_requests == sorted(started_requests)
     for number, moment in story.first_run_s.items():
         since = story.submitted_s[number]
         assert moment <= since + story.requests[number].deadline_s
         assert moment < since + story.requests[number].gone_s
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(150), deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(WORLDS)
 def test_drain_answers_all_that_came_before_and_refuses_all_after(world: World) -> None:
     """Its end is told once, when everybody who was there has an answer; whoever comes later costs no run."""
@@ -267,12 +273,12 @@ def test_drain_answers_all_that_came_before_and_refuses_all_after(world: World) 
         assert number not in story.rows_run
 
 
-@settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(50), deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(WORLDS, st.integers(0, 10_000))
-def test_a_row_that_breaks_the_model_changes_nobody_elses_answer(world: World, chosen: int) -> None:
+def test_a_row_that_breaks_the_model_changes_nobody_elses_answer(world: World, selected: int) -> None:
     """In a world where nobody leaves, expires or drains early, all but the faulty are answered with success."""
     calm = [
-        Request(request.at_s, request.rows, request.faults if index == chosen % len(world.requests) else ())
+        Request(request.at_s, request.rows, request.faults if index == selected % len(world.requests) else ())
         for index, request in enumerate(world.requests)
     ]
     story = Play(World(tuple(calm), world.policy, world.slice_rows, 10_000, world.inline_s, 0, 10.0, frozenset())).run()

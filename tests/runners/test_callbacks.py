@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 
 from benchmarks.policies import Immediate
 from benchmarks.simulation.loop import SimulatedLoop
+from benchmarks.simulation.requester import CallbackRequester
 from runners.batcher import Limits, MicroBatcher
 from runners.costs import BatchCosts
 from runners.errors import GoneError, RunnerError
 from runners.policy import Coalesce, Policy
+from tests.examples import examples
 from tests.runners.bench import Bench, in_thread
 from tests.runners.echo import EchoModel, Ticket
 
@@ -25,10 +27,10 @@ def _raise(*_: object) -> NoReturn:
     raise ConnectionResetError("the transport is closed")
 
 
-def _silent(bench: Bench, rows: int = 1, **more: Any) -> None:
-    """Submit a request whose ``done`` raises."""
-    work = Ticket(900, rows).work(**more)
-    work.done = _raise
+def _silent(bench: Bench, rows: int = 1, **options: Any) -> None:
+    """Submit a request whose ``finish`` raises."""
+    work = Ticket(900, rows).work(**options)
+    work.requester = CallbackRequester(_raise, work.requester.is_abandoned)
     bench.batcher.submit(work)
 
 
@@ -82,7 +84,7 @@ def test_the_answer_to_a_dropped_request_may_raise() -> None:
     """Expired, gone, too many or draining: ``submit`` does not raise, and the rest is answered."""
     bench = Bench(max_queue_rows=4)
     _silent(bench, deadline=-1.0)
-    _silent(bench, gone=lambda: True)
+    _silent(bench, is_gone=lambda: True)
     ticket = bench.submit()
     _silent(bench, rows=10)
     bench.run()
@@ -96,7 +98,7 @@ def test_the_answer_to_a_dropped_request_may_raise() -> None:
 def test_a_client_of_whom_it_cannot_be_told_is_answered() -> None:
     """If the question whether a client has left raises, its rows are run, and the exception is counted."""
     bench = Bench()
-    ticket, other = bench.submit(gone=_raise), bench.submit()
+    ticket, other = bench.submit(is_gone=_raise), bench.submit()
     bench.run()
     assert ticket.right
     assert other.right
@@ -105,15 +107,15 @@ def test_a_client_of_whom_it_cannot_be_told_is_answered() -> None:
 
 def test_everybody_hears_the_end_of_a_drain() -> None:
     """One who raises keeps it from nobody, neither at once nor after the last batch."""
-    told: list[int] = []
+    reports: list[int] = []
     bench = Bench()
     bench.submit()
     bench.batcher.drain(_raise)
-    bench.batcher.drain(lambda: told.append(1))
+    bench.batcher.drain(lambda: reports.append(1))
     bench.run()
     bench.batcher.drain(_raise)
-    bench.batcher.drain(lambda: told.append(2))
-    assert told == [1, 2]
+    bench.batcher.drain(lambda: reports.append(2))
+    assert reports == [1, 2]
     assert bench.batcher.stats.callback_errors == 2
 
 
@@ -140,13 +142,13 @@ def test_an_exit_is_not_swallowed() -> None:
         raise SystemExit(3)
 
     work = Ticket(1, 1).work()
-    work.done = leave
+    work.requester = CallbackRequester(leave)
     bench.batcher.submit(work)
     with pytest.raises(SystemExit):
         bench.run()
-    told: list[int] = []
-    bench.batcher.drain(lambda: told.append(1))
-    assert told == [1]
+    reports: list[int] = []
+    bench.batcher.drain(lambda: reports.append(1))
+    assert reports == [1]
 
 
 @dataclass(frozen=True)
@@ -159,8 +161,8 @@ class Caller:
     expires: bool
     answer: str
     """What ``done`` does: ``keep`` the answer, ``raise``, submit ``again``, ``drain``; the last two may raise as well."""
-    gone: str
-    """What ``gone`` does: says ``stays`` or ``left``, or does ``raise``."""
+    departure: str
+    """The behaviour of ``is_abandoned``: the client ``stays`` or has ``left``, or the call does ``raise``."""
 
 
 CALLERS = st.builds(
@@ -170,11 +172,11 @@ CALLERS = st.builds(
     breaks_model=st.sampled_from([False, False, False, True]),
     expires=st.sampled_from([False, False, False, True]),
     answer=st.sampled_from(["keep", "keep", "raise", "again", "again raise", "drain", "drain raise"]),
-    gone=st.sampled_from(["stays", "stays", "left", "raise"]),
+    departure=st.sampled_from(["stays", "stays", "left", "raise"]),
 )
 
 
-@settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(300), deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(CALLERS, min_size=1, max_size=12),
     st.sampled_from([Coalesce(0.005, 256), Coalesce(0.005, 5), Immediate()]),
@@ -216,15 +218,14 @@ def test_whatever_callbacks_do_each_request_is_answered_once(
         if caller.breaks_model:
             model.raises.add(float(number * 1000))
         work = ticket.work(loop.time(), -1.0 if caller.expires else float("inf"))
-        keep = work.done
 
         def fail() -> None:
             nonlocal raised
             raised += 1
             raise OSError("the transport is closed")
 
-        def done(values: list[float] | None, error: Exception | None) -> None:
-            keep(values, error)
+        def finish(values: list[float] | None, error: Exception | None) -> None:
+            ticket.finish(values, error)
             if "again" in caller.answer and len(tickets) < 60:
                 submit(Caller(0.0, 1, False, False, "keep", "stays"))
             if "drain" in caller.answer:
@@ -232,12 +233,12 @@ def test_whatever_callbacks_do_each_request_is_answered_once(
             if "raise" in caller.answer:
                 fail()
 
-        def gone() -> bool:
-            if caller.gone == "raise":
+        def is_gone() -> bool:
+            if caller.departure == "raise":
                 fail()
-            return caller.gone == "left"
+            return caller.departure == "left"
 
-        work.done, work.gone = done, gone
+        work.requester = CallbackRequester(finish, is_gone)
         batcher.submit(work)
 
     callers = sorted(callers, key=lambda caller: caller.at_s)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from runners.meter import TURNS, LoopMeter
-from tests.runners.turns import Turns
+from tests.runners.manual_loop import ManualLoop
 
 
 def test_the_distance_of_two_busy_passes_is_the_length_of_the_first() -> None:
     """Requests in consecutive turns: the time from one pass's beginning to the next is what the pass took."""
-    loop, passes = Turns(), list[float]()
+    loop, passes = ManualLoop(), list[float]()
     meter = LoopMeter(loop, passes.append)
     for _ in range(3):
         meter.arrival()
@@ -20,7 +20,7 @@ def test_the_distance_of_two_busy_passes_is_the_length_of_the_first() -> None:
 
 def test_many_requests_of_one_turn_make_one_pass() -> None:
     """A pass begins once, however many requests it has."""
-    loop, passes = Turns(), list[float]()
+    loop, passes = ManualLoop(), list[float]()
     meter = LoopMeter(loop, passes.append)
     for _ in range(50):
         meter.arrival()
@@ -29,7 +29,7 @@ def test_many_requests_of_one_turn_make_one_pass() -> None:
 
 def test_sleep_is_no_work() -> None:
     """After some turns without a request the loop may sleep; the next pass starts from nothing."""
-    loop, passes = Turns(), list[float]()
+    loop, passes = ManualLoop(), list[float]()
     meter = LoopMeter(loop, passes.append)
     meter.arrival()
     for _ in range(TURNS):
@@ -42,7 +42,7 @@ def test_sleep_is_no_work() -> None:
 
 def test_the_turns_of_an_answer_belong_to_the_pass() -> None:
     """A request that comes while the ones before are still being run and answered continues their stretch."""
-    loop, passes = Turns(), list[float]()
+    loop, passes = ManualLoop(), list[float]()
     meter = LoopMeter(loop, passes.append)
     meter.arrival()
     for _ in range(TURNS - 1):

@@ -19,7 +19,7 @@ def test_it_never_waits() -> None:
 
 
 def test_a_batch_takes_all_that_waits() -> None:
-    """As long as that is cheap enough."""
+    """A batch takes all rows that wait if their predicted time is within the budget."""
     assert Coalesce(0.1, 1024).batch_rows(20, 1, _costs()) == 20
 
 
@@ -29,10 +29,10 @@ def test_a_batch_is_bounded_by_its_predicted_time() -> None:
 
 
 def test_a_batch_is_bounded_in_rows() -> None:
-    """However cheap they are."""
+    """A batch has at most the largest number of rows, regardless of their cost."""
     assert Coalesce(1.0, 16).batch_rows(500, 1, BatchCosts(1024)) == 16
 
 
 def test_a_batch_has_at_least_one_row() -> None:
-    """A row that is dearer than the budget is run nevertheless."""
+    """A row that is more expensive than the budget is run nevertheless."""
     assert Coalesce(0.0001, 16).batch_rows(500, 1, _costs()) == 1

@@ -48,8 +48,8 @@ def test_sliced_requests_keep_their_order() -> None:
 
 def test_small_requests_go_along_no_matter_how_many_large_ones_wait() -> None:
     """The rows of large requests fill a part of each batch only; small ones are in the very next batch, in front."""
-    known = {rows: rows * 0.001 for rows in (1, 2, 4, 8, 16, 32, 64)}
-    bench = Bench(slice_rows=10, large_s=0.020, batch_s=0.0, row_s=0.001, known=known)
+    costs_by_size = {rows: rows * 0.001 for rows in (1, 2, 4, 8, 16, 32, 64)}
+    bench = Bench(slice_rows=10, large_s=0.020, batch_s=0.0, row_s=0.001, known_seconds=costs_by_size)
     large = [bench.submit(100) for _ in range(50)]
     bench.loop.turn(0.0)
     singles = [bench.submit() for _ in range(3)]
@@ -85,7 +85,7 @@ def test_large_requests_move_on_under_any_load_of_small_ones() -> None:
 
 def test_rows_whose_batches_cost_much_anyway_are_not_sliced_thin() -> None:
     """If a batch costs far more than its rows, a slice of full size is hardly longer than one row."""
-    bench = Bench(slice_rows=64, large_s=0.001, batch_s=0.005, known={1: 0.005, 64: 0.0055})
+    bench = Bench(slice_rows=64, large_s=0.001, batch_s=0.005, known_seconds={1: 0.005, 64: 0.0055})
     ticket = bench.submit(128)
     bench.run()
     assert ticket.right
@@ -94,7 +94,7 @@ def test_rows_whose_batches_cost_much_anyway_are_not_sliced_thin() -> None:
 
 def test_a_request_of_expensive_rows_is_large_by_its_time() -> None:
     """A slice is at most what runs within the time that large requests have of a batch."""
-    bench = Bench(slice_rows=64, large_s=0.008, batch_s=0.0, row_s=0.001, known={1: 0.001, 64: 0.064})
+    bench = Bench(slice_rows=64, large_s=0.008, batch_s=0.0, row_s=0.001, known_seconds={1: 0.001, 64: 0.064})
     assert bench.batcher.queue.slice_rows == 8
     large, single = bench.submit(20), bench.submit()
     bench.loop.turn(0.0)
@@ -106,7 +106,7 @@ def test_a_request_of_expensive_rows_is_large_by_its_time() -> None:
 
 def test_the_size_of_a_slice_follows_the_model() -> None:
     """A model that turns out more expensive than at its warm-up has shorter slices before long."""
-    bench = Bench(slice_rows=64, large_s=0.008, batch_s=0.0, row_s=0.001, known={1: 0.0001, 64: 0.0064})
+    bench = Bench(slice_rows=64, large_s=0.008, batch_s=0.0, row_s=0.001, known_seconds={1: 0.0001, 64: 0.0064})
     assert bench.batcher.queue.slice_rows == 64
     for _ in range(10):
         bench.submit(900)

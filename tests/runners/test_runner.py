@@ -9,6 +9,7 @@ from time import perf_counter
 import numpy as np
 import pytest
 
+from benchmarks.simulation.requester import CallbackRequester
 from runners.clock import RunningLoop, ThreadOffload
 from runners.errors import RunnerError
 from runners.runner import WARM_UP_ROWS, Runner, RunnerOptions, warm_up
@@ -56,14 +57,14 @@ def test_rows_are_answered_on_a_real_loop(session: OnnxSession, inline_s: float)
             rows = np.arange(2.0 * count).reshape(count, 2)
             now = perf_counter()
 
-            def done(
+            def finish(
                 values: list[float] | None, error: Exception | None, future: asyncio.Future[list[float]] = future
             ) -> None:
                 assert error is None
                 assert values is not None
                 future.set_result(values)
 
-            runner.batcher.submit(Work(rows.tobytes(), count, now, now + 60, done))
+            runner.batcher.submit(Work(rows.tobytes(), count, now, now + 60, CallbackRequester(finish)))
             futures.append(future)
         values = await asyncio.gather(*futures)
         offload.close()

@@ -9,10 +9,10 @@ import numpy as np
 import onnx
 import pytest
 
-from bundle.terms import Analysis
-from bundle.texts import TEXTS_KEY, TextBlock, written_texts
 from runners.errors import RunnerError
 from runners.session import OnnxSession
+from tabento.bundle.terms import Analysis
+from tabento.bundle.texts import TEXTS_KEY, TextBlock, texts_metadata
 from tests.bundles import classifier_contract, classifier_model, linear_model
 
 
@@ -39,25 +39,25 @@ BLOCK = TextBlock(column=1, analysis=Analysis(token_pattern=r"\w+"), width=3)
 
 def test_texts_widen_a_row(tmp_path: Path) -> None:
     """A graph whose metadata split a text takes its terms behind the features."""
-    session = OnnxSession(_save(tmp_path, _with_metadata(linear_model(5), written_texts((BLOCK,)))), features=2)
+    session = OnnxSession(_save(tmp_path, _with_metadata(linear_model(5), texts_metadata((BLOCK,)))), features=2)
     assert session.features == 5
     assert session.texts is not None
     assert session.texts.blocks == (BLOCK,)
 
 
 def test_texts_that_cannot_be_split_are_refused(tmp_path: Path) -> None:
-    """Malformed metadata, and those of a feature that there is not, are found at load."""
+    """Malformed metadata, and those of a feature that does not exist, are errors at load."""
     with pytest.raises(RunnerError, match=r"model\.onnx: the texts of the graph are malformed"):
         OnnxSession(_save(tmp_path, _with_metadata(linear_model(5), "{}")), features=2)
-    with pytest.raises(RunnerError, match="splits texts of a feature that there is not"):
-        OnnxSession(_save(tmp_path, _with_metadata(linear_model(4), written_texts((BLOCK,)))), features=1)
+    with pytest.raises(RunnerError, match="splits texts of a feature that does not exist"):
+        OnnxSession(_save(tmp_path, _with_metadata(linear_model(4), texts_metadata((BLOCK,)))), features=1)
 
 
 def test_a_file_that_is_no_graph_is_refused(tmp_path: Path) -> None:
     """The error names the file and what to do."""
     path = tmp_path / "model.onnx"
     path.write_bytes(b"no graph")
-    with pytest.raises(RunnerError, match=r"cannot load model\.onnx: .* Train the model anew"):
+    with pytest.raises(RunnerError, match=r"cannot load model\.onnx: .* Train the model again"):
         OnnxSession(path, features=2)
 
 
@@ -70,7 +70,7 @@ def test_a_graph_for_another_contract_is_refused(tmp_path: Path) -> None:
 def test_an_answer_of_another_length_is_refused(tmp_path: Path) -> None:
     """Callers never get each other's answers: the shape is checked, both numbers are in the message."""
     session = OnnxSession(_save(tmp_path, linear_model(2, rank=2)), features=2)
-    with pytest.raises(RunnerError, match=r"2 rows went into the model, but an answer of shape \(2, 1\)"):
+    with pytest.raises(RunnerError, match=r"2 rows went into the model, but its answer has the shape \(2, 1\)"):
         session.run(np.zeros((2, 2)))
 
 
@@ -88,14 +88,14 @@ def test_an_answer_of_another_width_is_refused(tmp_path: Path, width: int | None
     """A graph that answers more or fewer numbers a row than the contract says is not taken for its model."""
     session = OnnxSession(_save(tmp_path, classifier_model(classifier_contract())), features=7, width=width)
     expected = "(2,)" if width is None else f"(2, {width})"
-    with pytest.raises(RunnerError, match=re.escape(f"an answer of shape (2, 4) came out; expected {expected}")):
+    with pytest.raises(RunnerError, match=re.escape(f"its answer has the shape (2, 4); expected {expected}")):
         session.run(np.zeros((2, 7)))
 
 
 def test_one_number_a_row_is_no_row_of_numbers(tmp_path: Path) -> None:
     """A graph of a regression does not answer for a classification."""
     session = OnnxSession(_save(tmp_path, linear_model(2)), features=2, width=1)
-    with pytest.raises(RunnerError, match=r"shape \(2,\) came out; expected \(2, 1\)"):
+    with pytest.raises(RunnerError, match=r"shape \(2,\); expected \(2, 1\)"):
         session.run(np.zeros((2, 2)))
 
 

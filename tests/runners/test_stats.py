@@ -1,4 +1,4 @@
-"""Tallies and counters."""
+"""Histograms and counters of a runner."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_an_observation_counts_at_the_first_bound_that_is_not_below_it() -> None
 
 
 def test_counters_begin_with_the_first_reason() -> None:
-    """A reason that never came is not there."""
+    """A counter has only the reasons that occurred."""
     stats = Stats()
     stats.count(stats.dropped, "expired")
     stats.count(stats.dropped, "expired")
@@ -27,8 +27,8 @@ def test_counters_begin_with_the_first_reason() -> None:
 
 
 def test_tallies_start_empty_and_apart() -> None:
-    """Two runners do not share counts."""
-    one, other = Stats(), Stats()
-    one.batch_rows.add(3)
-    assert sum(one.batch_rows.counts) == 1
+    """Two runners have separate counts, which start at zero."""
+    observed, other = Stats(), Stats()
+    observed.batch_rows.add(3)
+    assert sum(observed.batch_rows.counts) == 1
     assert other.batch_rows.counts == [0] * (len(ROWS) + 1)

@@ -12,9 +12,9 @@ import httpx
 import pytest
 from bentoml._internal.utils.args import set_arguments
 
-from bundle.contract import Contract
-from bundle.format import BENTOML_MODULE
 from serving.application import Application
+from tabento.bundle.contract import Contract
+from tabento.bundle.format import BENTOML_MODULE
 from tests.bundles import classifier_contract, write_bundle
 from tests.conftest import bentoml_home
 from tests.servers import load_service, running
@@ -34,8 +34,8 @@ def service_module(session_store: Path, linear_bundle: str) -> ModuleType:
 @pytest.fixture(scope="session")
 def application(service_module: ModuleType) -> Application:
     """The application that the server answers with."""
-    made: Application = service_module.Tabento.to_asgi()
-    return made
+    asgi_application: Application = service_module.Tabento.to_asgi()
+    return asgi_application
 
 
 @pytest.fixture(scope="session")
@@ -82,8 +82,8 @@ def harvest_module(session_store: Path, harvest_bundle: str) -> ModuleType:
 @pytest.fixture(scope="session")
 def harvest_application(harvest_module: ModuleType) -> Application:
     """The application that its server answers with."""
-    made: Application = harvest_module.Tabento.to_asgi()
-    return made
+    asgi_application: Application = harvest_module.Tabento.to_asgi()
+    return asgi_application
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from serving.application import Application
-from serving.decode import PLAIN_BYTES
+from serving.codec.decode import PLAIN_BYTES
 from tests.bundles import TREE, linear_answer, orchard_contract
 from tests.servers import wait_until
 
@@ -63,7 +63,7 @@ BAD_BODIES: dict[str, tuple[bytes, tuple[int, str], int | None, str | None, str]
     "bottomless nesting": (b"[" * 200_000, MALFORMED, None, None, ""),
     "no object": (b"[1, 2]", INVALID, None, None, "an array of 2 elements"),
     "a missing field": (json.dumps({**TREE, "age": 1} | {"tall": 1}).encode(), INVALID, 0, "tall", "1"),
-    "null where it is not nullable": (_tree(age=None), INVALID, 0, "age", "null"),
+    "null for a field that is not nullable": (_tree(age=None), INVALID, 0, "age", "null"),
     "a NaN literal": (_tree().replace(b"3.5", b"NaN"), INVALID, 0, "crown width", "NaN"),
     "an Infinity literal": (_tree().replace(b"3.5", b"Infinity"), INVALID, 0, "crown width", "Infinity"),
     "a number beyond float64": (_tree().replace(b"3.5", b"1e400"), INVALID, 0, "crown width", "1e400"),
@@ -87,7 +87,7 @@ BAD_BODIES: dict[str, tuple[bytes, tuple[int, str], int | None, str | None, str]
         "instances",
         "a list of more than 1000; send several requests",
     ),
-    "a key that stands twice": (_tree()[:-1] + b', "age": 12}', INVALID, 0, "age", "it again, with 12"),
+    "a repeated key": (_tree()[:-1] + b', "age": 12}', INVALID, 0, "age", "it again, with 12"),
     "200 levels of nesting": (
         _tree().replace(b"3.5", b"[" * 200 + b"]" * 200),
         INVALID,
@@ -114,7 +114,7 @@ def test_bad_input_is_explained(client: httpx.Client, name: str) -> None:
 
 
 def test_a_missing_field_is_told_from_a_null(client: httpx.Client) -> None:
-    """A field that is not there says so."""
+    """The message for a missing field differs from the message for a null."""
     body = json.dumps({key: value for key, value in TREE.items() if key != "age"}).encode()
     (detail,) = _post(client, body).json()["error"]["details"]
     assert (detail["field"], detail["got"]) == ("age", "nothing: the field is missing")
@@ -155,7 +155,7 @@ def test_a_compressed_body_is_refused(client: httpx.Client) -> None:
     ],
 )
 def test_a_wrong_method_is_told_the_right_one(client: httpx.Client, method: str, path: str, allow: str) -> None:
-    """405 with Allow."""
+    """A wrong method is a 405 whose header Allow names the right one."""
     response = client.request(method, path)
     assert (response.status_code, response.headers["allow"]) == (405, allow)
     assert response.json()["error"]["code"] == "method_not_allowed"
@@ -163,7 +163,7 @@ def test_a_wrong_method_is_told_the_right_one(client: httpx.Client, method: str,
 
 @pytest.mark.parametrize("path", ["/nowhere", "/predict/more", "/predict%00", "/..%2fetc"])
 def test_an_unknown_route_is_404(client: httpx.Client, path: str) -> None:
-    """In the same envelope as every error."""
+    """An unknown route is a 404 in the envelope of every error."""
     response = client.post(path, content=b"{}", headers=JSON)
     assert (response.status_code, response.json()["error"]["code"]) == (404, "not_found")
 
@@ -251,7 +251,7 @@ def test_one_requests_error_never_touches_anothers_answer(client: httpx.Client) 
 
 
 def test_a_live_and_ready_service_says_so(client: httpx.Client, linear_bundle: str) -> None:
-    """Probes and people see the same state."""
+    """The probes and the health page report the same state."""
     assert client.get("/livez").json() == {"status": "alive"}
     assert client.get("/readyz").json() == {"status": "ready"}
     health = client.get("/health").json()
@@ -311,12 +311,12 @@ def test_the_docs_load_nothing_from_elsewhere(client: httpx.Client) -> None:
 
 
 def test_a_caller_that_cannot_wait_is_told_in_time(client: httpx.Client, application: Application) -> None:
-    """A deadline that passes before the model runs is 504; one that is no number is 400."""
-    assert application.runner is not None
-    application.runner.batcher.hold(2)
+    """A deadline that passes before the model runs is 504; one that is not a number is 400."""
+    batcher = application.state.started_model().batcher
+    batcher.hold(2)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(_post, client, _tree(), "/predict", **{"x-deadline-ms": "0.001"})
-        wait_until(lambda: application.runner is not None and application.runner.batcher.queued_rows == 1, "the queue")
+        wait_until(lambda: batcher.queued_rows == 1, "the queue")
         assert _post(client, _tree()).status_code == 200
         late = waiting.result(30)
     assert (late.status_code, late.json()["error"]["code"]) == (504, "deadline_exceeded")
@@ -324,20 +324,20 @@ def test_a_caller_that_cannot_wait_is_told_in_time(client: httpx.Client, applica
 
 
 def test_a_slow_body_does_not_use_up_the_promise(server: str, application: Application) -> None:
-    """What a client takes to send is its own time: the promise holds from when the body is there."""
+    """The latency target counts from the arrival of the whole body: the client's time to send it is not included."""
     host, port = server.removeprefix("http://").split(":")
     body = _tree()
     head = f"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-    predictions: Any = application._predictions
-    before = predictions.slo_s
-    predictions.slo_s = 0.5
+    model = application.state.started_model()
+    before = model.slo_s
+    model.slo_s = 0.5
     try:
         with socket.create_connection((host, int(port)), timeout=30) as connection:
             connection.sendall(head.encode() + body[:-1])
             wait_until(lambda: application.metrics.in_flight == 1, "the request to get in")
-            began = monotonic()
-            wait_until(lambda: monotonic() - began > 0.6, "more than the promise to pass")
+            started_s = monotonic()
+            wait_until(lambda: monotonic() - started_s > 0.6, "more than the promise to pass")
             connection.sendall(body[-1:])
             assert connection.recv(65536).startswith(b"HTTP/1.1 200")
     finally:
-        predictions.slo_s = before
+        model.slo_s = before

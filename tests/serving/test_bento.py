@@ -15,11 +15,11 @@ import uvicorn.protocols.http.auto
 from bentoml import Tag
 from pydantic import ValidationError
 
-from bundle.errors import BundleNotFoundError
 from serving.application import Application
 from serving.bento import CHECKED_BENTOML_VERSION, TabentoService, lean_config, packed_tag, with_options
 from serving.errors import InvalidError
 from serving.settings import ServingSettings
+from tabento.bundle.errors import BundleNotFoundError
 from tests.bundles import TREE, linear_answer, orchard_contract
 from tests.servers import bentoml_client
 
@@ -68,12 +68,12 @@ def test_browsers_may_call_from_allowed_origins_only(application: Application) -
 
 
 def _preflight(app: Any, headers: str) -> httpx.Response:
-    async def ask() -> httpx.Response:
+    async def request() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client:
             origin = {"origin": "https://shop.example", "access-control-request-method": "POST"}
             return await client.options("/predict", headers={**origin, "access-control-request-headers": headers})
 
-    return asyncio.run(ask())
+    return asyncio.run(request())
 
 
 def test_browsers_may_send_the_headers_of_the_setting(application: Application) -> None:
@@ -130,18 +130,20 @@ def _bento(*tags: str) -> Any:
 
 
 def test_a_checkout_serves_what_is_wanted() -> None:
-    """Without a Bento around it the service serves what was asked for."""
+    """Without a Bento around it the service serves the requested bundle."""
     assert packed_tag(None, "orchard") == "orchard"
 
 
-@pytest.mark.parametrize("wanted", ["orchard", "orchard:latest", "orchard:v1"])
-def test_a_bento_serves_what_it_holds(wanted: str) -> None:
+@pytest.mark.parametrize("requested_tag", ["orchard", "orchard:latest", "orchard:v1"])
+def test_a_bento_serves_what_it_holds(requested_tag: str) -> None:
     """In a built Bento the version inside is served, whatever the store has become since."""
-    assert packed_tag(_bento("orchard:v1"), wanted) == "orchard:v1"
+    assert packed_tag(_bento("orchard:v1"), requested_tag) == "orchard:v1"
 
 
-@pytest.mark.parametrize(("tags", "wanted"), [(["orchard:v1"], "pear"), (["orchard:v1"], "orchard:v2"), ([], "pear")])
-def test_a_bento_refuses_another_model(tags: list[str], wanted: str) -> None:
+@pytest.mark.parametrize(
+    ("tags", "requested_tag"), [(["orchard:v1"], "pear"), (["orchard:v1"], "orchard:v2"), ([], "pear")]
+)
+def test_a_bento_refuses_another_model(tags: list[str], requested_tag: str) -> None:
     """A mismatch is an error that says how to build the right one."""
-    with pytest.raises(BundleNotFoundError, match=f"make bento MODEL={wanted.partition(':')[0]}"):
-        packed_tag(_bento(*tags), wanted)
+    with pytest.raises(BundleNotFoundError, match=f"make bento MODEL={requested_tag.partition(':')[0]}"):
+        packed_tag(_bento(*tags), requested_tag)

@@ -14,12 +14,12 @@ import httpx
 import jsonschema_rs
 import pytest
 
-from bundle.contract import Contract
-from bundle.store import read_bundle
 from runners.errors import RunnerError
 from serving.application import Application
 from serving.model import ServedModel
 from serving.settings import ServingSettings
+from tabento.bundle.contract import Contract
+from tabento.bundle.store import read_bundle
 from tests.bundles import (
     BREAKS,
     LABELS,
@@ -48,7 +48,7 @@ def _answers(rows: list[dict[str, Any]], contract: Contract) -> dict[str, list[A
     return {"predictions": [label for label, _ in answers], "probabilities": [shares for _, shares in answers]}
 
 
-def _ranked(shares: dict[str, float]) -> list[str]:
+def _rank(shares: dict[str, float]) -> list[str]:
     return sorted(shares, key=lambda label: -shares[label])
 
 
@@ -96,7 +96,7 @@ def test_a_threshold_decides_the_label_and_the_ranking_the_order(ripe_client: ht
     """The label is the graph's, also where the other class is more probable; the ranking follows the probabilities."""
     rows = TREES[:300]
     expected = [classifier_answer(row, ripe) for row in rows]
-    rankings = [_ranked(shares) for _, shares in expected]
+    rankings = [_rank(shares) for _, shares in expected]
     body = ripe_client.post("/predict", json={"instances": rows}).json()
     assert [*body] == ["predictions", "probabilities", "ranking", "model", "version", "request_id"]
     assert body["predictions"] == [label for label, _ in expected]
@@ -109,7 +109,7 @@ def test_a_threshold_decides_the_label_and_the_ranking_the_order(ripe_client: ht
 
 
 def test_the_threshold_is_shown(ripe_client: httpx.Client, harvest_client: httpx.Client) -> None:
-    """``/model`` and the document say from which probability on the second class is answered, where there is one."""
+    """``/model`` and the document have the threshold probability of the second class, if the model has one."""
     output = ripe_client.get("/model").json()["contract"]["output"]
     assert (output["threshold"], output["ranking"]) == (0.25, True)
     assert harvest_client.get("/model").json()["contract"]["output"]["threshold"] is None
@@ -122,7 +122,7 @@ def test_three_classes_are_ranked(tmp_path: Path) -> None:
     model = ServedModel(read_bundle(write_bundle(tmp_path / "b", contract), "harvest:v1"), SETTINGS)
     answer = model.predict(json.dumps({"instances": TREES[:50]}).encode())
     shares = [classifier_answer(row, contract)[1] for row in TREES[:50]]
-    assert answer["ranking"] == [_ranked(row) for row in shares]
+    assert answer["ranking"] == [_rank(row) for row in shares]
     assert len({tuple(ranking) for ranking in answer["ranking"]}) > 2
 
 
@@ -130,9 +130,9 @@ def test_requests_of_one_batch_get_their_own_answers(
     harvest_client: httpx.Client, harvest_application: Application, harvest: Contract
 ) -> None:
     """Single rows and lists of rows that run together come back to whom they belong."""
-    runner = harvest_application.runner
+    runner = harvest_application.state.started_model().runner
     assert runner is not None
-    held = runner.batcher.stats.released.get("hold", 0)
+    waiting = runner.batcher.stats.released.get("hold", 0)
     sent = [TREES[0:1], TREES[100:107], TREES[20:21], TREES[300:350], TREES[40:41], TREES[55:57]]
     runner.batcher.hold(sum(map(len, sent)))
     with ThreadPoolExecutor(len(sent)) as pool:
@@ -143,26 +143,26 @@ def test_requests_of_one_batch_get_their_own_answers(
         if len(rows) == 1:
             expected = {"prediction": expected["predictions"][0], "probabilities": expected["probabilities"][0]}
         assert _part(answer) == expected
-    assert runner.batcher.stats.released["hold"] == held + 1
+    assert runner.batcher.stats.released["hold"] == waiting + 1
 
 
 def test_many_clients_at_once_get_their_own_answers(harvest_client: httpx.Client, harvest: Contract) -> None:
     """Whatever is batched with whatever: label and probabilities are those of the request's own row."""
 
-    def right(row: dict[str, Any]) -> bool:
+    def is_right(row: dict[str, Any]) -> bool:
         answer = _part(harvest_client.post("/predict", json=row).json())
         label, shares = classifier_answer(row, harvest)
         return answer == {"prediction": label, "probabilities": shares}
 
     with ThreadPoolExecutor(8) as pool:
-        assert all(pool.map(right, TREES[:300]))
+        assert all(pool.map(is_right, TREES[:300]))
 
 
 def test_a_row_that_breaks_the_model_breaks_its_own_request_only(
     harvest_client: httpx.Client, harvest_application: Application, harvest: Contract
 ) -> None:
     """The batch is run again by halves: the others get their labels, and the error names the row."""
-    runner = harvest_application.runner
+    runner = harvest_application.state.started_model().runner
     assert runner is not None
     sent = [TREES[:3], [*TREES[3:5], {**TREE, "slope": BREAKS}, *TREES[5:6]], TREES[6:9]]
     runner.batcher.hold(sum(map(len, sent)))
@@ -208,8 +208,8 @@ def test_examples_and_answers_are_as_documented(request: pytest.FixtureRequest, 
         document = client.get("/docs.json").json()
 
         def conforms(schema: dict[str, Any], value: Any) -> bool:
-            whole = {**schema, "components": document["components"]}
-            return jsonschema_rs.validator_for(whole).is_valid(value)
+            full_document = {**schema, "components": document["components"]}
+            return jsonschema_rs.validator_for(full_document).is_valid(value)
 
         post = document["paths"]["/predict"]["post"]
         examples = post["requestBody"]["content"]["application/json"]
@@ -229,6 +229,7 @@ def test_examples_and_answers_are_as_documented(request: pytest.FixtureRequest, 
         assert client.get("/docs").status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("server", ["harvest_server", "ripe_server"])
 def test_schemathesis_finds_nothing(request: pytest.FixtureRequest, server: str, tmp_path: Path) -> None:
     """Generated requests to a classifier get what its document promises, and never a 500."""
@@ -256,7 +257,7 @@ def test_bentomls_client_and_calls_within_the_process_get_the_same(
 
 
 def test_metrics_count_a_classifiers_requests(harvest_client: httpx.Client) -> None:
-    """By route and status, like those of any model."""
+    """Requests to a classifier are counted by route and status."""
     harvest_client.post("/predict", json=TREE)
     text = harvest_client.get("/metrics").text
     assert 'tabento_requests_total{route="/predict",status="200"}' in text
@@ -267,14 +268,14 @@ def test_a_graph_of_another_width_is_not_served(tmp_path: Path) -> None:
     """A graph without probabilities under a contract that answers them is found at start, not at the first request."""
     labels_only = classifier_model(classifier_contract(probabilities=False))
     bundle = read_bundle(write_bundle(tmp_path / "b", classifier_contract(), labels_only), "harvest:v1")
-    with pytest.raises(RunnerError, match=r"an answer of shape \(2, 1\) came out; expected \(2, 4\)"):
+    with pytest.raises(RunnerError, match=r"its answer has the shape \(2, 1\); expected \(2, 4\)"):
         ServedModel(bundle, SETTINGS)
 
 
 def test_a_graph_that_answers_other_classes_is_not_served(tmp_path: Path) -> None:
     """An index beyond the contract's labels for one of the bundle's own examples is found at start."""
     contract = classifier_contract(("a", "b"), probabilities=False)
-    more = classifier_model(classifier_contract(("a", "b", "c"), probabilities=False))
-    folder = write_bundle(tmp_path / "b", contract, more, examples=[{**TREE, "age": 1, "height": 9.0}])
+    changes = classifier_model(classifier_contract(("a", "b", "c"), probabilities=False))
+    folder = write_bundle(tmp_path / "b", contract, changes, examples=[{**TREE, "age": 1, "height": 9.0}])
     with pytest.raises(RunnerError, match=r"harvest:v1 cannot answer its own .* class number 2 .* are 0 to 1"):
         ServedModel(read_bundle(folder, "harvest:v1"), SETTINGS)

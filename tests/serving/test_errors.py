@@ -10,7 +10,7 @@ from serving.errors import Detail, ServingError, UnavailableError
 
 def _classes(base: type[ServingError] = ServingError) -> list[type[ServingError]]:
     """A class and all that derive from it."""
-    return [base] + [found for child in base.__subclasses__() for found in _classes(child)]
+    return [base] + [statuses for child in base.__subclasses__() for statuses in _classes(child)]
 
 
 def test_every_error_has_its_own_code_and_a_sentence() -> None:

@@ -8,11 +8,11 @@ from http import HTTPStatus
 
 import pytest
 
-from serving.errors import ClientGoneError, RequestTimeoutError, ServingError, TooLargeError
-from serving.head import Head
-from serving.http import CLOSE_HEADER, JSON_HEADER, Message, Receive, header_lines, read_body, status_line
+from serving.errors import CLOSE_HEADER, ClientGoneError, RequestTimeoutError, ServingError, TooLargeError
+from serving.http import JSON_HEADER, Message, Receive, header_lines, read_body, status_line
+from serving.prediction_headers import PredictionHeaders
 
-LENGTH = Head([(b"content-length", b"6")])
+LENGTH = PredictionHeaders([(b"content-length", b"6")])
 
 
 def _receiver(messages: Iterable[Message], *, hang: bool = False) -> Receive:
@@ -28,8 +28,8 @@ def _receiver(messages: Iterable[Message], *, hang: bool = False) -> Receive:
     return receive
 
 
-def _part(body: bytes, more: bool) -> Message:
-    return {"type": "http.request", "body": body, "more_body": more}
+def _part(body: bytes, has_more: bool) -> Message:
+    return {"type": "http.request", "body": body, "more_body": has_more}
 
 
 def _read(receive: Receive, limit: int = 10, timeout_s: float = 5.0) -> bytes:
@@ -49,7 +49,7 @@ def test_a_body_over_the_limit_is_refused(pieces: list[Message]) -> None:
 
 
 def test_a_body_that_never_ends_is_given_up() -> None:
-    """A client that stops sending does not hold a request for ever."""
+    """A client that stops sending does not keep a request open without a time limit."""
     with pytest.raises(RequestTimeoutError, match=r"within 0\.01 seconds"):
         _read(_receiver([_part(b"abc", True)], hang=True), timeout_s=0.01)
 
@@ -61,7 +61,7 @@ def test_a_client_that_leaves_is_noticed() -> None:
 
 
 def _kinds(kind: type[ServingError]) -> list[type[ServingError]]:
-    return [kind, *(each for child in kind.__subclasses__() for each in _kinds(child))]
+    return [kind, *(subclass for child in kind.__subclasses__() for subclass in _kinds(child))]
 
 
 def test_status_lines_name_every_status() -> None:
@@ -73,7 +73,7 @@ def test_status_lines_name_every_status() -> None:
 
 
 def test_headers_are_written_in_lines() -> None:
-    """In their order, each with its line end; none at all where there are none."""
+    """In their order, each with its line end; nothing if there are no headers."""
     assert header_lines((JSON_HEADER, CLOSE_HEADER)) == b"content-type: application/json\r\nconnection: close\r\n"
     assert header_lines(((b"a", b"100% \xff"), (b"a", b""))) == b"a: 100% \xff\r\na: \r\n"
     assert header_lines(()) == b""

@@ -11,7 +11,7 @@ import pytest
 
 import serving.settings
 from serving.settings import SERVING_FILE, ServingSettings, SettingsError, load_settings
-from tests.bundle.test_environment import SERVICES, injected
+from tests.tabento.bundle.test_environment import SERVICES, injected_variables
 
 
 def _write(folder: Path, text: str) -> Path:
@@ -41,12 +41,12 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
         ("max_rows: 0", "max_rows: got 0: .*greater than or equal to 1"),
         ("max_rows: many", "max_rows: got 'many'"),
         ("model: No Name", "model: got 'No Name'"),
-        ("- a", "must hold keys and values"),
-        ("a: [", "is no YAML"),
+        ("- a", "must have keys and values"),
+        ("a: [", "is not valid YAML"),
     ],
 )
 def test_an_impossible_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
-    """The error names the key, the value and what is allowed."""
+    """The error names the key, the value and the allowed values."""
     with pytest.raises(SettingsError, match=message):
         load_settings(_write(tmp_path, text))
 
@@ -66,7 +66,7 @@ def test_variables_of_a_kubernetes_service_are_ignored(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A Service that is called like the prefix or like a setting changes nothing."""
-    for variable, value in injected(name).items():
+    for variable, value in injected_variables(name).items():
         monkeypatch.setenv(variable, value)
     assert load_settings(tmp_path) == ServingSettings() == ServingSettings.model_construct()
 

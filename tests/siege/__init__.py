@@ -1,1 +1,1 @@
-"""The short siege: each kind of hostile client once, beside good ones, against a real service."""
+"""The short siege: each kind of hostile client once, in addition to good clients, against a real service."""

@@ -1,8 +1,9 @@
-"""A service whose limits are short, so that a test sees them reached."""
+"""A service with short limits, so that a test can reach them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -22,7 +23,7 @@ MAX_CONNECTIONS = int(LIMITS["TABENTO_MAX_CONNECTIONS"])
 
 
 @pytest.fixture(scope="module")
-def limited_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BesiegedService]:
+def limited_service(siege_store: Path) -> Iterator[BesiegedService]:
     """A service that gives a client one second for everything."""
-    with besieged(tmp_path_factory.mktemp("limited"), environment=LIMITS) as service:
+    with besieged(siege_store, environment=LIMITS) as service:
         yield service

@@ -1,4 +1,4 @@
-"""Good clients and attackers in one event loop, for as long as a given number of requests and attempts takes."""
+"""Good clients and attackers in one event loop, for a given number of requests and attempts."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ HUNG_S = 45.0
 
 
 async def _good_client(port: int, index: int, over: asyncio.Event) -> int:
-    """Ask until the attackers are done, at least ``REQUESTS`` times; returns how many answers came, each checked.
+    """Send requests until the attackers have finished, at least ``REQUESTS``; check each answer and return their number.
 
     Raises:
         AssertionError: an answer was not this client's own.
-        TimeoutError: an answer did not come.
+        TimeoutError: an answer did not arrive.
         OSError, WireError: the connection was lost.
     """
     rng = random.Random(index)
@@ -42,9 +42,9 @@ async def _good_client(port: int, index: int, over: asyncio.Event) -> int:
 
 
 async def skirmish(port: int, kinds: Sequence[Kind], attempts: int, seed: int = 1) -> Counter[str]:
-    """Let some kinds attack beside good clients; returns what the attackers met.
+    """Run attackers of some kinds in addition to good clients; return the attackers' outcomes.
 
-    Kinds that stay are told to leave when the good clients and all others are done.
+    Kinds that stay are cancelled when the good clients and all other attackers have finished.
 
     Raises:
         AssertionError, TimeoutError, OSError, WireError: a good client did not get all its answers.
@@ -68,14 +68,14 @@ async def skirmish(port: int, kinds: Sequence[Kind], attempts: int, seed: int = 
         over.set()
         await asyncio.gather(*good)
     finally:
-        everybody = [*ending, *staying, *good]
-        for task in everybody:
+        tasks = [*ending, *staying, *good]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*everybody, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
     return outcomes
 
 
 def settles(service: BesiegedService) -> None:
-    """Return once nothing is in flight; fail if something stays, or if the watchdog had to answer."""
-    wait_until(lambda: service.metric("tabento_in_flight_requests") == 0, "every request to be answered or let go")
+    """Return as soon as no request is in flight; fail if a request stays, or if the watchdog had to answer."""
+    wait_until(lambda: service.metric("tabento_in_flight_requests") == 0, "every request to be answered or released")
     assert service.metric("tabento_watchdog_total") == 0

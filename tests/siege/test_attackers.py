@@ -1,4 +1,4 @@
-"""Whatever hostile clients do, good clients get their own answers, and nothing stays in flight."""
+"""Good clients get their own answers despite hostile clients, and no request stays in flight."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ QUICK = [kind for name, kind in KINDS.items() if name not in TIMED]
 
 
 @pytest.mark.parametrize("kind", QUICK, ids=lambda kind: kind.name)
-def test_one_kind_harms_nobody(besieged_service: BesiegedService, kind: Kind) -> None:
-    """Beside attackers of one kind every good request gets its own answer, and the attackers meet no fault."""
+def test_one_kind_harms_no_client(besieged_service: BesiegedService, kind: Kind) -> None:
+    """With attackers of one kind connected, every good request gets its own answer, and the attackers find no fault."""
     attempts = LARGE_ATTEMPTS if kind.name in LARGE else ATTEMPTS
     outcomes = asyncio.run(skirmish(besieged_service.port, [kind], attempts))
     assert not FAULTS & set(outcomes), outcomes
     settles(besieged_service)
 
 
-def test_all_kinds_at_once_harm_nobody(besieged_service: BesiegedService) -> None:
-    """The mix of all kinds does no more harm than each alone."""
+def test_all_kinds_in_parallel_harm_no_client(besieged_service: BesiegedService) -> None:
+    """All kinds in parallel do no more harm than each kind alone."""
     outcomes = asyncio.run(skirmish(besieged_service.port, QUICK, MIXED_ATTEMPTS))
     assert not FAULTS & set(outcomes), outcomes
     settles(besieged_service)

@@ -1,4 +1,4 @@
-"""Whatever leaves, resets, half-closes or pipelines: every other request is answered, and nothing stays in flight."""
+"""If clients leave, reset, half-close or pipeline, every other request is answered, and no request stays in flight."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from benchmarks.siege.rows import batch_body, prediction
 from benchmarks.siege.service import BesiegedService
 from benchmarks.siege.wire import Wire, prediction_request, request
+from tests.examples import examples
 from tests.siege.skirmish import HUNG_S, settles
 
 EXAMPLES = 30
@@ -20,14 +21,14 @@ ROWS = 60
 
 @dataclass(frozen=True)
 class Visit:
-    """What one connection does."""
+    """The behaviour of one connection."""
 
     batches: tuple[bool, ...]
     """For each of its requests, whether it has many rows."""
     chunks: int | None
-    """Of so many bytes the bodies of many rows are sent in; None for Content-Length."""
+    """The size of the chunks of bodies with many rows; None for Content-Length."""
     segments: int
-    """In how many pieces the requests are sent."""
+    """The number of pieces of the requests."""
     end: str
     """``read``: all answers are read. ``half``: after a half-close. ``reset`` and ``close``: after ``answers`` answers."""
     answers: int
@@ -48,11 +49,11 @@ VISITS = st.lists(
 
 
 async def _visit(port: int, index: int, visit: Visit) -> None:
-    """Do it; whoever reads its answers checks each.
+    """Act as planned; a connection that reads its answers checks each.
 
     Raises:
-        AssertionError: an answer was another's.
-        TimeoutError, OSError, WireError: an answer did not come.
+        AssertionError: an answer belongs to another request.
+        TimeoutError, OSError, WireError: an answer did not arrive.
     """
     expected: list[tuple[str, float | list[float]]] = []
     data = b""
@@ -61,7 +62,7 @@ async def _visit(port: int, index: int, visit: Visit) -> None:
         if batch:
             numbers = range(number, number + ROWS)
             data += request(batch_body(numbers), request_id=request_id, chunks=visit.chunks)
-            expected.append((request_id, [prediction(each) for each in numbers]))
+            expected.append((request_id, [prediction(number) for number in numbers]))
         else:
             data += prediction_request(number, request_id)
             expected.append((request_id, prediction(number)))
@@ -86,8 +87,8 @@ async def _all(port: int, visits: list[Visit]) -> None:
 
 
 @given(visits=VISITS)
-@settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-def test_whoever_stays_is_answered(besieged_service: BesiegedService, visits: list[Visit]) -> None:
-    """Connections that read get each answer, in order and their own, whatever the others do; then nothing is in flight."""
+@settings(max_examples=examples(EXAMPLES), deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_clients_that_stay_are_answered(besieged_service: BesiegedService, visits: list[Visit]) -> None:
+    """Connections that read get each answer, in order and their own, regardless of the other connections; then no request is in flight."""
     asyncio.run(_all(besieged_service.port, visits))
     settles(besieged_service)

@@ -1,4 +1,4 @@
-"""A client has so long for a head, a body and its answers, and a service so long to end, whatever is connected."""
+"""A client has limited time for a head, a body and its answers, and a service for its end, whichever clients are connected."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import signal
 from pathlib import Path
 
 import psutil
+import pytest
 
 from benchmarks.siege.attackers.kind import CLOSED, FAULTS
 from benchmarks.siege.attackers.registry import KINDS
@@ -19,18 +20,20 @@ from tests.servers import wait_until
 from tests.siege.conftest import LIMITS, MAX_CONNECTIONS
 from tests.siege.skirmish import HUNG_S, settles
 
+pytestmark = pytest.mark.slow
+
 ATTEMPTS = 6
 UNREAD_BLOCKS = 5_000
 """Of 50 requests each: far more than sockets and the service can hold unread."""
 UNFINISHED = ("half_head", "half_body", "trickle")
 
 
-async def _ask(port: int, number: int) -> None:
-    """Ask for one row on a new connection.
+async def _predict(port: int, number: int) -> None:
+    """Request one prediction on a new connection.
 
     Raises:
-        AssertionError: the answer is another's.
-        TimeoutError, OSError, WireError: there is none.
+        AssertionError: the answer belongs to another request.
+        TimeoutError, OSError, WireError: no answer arrived.
     """
     with await Wire.open(port) as wire:
         async with asyncio.timeout(HUNG_S):
@@ -52,7 +55,7 @@ def test_an_unfinished_request_is_ended(limited_service: BesiegedService) -> Non
 
 
 def test_a_slow_reader_gets_every_answer(besieged_service: BesiegedService) -> None:
-    """Who reads slowly, and goes on reading, gets all its answers in order."""
+    """A client that reads slowly but continuously gets all its answers in order."""
     outcomes = asyncio.run(KINDS["slow_read"].attack(besieged_service.port, random.Random(1)))
     assert outcomes not in FAULTS
     settles(besieged_service)
@@ -69,14 +72,14 @@ def test_an_idle_connection_is_closed(limited_service: BesiegedService) -> None:
             async with asyncio.timeout(HUNG_S):
                 await wire.until_end()
 
-    async def both() -> None:
+    async def run_both() -> None:
         await asyncio.gather(idle(asks=True), idle(asks=False))
 
-    asyncio.run(both())
+    asyncio.run(run_both())
 
 
 def test_a_client_that_never_reads_is_cut_off(limited_service: BesiegedService) -> None:
-    """After ``write_timeout_s`` its connection is gone, though it is still there itself, and nothing is in flight."""
+    """After ``write_timeout_s`` the service closes its connection, although the client is still connected, and no request is in flight."""
 
     async def send_only() -> None:
         block = b"".join(prediction_request(number, "unread") for number in range(50))
@@ -84,7 +87,7 @@ def test_a_client_that_never_reads_is_cut_off(limited_service: BesiegedService) 
             async with asyncio.timeout(HUNG_S):
                 for _ in range(UNREAD_BLOCKS):
                     await wire.send(block)
-        raise AssertionError("the service took everything")
+        raise AssertionError("the service accepted all requests")
 
     async def all_send() -> list[BaseException | None]:
         return await asyncio.gather(*(send_only() for _ in range(ATTEMPTS)), return_exceptions=True)
@@ -95,7 +98,7 @@ def test_a_client_that_never_reads_is_cut_off(limited_service: BesiegedService) 
 
 
 def test_connections_beyond_the_limit_are_turned_away(limited_service: BesiegedService) -> None:
-    """Beyond ``max_connections`` a new connection is closed or answered 503 at once; when others leave, it is served."""
+    """Beyond ``max_connections`` a new connection is closed or answered 503 immediately; when others leave, it is served."""
 
     async def crowd() -> list[str]:
         outcomes = []
@@ -114,11 +117,11 @@ def test_connections_beyond_the_limit_are_turned_away(limited_service: BesiegedS
     outcomes = asyncio.run(crowd())
     assert set(outcomes[:5]) <= {"closed", "503"}
     assert set(outcomes) <= {"closed", "503", "own"}
-    asyncio.run(_ask(limited_service.port, 5))
+    asyncio.run(_predict(limited_service.port, 5))
     settles(limited_service)
 
 
-def test_sigterm_ends_the_service_whoever_is_connected(tmp_path: Path) -> None:
+def test_sigterm_ends_the_service_with_any_client_connected(siege_store: Path) -> None:
     """With clients that never read, send halves or stay silent, every process of the service ends after SIGTERM."""
     staying = ("never_read", "half_body", "half_head", "left_open", "slow_read", "flood")
     patient = {
@@ -127,7 +130,7 @@ def test_sigterm_ends_the_service_whoever_is_connected(tmp_path: Path) -> None:
         "TABENTO_BODY_TIMEOUT_S": "600",
         "TABENTO_WRITE_TIMEOUT_S": "600",
     }
-    with besieged(tmp_path, environment=patient) as service:
+    with besieged(siege_store, environment=patient) as service:
         supervisor = psutil.Process(service.pid)
         family = [supervisor, *supervisor.children(recursive=True)]
 
@@ -138,7 +141,7 @@ def test_sigterm_ends_the_service_whoever_is_connected(tmp_path: Path) -> None:
                 for number in range(2)
             ]
             try:
-                await _ask(service.port, 1)
+                await _predict(service.port, 1)
                 os.kill(service.pid, signal.SIGTERM)
                 await asyncio.to_thread(wait_until, lambda: not any(map(_lives, family)), "the service to end")
             finally:

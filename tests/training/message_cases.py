@@ -1,7 +1,7 @@
-"""Twenty wrong configs and files with what is said of each; ``python -m tests.training.message_cases`` writes the page.
+"""Twenty wrong configs and files with the messages about each; ``python -m tests.training.message_cases`` writes the page.
 
-Each case changes the template of docs/configs.md or the rows that belong to it. A test compares the page with what is
-said today.
+Each case changes the template of docs/configs.md or the rows that belong to it. A test compares the page with the current
+messages.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from tabento.tables.faults import DataError
 from training.config import ConfigError, ModelConfig, load_config
-from training.data.errors import DataError
+from training.config.settings import TrainingSettings
 from training.data.loader import load_dataset
 from training.progress import Progress
-from training.run import data_faults
-from training.settings import TrainingSettings
-from training.stages.validate import divide
+from training.stages.run import data_faults
+from training.stages.validate import split_data
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "messages.md"
@@ -35,15 +35,15 @@ _TEMPLATE = re.compile(r"<!-- template -->\n```yaml\n(.*?)```", re.DOTALL)
 HEAD = """\
 # Messages
 
-What is said of wrong configs and files, and what to do next. `python -m tests.training.message_cases` writes this page;
-a test fails if anything else is said today. Each case changes the template of [configs.md](configs.md#a-first-config), or
-the made-up rows of 240 customers that go with it. Everything that is wrong comes in one run: the faults of the config with
-their lines, and those of the data with the line to paste if the data is right.
+The messages about wrong configs and files, each with a remedy. `python -m tests.training.message_cases` writes this page; a
+test fails if a message has changed. Each case changes the template of [configs.md](configs.md#a-first-config), or the
+synthetic rows of 240 customers that belong to it. One run reports every fault: the faults of the config with their lines,
+and the faults of the data with the line to paste if the data is right.
 """
 
 
 def template() -> str:
-    """Return the config that docs/configs.md shows to begin with."""
+    """Return the first config in docs/configs.md."""
     match = _TEMPLATE.search(TEMPLATE_PAGE.read_text(encoding="utf-8"))
     if match is None:
         raise ValueError(f"expected a block of YAML under <!-- template --> in {TEMPLATE_PAGE}, got none")
@@ -51,7 +51,7 @@ def template() -> str:
 
 
 def customers() -> pd.DataFrame:
-    """Return the rows of a file that goes with the template."""
+    """Return rows that fit the template."""
     generator = np.random.default_rng(12)
     tenure = generator.integers(0, 72, ROWS)
     charges = [f"{months * price:.2f}" for months, price in zip(tenure, generator.uniform(20, 110, ROWS), strict=True)]
@@ -69,28 +69,28 @@ def customers() -> pd.DataFrame:
 
 
 def as_csv(frame: pd.DataFrame) -> bytes:
-    """Return rows as a file."""
+    """Return rows as the bytes of a CSV file."""
     return frame.to_csv(index=False, lineterminator="\n").encode()
 
 
 @dataclass(frozen=True)
 class Case:
-    """One thing that people get wrong."""
+    """One frequent error in a config or a file."""
 
     title: str
     change: str
-    """What was changed, in Markdown."""
+    """The change, in Markdown."""
     config: Callable[[str], str] = str
-    """Changes the config."""
+    """The function that changes the config."""
     data: Callable[[pd.DataFrame], pd.DataFrame] = pd.DataFrame.copy
-    """Changes the rows."""
+    """The function that changes the rows."""
     file: Callable[[bytes], bytes] = bytes
-    """Changes the file."""
-    beside: str | None = None
+    """The function that changes the file."""
+    second_config: str | None = None
     """Another config in the same folder."""
 
 
-def replaced(old: str, new: str) -> Callable[[str], str]:
+def replace_text(old: str, new: str) -> Callable[[str], str]:
     """Return a change of a config."""
 
     def change(text: str) -> str:
@@ -101,8 +101,8 @@ def replaced(old: str, new: str) -> Callable[[str], str]:
     return change
 
 
-def added(text: str) -> Callable[[str], str]:
-    """Return a change that writes something below a config."""
+def append_text(text: str) -> Callable[[str], str]:
+    """Return a change that adds lines to a config."""
     return lambda config: config + text
 
 
@@ -111,21 +111,21 @@ CASES = (
     Case(
         "A key with a typing error",
         "`minimum` is spelled `minimun`",
-        replaced("minimum: 0, maximum", "minimun: 0, maximum"),
+        replace_text("minimum: 0, maximum", "minimun: 0, maximum"),
     ),
-    Case("A number with a decimal comma", "`maximum: '0,5'`", replaced("maximum: 100", "maximum: '0,5'")),
-    Case("A tab", "the second line of a mapping is indented with a tab", added("split:\n\ttest_size: 0.3\n")),
-    Case("A key that appears twice", "`seed` is written twice", added("seed: 1\nseed: 2\n")),
-    Case("A colon in a text", "`description: Churn: who leaves`", added("description: Churn: who leaves\n")),
+    Case("A number with a decimal comma", "`maximum: '0,5'`", replace_text("maximum: 100", "maximum: '0,5'")),
+    Case("A tab", "the second line of a mapping is indented with a tab", append_text("split:\n\ttest_size: 0.3\n")),
+    Case("A key that appears twice", "`seed` is written twice", append_text("seed: 1\nseed: 2\n")),
+    Case("A colon in a text", "`description: Churn: who leaves`", append_text("description: Churn: who leaves\n")),
     Case(
-        "Nothing as a category",
+        "A null as a category",
         "`categories: [No, Yes, ~]`",
-        replaced("Partner, type: boolean", "Partner, type: category, categories: [No, Yes, ~]"),
+        replace_text("Partner, type: boolean", "Partner, type: category, categories: [No, Yes, ~]"),
     ),
     Case(
         "A metric, an estimator and a column that do not exist",
-        "`auc`, `lightgb` and `Tenure`: all at once",
-        added(
+        "`auc`, `lightgb` and `Tenure` in one config",
+        append_text(
             "estimator: {kind: lightgb}\ngate:\n  metrics: {auc: {at_least: 0.7}}\n"
             "  directions: [{feature: Tenure, add: 1, answer: falls}]\n"
             "  slices: {columns: [Contract, Gender]}\n"
@@ -133,32 +133,36 @@ CASES = (
     ),
     Case(
         "A card copied from another config",
-        "the text is that of `houses.yaml` in the same folder (a warning)",
-        added(CARD),
-        beside="name: houses\ntarget: {name: price}\n" + CARD,
+        "the text is copied from `houses.yaml` in the same folder (a warning)",
+        append_text(CARD),
+        second_config="name: houses\ntarget: {name: price}\n" + CARD,
     ),
     Case(
         "A card that names other columns",
         "`card.sensitive` names `Latitude` and `partner`",
-        added("card: {sensitive: {Latitude: A place., partner: A trait.}}\n"),
+        append_text("card: {sensitive: {Latitude: A place., partner: A trait.}}\n"),
     ),
-    Case("A positive class that is none", "`positive: churned`", replaced("positive: Yes", "positive: churned")),
+    Case(
+        "A positive class that does not exist",
+        "`positive: churned`",
+        replace_text("positive: Yes", "positive: churned"),
+    ),
     Case(
         "A config and a file that are both wrong",
         "`type: numeric`, and a tenure of 130 months",
-        replaced("TotalCharges, type: number", "TotalCharges, type: numeric"),
+        replace_text("TotalCharges, type: number", "TotalCharges, type: numeric"),
         lambda frame: frame.assign(tenure=frame["tenure"].where(frame.index != 3, 130)),
     ),
-    Case("A blank in a column of numbers", "no `missing: [' ']`", replaced(", nullable: true, missing: [' ']", "")),
+    Case("A blank in a column of numbers", "no `missing: [' ']`", replace_text(", nullable: true, missing: [' ']", "")),
     Case(
         "A missing value",
         "an empty cell in a column that is not nullable",
         data=lambda frame: frame.assign(tenure=frame["tenure"].astype(object).where(frame.index != 5, None)),
     ),
     Case(
-        "A new category and another word for missing",
+        "A new category and another word for a missing value",
         "`Partner` is a category of Yes and No; the file has `Widowed` and `?`",
-        replaced("Partner, type: boolean", "Partner, type: category, categories: [No, Yes]"),
+        replace_text("Partner, type: boolean", "Partner, type: category, categories: [No, Yes]"),
         lambda frame: frame.assign(
             Partner=frame["Partner"].where(frame.index > 1, ["Widowed", "?", *[""] * (ROWS - 2)])
         ),
@@ -169,77 +173,77 @@ CASES = (
         data=lambda frame: frame.assign(TotalCharges=frame["TotalCharges"].str.replace(".", ",")),
     ),
     Case(
-        "Columns that have other names",
-        "the file says `Total Charges` and has a new column `Fax`",
+        "Columns with other names",
+        "the file has `Total Charges` and a new column `Fax`",
         data=lambda frame: frame.rename(columns={"TotalCharges": "Total Charges"}).assign(Fax=range(ROWS)),
     ),
     Case("Semicolons", "the file is separated by `;`", file=lambda content: content.replace(b",", b";")),
     Case(
-        "A label that is missing",
-        "two rows have none",
+        "A missing label",
+        "two rows have no label",
         data=lambda frame: frame.assign(Churn=frame["Churn"].where(frame.index > 1, None)),
     ),
     Case(
-        "Rows twice",
+        "Repeated rows",
         "ten rows were exported twice (a warning)",
         data=lambda frame: pd.concat([frame, frame.head(10)]),
     ),
     Case(
         "Rare categories only",
         "`min_frequency: 200`",
-        replaced("min_frequency: 20", "min_frequency: 200"),
+        replace_text("min_frequency: 20", "min_frequency: 200"),
     ),
     Case(
         "Classes that the data does not have",
         "`classes: [stays, leaves]`",
-        replaced("positive: Yes", "classes: [stays, leaves], positive: leaves"),
+        replace_text("positive: Yes", "classes: [stays, leaves], positive: leaves"),
     ),
 )
 
 
-class Listening(Progress):
-    """Tells nobody anything, and keeps the warnings."""
+class WarningRecorder(Progress):
+    """Progress without output that records the warnings."""
 
     def __init__(self, warnings: list[str]) -> None:
-        """Keep warnings in a list."""
+        """Record warnings in a list."""
         super().__init__(out=io.StringIO())
         self._warnings = warnings
 
     def warn(self, text: str) -> None:
-        """Keep a warning."""
+        """Record a warning."""
         self._warnings.append(text)
 
 
 @contextlib.contextmanager
-def inside(folder: Path) -> Iterator[None]:
-    """Work in a folder, so that messages name files without it."""
-    before = Path.cwd()
+def change_folder(folder: Path) -> Iterator[None]:
+    """Change the working folder, so that messages name files without their folder."""
+    previous_folder = Path.cwd()
     os.chdir(folder)
     try:
         yield
     finally:
-        os.chdir(before)
+        os.chdir(previous_folder)
 
 
-def said_of(case: Case) -> str:
-    """Return everything that a run says of a case: warnings, then the error."""
-    with tempfile.TemporaryDirectory() as folder, inside(Path(folder)):
+def messages_of(case: Case) -> str:
+    """Return the messages of a run for a case: warnings, then the error."""
+    with tempfile.TemporaryDirectory() as folder, change_folder(Path(folder)):
         Path(CONFIG_FILE).write_text(case.config(template()), encoding="utf-8")
         Path(DATA_FILE).write_bytes(case.file(as_csv(case.data(customers()))))
-        if case.beside is not None:
-            Path("houses.yaml").write_text(case.beside, encoding="utf-8")
+        if case.second_config is not None:
+            Path("houses.yaml").write_text(case.second_config, encoding="utf-8")
         warnings: list[str] = []
         try:
             config = _config(warnings)
             frame = load_dataset(config, DATA_FILE, Path(folder), warnings.append).frame
-            divide(config, frame, Listening(warnings))
+            split_data(config, frame, WarningRecorder(warnings))
         except (ConfigError, DataError) as error:
             return "\n".join([*warnings, f"error: {error}"])
         return "\n".join(f"warning: {warning}" for warning in warnings)
 
 
 def _config(warnings: list[str]) -> ModelConfig:
-    """Load the config; the faults of a broken one come with those of the data, as the command line tells them."""
+    """Load the config; the errors of a wrong config include the errors of the data, as on the command line."""
     try:
         return load_config(Path(CONFIG_FILE), warnings.append)
     except ConfigError as error:
@@ -249,11 +253,11 @@ def _config(warnings: list[str]) -> ModelConfig:
 
 
 def page() -> str:
-    """Return the whole page."""
+    """Return the page."""
     parts = [HEAD]
     for number, case in enumerate(CASES, start=1):
         parts.append(
-            f"\n## {number}. {case.title}\n\n{case.change[:1].upper()}{case.change[1:]}.\n\n```text\n{said_of(case)}\n```\n"
+            f"\n## {number}. {case.title}\n\n{case.change[:1].upper()}{case.change[1:]}.\n\n```text\n{messages_of(case)}\n```\n"
         )
     return "".join(parts)
 

@@ -1,4 +1,4 @@
-"""MLflow databases and registered bundles for tests: the tables are made once, each test gets a copy of its own."""
+"""MLflow databases and registered bundles for tests: the tables are created once, and each test gets a copy."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from typing import Any
 import bentoml.models
 import tenacity
 
-from bundle.contract import Contract
-from bundle.format import BENTOML_MODULE
-from bundle.store import load_bundle
+from tabento.bundle.contract import Contract
+from tabento.bundle.format import BENTOML_MODULE
+from tabento.bundle.store import load_bundle
 from tests.bundles import ORCHARD_EXAMPLES, write_bundle
+from training.config.settings import TrainingSettings
 from training.registry import Registry, Version
-from training.settings import TrainingSettings
-from training.tracking.connection import connect
-from training.tracking.place import DATABASE_FILE
+from training.registry.tracking.connection import connect
+from training.registry.tracking.place import DATABASE_FILE
 
 AT_ONCE = tenacity.wait_none()
-"""For what waits between attempts."""
+"""The wait between attempts in tests: none."""
 
 
 @cache
 def _tables() -> bytes:
-    """Return an empty database with all of MLflow's tables; making them takes seconds."""
+    """Return an empty database with all of MLflow's tables; their creation takes seconds."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / DATABASE_FILE
-        connect(f"sqlite:///{path}").experiment("made first")
+        connect(f"sqlite:///{path}").experiment("first")
         return path.read_bytes()
 
 
@@ -39,12 +39,12 @@ def mlflow_settings(folder: Path, **changes: object) -> TrainingSettings:
     registry.mkdir(exist_ok=True)
     (registry / DATABASE_FILE).write_bytes(_tables())
     folders = {"data_folder": folder / "data", "runs_folder": folder / "runs", "registry_folder": registry}
-    given = {**folders, "tracking": True, "download": False}
-    return TrainingSettings.model_validate({**given, "latency_budget_s": 0.02, **changes})
+    values = {**folders, "tracking": True, "download": False}
+    return TrainingSettings.model_validate({**values, "latency_budget_s": 0.02, **changes})
 
 
 def store_bundle(contract: Contract | None = None, examples: Sequence[dict[str, Any]] | None = None) -> str:
-    """Put a small bundle into the model store and return its tag."""
+    """Store a small bundle in the model store and return its tag."""
     name = contract.name if contract is not None else "orchard"
     with bentoml.models.create(name, module=BENTOML_MODULE) as stored:
         write_bundle(Path(stored.path), contract, examples=ORCHARD_EXAMPLES if examples is None else examples)

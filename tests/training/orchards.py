@@ -1,4 +1,4 @@
-"""A small orchard for the tests of pipeline, export and parity: every kind of feature, in the shape validation gives."""
+"""A small invented table of apple trees for the tests of pipeline, export and parity: validated rows with every kind of feature."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import onnxruntime
 import pandas as pd
 from numpy.typing import NDArray
 
-from bundle.format import INPUT_NAME, PREDICTION_NAME
+from tabento.bundle.format import INPUT_NAME, PREDICTION_NAME
 from training.config import ModelConfig, load_config
 
 CONFIG = Path(__file__).parent.parent / "configs" / "orchard.yaml"
@@ -23,7 +23,7 @@ def orchard_config(**changes: object) -> ModelConfig:
 
 
 def orchard_frame(rows: int, seed: int = 5) -> pd.DataFrame:
-    """Return validated rows: numbers as float64, categories as str or None, some soils that nobody listed."""
+    """Return validated rows: numbers as float64, categories as str or None, some soils outside the categories."""
     generator = np.random.default_rng(seed)
     age = generator.integers(1, 60, rows).astype(np.float64)
     soil = generator.choice(np.array(["clay", "loam", "sand", "naïve", "peat", None], dtype=object), rows)
@@ -45,9 +45,9 @@ def orchard_frame(rows: int, seed: int = 5) -> pd.DataFrame:
 
 
 def answers(model: bytes, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return what a serialised graph answers to packed rows, on one thread as in the service.
+    """Return the answers of a serialised graph to packed rows, on one thread as in the service.
 
-    With more threads ONNX Runtime adds the trees up in parts, and sums differ in the last bit.
+    With more threads ONNX Runtime adds up the trees in parts, and sums differ in the last bit.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1

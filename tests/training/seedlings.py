@@ -1,4 +1,4 @@
-"""Some seedlings for the tests: a small classification with every kind of trouble, in the shape validation gives."""
+"""An invented table of seedlings for the tests: a small classification with missing values, as validated rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def seedling_config(**changes: object) -> ModelConfig:
 
 
 def seedling_frame(rows: int, seed: int = 5) -> pd.DataFrame:
-    """Return validated rows, about a fifth of which died (class 1); leaves, moisture and shade are missing in some."""
+    """Return validated rows, of which about a fifth died (class 1); some leaves, moistures and shades are missing."""
     generator = np.random.default_rng(seed)
     height = np.clip(generator.gamma(6, 14 / 6, rows), 0.5, 80)
     leaves = np.minimum(generator.poisson(2 + 0.5 * height), 60).astype(np.float64)

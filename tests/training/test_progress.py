@@ -1,4 +1,4 @@
-"""Progress shows that a run is alive, keeps stdout and stderr apart, and plain where nobody watches."""
+"""Progress shows that a run is active, separates stdout and stderr, and writes plain lines outside a terminal."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from training.progress import BOX_WIDTH, Progress, align, silence
 
 
 class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
+    """A stream that claims to be a terminal."""
 
     def isatty(self) -> bool:
-        """Say yes."""
+        """Return True."""
         return True
 
 
@@ -25,8 +25,8 @@ def streams() -> tuple[io.StringIO, io.StringIO]:
     return io.StringIO(), io.StringIO()
 
 
-def test_step_tells_its_title_detail_and_time(streams: tuple[io.StringIO, io.StringIO]) -> None:
-    """A step that ends is one line with what it found and how long it took."""
+def test_step_prints_its_title_detail_and_time(streams: tuple[io.StringIO, io.StringIO]) -> None:
+    """A finished step is one line with its detail and its duration."""
     out, err = streams
     with Progress(out, err).step("Fit") as step:
         step.detail = "40 trees"
@@ -34,39 +34,39 @@ def test_step_tells_its_title_detail_and_time(streams: tuple[io.StringIO, io.Str
     assert err.getvalue() == ""
 
 
-def test_failing_step_says_that_it_failed(streams: tuple[io.StringIO, io.StringIO]) -> None:
-    """The error goes on to the caller, and the line shows at which step it happened."""
+def test_failing_step_prints_that_it_failed(streams: tuple[io.StringIO, io.StringIO]) -> None:
+    """The error is raised to the caller, and the line names the step."""
     with pytest.raises(ValueError, match="no"), Progress(*streams).step("Fit"):
         raise ValueError("no")
     assert "Fit (failed after 0.0 s)" in streams[0].getvalue()
 
 
-def test_long_step_shows_that_it_is_alive() -> None:
-    """Where no spinner can turn, a running step prints lines of life."""
-    beaten = threading.Event()
+def test_long_step_prints_that_it_is_running() -> None:
+    """Without a spinner, a running step prints its duration repeatedly."""
+    has_printed = threading.Event()
 
-    class Listening(io.StringIO):
+    class SignallingStream(io.StringIO):
         def write(self, text: str) -> int:
             if "so far" in text:
-                beaten.set()
+                has_printed.set()
             return super().write(text)
 
-    out = Listening()
+    out = SignallingStream()
     with Progress(out, io.StringIO(), heartbeat_s=0.001).step("Fit"):
-        assert beaten.wait(timeout=30)
+        assert has_printed.wait(timeout=30)
     assert "Fit ... (0 s so far)" in out.getvalue()
 
 
-def test_no_line_of_life_after_the_step(streams: tuple[io.StringIO, io.StringIO]) -> None:
-    """The heartbeat ends with its step."""
-    before = threading.active_count()
+def test_no_heartbeat_after_the_step(streams: tuple[io.StringIO, io.StringIO]) -> None:
+    """The thread of the heartbeat ends with its step."""
+    n_threads = threading.active_count()
     with Progress(*streams, heartbeat_s=0.001).step("Fit"):
         pass
-    assert threading.active_count() == before
+    assert threading.active_count() == n_threads
 
 
 def test_terminal_gets_a_spinner_and_keeps_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a terminal the spinner moves the cursor while the step runs; the line of the ended step stays."""
+    """On a terminal a spinner moves while the step runs; afterwards the line of the finished step remains."""
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setenv("TERM", "xterm")
     out = Terminal()
@@ -80,7 +80,7 @@ def test_terminal_gets_a_spinner_and_keeps_one_line(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(("name", "value"), [("CI", "true"), ("TERM", "dumb")])
-def test_no_spinner_where_it_would_spoil_the_log(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_no_spinner_in_a_log(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     """In CI and on a dumb terminal the output is plain lines."""
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setenv("TERM", "xterm")
@@ -92,7 +92,7 @@ def test_no_spinner_where_it_would_spoil_the_log(monkeypatch: pytest.MonkeyPatch
 
 
 def test_warning_is_a_box_on_stderr(streams: tuple[io.StringIO, io.StringIO]) -> None:
-    """A warning stands in a box of even lines, away from the output that scripts read."""
+    """A warning is a box of lines of equal length on stderr; stdout remains for scripts."""
     out, err = streams
     Progress(out, err).warn("SYNTHETIC DATA: " + "made up " * 40)
     lines = err.getvalue().splitlines()
@@ -103,13 +103,13 @@ def test_warning_is_a_box_on_stderr(streams: tuple[io.StringIO, io.StringIO]) ->
 
 
 def test_failure_goes_to_stderr(streams: tuple[io.StringIO, io.StringIO]) -> None:
-    """Why a run ended is one message on stderr."""
+    """A failure is one message on stderr."""
     Progress(*streams).fail("no data")
     assert streams[1].getvalue() == "error: no data\n"
 
 
 def test_tables_are_aligned(streams: tuple[io.StringIO, io.StringIO]) -> None:
-    """First column to the left, numbers to the right; lists of names and values both to the left."""
+    """In a table the first column is left-aligned and numbers are right-aligned; in a listing both columns are left-aligned."""
     progress = Progress(*streams)
     progress.table("Metrics", [("RMSE", "1,234"), ("R²", "0.9")])
     progress.listing("Saved", [("bundle", "x:1"), ("in", "/y")])
@@ -117,14 +117,14 @@ def test_tables_are_aligned(streams: tuple[io.StringIO, io.StringIO]) -> None:
 
 
 def test_empty_and_uneven_tables() -> None:
-    """No rows give no lines; rows of different length are a mistake."""
+    """No rows give no lines; rows of different lengths are an error."""
     assert align([]) == []
     with pytest.raises(ValueError, match="shorter"):
         align([("a", "b"), ("c",)])
 
 
 def test_silence_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    """Code that runs training as a library hears nothing."""
+    """Silent progress prints nothing, for code that uses training as a library."""
     progress = silence()
     with progress.step("Fit") as step:
         step.detail = "x"

@@ -1,4 +1,4 @@
-"""Texts all the way: from a config in YAML and a CSV file to the proof, and through the rooms that look at columns."""
+"""Texts from end to end: from a config in YAML and a CSV file to the proof, and in statistics, gate and studies."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bundle.contract import Feature
-from bundle.format import LATER_KEYS_FORMAT
-from bundle.reference import NumberDistribution
+from tabento.bundle.contract import Feature
+from tabento.bundle.format import LATER_KEYS_FORMAT
+from tabento.bundle.reference import NumberDistribution
+from tabento.export import export_pipeline, serialise
+from tabento.packaging.reference import build_reference
+from tabento.parity import check_parity, pipeline_answers
+from tabento.tables.faults import DataError
+from tabento.tables.frames import to_frame, to_rows
+from tabento.tables.texts import with_lengths
 from training.config import ConfigError, ModelConfig, load_config
-from training.data.errors import DataError
 from training.data.imitation import imitate
 from training.data.loader import load_dataset
 from training.data.validation import validate
-from training.export import export_pipeline, serialise
-from training.features.attribution import raw_sources
-from training.frames import to_frame, to_rows
 from training.gate.compatibility import breaking_changes
 from training.gate.leakage import single_feature_scores
 from training.gate.slices import parts_of
-from training.importances import measure_importances
-from training.parity import check_parity, pipeline_answers
-from training.pipeline import fit_pipeline
-from training.reference import build_reference
-from training.retraining.drift import measure_drift
-from training.retraining.schema import compare_schema
-from training.study.report import study
-from training.texts import with_lengths
+from training.model.attribution import raw_sources
+from training.model.importances import measure_importances
+from training.model.pipeline import fit_pipeline
+from training.stages.retraining.drift import measure_drift
+from training.stages.retraining.schema import compare_schema
+from training.studies.exploration.study import compute_study
 
 REVIEWS = Path(__file__).parents[1] / "configs" / "reviews.yaml"
 WORDS = ["good", "bad", "great", "awful", "the", "and", "Movie", "plot", "loved", "hated", "café", "really", "very"]
 
 
 def table(rows: int = 200) -> pd.DataFrame:
-    """Reviews with stars and praise; one is empty and one says NA."""
+    """Return reviews with stars and praise; one is empty and one is the text NA."""
     generator = np.random.default_rng(11)
     texts = [" ".join(generator.choice(WORDS, generator.integers(1, 10))) for _ in range(rows)]
     texts[3:5] = ["", "NA"]
@@ -62,11 +62,11 @@ def frame(config: ModelConfig, tmp_path_factory: pytest.TempPathFactory) -> pd.D
 
 @pytest.fixture(scope="module")
 def pipeline(config: ModelConfig, frame: pd.DataFrame) -> Any:
-    """A pipeline fitted on them."""
+    """A pipeline fitted on the reviews."""
     return fit_pipeline(config, frame)
 
 
-def changed(config: ModelConfig, **changes: Any) -> ModelConfig:
+def change_config(config: ModelConfig, **changes: Any) -> ModelConfig:
     """Return the config with some of its keys changed."""
     return ModelConfig.model_validate({**config.model_dump(), **changes})
 
@@ -76,8 +76,8 @@ def test_any_cell_is_a_text(frame: pd.DataFrame) -> None:
     assert frame["review"].tolist()[3:5] == ["", "NA"]
 
 
-def test_the_config_is_proven(config: ModelConfig, frame: pd.DataFrame, pipeline: Any) -> None:
-    """Its words are in the graph's file, and its contract is of the second format."""
+def test_a_config_with_a_text_is_proven(config: ModelConfig, frame: pd.DataFrame, pipeline: Any) -> None:
+    """A config with a text is exported and proven, and its contract has the later format number."""
     contract = config.contract()
     assert contract.format_version == LATER_KEYS_FORMAT
     report = check_parity(
@@ -92,38 +92,42 @@ def test_the_config_is_proven(config: ModelConfig, frame: pd.DataFrame, pipeline
 @pytest.mark.parametrize(
     ("features", "derived", "reason"),
     [
-        ([{"name": "review", "type": "text"}], {}, r"'review' is a text of which the model sees nothing; add `texts:"),
+        (
+            [{"name": "review", "type": "text"}],
+            {},
+            r"'review' is a text that the model cannot use directly; add `texts:",
+        ),
         ([{"name": "review", "type": "text", "nullable": True}], {"texts": [{"column": "review"}]}, "cannot be null"),
-        ([{"name": "review", "type": "number"}], {"texts": [{"column": "review"}]}, "'review' is no text"),
+        ([{"name": "review", "type": "number"}], {"texts": [{"column": "review"}]}, "'review' is not a text"),
         ([{"name": "review", "type": "text"}], {"texts": [{"column": "review"}] * 2}, "'review' appears twice"),
         (
             [{"name": name, "type": "text"} for name in ("a", "b")],
             {"texts": [{"column": name, "max_features": 6_000} for name in ("a", "b")]},
-            "12,000 words in all are too many",
+            "12,000 words in total are too many",
         ),
     ],
 )
 def test_a_config_that_contradicts_itself_is_refused(
     config: ModelConfig, features: list[dict[str, Any]], derived: dict[str, Any], reason: str
 ) -> None:
-    """Each text is split once, and never missing."""
+    """A text must be split into words exactly once, and cannot be null."""
     with pytest.raises((ConfigError, ValueError), match=reason):
-        changed(config, features=features, derived=derived)
+        change_config(config, features=features, derived=derived)
 
 
 def test_a_text_that_is_too_long_is_a_fault_with_a_remedy(config: ModelConfig) -> None:
-    """The data's own rule is the service's."""
+    """Data and service have the same limit of the length; the message has the line that raises it."""
     rows = table()
     rows.loc[7, "review"] = "word " * 200
     with pytest.raises(DataError, match=r"at most 500 characters; 1 value is not.*\n.*\n.*maximum_length: 1000"):
         validate(rows, config)
 
 
-def test_statistics_are_those_of_the_length(config: ModelConfig, frame: pd.DataFrame, pipeline: Any) -> None:
-    """The reference, drift, slices, the leakage probe and the study look at the number of characters."""
+def test_statistics_are_about_the_length(config: ModelConfig, frame: pd.DataFrame, pipeline: Any) -> None:
+    """The reference, drift, slices and the leakage probe use the number of characters of a text."""
     contract = config.contract()
     answers = pipeline_answers(pipeline, to_frame(to_rows(frame, contract), contract), contract)
-    reference = build_reference(config, frame, answers)
+    reference = build_reference(config.contract(), frame, answers)
     described = reference.features["review"]
     assert isinstance(described, NumberDistribution)
     assert described.maximum == frame["review"].str.len().max()
@@ -137,24 +141,24 @@ def test_statistics_are_those_of_the_length(config: ModelConfig, frame: pd.DataF
         imitate(config, contract, reference, "reviews:1")
 
 
-def test_a_study_looks_at_lengths(config: ModelConfig, frame: pd.DataFrame) -> None:
-    """A text is profiled as a number: nothing of it is written into a report."""
+def test_a_study_uses_lengths(config: ModelConfig, frame: pd.DataFrame) -> None:
+    """A text is profiled by its length, so no text is written into a report."""
     lengths = with_lengths(frame, config.features)
-    profiles = {profile.name: profile for profile in study(config, lengths[:150], lengths[150:]).profiles}
+    profiles = {profile.name: profile for profile in compute_study(config, lengths[:150], lengths[150:]).profiles}
     assert profiles["review"].distinct == frame["review"][:150].str.len().nunique()
 
 
 def test_words_are_attributed_to_their_text(config: ModelConfig, frame: pd.DataFrame, pipeline: Any) -> None:
-    """Importances are those of the client's fields, by whatever they are measured."""
+    """Importances are measured for the fields of a request, so the words of a text belong to its field."""
     contract = config.contract()
     assert raw_sources(pipeline["features"])[-1] == ("review",)
     model = serialise(export_pipeline(pipeline, contract))
-    found = measure_importances(config, model, contract, frame[:150], frame[150:])
-    assert {item.feature for item in found.top} == {"review", "stars"}
+    importances = measure_importances(config, model, contract, frame[:150], frame[150:])
+    assert {item.feature for item in importances.top} == {"review", "stars"}
 
 
 def test_a_shorter_length_breaks_clients(config: ModelConfig) -> None:
-    """A new model that takes less is told by field; so are cells of new data that are too long."""
+    """A new model with a shorter limit is a breaking change of that field; longer cells of new data are out of range."""
     contract = config.contract()
     shorter = contract.model_copy(
         update={"features": (Feature(name="review", type="text", maximum_length=100), contract.features[1])}

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+
+import click
 
 import training
-from training.errors import TrainingError
+from tabento.command_line.commands import SectionedCommand, verbose_option
+from tabento.errors import TabentoError
+from training.commands.options import Invocation
 from training.installing import install_command, program
-from training.preflight import require_home
-
-if TYPE_CHECKING:
-    from training.progress import Progress
-    from training.settings import TrainingSettings
 
 EXAMPLES = """examples:
   tabento bento NAME
@@ -28,61 +24,42 @@ EXAMPLES = """examples:
 The Bento is called tabento-NAME. `make image MODEL=NAME` turns the latest into an image.
 """
 PREFIX = "tabento-"
-"""What stands before the model's name in the name of its Bento."""
+"""The prefix of the model's name in the name of its Bento."""
 _TAG = re.compile(r"^__tag__:(\S+)$", re.MULTILINE)
 _SHOWN_LINES = 12
 
 
-def add_bento(commands: Any, parents: Sequence[argparse.ArgumentParser]) -> None:
-    """Add the subcommand ``bento``.
-
-    Args:
-        commands: what ``ArgumentParser.add_subparsers`` returned.
-        parents: parsers with what all subcommands share.
-    """
-    command = commands.add_parser(
-        "bento",
-        parents=list(parents),
-        help="build a Bento that holds a stored model",
-        description="Build a Bento that holds one model of the store, and say what can be done with it.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    command.add_argument("model", metavar="NAME[:VERSION]", help="a model of the store; NAME alone means the latest")
-
-
-def run_bento(given: argparse.Namespace, _: TrainingSettings, progress: Progress) -> int:
-    """Build the Bento and tell what can be done with it; return 0.
+def bento(invocation: Invocation, model: str) -> None:
+    """Build the Bento and print its next steps.
 
     Raises:
         PreflightError: the store cannot be written.
         BundleError: the store does not have the model, or it does not verify.
-        TrainingError: BentoML could not build it, or this is no checkout.
+        TabentoError: BentoML could not build it, or this is not a checkout.
     """
-    require_home()
-    from bundle.store import load_bundle
+    _, progress = invocation.begin(needs_home=True)
+    from tabento.bundle.store import load_bundle
 
-    bundle = load_bundle(given.model)
+    bundle = load_bundle(model)
     with progress.step(f"Build a Bento of {bundle.tag}") as step:
         step.detail = tag = build(bundle.tag)
     progress.listing(f"Built {tag}", next_steps(tag, bundle.name))
-    return 0
 
 
 def build(bundle_tag: str) -> str:
     """Build the Bento of a bundle and return its tag.
 
     Raises:
-        TrainingError: BentoML could not, or this is no checkout.
+        TabentoError: BentoML could not, or this is not a checkout.
     """
     root = Path(training.__file__).resolve().parents[1]
     if not (root / "bentofile.yaml").is_file():
-        raise TrainingError(
+        raise TabentoError(
             f"a Bento is built in a checkout of Tabento, and {root} has no bentofile.yaml. Give the command there."
         )
     # BentoML looks for uv on PATH; a virtual environment that nobody has activated is not on it.
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
-    done = subprocess.run(  # noqa: S603 - its own interpreter
+    process = subprocess.run(  # noqa: S603 - its own interpreter
         build_command(bundle_tag, root),
         cwd=root,
         env={"BENTOML_DO_NOT_TRACK": "True", **os.environ, "PATH": path},
@@ -91,11 +68,11 @@ def build(bundle_tag: str) -> str:
         text=True,
         check=False,
     )
-    built = _TAG.search(done.stdout)
-    if done.returncode != 0 or built is None:
-        end = "\n".join((done.stderr.strip() or done.stdout.strip()).splitlines()[-_SHOWN_LINES:])
-        raise TrainingError(
-            f"BentoML could not build a Bento of {bundle_tag} (status {done.returncode}). The end of what it said:\n{end}\n"
+    built = _TAG.search(process.stdout)
+    if process.returncode != 0 or built is None:
+        end = "\n".join((process.stderr.strip() or process.stdout.strip()).splitlines()[-_SHOWN_LINES:])
+        raise TabentoError(
+            f"BentoML could not build a Bento of {bundle_tag} (status {process.returncode}). The end of its output:\n{end}\n"
             f"If a package is missing, run `{install_command()}`."
         )
     return built[1]
@@ -110,7 +87,7 @@ def build_command(bundle_tag: str, root: Path) -> list[str]:
 
 
 def next_steps(bento_tag: str, model: str) -> list[tuple[str, str]]:
-    """Return what can be done with a Bento: what for, and the command."""
+    """Return the uses of a Bento, each with its command."""
     bentoml = program("bentoml")
     return [
         ("serve it here", f"{bentoml} serve {bento_tag}"),
@@ -118,3 +95,15 @@ def next_steps(bento_tag: str, model: str) -> list[tuple[str, str]]:
         ("as a file", f"{bentoml} export {bento_tag} ."),
         ("look into it", f"{bentoml} get {bento_tag}"),
     ]
+
+
+command = SectionedCommand(
+    "bento",
+    callback=click.pass_obj(bento),
+    help="Build a Bento that holds one model of the store, and print what can be done with it.",
+    epilog=EXAMPLES,
+    params=[
+        click.Argument(["model"], metavar="NAME[:VERSION]", help="a model of the store; NAME alone means the latest"),
+        verbose_option(),
+    ],
+)

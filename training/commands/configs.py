@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import argparse
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from training.errors import ConfigError
 
 if TYPE_CHECKING:
     from training.config import ModelConfig
+    from training.config.settings import TrainingSettings
     from training.progress import Progress
-    from training.settings import TrainingSettings
 
 
-def add_overrides(parser: argparse.ArgumentParser) -> None:
-    """Add the option ``--set``."""
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        dest="overrides",
-        metavar="KEY=VALUE",
-        help="a value in place of the config's, as in --set estimator.params.max_iter=200; repeatable",
-    )
+def read_config(
+    path: Path, data: str | None, overrides: Sequence[str], settings: TrainingSettings, progress: Progress
+) -> ModelConfig:
+    """Read the config of a command; if it is wrong, look at the data as well, so that one run reports all errors.
 
-
-def read_config(given: argparse.Namespace, settings: TrainingSettings, progress: Progress) -> ModelConfig:
-    """Read the config of a command; if it is wrong, look at the data as well, so that one run tells everything.
+    Args:
+        path: the config.
+        data: the value of ``--data``.
+        overrides: the values of ``--set``.
+        settings: folders, and whether downloads are allowed.
+        progress: gets warnings.
 
     Raises:
         ConfigError: with the faults of the config and of the data.
@@ -36,15 +34,15 @@ def read_config(given: argparse.Namespace, settings: TrainingSettings, progress:
     from training.data.identity import require_data
 
     try:
-        config = load_config(given.config, progress.warn, given.overrides)
+        config = load_config(path, progress.warn, overrides)
     except ConfigError as error:
         if error.usable is None:
             raise
-        from training.run import data_faults
+        from training.stages.run import data_faults
 
-        faults = data_faults(error.usable, given.data, settings)
+        faults = data_faults(error.usable, data, settings)
         if faults is None:
             raise
         raise ConfigError(f"{error}\n{faults}") from error
-    require_data(config, given.data, settings)
+    require_data(config, data, settings)
     return config

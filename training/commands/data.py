@@ -1,27 +1,33 @@
-"""``tabento data``: get and check the data, and say what is in it; nothing is trained."""
+"""``tabento data``: get and check the data, and print a summary; nothing is trained."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from training.config import ModelConfig
-    from training.progress import Progress
-    from training.settings import TrainingSettings
+import click
+
+from tabento.command_line.commands import SectionedCommand, verbose_option
+from training.commands import entries
+from training.commands.configs import read_config
+from training.commands.options import Invocation, config_option, data_options
+from training.commands.preflight import before_reading, require_none
 
 
-def run_data(config: ModelConfig, data: str | None, settings: TrainingSettings, progress: Progress) -> None:
-    """Get the data, check it and tell its kind, source, rows and missing values.
+def data(invocation: Invocation, config: Path, data: str | None, overrides: tuple[str, ...]) -> None:
+    """Get the data, check it and print its kind, source, rows and missing values.
 
     Raises:
-        DataError, SplitError, TrainingError: as ``training.run.prepare`` does.
+        ConfigError, DataError, SplitError, TabentoError: see ``read_config`` and ``training.stages.run.prepare``.
     """
-    from training.run import prepare
+    settings, progress = invocation.begin(config)
+    model_config = read_config(config, data, overrides, settings, progress)
+    require_none(before_reading(model_config, settings, data))
+    from training.stages.run import prepare
 
-    loaded = prepare(config, data, settings, progress)
+    loaded = prepare(model_config, data, settings, progress)
     dataset, parts = loaded.dataset, loaded.parts
     progress.listing(
-        f"{config.title}: the data is fit for training",
+        f"{model_config.title}: the data is fit for training",
         [
             ("kind", dataset.kind),
             ("source", dataset.source),
@@ -39,3 +45,12 @@ def run_data(config: ModelConfig, data: str | None, settings: TrainingSettings, 
         ]
         or [("none", "", "")],
     )
+
+
+command = SectionedCommand(
+    "data",
+    callback=click.pass_obj(data),
+    help=entries.DATA.help,
+    epilog=entries.EXAMPLES,
+    params=[config_option(), *data_options(), verbose_option()],
+)

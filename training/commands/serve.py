@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import click
 
 import training
-from training.errors import TrainingError
-from training.preflight import port_problem, require_none
-from training.preflight.home import home_problem
-
-if TYPE_CHECKING:
-    from training.progress import Progress
-    from training.settings import TrainingSettings
+from tabento.command_line.commands import SectionedCommand, SectionedOption, verbose_option
+from tabento.errors import TabentoError
+from training.commands.configs import read_config
+from training.commands.options import Invocation, config_option, data_options, training_options
+from training.commands.preflight import port_problem, require_none
+from training.commands.preflight.home import home_problem
 
 EXAMPLES = """examples:
   tabento serve --config configs/NAME.yaml
@@ -33,82 +33,98 @@ SILENT = {"BENTOML_DO_NOT_TRACK": "True", "ORT_DISABLE_TELEMETRY": "1"}
 """Nothing is reported to third parties, unless the environment says otherwise."""
 
 
-def add_serve(commands: Any, parents: Sequence[argparse.ArgumentParser]) -> None:
-    """Add the subcommand ``serve``.
-
-    Args:
-        commands: what ``ArgumentParser.add_subparsers`` returned.
-        parents: parsers with ``--data`` and the other options of commands that train, but without ``--config``.
-    """
-    command = commands.add_parser(
-        "serve",
-        parents=list(parents),
-        help="serve a stored model, or that of a config",
-        description="Serve a model over HTTP. That the port is free is checked before anything else is done.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    which = command.add_mutually_exclusive_group(required=True)
-    which.add_argument("model", nargs="?", metavar="NAME[:VERSION]", help="a model of the store")
-    which.add_argument("--config", type=Path, metavar="YAML", help="the config of a model")
-    command.add_argument("--host", default=HOST, help=f"the address to listen at (default: {HOST})")
-    command.add_argument("--port", type=int, default=PORT, help=f"the port to listen at (default: {PORT})")
-
-
-def run_serve(given: argparse.Namespace, settings: TrainingSettings, progress: Progress) -> int:
-    """Put BentoML's server in the place of this process.
+def serve(
+    invocation: Invocation,
+    model: str | None,
+    config: Path | None,
+    data: str | None,
+    overrides: tuple[str, ...],
+    host: str,
+    port: int,
+) -> None:
+    """Replace this process by BentoML's server.
 
     Raises:
-        PreflightError: the port is taken, or something else stands in the way; nothing was trained.
+        UsageError: neither or both of a model and a config are given.
+        PreflightError: the port is taken, or another problem was found; nothing was trained.
         BundleNotFoundError: the store does not have the model.
-        TrainingError: the server cannot be started.
-        Exception: as for ``training.stored.ensure``.
+        TabentoError: the server cannot be started.
+        Exception: as for ``training.stages.stored_model.ensure_model``.
     """
-    problem = port_problem(given.host, given.port)
-    if given.config is not None:
-        from training.commands.configs import read_config
+    if (model is None) == (config is None):
+        raise click.UsageError("give either the NAME of a stored model or --config YAML")
+    settings, progress = invocation.begin(config, moves_registry=True)
+    problem = port_problem(host, port)
+    if config is not None:
         from training.commands.ensure import ensured_tag
 
-        config = read_config(given, settings, progress)
+        model_config = read_config(config, data, overrides, settings, progress)
         problems = [problem] if problem else []
-        tag = ensured_tag(config, given.data, settings, progress, problems=problems, record_later=True)
+        tag = ensured_tag(model_config, data, settings, progress, problems=problems, record_later=True)
     else:
         require_none([problem, home_problem()])
-        from bundle.store import load_bundle
+        from tabento.bundle.store import load_bundle
 
-        tag = load_bundle(given.model).tag
-    progress.say(f"Serving {tag} at {address(given.host, given.port)} (its page: /docs; stop with Ctrl-C)")
+        assert model is not None
+        tag = load_bundle(model).tag
+    progress.say(f"Serving {tag} at {address(host, port)} (its page: /docs; stop with Ctrl-C)")
     for name, value in SILENT.items():
         os.environ.setdefault(name, value)
-    if given.config is not None and settings.tracking:
-        # Beside the service, so that the first prediction does not wait for MLflow; what is not finished, a later command does.
-        subprocess.Popen(record_command(given), stdin=subprocess.DEVNULL, stdout=sys.stderr)  # noqa: S603
-    command = serve_command(tag, given.host, given.port)
+    if config is not None and settings.tracking:
+        # In parallel with the service: the first prediction does not wait for MLflow. A later command finishes the rest.
+        record = record_command(config, overrides, invocation.values)
+        subprocess.Popen(record, stdin=subprocess.DEVNULL, stdout=sys.stderr)  # noqa: S603
+    command = serve_command(tag, host, port)
     try:
         os.execv(command[0], command)  # noqa: S606 - its own interpreter
     except OSError as error:
-        raise TrainingError(
-            f"the server cannot be started with {command[0]}: {error.strerror}. Install Tabento anew (`make setup`)."
+        raise TabentoError(
+            f"the server cannot be started with {command[0]}: {error.strerror}. Install Tabento again (`make setup`)."
         ) from error
 
 
 def serve_command(tag: str, host: str, port: int) -> list[str]:
-    """Return the command that serves a bundle from wherever it is called; ``service.py`` lies beside this package."""
+    """Return the command that serves a bundle from any working folder; ``service.py`` is next to this package."""
     folder = str(Path(training.__file__).resolve().parents[1])
     service = ["-m", "bentoml", "serve", "service:Tabento", "--working-dir", folder, "--arg", f"model={tag}"]
     return [sys.executable, *service, "--host", host, "--port", str(port)]
 
 
-def record_command(given: argparse.Namespace) -> list[str]:
-    """Return the command that enters into MLflow what was stored and is not recorded yet, with the least priority."""
-    options = [word for override in given.overrides for word in ("--set", override)]
+def record_command(config: Path, overrides: Sequence[str], values: Mapping[str, Any]) -> list[str]:
+    """Return the command that enters stored models into MLflow that are not recorded yet, with the least priority.
+
+    Args:
+        config: the model's config.
+        overrides: the values of ``--set``.
+        values: the settings of the command line.
+    """
+    options = [word for override in overrides for word in ("--set", override)]
     for name in ("runs_folder", "registry_folder", "artifacts_folder", "tracking_uri"):
-        if (value := getattr(given, name)) is not None:
+        if (value := values.get(name)) is not None:
             options += [f"--{name.replace('_', '-')}", str(value)]
-    return ["nice", "-n", "19", sys.executable, "-m", "training", "record", "--config", str(given.config), *options]
+    return ["nice", "-n", "19", sys.executable, "-m", "training", "record", "--config", str(config), *options]
 
 
 def address(host: str, port: int) -> str:
-    """Return the address at which a person on this machine reaches the service."""
-    here = {"0.0.0.0": HOST, "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
-    return f"http://[{here}]:{port}" if ":" in here else f"http://{here}:{port}"
+    """Return the address at which a user on this computer reaches the service."""
+    reachable = {"0.0.0.0": HOST, "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+
+
+command = SectionedCommand(
+    "serve",
+    callback=click.pass_obj(serve),
+    help="Serve a model over HTTP. Whether the port is free is checked before anything else is done.",
+    epilog=EXAMPLES,
+    params=[
+        click.Argument(["model"], required=False, metavar="[NAME[:VERSION]]", help="a model of the store"),
+        config_option(required=False),
+        SectionedOption(["--host"], default=HOST, metavar="HOST", help=f"the address to listen at (default: {HOST})"),
+        SectionedOption(
+            ["--port"], type=int, default=PORT, metavar="PORT", help=f"the port to listen at (default: {PORT})"
+        ),
+        *data_options(),
+        *training_options(),
+        verbose_option(),
+    ],
+)

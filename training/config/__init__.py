@@ -1,4 +1,4 @@
-"""A model's config: one YAML file says all that is specific to one model, and an impossible one is refused at once."""
+"""A model's config: one YAML file holds everything that is specific to one model. It is checked when it is read."""
 
 from training.config.card import CardNotes
 from training.config.column import Column
@@ -7,10 +7,10 @@ from training.config.data import Draw, Source, Split, Stratify, Synthetic
 from training.config.decisions import Decisions
 from training.config.estimator import Estimator, Member
 from training.config.faults import explain
-from training.config.features import Clusters, CustomTransformer, Dates, Derived, Ratio
+from training.config.features import Clusters, CustomTransformer, Dates, DerivedFeatures, Ratio
 from training.config.gate import (
-    AgainstChampion,
     Calibration,
+    ChampionComparison,
     Direction,
     Gate,
     Invariance,
@@ -21,17 +21,17 @@ from training.config.gate import (
 )
 from training.config.grid import Grid
 from training.config.model import ModelConfig, Slo
-from training.config.reading import faults_in_words, load_as, load_config, load_yaml
+from training.config.reading import format_faults, load_as, load_config
 from training.config.study import Candidate, Evaluation, Metric, Range, Selection, Studies, Sweep
 from training.config.target import ClassLabel, Decision, Target
 from training.config.text import ConfigText
 from training.config.types import ConfigError, DatePart, Imputer, Kind, Param, Task
 
 __all__ = [
-    "AgainstChampion",
     "Calibration",
     "Candidate",
     "CardNotes",
+    "ChampionComparison",
     "ClassLabel",
     "Clusters",
     "Column",
@@ -42,7 +42,7 @@ __all__ = [
     "Dates",
     "Decision",
     "Decisions",
-    "Derived",
+    "DerivedFeatures",
     "Direction",
     "Draw",
     "Estimator",
@@ -73,10 +73,9 @@ __all__ = [
     "Target",
     "Task",
     "explain",
-    "faults_in_words",
+    "format_faults",
     "load_as",
     "load_class",
     "load_config",
-    "load_yaml",
     "module_folder",
 ]

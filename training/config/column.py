@@ -1,4 +1,4 @@
-"""A config's feature: what the contract says of it, and what may be left to the training data."""
+"""A config's feature: its contract, with the parts that can be taken from the training data."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from typing import Any, Literal, Self
 from pydantic import model_serializer, model_validator
 from pydantic_core.core_schema import SerializerFunctionWrapHandler
 
-from bundle.contract import Feature
+from tabento.bundle.contract import Feature
 from training.config.types import PositiveInt
 
 FROM_DATA: Literal["from_data"] = "from_data"
-"""What a config writes in the place of ``categories`` that the training part of the data shall give."""
+"""The value of ``categories`` that asks for the categories of the training part of the data."""
 _STAND_IN = ("\x00",)
-"""Categories that stand in while the others are checked; no text of a file equals it."""
+"""Placeholder categories for checks before the real ones are known; no text of a file equals them."""
 
 
 class Column(Feature):
     """A feature as a config declares it.
 
-    ``categories: from_data`` leaves the categories to the training part of the data; until they are known,
-    ``categories`` is None. ``training.data.resolve`` puts them in.
+    ``categories: from_data`` takes the categories from the training part of the data; until they are known,
+    ``categories`` is None. ``training.data.resolve`` fills them in.
     """
 
     min_frequency: PositiveInt | None = None
-    """from_data: how many rows of the training part a value needs to become a category; by default 1. Rarer values count
-    as unknown."""
+    """from_data: the number of training rows that a value needs to become a category; by default 1. Rarer values are
+    treated as unknown."""
 
     @property
     def is_open(self) -> bool:
@@ -33,7 +33,7 @@ class Column(Feature):
         return self.type == "category" and self.categories is None
 
     def feature(self) -> Feature:
-        """Return what clients and servers have to know of it.
+        """Return the feature as the contract has it, for clients and servers.
 
         Raises:
             ValidationError: its categories are not known yet.
@@ -41,15 +41,15 @@ class Column(Feature):
         return Feature.model_validate({name: getattr(self, name) for name in Feature.model_fields})
 
     def expected(self) -> str:
-        """Say in words what the field takes, for error messages."""
+        """Return a description of the accepted values, for error messages."""
         return Feature.expected(self.so_far())
 
     def so_far(self) -> Column:
-        """Return the column with something in the place of categories that are not known yet."""
+        """Return the column with placeholder categories if its categories are not known yet."""
         return self.model_copy(update={"categories": _STAND_IN}) if self.is_open else self
 
     def with_categories(self, categories: tuple[str, ...]) -> Column:
-        """Return the column with categories that were found in the data."""
+        """Return the column with the categories of the data."""
         return self.model_validate({**dict(self), "categories": categories, "min_frequency": None})
 
     @model_validator(mode="before")
@@ -75,7 +75,7 @@ class Column(Feature):
         if data.get("unknown", "ignore") != "ignore":
             raise ValueError(
                 f"feature {data.get('name')!r}: `categories: {FROM_DATA}` needs `unknown: ignore`: values that are"
-                " rare or new in the data count as unknown"
+                " rare or new in the data are treated as unknown"
             )
         return {**data, "categories": None, "unknown": "ignore"}
 

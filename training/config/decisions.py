@@ -1,25 +1,25 @@
-"""What the studies decide and a fit needs: the part of a config that a machine may write.
+"""The decisions of the studies, which a fit needs: the part of a config that a program can write.
 
-The stages ``features``, ``select`` and ``sweep`` each hand on a ``Decisions`` in which more is decided; ``best_params.yaml``
-is the last of them. It is made of a config's own keys, so that it can be copied into the config by hand.
+The stages ``features``, ``select`` and ``sweep`` each pass on a ``Decisions`` with more decided values; ``best_params.yaml``
+is the last of them. It consists of a config's own keys, so that it can be copied into the config by hand.
 """
 
 from __future__ import annotations
 
-from bundle.contract import Strict
+from tabento.bundle.contract import Strict
 from training.config.estimator import Estimator
 from training.config.types import Imputer, PositiveInt
 
 
 class Decisions(Strict):
-    """What is fitted, with nothing left open."""
+    """The complete description of a fit."""
 
     impute: Imputer
-    """What stands in for a missing number."""
+    """The method that replaces a missing number."""
     n_clusters: PositiveInt | None
-    """How many cluster centres; None without clusters."""
+    """The number of cluster centres; None without clusters."""
     columns: tuple[str, ...]
-    """The contract's features that the model uses, in the contract's order. It is sent the others as well and ignores
-    them: what a client sends does not change with what a study finds."""
+    """The contract's features that the model uses, in the contract's order. Clients send the other features too and the
+    model ignores them, so that a request does not change with the result of a study."""
     estimator: Estimator
     """The model behind the preprocessing."""

@@ -1,4 +1,4 @@
-"""A config's estimator: what is fitted behind the preprocessing."""
+"""A config's estimator: the model that is fitted after the preprocessing."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from bundle.contract import Strict
+from tabento.bundle.contract import Strict
 from training.config.types import Kind, Param, Positive, Task
 
 COMPOSITES = ("voting", "stack")
-"""The kinds that are made of others."""
+"""The kinds that combine other kinds."""
 KINDS_OF_ONE_TASK: dict[Kind, Task] = {
     "ridge": "regression",
     "lasso": "regression",
     "elastic_net": "regression",
     "logistic_regression": "classification",
 }
-"""The kinds that answer only numbers or only classes; all others do both."""
+"""The kinds that do only one task; all other kinds do both."""
 
 
 class Member(Strict):
@@ -28,11 +28,11 @@ class Member(Strict):
     params: dict[str, Param] = {}
     """The estimator's own parameters."""
     weight: Positive = 1.0
-    """How much it counts in a ``voting``."""
+    """Its weight in a ``voting``."""
 
 
 class Estimator(Strict):
-    """The model behind the preprocessing."""
+    """The model after the preprocessing."""
 
     kind: Kind
     """Which estimator."""
@@ -41,9 +41,9 @@ class Estimator(Strict):
     params: dict[str, Param] = {}
     """The estimator's own parameters."""
     members: Annotated[tuple[Member, ...], Field(max_length=16)] = ()
-    """voting, stack: the estimators inside. A ``voting`` answers the weighted mean of their answers."""
+    """voting, stack: the inner estimators. A ``voting`` predicts the weighted mean of their predictions."""
     final: Member | None = None
-    """stack: what learns from the members' answers (ridge or logistic regression unless something else is said)."""
+    """stack: the estimator that learns from the members' predictions; by default ridge or logistic regression."""
 
     @model_validator(mode="after")
     def _has_members(self) -> Self:
@@ -55,11 +55,11 @@ class Estimator(Strict):
             raise ValueError(
                 f"estimator.params: a {self.kind} has none of its own, got {sorted(self.params)}; give them to its members"
             )
-        weighed = [member.weight for member in (*self.members, *([self.final] if self.final else []))]
-        if self.kind != "voting" and any(weight != 1 for weight in weighed):
+        weights = [member.weight for member in (*self.members, *([self.final] if self.final else []))]
+        if self.kind != "voting" and any(weight != 1 for weight in weights):
             raise ValueError(f"estimator.members: `weight` goes with `kind: voting`, not with {self.kind!r}")
         inner = [*self.members, *([self.final] if self.final else [])]
         nested = [member.kind for member in inner if member.kind in COMPOSITES]
         if nested:
-            raise ValueError(f"estimator.members: {nested[0]!r} cannot stand inside another; list its members instead")
+            raise ValueError(f"estimator.members: {nested[0]!r} cannot be inside another; list its members instead")
         return self

@@ -1,4 +1,4 @@
-"""A config's gate: the limits that a model keeps, or is not registered."""
+"""A config's gate: the limits that a model must meet to be registered."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from bundle.contract import Number, Strict
+from tabento.bundle.contract import Number, Strict
 from training.config.study import Metric, MetricName
 from training.config.types import Positive, PositiveInt, Share
 
 
 class Limit(Strict):
-    """The ends between which a metric must lie."""
+    """The lower and the upper limit of a metric."""
 
     at_least: Number | None = None
     at_most: Number | None = None
@@ -24,21 +24,21 @@ class Limit(Strict):
         return self
 
 
-class AgainstChampion(Strict):
-    """How a model is compared with the champion on the same test rows: by a paired bootstrap (B. Efron, 1979)."""
+class ChampionComparison(Strict):
+    """The comparison of a model with the champion on the same test rows, by a paired bootstrap (B. Efron, 1979)."""
 
     metric: Metric | None = None
-    """What is compared; by default what the selection decides by."""
+    """The compared metric; by default the metric of the selection."""
     confidence: Share = 0.95
-    """Of the interval of the difference."""
+    """The confidence level of the interval of the difference."""
     resamples: Annotated[int, Field(ge=100)] = 2000
     worse_max: Annotated[float, Field(ge=0)] = 0.0
-    """How much worse, as a share of the champion's figure, the interval's better end may be: a model fails that is worse
-    beyond chance and beyond this."""
+    """The allowed loss, as a share of the champion's metric. A model fails if even the better end of the interval is worse
+    by more than this."""
 
 
 class Calibration(Strict):
-    """How far probabilities may stray from what happens."""
+    """The limits of the difference between probabilities and observed frequencies."""
 
     brier_max: Positive | None = None
     """The Brier score (G. W. Brier, 1950): the mean squared difference between probability and outcome."""
@@ -48,51 +48,51 @@ class Calibration(Strict):
 
 
 class Slices(Strict):
-    """How much worse than the whole a part of the test rows may be."""
+    """The limit of the loss of a slice of the test rows, relative to the loss of all test rows."""
 
     columns: tuple[str, ...] | None = None
-    """By which columns rows are sliced: each category, each quantile bin of a number; by default by all."""
+    """The columns that define slices: each category, each quantile bin of a number; by default all columns."""
     quantiles: Annotated[int, Field(ge=2, le=20)] = 4
     rows_min: PositiveInt = 50
-    """Smaller slices are shown, not judged."""
+    """Smaller slices are reported, but not checked."""
     worse_max: Annotated[float, Field(gt=1)] | None = 2.0
-    """The largest ratio of a slice's loss to that of all rows: mean absolute error, or log loss. A slice fails where it is
-    exceeded beyond chance: where the lower end of the ratio's 95% bootstrap interval is above it."""
+    """The largest ratio of a slice's loss (mean absolute error, or log loss) to the loss of all rows. A slice fails if the
+    lower end of the ratio's 95% bootstrap interval is above it, so that chance alone does not explain it."""
 
 
 class Leakage(Strict):
-    """Probes for an answer that leaks into the features."""
+    """Checks whether the target leaks into the features."""
 
     single_feature_max: Share | None = 0.95
     """The best score that one feature alone may reach in cross-validation: R², or area under the ROC curve."""
     permuted_target_max: Share | None = 0.1
-    """How far above chance (R² 0, area 0.5) the model may score when it learns permuted targets."""
+    """The largest score above chance (R² 0, area 0.5) that the model may reach when it learns permuted targets."""
 
 
 class Invariance(Strict):
-    """A field whose value must not matter, or only little."""
+    """A field whose value must not change the answer, or only slightly."""
 
     feature: str
     changes: Annotated[tuple[Number | str | bool, ...], Field(min_length=1)]
-    """The values that are put in its place, one after the other."""
+    """The values that replace it, one at a time."""
     relative_max: Annotated[float, Field(ge=0)] = 0.0
-    """How far an answer may move: relative for a number, absolute for a probability."""
+    """The largest change of an answer: relative for a number, absolute for a probability."""
     share_max: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """The share of rows that may move further."""
+    """The share of rows whose answers may change by more."""
 
 
 class Direction(Strict):
-    """A field that must push the answer one way."""
+    """A field that must change the answer in one direction."""
 
     feature: str
     add: Number | None = None
-    """What is added to its value; or else"""
+    """The number that is added to its value. Either this or ``factor`` is set."""
     factor: Positive | None = None
-    """what its value is multiplied by."""
+    """The factor of its value."""
     answer: Literal["rises", "falls"]
-    """What the mean answer (a number, or the probability of the positive class) must do."""
+    """The direction of the mean answer (a number, or the probability of the positive class)."""
     share_min: Share = 0.5
-    """The share of rows that must move that way or not at all."""
+    """The share of rows whose answer must change in that direction or stay equal."""
 
     @model_validator(mode="after")
     def _has_one_change(self) -> Self:
@@ -102,21 +102,21 @@ class Direction(Strict):
 
 
 class Seeds(Strict):
-    """Whether chance decides how good the model is."""
+    """A check whether the quality of the model depends on its random seed."""
 
     seeds: tuple[int, ...] = (1, 2, 3)
-    """The model is fitted once more with each."""
+    """The model is fitted again with each seed."""
     spread_max: Positive | None = 0.05
     """The largest standard deviation of the metric over the seeds, as a share of its mean."""
 
 
 class Gate(Strict):
-    """The limits that a model has to keep before it is saved; null switches one off."""
+    """The limits that a model must meet before it is saved; null switches a limit off."""
 
     metrics: dict[MetricName, Limit] = {}
     """Limits of metrics on the test part, of every metric that is reported."""
-    champion: AgainstChampion | None = AgainstChampion()
-    """How it is compared with the champion, where there is one."""
+    champion: ChampionComparison | None = ChampionComparison()
+    """The comparison with the champion, if there is one."""
     calibration: Calibration | None = None
     slices: Slices | None = Slices()
     leakage: Leakage | None = Leakage()
@@ -124,23 +124,23 @@ class Gate(Strict):
     directions: tuple[Direction, ...] = ()
     seeds: Seeds | None = None
     parity_relative_max: Annotated[float, Field(gt=0)] = 1e-9
-    """Worst relative difference between the ONNX graph and the pipeline, over every row that parity tries."""
+    """Worst relative difference between the ONNX graph and the pipeline, over every row of the parity check."""
     parity_probability_max: Annotated[float, Field(gt=0)] = 1e-9
     """Worst difference of a probability between the two."""
     parity_other_branches_max: Annotated[int, Field(ge=0)] | None = 0
-    """How many rows may take another branch in some tree of the graph."""
+    """The number of rows that may take another branch in a tree of the graph."""
     parity_label_flips_max: Annotated[int, Field(ge=0)] | None = 0
-    """How many rows may get another label from the graph."""
+    """The number of rows that may get another label from the graph."""
     parity_undecided_share_max: Annotated[float, Field(ge=0, le=1)] | None = 0.001
-    """Which share of the test rows scikit-learn itself may answer in more than one way."""
+    """The share of the test rows that may be undecided: scikit-learn itself gives them more than one answer."""
     parity_undecided_hostile_share_max: Annotated[float, Field(ge=0, le=1)] | None = 0.01
-    """The same of the hostile rows, which are made to lie on edges."""
+    """The share of the hostile rows, which are placed on thresholds, that may be undecided."""
     parity_cancelled_share_max: Annotated[float, Field(ge=0, le=1)] | None = 0.05
-    """Which share of the test rows may differ by more, because large terms cancel in scikit-learn's own sums."""
+    """The share of the test rows that may differ by more, because large terms cancel in scikit-learn's own sums."""
     parity_knife_edges_max: Annotated[int, Field(ge=0)] | None = 0
-    """How many test rows may lie so near to the boundary of a decision that rounding changes their label."""
+    """The number of test rows that may be so close to a decision boundary that rounding changes their label."""
     parity_rows: Annotated[int, Field(ge=1000)] = 20_000
-    """About how many rows parity tries; with more, more thresholds of a large forest are met."""
+    """The approximate number of rows of the parity check; more rows reach more thresholds of a large forest."""
     single_row_p99_us_max: Annotated[float, Field(gt=0)] | None = 300.0
     """99% quantile of one row's time in ONNX Runtime, in microseconds."""
     ten_rows_p95_us_max: Annotated[float, Field(gt=0)] | None = None

@@ -7,12 +7,12 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from bundle.contract import Strict
+from tabento.bundle.contract import Strict
 from training.config.estimator import COMPOSITES
 from training.config.types import Kind, Param
 
 COMBINATIONS_MAX = 10_000
-"""How many combinations one grid may have. A selection fits each of them in every fold, so more could not be compared."""
+"""The largest number of combinations of one grid. A selection fits each of them in every fold, so more take too long."""
 
 Values = Annotated[tuple[Param, ...], Field(min_length=1)]
 
@@ -32,7 +32,7 @@ class Grid(Strict):
                 f"a grid needs one kind of estimator, got {self.kind!r}; list it in `selection.candidates`"
             )
         for name, values in self.params.items():
-            repeated = [value for at, value in enumerate(values) if _is_among(value, values[:at])]
+            repeated = [value for index, value in enumerate(values) if _is_among(value, values[:index])]
             if repeated:
                 raise ValueError(f"the values of {name!r} must be distinct, {repeated[0]!r} appears twice")
         if self.combinations > COMBINATIONS_MAX:
@@ -43,10 +43,10 @@ class Grid(Strict):
 
     @property
     def combinations(self) -> int:
-        """How many combinations the grid has."""
+        """The number of combinations of the grid."""
         return prod(len(values) for values in self.params.values())
 
 
-def _is_among(value: Param, others: tuple[Param, ...]) -> bool:
+def _is_among(value: Param, other_values: tuple[Param, ...]) -> bool:
     # 1 and True are equal in Python and not the same parameter.
-    return any(type(value) is type(other) and value == other for other in others)
+    return any(type(value) is type(other) and value == other for other in other_values)

@@ -1,4 +1,4 @@
-"""Known keys: which keys a config may have at a place, read from the types of its models."""
+"""Known keys: the keys that a config can have at a place, read from the types of its models."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from training.config.text import Path_
+from training.config.text import KeyPath
 
 
-def keys_at(model: type[BaseModel], path: Path_) -> list[str]:
-    """Return the keys that a config may have at a place; none if anything may stand there."""
+def keys_at(model: type[BaseModel], path: KeyPath) -> list[str]:
+    """Return the keys that a config can have at a place; an empty list if any key is allowed."""
     kinds: list[Any] = [model]
     for step in path:
-        kinds = [inner for kind in kinds for inner in _inside(kind, step)]
+        kinds = [inner for kind in kinds for inner in _inner_types(kind, step)]
     return list(dict.fromkeys(key for kind in kinds if _is_model(kind) for key in kind.model_fields))
 
 
-def _inside(kind: Any, step: str | int) -> list[Any]:
-    """Return the types that can stand below a key or position of a type."""
+def _inner_types(kind: Any, step: str | int) -> list[Any]:
+    """Return the types of the values that a type can have under a key or at a position."""
     if _is_model(kind):
         field = kind.model_fields.get(step)
         return [] if field is None else _alternatives(field.annotation)

@@ -1,8 +1,8 @@
-"""All faults of a config at once: what is broken is taken out, so that the rest can be looked at, too.
+"""All faults of a config in one report: broken values are removed, so that the remaining values are validated too.
 
-A part that cannot be read hides from a validation what does not go together with the rest. So the first faults are noted,
-their places are emptied, and the config is validated again until nothing new is found. What is found only because
-something was taken out is not told.
+A part that cannot be read hides its contradictions with other parts from validation. So the first faults are recorded,
+their places are emptied, and the config is validated again until no new fault appears. A fault that only appears because
+a value was removed is not reported.
 """
 
 from __future__ import annotations
@@ -12,62 +12,65 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from bundle.contract import FeatureType
+from tabento.bundle.contract import FeatureType
 from training.config.column import Column
-from training.config.faults import AGREEMENT, ConfigFault, faults_of, near
+from training.config.faults import AGREEMENT, ConfigFault, closest_name, faults_of
 from training.config.model import ModelConfig
-from training.config.text import ConfigText, Items, Path_
+from training.config.text import ConfigText, Items, KeyPath
 from training.config.types import Task
 
 Content = TypeVar("Content", bound=BaseModel)
 
 ROUNDS_MAX = 30
-"""So often a broken config is looked at again."""
+"""The largest number of validations of one config."""
 _DATA_SECTIONS = ("name", "task", "target", "features", "identifiers", "drop", "duplicates", "title", "description")
-"""The sections that say what the data is."""
+"""The sections that describe the data."""
 _TASKS: tuple[Task, ...] = ("regression", "classification")
 _TYPES: tuple[FeatureType, ...] = get_args(FeatureType)
 
 
 def find_faults(text: ConfigText, model: type[Content]) -> tuple[Content | None, list[ConfigFault]]:
-    """Validate what a file holds.
+    """Validate a file's content.
 
     Args:
         text: the file's content; it is not changed.
-        model: what it should be.
+        model: the expected type.
 
     Returns:
-        What it is, or None if it has a fault; and every fault.
+        The validated content, or None if it has a fault; and every fault.
     """
     data = copy.deepcopy(text.data)
     faults: list[ConfigFault] = []
-    emptied: list[Path_] = []
+    emptied: list[KeyPath] = []
     for _ in range(ROUNDS_MAX):
         try:
-            found = model.model_validate(data)
+            content = model.model_validate(data)
         except ValidationError as error:
             if _take_words_as_text(error, data, text):
                 continue
             new = [
-                (_position_in_file(fault.path, data), fault) for fault in faults_of(error, model, _as_it_is(text, data))
+                (_position_in_file(fault.path, data), fault)
+                for fault in faults_of(error, model, _with_current_places(text, data))
             ]
-            known = {(fault.path, fault.message) for fault in faults}
+            known_faults = {(fault.path, fault.message) for fault in faults}
             for path, fault in new:
-                told = ConfigFault(path, fault.message, fault.paste, fault.kind)
-                follows = any(_is_around(path, other) or _is_around(other, path) for other in emptied)
-                if not follows and (path, fault.message) not in known:
-                    faults.append(told)
+                fault_in_file = ConfigFault(path, fault.message, fault.paste, fault.kind)
+                follows = any(
+                    _is_around(path, emptied_path) or _is_around(emptied_path, path) for emptied_path in emptied
+                )
+                if not follows and (path, fault.message) not in known_faults:
+                    faults.append(fault_in_file)
             open_faults = [(path, fault) for path, fault in new if fault.kind != AGREEMENT]
             if not open_faults or not _empty_all(data, [fault for _, fault in open_faults]):
                 return None, faults
             emptied += [path for path, _ in open_faults]
         else:
-            return (found if not faults else None), faults
+            return (content if not faults else None), faults
     return None, faults
 
 
 def usable_part(text: ConfigText) -> ModelConfig | None:
-    """Return a config of the sections that describe the data, if they can be read or mended; else None."""
+    """Return a config of the sections that describe the data; None if they cannot be read or repaired."""
     data = {key: text.data[key] for key in _DATA_SECTIONS if key in text.data}
     data = copy.deepcopy(data)
     for _ in range(ROUNDS_MAX):
@@ -76,74 +79,74 @@ def usable_part(text: ConfigText) -> ModelConfig | None:
         except ValidationError as error:
             if _take_words_as_text(error, data, text):
                 continue
-            faults = faults_of(error, ModelConfig, _as_it_is(text, data))
+            faults = faults_of(error, ModelConfig, _with_current_places(text, data))
             if not _empty_all(data, faults):
                 return None
     return None
 
 
 def _take_words_as_text(error: ValidationError, data: Any, text: ConfigText) -> bool:
-    """Put the letters of the file in the place of numbers and truth values where a text is expected; say if any was."""
+    """Replace numbers and booleans by their text in the file if a text is expected; return whether any was replaced."""
     changed = False
     for item in error.errors(include_url=False):
         path = tuple(item["loc"])
         if item["type"] != "string_type" or not isinstance(item["input"], bool | int | float):
             continue
         place = text.places.get(_position_in_file(path, data))
-        around = _at(data, path[:-1])
-        if place is not None and place.text is not None and isinstance(around, dict | list):
-            around[path[-1]] = place.text  # type: ignore[index]
+        parent = _value_at(data, path[:-1])
+        if place is not None and place.text is not None and isinstance(parent, dict | list):
+            parent[path[-1]] = place.text  # type: ignore[index]
             changed = True
     return changed
 
 
 def _empty_all(data: Any, faults: list[ConfigFault]) -> bool:
-    """Take out what is broken, the last first, so that positions stay right; say if all of it could be."""
-    places: dict[Path_, list[ConfigFault]] = {}
+    """Remove all broken values, from the last to the first so that positions stay right; return whether all were removed."""
+    places: dict[KeyPath, list[ConfigFault]] = {}
     for fault in faults:
-        places.setdefault(_whole(fault.path), []).append(fault)
-    done = []
+        places.setdefault(_repaired_path(fault.path), []).append(fault)
+    results = []
     for path in sorted(places, key=_order, reverse=True):
         if path[:1] == ("features",):
             keys = {fault.path[2] for fault in places[path] if len(fault.path) > 2}
-            done.append(_empty_feature(data.get("features"), path, keys))
+            results.append(_empty_feature(data.get("features"), path, keys))
         else:
-            done.append(_empty(data, path, places[path][0].kind))
-    return all(done)
+            results.append(_empty(data, path, places[path][0].kind))
+    return all(results)
 
 
-def _whole(path: Path_) -> Path_:
-    """Return what is put right as one: a feature, the target, or the value itself."""
+def _repaired_path(path: KeyPath) -> KeyPath:
+    """Return the path of the value that is repaired as a unit: a feature, the target, or the value itself."""
     return path[:2] if path[:1] == ("features",) else path[:1] if path[:1] == ("target",) else path
 
 
-def _order(path: Path_) -> list[tuple[bool, int, str]]:
+def _order(path: KeyPath) -> list[tuple[bool, int, str]]:
     return [(isinstance(key, int), key if isinstance(key, int) else 0, str(key)) for key in path]
 
 
-def _empty(data: Any, path: Path_, kind: str) -> bool:
-    """Take out what is broken at a place, or put something in its place that hides nothing else; say if it could be."""
+def _empty(data: Any, path: KeyPath, kind: str) -> bool:
+    """Remove a broken value, or replace it by one that hides no other fault; return whether the config changed."""
     if not path:
         return False
     if path[0] == "name":
         data["name"] = "model"
         return True
     if path[0] == "task":
-        match = near(str(data.get("task")), _TASKS) if data.get("task") is not None else None
+        match = closest_name(str(data.get("task")), _TASKS) if data.get("task") is not None else None
         data["task"] = match
         return match is not None
     if path[0] == "target":
         target = data.get("target")
         name = target.get("name") if isinstance(target, dict) else None
-        mended = {"name": name} if isinstance(name, str) and name else None
-        changed = mended is not None and mended != target
-        data["target"] = mended
+        repaired = {"name": name} if isinstance(name, str) and name else None
+        changed = repaired is not None and repaired != target
+        data["target"] = repaired
         return changed
     if path[0] == "drop" and len(path) == 2 and isinstance(data["drop"], dict):
         if kind == AGREEMENT:
             del data["drop"][path[1]]
         else:
-            # The column stays a dropped one.
+            # The column remains dropped.
             data["drop"][path[1]] = ""
         return True
     if path[0] in ("synthetic", "drop"):
@@ -151,10 +154,10 @@ def _empty(data: Any, path: Path_, kind: str) -> bool:
     return _take_out(data, path[:-1] if kind == "missing" else path)
 
 
-def _empty_feature(features: Any, path: Path_, keys: set[str | int]) -> bool:
-    """Put a feature of the same name and type in the place of a broken one.
+def _empty_feature(features: Any, path: KeyPath, keys: set[str | int]) -> bool:
+    """Replace a broken feature by one with the same name and type.
 
-    What else is said of it stays, but for the broken keys; if that does not go together, nothing else stays.
+    Its other keys stay, except the broken ones. If these keys contradict each other, only name and type stay.
     """
     if len(path) < 2 or not isinstance(features, Items) or not isinstance(path[1], int) or path[1] >= len(features):
         return False
@@ -163,18 +166,26 @@ def _empty_feature(features: Any, path: Path_, keys: set[str | int]) -> bool:
     if not isinstance(name, str) or not name:
         features.take_out(path[1])
         return bool(features)
-    kind = broken.get("type") if broken.get("type") in _TYPES else near(str(broken.get("type")), _TYPES) or "number"
-    rest = {key: value for key, value in broken.items() if key not in keys}
+    kind = (
+        broken.get("type")
+        if broken.get("type") in _TYPES
+        else closest_name(str(broken.get("type")), _TYPES) or "number"
+    )
+    other_keys = {key: value for key, value in broken.items() if key not in keys}
     if kind == "category" and "categories" in keys:
-        rest["categories"] = "from_data"
-    least: dict[str, Any] = {"name": name, "type": kind, "nullable": True}
+        other_keys["categories"] = "from_data"
+    minimal_feature: dict[str, Any] = {"name": name, "type": kind, "nullable": True}
     if kind == "category":
-        least["categories"] = "from_data"
-    for mended in ({**rest, "name": name, "type": kind}, {**rest, "name": name, "type": kind, "nullable": True}, least):
-        if mended != broken and _is_feature(mended):
-            features[path[1]] = mended
+        minimal_feature["categories"] = "from_data"
+    for repaired in (
+        {**other_keys, "name": name, "type": kind},
+        {**other_keys, "name": name, "type": kind, "nullable": True},
+        minimal_feature,
+    ):
+        if repaired != broken and _is_feature(repaired):
+            features[path[1]] = repaired
             return True
-    # It is the name that cannot be, such as one that is listed twice.
+    # The name itself is the fault, such as a name that is listed twice.
     return False
 
 
@@ -182,25 +193,25 @@ def _is_feature(data: dict[str, Any]) -> bool:
     try:
         Column.model_validate(data)
     except ValidationError as error:
-        # Words that YAML reads as something else are put right later.
+        # Words that YAML reads as another type are replaced by their text later.
         return all(item["type"] == "string_type" for item in error.errors(include_url=False))
     return True
 
 
-def _take_out(data: Any, path: Path_) -> bool:
-    """Take out the value at a place, or the nearest one around it that is there."""
+def _take_out(data: Any, path: KeyPath) -> bool:
+    """Remove the value at a place, or the innermost existing value around it."""
     for length in range(len(path), 0, -1):
-        around, key = _at(data, path[: length - 1]), path[length - 1]
-        if isinstance(around, dict) and key in around:
-            del around[key]
+        parent, key = _value_at(data, path[: length - 1]), path[length - 1]
+        if isinstance(parent, dict) and key in parent:
+            del parent[key]
             return True
-        if isinstance(around, Items) and isinstance(key, int) and key < len(around):
-            around.take_out(key)
+        if isinstance(parent, Items) and isinstance(key, int) and key < len(parent):
+            parent.take_out(key)
             return True
     return False
 
 
-def _at(data: Any, path: Path_) -> Any:
+def _value_at(data: Any, path: KeyPath) -> Any:
     for key in path:
         if isinstance(data, dict):
             data = data.get(key)
@@ -211,20 +222,20 @@ def _at(data: Any, path: Path_) -> Any:
     return data
 
 
-def _position_in_file(path: Path_, data: Any) -> Path_:
+def _position_in_file(path: KeyPath, data: Any) -> KeyPath:
     """Return a place with the positions that the items of lists had in the file."""
-    found: list[str | int] = []
+    positions_in_file: list[str | int] = []
     for key in path:
         positions = data.positions if isinstance(data, Items) and isinstance(key, int) and key < len(data) else None
-        found.append(positions[key] if positions is not None and isinstance(key, int) else key)
-        data = _at(data, (key,))
-    return tuple(found)
+        positions_in_file.append(positions[key] if positions is not None and isinstance(key, int) else key)
+        data = _value_at(data, (key,))
+    return tuple(positions_in_file)
 
 
-def _as_it_is(text: ConfigText, data: Any) -> ConfigText:
-    """Return the text with the places of values as the data has them now, after something was taken out."""
+def _with_current_places(text: ConfigText, data: Any) -> ConfigText:
+    """Return the text with the places that values have in the data now, after values were removed."""
     places = {}
-    waiting: list[tuple[Path_, Any]] = [((), data)]
+    waiting: list[tuple[KeyPath, Any]] = [((), data)]
     while waiting:
         path, value = waiting.pop()
         if path and (place := text.places.get(_position_in_file(path, data))) is not None:
@@ -236,5 +247,5 @@ def _as_it_is(text: ConfigText, data: Any) -> ConfigText:
     return ConfigText(text.path, data, places)
 
 
-def _is_around(outer: Path_, inner: Path_) -> bool:
+def _is_around(outer: KeyPath, inner: KeyPath) -> bool:
     return inner[: len(outer)] == outer

@@ -1,4 +1,4 @@
-"""The whole of a model's config, and what must agree between its parts."""
+"""A model's whole config, with the checks between its parts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from bundle.contract import Contract, Feature, Identifier, Output, Strict
+from tabento.bundle.contract import Contract, Feature, Identifier, Output, Strict
 from training.config.agreements import disagreements
 from training.config.card import CardNotes
 from training.config.column import Column
@@ -14,7 +14,7 @@ from training.config.data import Source, Split, Synthetic
 from training.config.decisions import Decisions
 from training.config.estimator import Estimator
 from training.config.faults import raise_all
-from training.config.features import Derived
+from training.config.features import DerivedFeatures
 from training.config.gate import Gate
 from training.config.study import Evaluation, Selection, Studies, Sweep
 from training.config.target import Decision, Target
@@ -22,14 +22,14 @@ from training.config.text import ConfigText
 from training.config.types import ConfigError, Imputer, Positive, Task
 
 DEFAULT_ESTIMATOR = Estimator(kind="hist_gradient_boosting")
-"""What is fitted where a config names no estimator: it is quick, takes missing values, and does both tasks."""
+"""The estimator of a config that names none: it is quick, takes missing values, and does both tasks."""
 
 
 class Slo(Strict):
-    """The latency promise."""
+    """The latency limit of the service."""
 
     p99_ms: Positive = 10.0
-    """99% of answers leave within this many milliseconds."""
+    """99% of answers are sent within this number of milliseconds."""
 
 
 class ModelConfig(Strict):
@@ -37,29 +37,29 @@ class ModelConfig(Strict):
 
     name: str
     title: str
-    """The model's name for people; by default made of ``name``."""
+    """The model's name for users; by default derived from ``name``."""
     description: str
-    """What the model is for; by default made of the target's name."""
+    """The purpose of the model; by default derived from the target's name."""
     task: Task
-    """Can be left out where the target says it: with classes or a positive class, or with a unit or a range."""
+    """Can be omitted if the target implies it: by classes or a positive class, or by a unit or a range."""
     source: Source | None = None
     synthetic: Synthetic | None = None
-    """How to make up data of the same schema; without it there is no synthetic data until a model was trained."""
+    """The generator of data of the same schema; without it there is no synthetic data until a model was trained."""
     target: Target
     features: Annotated[tuple[Column, ...], Field(min_length=1)]
     identifiers: tuple[Identifier, ...] = ()
-    """Columns that say whose row it is: checked where the data has them, echoed in answers, and never given to the model."""
+    """Columns that identify a row: checked if the data has them, echoed in answers, and never passed to the model."""
     drop: dict[str, str] = {}
-    """Columns of the data that no model may see, with the reason: identifiers, and what would leak the answer."""
+    """Columns of the data that the model must not see, with the reason: identifiers, and columns that leak the target."""
     duplicates: Literal["keep", "drop", "refuse"] = "keep"
-    """What happens to rows that equal an earlier one in every column: they stay, with a warning that counts them; they are
-    left out; or the data is refused."""
-    derived: Derived = Derived()
+    """The treatment of rows that equal an earlier row in every column: ``keep`` them with a warning that counts them,
+    ``drop`` them, or ``refuse`` the data."""
+    derived: DerivedFeatures = DerivedFeatures()
     impute: Imputer = "median"
-    """What stands in for a missing number."""
+    """The method that replaces a missing number."""
     estimator: Estimator = DEFAULT_ESTIMATOR
     decision: Decision = Decision()
-    """When a binary classification answers its positive class."""
+    """The rule by which a binary classification answers its positive class."""
     split: Split = Split()
     studies: Studies = Studies()
     selection: Selection = Selection()
@@ -68,9 +68,9 @@ class ModelConfig(Strict):
     gate: Gate = Gate()
     slo: Slo = Slo()
     card: CardNotes = CardNotes()
-    """What people say about the model and its data, for the cards."""
+    """Notes of the authors about the model and its data, for the cards."""
     seed: int = 42
-    """The seed of everything in training that is random but the split."""
+    """The seed of all randomness in training except the split."""
 
     _text: ConfigText = PrivateAttr(default_factory=ConfigText)
 
@@ -88,7 +88,7 @@ class ModelConfig(Strict):
     @model_validator(mode="before")
     @classmethod
     def _fill_in(cls, data: Any) -> Any:
-        """Make what people may leave out of what they have to say."""
+        """Fill in the keys that a config can omit."""
         return with_defaults(data) if isinstance(data, dict) else data
 
     @model_validator(mode="after")
@@ -98,13 +98,13 @@ class ModelConfig(Strict):
         return self
 
     def contract(self, *, threshold: float | None = None) -> Contract:
-        """Return what clients and servers have to know of this config.
+        """Return the contract of this config, for clients and servers.
 
         Args:
-            threshold: the probability from which on the positive class is answered, where one was chosen.
+            threshold: the lowest probability for which the positive class is answered, if a threshold was chosen.
 
         Raises:
-            ConfigError: something is still to be taken from the data.
+            ConfigError: a part of the config is not yet taken from the data.
         """
         if self.is_open:
             raise ConfigError(
@@ -115,7 +115,7 @@ class ModelConfig(Strict):
         return self._contract_of(features, self.target.output(threshold=threshold))
 
     def _contract_so_far(self) -> Contract:
-        """Return a contract with something put in for what the data decides, to check all the rest."""
+        """Return a contract with placeholders for the parts that the data decides, to check all other parts."""
         output = self.target.output()
         if self.task == "classification" and self.target.classes is None:
             output = Output(name=self.target.name, classes=(0, 1))
@@ -141,11 +141,11 @@ class ModelConfig(Strict):
 
     @property
     def is_open(self) -> bool:
-        """Whether something is still to be taken from the data; see ``training.data.resolve``."""
+        """Whether a part of the config is not yet taken from the data; see ``training.data.resolve``."""
         return bool(self.open_parts)
 
     def decisions(self) -> Decisions:
-        """Return what the config itself decides, for a run without studies."""
+        """Return the decisions of the config itself, for a run without studies."""
         clusters = self.derived.clusters
         return Decisions(
             impute=self.impute,
@@ -156,7 +156,7 @@ class ModelConfig(Strict):
 
 
 def with_defaults(data: dict[str, Any]) -> dict[str, Any]:
-    """Return the content of a config with a title, a description and a task where these can be left out."""
+    """Return the content of a config with a default title, description and task if these are omitted."""
     filled = dict(data)
     name, target = data.get("name"), data.get("target")
     target = target if isinstance(target, dict) else {}

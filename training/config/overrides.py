@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from training.config.faults import near
-from training.config.text import ConfigText, Path_, read_value
+from training.config.faults import closest_name
+from training.config.text import ConfigText, KeyPath, read_value
 from training.config.types import ConfigError
 
 
@@ -16,12 +16,12 @@ def apply_overrides(text: ConfigText, overrides: Sequence[str]) -> None:
     """Set values of a config, in their order.
 
     Args:
-        text: the config; what is set is marked, so that a fault of it names the option in place of a line.
+        text: the config; overridden values are marked, so that their faults name the option in place of a line.
         overrides: ``KEY=VALUE`` each. The key's parts are joined by dots: keys of mappings, and for an item of a list its
             position from 0 or its name (``features.Age.maximum=100``). The value is YAML; nothing means null.
 
     Raises:
-        ConfigError: an override has another form, or leads through a value that holds no others.
+        ConfigError: an override has another form, or its path leads through a value that holds no other values.
     """
     for override in overrides:
         key, equals, value = override.partition("=")
@@ -37,38 +37,40 @@ def apply_overrides(text: ConfigText, overrides: Sequence[str]) -> None:
         text.repeated[:] = [entry for entry in text.repeated if entry[0] != path]
 
 
-def _set(data: Any, parts: list[str], content: Any, override: str) -> Path_:
-    """Set the value at the end of a path, with the mappings on its way, and return the path."""
+def _set(data: Any, parts: list[str], content: Any, override: str) -> KeyPath:
+    """Set the value at the end of a path, create missing mappings on the path, and return the path."""
     path: list[str | int] = []
-    here = data
+    container = data
     for number, part in enumerate(parts):
-        last = number == len(parts) - 1
-        index = _index(here, part, override, parts[:number])
+        is_last = number == len(parts) - 1
+        index = _index(container, part, override, parts[:number])
         path.append(index)
-        if last:
-            here[index] = content
-        elif isinstance(here, dict) and here.get(part) is None:
-            here[index] = {}
-        here = here[index]
+        if is_last:
+            container[index] = content
+        elif isinstance(container, dict) and container.get(part) is None:
+            container[index] = {}
+        container = container[index]
     return tuple(path)
 
 
-def _index(here: Any, part: str, override: str, before: list[str]) -> str | int:
-    """Return the key or the position that a part of a path means.
+def _index(container: Any, part: str, override: str, parent_parts: list[str]) -> str | int:
+    """Return the key or the position that a part of a path refers to.
 
     Raises:
-        ConfigError: there is no such item, or nothing in which there could be one.
+        ConfigError: the container has no such item, or is not a mapping or list.
     """
-    place = ".".join(before)
-    if isinstance(here, dict):
+    parent_key = ".".join(parent_parts)
+    if isinstance(container, dict):
         return part
-    if not isinstance(here, list):
-        raise ConfigError(f"--set {override}: {place} is {here!r}, which holds no other values.")
-    names = [str(item.get("name")) for item in here if isinstance(item, dict) and "name" in item]
+    if not isinstance(container, list):
+        raise ConfigError(f"--set {override}: {parent_key} is {container!r}, which holds no other values.")
+    names = [str(item.get("name")) for item in container if isinstance(item, dict) and "name" in item]
     if part in names:
-        return next(at for at, item in enumerate(here) if isinstance(item, dict) and str(item.get("name")) == part)
-    if part.isdecimal() and int(part) < len(here):
+        return next(
+            index for index, item in enumerate(container) if isinstance(item, dict) and str(item.get("name")) == part
+        )
+    if part.isdecimal() and int(part) < len(container):
         return int(part)
-    guess = near(part, names)
-    hint = f"; did you mean {guess}?" if guess else f"; there are {', '.join(names) or f'{len(here)} items'}."
-    raise ConfigError(f"--set {override}: {place} has no item {part!r}{hint}")
+    match = closest_name(part, names)
+    hint = f"; did you mean {match}?" if match else f"; there are {', '.join(names) or f'{len(container)} items'}."
+    raise ConfigError(f"--set {override}: {parent_key} has no item {part!r}{hint}")

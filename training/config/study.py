@@ -1,4 +1,4 @@
-"""A config's studies: what is compared before anything is fixed, and how much time that may take."""
+"""A config's studies: the alternatives that are compared before a decision, and the time limits of the comparison."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
-from bundle.contract import Number, Strict
-from bundle.numbers import number_text
+from tabento.bundle.contract import Number, Strict
+from tabento.bundle.numbers import number_text
 from training.config.estimator import Estimator
 from training.config.grid import Grid
 from training.config.types import Imputer, Kind, Param, Positive, PositiveInt, Share, Task
@@ -17,7 +17,7 @@ ClassificationMetric = Literal[
     "accuracy", "balanced_accuracy", "f1", "f1_macro", "roc_auc", "average_precision", "log_loss", "brier"
 ]
 Metric = Literal[RegressionMetric, ClassificationMetric]
-"""The metrics by which something can be chosen; ``training.metrics`` computes them."""
+"""The metrics by which something can be chosen; ``training.model.metrics`` computes them."""
 METRICS: dict[Task, tuple[str, ...]] = {
     "regression": get_args(RegressionMetric),
     "classification": get_args(ClassificationMetric),
@@ -38,45 +38,45 @@ class Studies(Strict):
     """The studies of the features."""
 
     pin: tuple[Literal["impute", "clusters", "columns"], ...] = ()
-    """What is compared and shown, but stays as the config has it."""
+    """The parts that are compared and reported, but stay as the config has them."""
     imputers: tuple[Imputer, ...] = ("mean", "median", "knn", "iterative")
-    """Which imputations are compared."""
+    """The imputations that are compared."""
     masked_share: Share = 0.1
-    """The share of known values that is hidden to see how well they are found again."""
+    """The share of known values that is hidden to measure how well imputation restores them."""
     clusters: Annotated[tuple[PositiveInt, ...], Field(max_length=20)] = (5, 8, 10, 15, 20, 40, 80)
-    """Which numbers of clusters are compared, where the config has clusters."""
+    """The numbers of clusters that are compared, if the config has clusters."""
     folds: Annotated[int, Field(ge=2, le=20)] = 5
-    """The folds of the cross-validation that judges."""
+    """The number of folds of the cross-validation that evaluates the alternatives."""
     rows_max: PositiveInt = 20_000
-    """With more training rows, the studies look at so many, drawn at random."""
+    """The largest number of training rows in the studies; of more rows, a random sample of this size is used."""
 
 
 class Candidate(Strict):
-    """An estimator that is compared, under a name of its own."""
+    """An estimator that takes part in the selection, under its own name."""
 
     name: str
     """The row's name in the table."""
     estimator: Estimator
-    """What is fitted."""
+    """The estimator that is fitted."""
 
 
 class Selection(Strict):
-    """Which estimators are compared, and what one may cost."""
+    """The comparison of estimators and the limits of their cost."""
 
     metric: Metric | None = None
-    """What decides; by default ``rmse`` for a regression, ``roc_auc`` for a classification."""
+    """The deciding metric; by default ``rmse`` for a regression, ``roc_auc`` for a classification."""
     kinds: tuple[Kind, ...] | None = None
-    """Which estimators are compared with their default parameters; by default all that are installed."""
+    """The estimators that are compared with their default parameters; by default all that are installed."""
     candidates: tuple[Candidate, ...] = ()
-    """More estimators, with parameters. The config's own ``estimator`` always takes part."""
+    """Additional estimators, with parameters. The config's own ``estimator`` always takes part."""
     grids: tuple[Grid, ...] = ()
     """Grids of parameters whose combinations are compared as well, after the other candidates."""
     built_in_grids: bool = False
-    """Whether the grids of ``training.selection.grids`` are compared, too."""
+    """Whether the grids of ``training.studies.selection.grids`` are compared, too."""
     folds: Annotated[int, Field(ge=2, le=20)] | None = None
-    """The folds of the cross-validation; by default 10 below 1,000 training rows, else 5."""
+    """The number of folds of the cross-validation; by default 10 below 1,000 training rows, else 5."""
     repeats: Annotated[int, Field(ge=1, le=20)] | None = None
-    """How often it is repeated with other folds; by default 3 below 1,000 training rows, else once."""
+    """The number of repetitions with other folds; by default 3 below 1,000 training rows, else 1."""
     single_row_us_max: Positive | None = 300.0
     """The longest time of one row in ONNX Runtime, p50, in microseconds."""
     batch_us_max: Positive | None = None
@@ -84,7 +84,7 @@ class Selection(Strict):
     model_mib_max: Positive | None = 64.0
     """The largest ONNX file, in MiB."""
     minutes: Positive = 6.0
-    """After so long no other candidate begins."""
+    """The time after which no further candidate starts."""
 
     @model_validator(mode="after")
     def _names_are_distinct(self) -> Self:
@@ -102,7 +102,7 @@ class Range(Strict):
     log: bool = False
     """Whether the range is spread by ratios instead of by differences."""
     integer: bool = False
-    """Whether only whole numbers are tried."""
+    """Whether only integers are tried."""
     choices: Annotated[tuple[Param, ...], Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
@@ -124,21 +124,21 @@ class Sweep(Strict):
     """The search for the chosen estimator's parameters."""
 
     trials: Annotated[int, Field(ge=0)] = 30
-    """How many sets of parameters are tried; 0 leaves them as they are."""
+    """The number of sets of parameters that are tried; 0 leaves the parameters as they are."""
     minutes: Positive = 6.0
-    """After so long no other trial begins."""
+    """The time after which no further trial starts."""
     folds: Annotated[int, Field(ge=2, le=20)] = 5
-    """The folds of the cross-validation inside the training part."""
+    """The number of folds of the cross-validation inside the training part."""
     pruner: Literal["hyperband", "successive_halving", "none"] = "hyperband"
-    """How trials that fall behind are ended early, where the estimator can be grown."""
+    """The method that stops unpromising trials early, if the estimator can be grown."""
     space: dict[str, Range] = {}
-    """Ranges by parameter; for the others of the estimator ``training.sweep`` has its own."""
+    """Ranges by parameter; ``training.studies.sweep`` has default ranges for the estimator's other parameters."""
 
 
 class Evaluation(Strict):
-    """Repeated cross-validation over all rows, of the procedure with everything decided: a figure, never a choice."""
+    """Repeated cross-validation over all rows, after all decisions: it reports metrics and decides nothing."""
 
     folds: Annotated[int, Field(ge=2, le=50)] = 5
     repeats: Annotated[int, Field(ge=1, le=50)] = 3
     also_with: tuple[str, ...] = ()
-    """Dropped columns with which the figures are computed a second time, to show what leaving them out costs."""
+    """Dropped columns with which the metrics are computed a second time, to show the cost of dropping them."""

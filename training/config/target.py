@@ -1,4 +1,4 @@
-"""A config's target: the column to predict, and for a classification its classes and when which one is answered."""
+"""A config's target: the column to predict, and for a classification its classes and the rule of the answer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from bundle.contract import Label, Name, Number, Output, Strict
+from tabento.bundle.contract import Label, Name, Number, Output, Strict
 from training.config.types import Positive
 
 
@@ -14,16 +14,16 @@ class ClassLabel(Strict):
     """One class of a classification."""
 
     value: Label
-    """How the data writes it: a cell of the target's column that equals this is of this class."""
+    """The class in the data: a cell of the target's column that equals this value is of this class."""
     label: Label
-    """How the model answers it."""
+    """The class in the model's answers."""
     description: str = ""
-    """One sentence for the people who read the answer."""
+    """One sentence for the readers of an answer."""
 
     @model_validator(mode="before")
     @classmethod
     def _may_be_one_value(cls, data: Any) -> Any:
-        """Take a bare value for both, and a missing label from the value."""
+        """Use a bare value as value and label, and the value as a missing label."""
         if isinstance(data, bool | int | float | str):
             return {"value": data, "label": data}
         if isinstance(data, dict) and "value" in data and "label" not in data:
@@ -39,19 +39,19 @@ class Target(Strict):
     unit: str | None = None
     """The unit of a predicted number."""
     description: str = ""
-    """One sentence for the people who read the answer."""
+    """One sentence for the readers of an answer."""
     minimum: Number | None = None
     """The smallest plausible value of a number; training rows below it are label problems."""
     maximum: Number | None = None
     """The largest plausible value of a number; training rows above it are label problems."""
     classes: Annotated[tuple[ClassLabel, ...], Field(min_length=2)] | None = None
-    """The classes of a classification; without them those of the data. However they are listed, they are kept in this
-    order: of two the positive one is the second, more are in ascending order of their labels."""
+    """The classes of a classification; by default the classes of the data. Regardless of the order in the file, the positive
+    class of two is the second, and three or more are in ascending order of their labels."""
     positive: Label | None = None
-    """The label of the positive class of two, of which F1, precision, recall and the decision threshold speak. Without it
-    the second that is listed."""
+    """The label of the positive class of two. F1, precision, recall and the decision threshold refer to it. By default the
+    second listed class."""
     ranking: bool = False
-    """Whether a classification answers its labels from the most to the least probable as well."""
+    """Whether a classification also answers its labels from the most to the least probable."""
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
@@ -65,7 +65,7 @@ class Target(Strict):
         broken = [label for label in labels if isinstance(label, float) and not label.is_integer()]
         if broken:
             raise ValueError(
-                f"target.classes: a label is no number with a fraction, got {broken[0]!r}; write it as text"
+                f"target.classes: a label cannot be a number with a fraction, got {broken[0]!r}; write it as text"
             )
         if len(set(labels)) != len(labels):
             raise ValueError(f"target.classes: a label appears twice: {labels}")
@@ -76,23 +76,23 @@ class Target(Strict):
         return self
 
     def _ordered(self, classes: tuple[ClassLabel, ...]) -> tuple[ClassLabel, ...]:
-        """Return two classes with the positive one behind, more in ascending order of their labels."""
+        """Return two classes with the positive one second, three or more in ascending order of their labels."""
         labels = [item.label for item in classes]
         if self.positive is None:
             return classes if len(classes) == 2 else tuple(sorted(classes, key=_by_label))
         if len(classes) != 2:
             raise ValueError(f"target.positive: goes with two classes, got {len(classes)}: remove it")
-        place = next((place for place, label in enumerate(labels) if _same(label, self.positive)), None)
-        if place is None:
+        index = next((index for index, label in enumerate(labels) if _is_same_label(label, self.positive)), None)
+        if index is None:
             raise ValueError(f"target.positive: {self.positive!r} is none of the labels {labels}; write one of them")
-        return (classes[1 - place], classes[place])
+        return (classes[1 - index], classes[index])
 
     @property
     def learned_labels(self) -> tuple[Label, ...]:
-        """What a pipeline learns in the place of each class.
+        """The values that a pipeline learns for the classes.
 
-        These are the labels where they ascend in the order of ``classes``, because scikit-learn sorts what it learns. Else
-        they are the places 0 and 1, so that the second column of a pipeline's probabilities is the positive class always.
+        These are the labels if they ascend in the order of ``classes``, because scikit-learn sorts its classes. Otherwise
+        they are the indices 0 and 1, so that the second column of probabilities always belongs to the positive class.
         """
         labels = tuple(item.label for item in self.classes or ())
         return labels if list(labels) == sorted(labels) else tuple(range(len(labels)))
@@ -101,7 +101,7 @@ class Target(Strict):
         """Return the answer as the contract has it.
 
         Args:
-            threshold: the probability from which on the positive class is answered, where one was chosen.
+            threshold: the lowest probability for which the positive class is answered, if a threshold was chosen.
         """
         if self.classes is None:
             return Output(name=self.name, unit=self.unit, description=self.description)
@@ -119,13 +119,13 @@ def _by_label(item: ClassLabel) -> Any:
     return item.label
 
 
-def _same(one: Label, other: Label) -> bool:
-    """Say whether two labels are one; in Python true equals 1, in an answer it does not."""
-    return one == other and isinstance(one, bool) == isinstance(other, bool)
+def _is_same_label(left: Label, right: Label) -> bool:
+    """Return whether two labels are equal; true equals 1 in Python, but not in an answer."""
+    return left == right and isinstance(left, bool) == isinstance(right, bool)
 
 
 class Decision(Strict):
-    """When a binary classification answers its positive class.
+    """The rule by which a binary classification answers its positive class.
 
     Unless it is ``fixed``, the threshold is chosen on predictions of cross-validation inside the training part.
     """
@@ -134,14 +134,14 @@ class Decision(Strict):
     """``most_probable``: 0.5. ``f1``: the threshold with the highest F1. ``cost``: the one with the lowest cost per row.
     ``fixed``: ``threshold``."""
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """fixed: the positive class is answered from this probability on."""
+    """fixed: the lowest probability for which the positive class is answered."""
     false_positive_cost: Positive | None = None
-    """cost: what it costs to answer the positive class where the negative is true; in any unit."""
+    """cost: the cost of answering the positive class if the negative class is true; in any unit."""
     false_negative_cost: Positive | None = None
-    """cost: what it costs to answer the negative class where the positive is true; in the same unit."""
+    """cost: the cost of answering the negative class if the positive class is true; in the same unit."""
 
     @model_validator(mode="after")
-    def _has_what_it_needs(self) -> Self:
+    def _has_required_keys(self) -> Self:
         if (self.threshold is not None) != (self.by == "fixed"):
             raise ValueError("decision: `threshold` goes with `by: fixed` and only with it")
         costs = [self.false_positive_cost is not None, self.false_negative_cost is not None]

@@ -1,8 +1,8 @@
-"""The text of a config file: what each value is, and in which line it stands.
+"""The text of a config file: the values, each with its line.
 
-YAML is read as its version 1.2 has it, so that few plain words are more than text: ``true``, ``false``, ``null``, ``~``
-and numbers. ``Yes``, ``no``, ``on``, ``08``, ``1_000``, ``12:30`` and dates are the text that they look like; a key that
-wants a truth value or a number takes them all the same where they are one. Keys are text always.
+YAML is read by the rules of its version 1.2, in which only ``true``, ``false``, ``null``, ``~`` and numbers are not text.
+``Yes``, ``no``, ``on``, ``08``, ``1_000``, ``12:30`` and dates are text; a key that expects a boolean or a number accepts
+them anyway if they can be converted. Keys are always text.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import yaml
 
 from training.config.types import ConfigError
 
-Path_ = tuple[str | int, ...]
-"""Where a value is: the keys and positions that lead to it."""
+KeyPath = tuple[str | int, ...]
+"""The place of a value: the keys and positions that lead to it."""
 VALUES_MAX = 200_000
-"""A config with more values than this comes of references that repeat each other."""
+"""The largest number of values; only references that repeat each other give more."""
 
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ else:
 
 
 class _Loader(_Base):
-    """A reader of YAML 1.2: it composes nodes, and knows the core schema's plain words."""
+    """A reader of YAML 1.2 that composes nodes and resolves the plain words of the core schema."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}
 
@@ -51,7 +51,7 @@ for _tag, _words, _first in (
 
 
 class Items(list[Any]):
-    """A list that knows the positions which its items had in the file, also when others were taken out."""
+    """A list that stores the positions of its items in the file, also after items were removed."""
 
     def __init__(self, items: list[Any]) -> None:
         super().__init__(items)
@@ -65,14 +65,14 @@ class Items(list[Any]):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a value stands."""
+    """The place of a value in a file."""
 
     line: int
     """The line of its key, or of its item in a list; the first is 1."""
     text: str | None
-    """What stands there if it is one word or a quoted text."""
+    """The text of the value if it is a scalar."""
     plain: bool
-    """Whether it stands without quotes."""
+    """Whether the value has no quotes."""
 
 
 @dataclass(eq=False)
@@ -80,30 +80,30 @@ class ConfigText:
     """A config file's content with the place of each value."""
 
     path: Path | None = None
-    """The file; None for a config that was made by code."""
+    """The file; None for a config that code created."""
     data: Any = None
     """Mappings, ``Items`` and scalars."""
-    places: dict[Path_, Place] = field(default_factory=dict)
-    repeated: list[tuple[Path_, int, int]] = field(default_factory=list)
+    places: dict[KeyPath, Place] = field(default_factory=dict)
+    repeated: list[tuple[KeyPath, int, int]] = field(default_factory=list)
     """Keys that appear twice, with the lines of the first and of the second."""
-    overrides: dict[Path_, str] = field(default_factory=dict)
-    """Values that the command line gave, with the option that did."""
+    overrides: dict[KeyPath, str] = field(default_factory=dict)
+    """The option of each value that the command line set."""
 
     def __eq__(self, other: object) -> bool:
-        """Say that configs are equal whatever files they were read from."""
+        """Return True for any other text: configs are equal regardless of the files that they were read from."""
         return isinstance(other, ConfigText)
 
     __hash__ = None  # type: ignore[assignment]
 
-    def line(self, path: Path_) -> int | None:
-        """Return the line of a value, or of the nearest one around it that is there; None without a file."""
+    def line(self, path: KeyPath) -> int | None:
+        """Return the line of a value, or of the innermost existing value around it; None without a file."""
         for length in range(len(path), 0, -1):
             if path[:length] in self.places:
                 return self.places[path[:length]].line
         return 1 if self.path is not None else None
 
-    def where(self, path: Path_) -> str:
-        """Return ``file:line`` of a value, the option that gave it, or nothing without a file."""
+    def where(self, path: KeyPath) -> str:
+        """Return ``file:line`` of a value or the option that set it; empty without a file."""
         for length in range(len(path), 0, -1):
             if path[:length] in self.overrides:
                 return self.overrides[path[:length]]
@@ -128,7 +128,7 @@ def read_text(path: Path) -> ConfigText:
     try:
         node = yaml.compose(content, Loader=_Loader)
     except yaml.YAMLError as error:
-        raise ConfigError(_in_words(path, content, error)) from error
+        raise ConfigError(_syntax_message(path, content, error)) from error
     if node is not None:
         if _size(node, {}) > VALUES_MAX:
             raise ConfigError(
@@ -140,7 +140,7 @@ def read_text(path: Path) -> ConfigText:
 
 
 def _size(node: Any, sizes: dict[int, float]) -> float:
-    """Return how many values a node stands for with all references written out; infinitely many if it holds itself."""
+    """Return the number of values of a node with all references expanded; infinity if it contains itself."""
     if isinstance(node, yaml.ScalarNode):
         return 1
     if id(node) not in sizes:
@@ -151,7 +151,7 @@ def _size(node: Any, sizes: dict[int, float]) -> float:
 
 
 def read_value(content: str) -> Any:
-    """Return the value of one YAML text, read as values in a config are; nothing is null.
+    """Return the value of one YAML text, read by the rules of a config; an empty text is null.
 
     Raises:
         yaml.YAMLError: it is not valid YAML.
@@ -168,45 +168,45 @@ def read_value(content: str) -> Any:
 
 
 class _Builder:
-    """Makes values of nodes and notes their places."""
+    """A converter of nodes to values that records their places."""
 
     def __init__(self, text: ConfigText) -> None:
         self._text = text
 
-    def build(self, node: Any, path: Path_) -> Any:
+    def build(self, node: Any, path: KeyPath) -> Any:
         """Return the value of a node."""
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
-            for place, item in enumerate(node.value):
-                self._note((*path, place), item, item)
-            return Items([self.build(item, (*path, place)) for place, item in enumerate(node.value)])
+            for index, item in enumerate(node.value):
+                self._note((*path, index), item, item)
+            return Items([self.build(item, (*path, index)) for index, item in enumerate(node.value)])
         return _scalar(node)
 
-    def _mapping(self, node: Any, path: Path_) -> dict[str, Any]:
+    def _mapping(self, node: Any, path: KeyPath) -> dict[str, Any]:
         data: dict[str, Any] = {}
-        own: dict[str, int] = {}
+        lines_of_keys: dict[str, int] = {}
         for key_node, value_node, merged in _pairs(node):
             key = key_node.value if isinstance(key_node, yaml.ScalarNode) else str(_scalar_text(key_node))
             line = key_node.start_mark.line + 1
             if merged and key in data:
                 continue
-            if key in own:
-                self._text.repeated.append(((*path, key), own[key], line))
+            if key in lines_of_keys:
+                self._text.repeated.append(((*path, key), lines_of_keys[key], line))
             if not merged:
-                own[key] = line
+                lines_of_keys[key] = line
             self._note((*path, key), key_node, value_node)
             data[key] = self.build(value_node, (*path, key))
         return data
 
-    def _note(self, path: Path_, mark: Any, node: Any) -> None:
+    def _note(self, path: KeyPath, mark: Any, node: Any) -> None:
         scalar = isinstance(node, yaml.ScalarNode)
         text, plain = (node.value, not node.style) if scalar else (None, False)
         self._text.places[path] = Place(mark.start_mark.line + 1, text, plain)
 
 
 def _pairs(node: Any) -> Iterator[tuple[Any, Any, bool]]:
-    """Yield keys and values, those of ``<<: *name`` last, as they count less."""
+    """Yield keys and values; the keys of ``<<: *name`` are last, because other keys take precedence over them."""
     merged = [value for key, value in node.value if key.tag == "tag:yaml.org,2002:merge"]
     yield from ((key, value, False) for key, value in node.value if key.tag != "tag:yaml.org,2002:merge")
     for value in merged:
@@ -220,7 +220,7 @@ def _scalar_text(node: Any) -> str:
 
 
 def _scalar(node: Any) -> Any:
-    """Return the value of a scalar; one with a tag of its own, such as ``!!int``, is the text that stands there."""
+    """Return the value of a scalar; a scalar with an explicit tag, such as ``!!int``, is its text."""
     kind, text = node.tag.rpartition(":")[2], node.value
     if node.style:
         return text
@@ -235,8 +235,8 @@ def _scalar(node: Any) -> Any:
     return text
 
 
-def _in_words(path: Path, content: str, error: yaml.YAMLError) -> str:
-    """Say where YAML cannot be read, what stands there, and what most often helps."""
+def _syntax_message(path: Path, content: str, error: yaml.YAMLError) -> str:
+    """Return a message with the line that is not valid YAML, its text and the most likely remedy."""
     mark = getattr(error, "problem_mark", None)
     problem = " ".join(filter(None, (getattr(error, "context", None), getattr(error, "problem", None)))) or str(error)
     if mark is None:
@@ -244,16 +244,17 @@ def _in_words(path: Path, content: str, error: yaml.YAMLError) -> str:
     lines = content.splitlines()
     number = min(mark.line, max(len(lines) - 1, 0))
     line = lines[number] if lines else ""
-    before = lines[number - 1] if number else ""
-    if line[: len(line) - len(line.lstrip())].count("\t") or before[: len(before) - len(before.lstrip())].count("\t"):
+    previous_line = lines[number - 1] if number else ""
+    if line[: len(line) - len(line.lstrip())].count("\t") or previous_line[
+        : len(previous_line) - len(previous_line.lstrip())
+    ].count("\t"):
         remedy = "A line is indented with a tab: YAML takes spaces only."
     elif re.search(r":\s[^'\"{\[]*:\s", line):
         remedy = "A text with a colon and a blank in it needs quotes, as in `description: 'one: two'`."
     elif re.search(r"[:\[,]\s*[-?]\s*([,\]]|$)", line):
-        remedy = "A `-` or `?` that stands alone needs quotes, as in ['-', '?']."
+        remedy = "A single `-` or `?` needs quotes, as in ['-', '?']."
     elif re.search(r"[:\[{,-]\s*[@`%]", line):
         remedy = "A text that begins with this character needs quotes."
     else:
         remedy = "Look at the indentation, the quotes and the brackets there and in the line before."
-    shown = line.strip()
-    return f"{path}:{number + 1} is not valid YAML: {problem}. The line is `{shown[:120]}`. {remedy}"
+    return f"{path}:{number + 1} is not valid YAML: {problem}. The line is `{line.strip()[:120]}`. {remedy}"

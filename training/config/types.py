@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from tabento.transformers.date_part_names import DatePart as DatePart
 from training.errors import ConfigError as ConfigError
 
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -17,16 +18,11 @@ Param = int | float | str | bool | None
 """A value of an estimator's own parameter."""
 
 Imputer = Literal["median", "mean", "most_frequent", "knn", "iterative"]
-"""What stands in for a missing number: a statistic of the column, the mean of the nearest rows (k = 5, scaled), or what a
-random forest predicts from the other columns."""
-
-DatePart = Literal["year", "month", "day", "weekday", "hour", "minute", "day_of_year", "elapsed_days", "timestamp"]
-"""What a model can see of a timestamp, in UTC: ``month`` 1 to 12, ``day`` 1 to 31, ``weekday`` 0 (Monday) to 6 (Sunday),
-``hour`` 0 to 23, ``minute`` 0 to 59, ``day_of_year`` 1 to 366; ``elapsed_days`` are the days since 1970-01-01 with the time
-of day as a fraction, ``timestamp`` are the seconds since then."""
+"""The method that replaces a missing number: a statistic of the column, the mean of the nearest rows (k = 5, scaled), or
+the prediction of a random forest from the other columns."""
 
 Task = Literal["regression", "classification"]
-"""What a model answers: a number, or one of some classes."""
+"""The kind of a model's answer: a number, or one of several classes."""
 
 Kind = Literal[
     "dummy",
@@ -46,4 +42,4 @@ Kind = Literal[
     "voting",
     "stack",
 ]
-"""The estimators that a config can ask for; ``training.estimators`` builds them."""
+"""The estimators that a config can name; ``training.model.estimators`` builds them."""

@@ -1,1 +1,1 @@
-"""Data: where it comes from, what it must look like, how it is split."""
+"""Data: loading, validation and split."""

@@ -1,7 +1,7 @@
-"""Classes: the cells of a classification's target, matched against what the config says the classes are called.
+"""Classes: the cells of a classification's target, matched against the class values of the config.
 
-A text file has no types, so a number is matched by value (``0``, ``0.0`` and ``"0"`` are the class written ``0``), a
-boolean as true, false, 1 or 0, and text letter by letter, blanks around it left out.
+A text file has no types. So a number is matched by value (``0``, ``0.0`` and ``"0"`` are the class ``0``), a boolean as
+true, false, 1 or 0, and a text character by character without surrounding blanks.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bundle.contract import Label, truth_value
-from bundle.numbers import number_text
+from tabento.bundle.boolean_text import parse_boolean
+from tabento.bundle.contract import Label
+from tabento.bundle.numbers import number_text
 from training.config import Target
 
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
@@ -27,11 +28,11 @@ def class_indices(cells: pd.Series[Any], target: Target) -> NDArray[np.float64]:
     """Return the class of each cell.
 
     Args:
-        cells: the target's column as it was read, N of them.
-        target: has ``classes``.
+        cells: the target's column as it was read, N cells.
+        target: a target with ``classes``.
 
     Returns:
-        float64 of shape (N,): the place in ``target.classes``, NaN where a cell is missing or of no class.
+        float64 of shape (N,): the index in ``target.classes``, NaN for a cell that is missing or belongs to no class.
 
     Raises:
         ValueError: the target has no classes.
@@ -39,22 +40,25 @@ def class_indices(cells: pd.Series[Any], target: Target) -> NDArray[np.float64]:
     if target.classes is None:
         raise ValueError(f"expected a target with classes, got {target.name!r} without")
     values = [item.value for item in target.classes]
-    # Each distinct value is looked up once, however many rows there are. NaN for the missing ones stands at the end.
+    # Each distinct value is looked up once, regardless of the number of rows. The last entry, NaN, is for missing cells.
     codes, distinct = pd.factorize(cells.astype(object))
-    places = [next((float(at) for at, value in enumerate(values) if _is(cell, value)), math.nan) for cell in distinct]
-    return np.array([*places, math.nan], dtype=np.float64)[codes]
+    indices = [
+        next((float(index) for index, value in enumerate(values) if _belongs_to(cell, value)), math.nan)
+        for cell in distinct
+    ]
+    return np.array([*indices, math.nan], dtype=np.float64)[codes]
 
 
-def allowed_in_words(target: Target) -> str:
-    """Say in words what a cell of the target may hold, for error messages."""
+def accepted_classes(target: Target) -> str:
+    """Return a description of the accepted cells of the target, for error messages."""
     return f"one of {', '.join(repr(item.value) for item in target.classes or ())} (`target.classes` in the config)"
 
 
-def _is(cell: object, value: Label) -> bool:
-    """Say whether a cell that is not missing is of the class that the config writes so."""
+def _belongs_to(cell: object, value: Label) -> bool:
+    """Return whether a cell that is not missing belongs to the class with a value of the config."""
     if isinstance(value, bool):
-        known = cell if isinstance(cell, bool | np.bool_) else truth_value(_text_of(cell))
-        return known is not None and bool(known) == value
+        boolean = cell if isinstance(cell, bool | np.bool_) else parse_boolean(_text_of(cell))
+        return boolean is not None and bool(boolean) == value
     if isinstance(cell, bool | np.bool_):
         return False
     if isinstance(value, str):
@@ -80,9 +84,11 @@ def _number(cell: object) -> float | None:
 
 
 def positive_of(labels: list[Label], counts: list[int]) -> tuple[Label, str]:
-    """Return which of two labels is the positive one, and why: a word such as yes says it, else the rarer one is meant."""
+    """Return the positive one of two labels with the reason: a word such as yes is positive, else the rarer label is."""
     words = [str(label).strip().lower() for label in labels]
-    for place in (0, 1):
-        if words[place] in _POSITIVE_WORDS or words[1 - place] in _NEGATIVE_WORDS:
-            return labels[place], f"{labels[place]!r} stands beside {labels[1 - place]!r}"
+    for index in (0, 1):
+        if words[index] in _POSITIVE_WORDS or words[1 - index] in _NEGATIVE_WORDS:
+            return labels[
+                index
+            ], f"{labels[index]!r} is the positive word of {labels[index]!r} and {labels[1 - index]!r}"
     return labels[0 if counts[0] < counts[1] else 1], "it is the rarer one"

@@ -1,6 +1,6 @@
-"""Forms of dates other than ISO 8601, recognised in a data file so that a message can say how to convert them.
+"""Forms of dates other than ISO 8601, recognised in a data file so that a message can show how to convert them.
 
-They are never guessed into dates: 03/04/2026 is a day in March or in April, and only the file's owner knows which.
+They are never converted by a guess: 03/04/2026 is a day in March or in April, and only the file's owner knows which.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from bundle.timestamp import TIMESTAMP_EXAMPLE
+from tabento.bundle.timestamp import TIMESTAMP_EXAMPLE
 
 _TIME = r"(?P<time>[T ]\d{1,2}:\d{2}(?P<seconds>:\d{2})?(?P<fraction>\.\d+)?)?"
 _FORMS = tuple(
@@ -29,16 +29,16 @@ _MONTHS = 12
 
 
 def conversion(column: str, texts: Sequence[str]) -> str | None:
-    """Return how to convert a column of dates in another form, or None if its texts have no known form in common.
+    """Return instructions to convert a column of dates in another form; None if its texts share no known form.
 
     Args:
         column: its name.
-        texts: distinct cells that are no timestamps, at least one.
+        texts: distinct cells that are not timestamps, at least one.
     """
     stripped = [text.strip() for text in texts]
     if all(_EPOCH.fullmatch(text) for text in stripped):
         unit = "ms" if len(stripped[0].lstrip("-").partition(".")[0]) >= _MILLISECONDS_DIGITS else "s"
-        return _said(column, texts[0], [f"pd.to_datetime(table[{column!r}].astype(float), unit={unit!r})"])
+        return _instructions(column, texts[0], [f"pd.to_datetime(table[{column!r}].astype(float), unit={unit!r})"])
     for pattern, codes in _FORMS:
         matches = [pattern.fullmatch(text) for text in stripped]
         first = matches[0]
@@ -48,15 +48,17 @@ def conversion(column: str, texts: Sequence[str]) -> str | None:
         if first["time"]:
             time = f"{first['time'][0]}%H:%M{':%S' if first['seconds'] else ''}{'.%f' if first['fraction'] else ''}"
         pairs = [(int(match["first"]), int(match["second"])) for match in matches if match is not None]
-        fitting = [code for code in codes if all((a if code.startswith("%m") else b) <= _MONTHS for a, b in pairs)]
-        calls = [f"pd.to_datetime(table[{column!r}], format={code + time!r})" for code in fitting]
-        return _said(column, texts[0], calls) if calls else None
+        matching_codes = [
+            code for code in codes if all((a if code.startswith("%m") else b) <= _MONTHS for a, b in pairs)
+        ]
+        calls = [f"pd.to_datetime(table[{column!r}], format={code + time!r})" for code in matching_codes]
+        return _instructions(column, texts[0], calls) if calls else None
     return None
 
 
-def _said(column: str, example: str, calls: list[str]) -> str:
+def _instructions(column: str, example: str, calls: list[str]) -> str:
     write = ".dt.strftime('%Y-%m-%dT%H:%M:%S.%fZ')"
     return (
-        f"{column}: dates as in {example!r} have to be converted to ISO 8601, such as {TIMESTAMP_EXAMPLE}; in pandas:"
+        f"{column}: dates as in {example!r} must be converted to ISO 8601, such as {TIMESTAMP_EXAMPLE}; in pandas:"
         f" table[{column!r}] = {' or, if the month comes first, '.join(call + write for call in calls)}"
     )

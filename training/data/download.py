@@ -1,8 +1,8 @@
 """Download: a config's real data from its address into a cache, checked, and never changed afterwards.
 
-It stands at the beginning of the data's way. The cache is keyed by sha256: ``<sha256>.csv`` for a CSV file,
-``<sha256>.zip`` or ``.tgz`` for an archive with the unpacked file beside it. A file appears under its name only when it
-is complete and its checksum is right.
+This is the first step of the data. The cache is keyed by sha256: ``<sha256>.csv`` for a CSV file, ``<sha256>.zip`` or
+``.tgz`` for an archive, with the unpacked file in the same folder. A file gets its name only when it is complete and its
+checksum is right.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ import httpx
 import tenacity
 from tenacity.wait import wait_base
 
-from bundle.manifest import sha256_of
+from tabento.bundle.checksums import file_sha256
+from tabento.tables.faults import DownloadError
 from training.config import Source
-from training.data.errors import DownloadError
 from training.data.identity import PLAIN_SUFFIX, cached_suffix
 from training.data.kaggle import Download, is_kaggle, kaggle_download
 
@@ -33,25 +33,25 @@ __all__ = ["DownloadError", "fetch", "fetch_unpinned"]
 
 ATTEMPTS = 3
 TIMEOUT = httpx.Timeout(10.0, connect=5.0)
-"""Seconds: 5 to connect, 10 for each read. A server that stays silent longer is tried again."""
+"""Seconds: 5 to connect, 10 for each read. After a timeout the request is sent again."""
 WAIT: wait_base = tenacity.wait_exponential_jitter(initial=1.0, max=8.0, jitter=1.0)
-"""Between attempts: 1, 2, 4, 8 seconds and up to one second of jitter, so that many clients don't return together."""
+"""Between attempts: 1, 2, 4, 8 seconds and up to one second of jitter, so that many clients do not retry together."""
 LIMIT_BYTES = 1 << 30
-"""1 GiB; a tabular file beyond this is taken for a mistake in the address, and would not fit in memory either."""
+"""1 GiB; a larger file is treated as a mistake in the address, and would not fit in memory either."""
 
 ABANDONED_S = 86_400.0
-"""Seconds after which an unfinished file belongs to a process that was killed; no download takes a day."""
+"""The age in seconds at which an unfinished file is treated as left by a killed process; no download takes a day."""
 
 _CHUNK_BYTES = 1 << 20
 _UNFINISHED = ".part-"
 _TEMPORARY_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 _TEMPORARY_ERRORS = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError, httpx.ProxyError)
 _ARCHIVE_ERRORS = (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError, zlib.error, RuntimeError)
-"""What the archive readers raise on damaged, encrypted or truncated files."""
+"""The errors that the archive readers raise on damaged, encrypted or truncated files."""
 
 
 class _TemporaryError(Exception):
-    """A failure that may be gone at the next attempt."""
+    """A failure that a new attempt may resolve."""
 
 
 def fetch(
@@ -63,17 +63,17 @@ def fetch(
     limit_bytes: int = LIMIT_BYTES,
     attempts: int = ATTEMPTS,
 ) -> Path:
-    """Return the CSV file of a source, from the cache if it is there and its checksum is right, else downloaded.
+    """Return the CSV file of a source: from the cache if its checksum is right there, else downloaded.
 
     Raises:
-        DownloadError: the server can't be reached or answers with an error after all attempts, the checksum is not
-            the one of the config, the file is too large, or an archive does not hold exactly one CSV file. Nothing of
-            a failed download stays in the cache.
+        DownloadError: the server cannot be reached or answers with an error in all attempts, the checksum differs from
+            the config's, the file is too large, or an archive does not contain exactly one CSV file. A failed download
+            leaves nothing in the cache.
     """
     cached = cache_folder / f"{source.sha256}{cached_suffix(source.url)}"
-    if not (cached.is_file() and sha256_of(cached) == source.sha256):
+    if not (cached.is_file() and file_sha256(cached) == source.sha256):
         _download(source.url, cache_folder, source.sha256, wait, timeout, limit_bytes, attempts)
-    return _unpacked(cached, source.url, limit_bytes)
+    return _unpack(cached, source.url, limit_bytes)
 
 
 def fetch_unpinned(
@@ -84,12 +84,12 @@ def fetch_unpinned(
     timeout: httpx.Timeout = TIMEOUT,
     limit_bytes: int = LIMIT_BYTES,
 ) -> Path:
-    """Download an address whose checksum nobody knows, every time anew, and return its CSV file in the cache.
+    """Download an address without a known checksum, on every call, and return its CSV file in the cache.
 
     Raises:
-        DownloadError: as ``fetch`` does, but for the checksum.
+        DownloadError: for the same reasons as in ``fetch``, except the checksum.
     """
-    return _unpacked(_download(url, cache_folder, None, wait, timeout, limit_bytes), url, limit_bytes)
+    return _unpack(_download(url, cache_folder, None, wait, timeout, limit_bytes), url, limit_bytes)
 
 
 def _download(
@@ -114,35 +114,35 @@ def _download(
         _remove_abandoned(cache_folder)
         with _temporary_file(cache_folder) as (file, temporary):
             request = kaggle_download(url) if is_kaggle(url) else Download(url)
-            got = retrying(_stream, request, file, timeout, limit_bytes)
+            downloaded_sha256 = retrying(_stream, request, file, timeout, limit_bytes)
             if is_kaggle(url) and cached_suffix(url) == PLAIN_SUFFIX:
-                got = _without_archive(file, temporary, url, limit_bytes) or got
+                downloaded_sha256 = _without_archive(file, temporary, url, limit_bytes) or downloaded_sha256
             file.close()
-            if sha256 is not None and got != sha256:
+            if sha256 is not None and downloaded_sha256 != sha256:
                 raise DownloadError(
-                    f"{url} is not the file that the config names: expected sha256 {sha256}, got {got}. The file at the"
+                    f"{url} is not the file that the config names: expected sha256 {sha256}, got {downloaded_sha256}. The file at the"
                     " address was altered; find the original, or correct `source.sha256` after looking at the data."
                 )
-            return temporary.replace(cache_folder / f"{got}{cached_suffix(url)}")
+            return temporary.replace(cache_folder / f"{downloaded_sha256}{cached_suffix(url)}")
     except (*_TEMPORARY_ERRORS, _TemporaryError) as error:
         reason = str(error) or type(error).__name__
-        tries = f"{attempts} attempts; the last" if attempts > 1 else "one attempt"
-        raise DownloadError(f"could not download {url} in {tries}: {reason}. {remedy}") from error
+        attempts_text = f"{attempts} attempts; the last" if attempts > 1 else "one attempt"
+        raise DownloadError(f"could not download {url} in {attempts_text}: {reason}. {remedy}") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise DownloadError(f"could not download {url}: {error}. {remedy}") from error
     except OSError as error:
         raise DownloadError(f"could not write to the cache folder {cache_folder}: {error}.") from error
 
 
-def _stream(wanted: Download, file: IO[bytes], timeout: httpx.Timeout, limit_bytes: int) -> str:
+def _stream(download: Download, file: IO[bytes], timeout: httpx.Timeout, limit_bytes: int) -> str:
     """Write the body of an address to a file, from its beginning, and return its sha256."""
     file.seek(0)
     file.truncate()
-    with httpx.stream("GET", wanted.url, auth=wanted.auth, timeout=timeout, follow_redirects=True) as response:
+    with httpx.stream("GET", download.url, auth=download.auth, timeout=timeout, follow_redirects=True) as response:
         if response.status_code in _TEMPORARY_STATUS:
             raise _TemporaryError(f"the server answered {response.status_code} {response.reason_phrase}")
         response.raise_for_status()
-        return _copy(response.iter_bytes(_CHUNK_BYTES), file, wanted.url, limit_bytes)
+        return _copy(response.iter_bytes(_CHUNK_BYTES), file, download.url, limit_bytes)
 
 
 def _copy(chunks: Iterable[bytes], file: IO[bytes], name: str, limit_bytes: int) -> str:
@@ -161,7 +161,7 @@ def _copy(chunks: Iterable[bytes], file: IO[bytes], name: str, limit_bytes: int)
 
 
 def _without_archive(file: IO[bytes], path: Path, url: str, limit_bytes: int) -> str | None:
-    """Replace a .zip archive by the one CSV file in it, and return that file's sha256; None if it is no archive."""
+    """Replace a .zip archive by the one CSV file in it, and return the sha256 of that file; None for any other file."""
     file.flush()
     if not zipfile.is_zipfile(path):
         return None
@@ -182,10 +182,10 @@ def _without_archive(file: IO[bytes], path: Path, url: str, limit_bytes: int) ->
     return digest
 
 
-def _unpacked(raw: Path, url: str, limit_bytes: int) -> Path:
-    """Return the one CSV file of an archive, unpacked beside it; a file that is no archive is returned as it is.
+def _unpack(raw: Path, url: str, limit_bytes: int) -> Path:
+    """Unpack the one CSV file of an archive into the same folder and return it; a plain file is returned as it is.
 
-    Members are copied as streams under a name of our own, so no path inside an archive is ever used.
+    Members are copied as streams under the cache's own name, so no path inside an archive is ever used.
     """
     if raw.suffix == PLAIN_SUFFIX:
         return raw
@@ -203,27 +203,29 @@ def _unpacked(raw: Path, url: str, limit_bytes: int) -> Path:
 
 
 def _open_only_csv(archive: zipfile.ZipFile | tarfile.TarFile, url: str) -> IO[bytes]:
-    """Open the one CSV file of an archive; hidden files, links and what macOS adds are not counted."""
+    """Open the one CSV file of an archive; hidden files, links and the files that macOS adds are ignored."""
     if isinstance(archive, zipfile.ZipFile):
         names = [info.filename for info in archive.infolist() if not info.is_dir()]
     else:
         names = [member.name for member in archive.getmembers() if member.isfile()]
-    found = [name for name in names if name.lower().endswith(".csv") and not PurePosixPath(name).name.startswith(".")]
-    if len(found) != 1:
+    csv_names = [
+        name for name in names if name.lower().endswith(".csv") and not PurePosixPath(name).name.startswith(".")
+    ]
+    if len(csv_names) != 1:
         raise DownloadError(
-            f"expected exactly one CSV file in {url}, got {', '.join(found[:5]) or 'none'}."
+            f"expected exactly one CSV file in {url}, got {', '.join(csv_names[:5]) or 'none'}."
             " Unpack it and give the right one with DATA=<path>."
         )
-    opened = archive.open(found[0]) if isinstance(archive, zipfile.ZipFile) else archive.extractfile(found[0])
-    if opened is None:
-        raise DownloadError(f"{found[0]} in {url} is no regular file. Give a CSV file with DATA=<path>.")
-    return opened
+    member = archive.open(csv_names[0]) if isinstance(archive, zipfile.ZipFile) else archive.extractfile(csv_names[0])
+    if member is None:
+        raise DownloadError(f"{csv_names[0]} in {url} is not a regular file. Give a CSV file with DATA=<path>.")
+    return member
 
 
 def _remove_abandoned(folder: Path) -> None:
-    """Remove what killed processes left; a living one cleans up after itself, whatever happens to it."""
+    """Remove the unfinished files of killed processes; a running process removes its own files."""
     for path in folder.glob(f"{_UNFINISHED}*"):
-        # Another process may be quicker.
+        # Another process may remove it first.
         with contextlib.suppress(FileNotFoundError):
             if time.time() - path.stat().st_mtime > ABANDONED_S:
                 path.unlink()
@@ -231,7 +233,7 @@ def _remove_abandoned(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _temporary_file(folder: Path) -> Iterator[tuple[IO[bytes], Path]]:
-    """Open a file that is gone afterwards, unless it was moved to another name."""
+    """Open a file that is deleted afterwards, unless it was moved to another name."""
     with tempfile.NamedTemporaryFile(dir=folder, prefix=_UNFINISHED, delete=False) as file:
         path = Path(file.name)
         try:

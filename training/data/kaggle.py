@@ -1,7 +1,7 @@
 """Kaggle addresses: ``kaggle://owner/dataset/file.csv``, downloaded by Kaggle's public API with the key from the environment.
 
-The API (https://www.kaggle.com/docs/api) sends the file, or a .zip archive of it if it is large. Only its content counts, so
-the checksum in a config is that of the file itself.
+The API (https://www.kaggle.com/docs/api) sends the file, or a .zip archive of it if it is large. The checksum in a config is
+always the checksum of the file itself.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from urllib.parse import quote
 
 import httpx
 
-from bundle.env_files import EnvironmentFileError, environment_files, read_environment_file
-from training.data.errors import DownloadError
+from tabento.bundle.env_files import EnvironmentFileError, environment_files, read_environment_file
+from tabento.tables.faults import DownloadError
 from training.data.identity import KAGGLE_SCHEME
 
 API = "https://www.kaggle.com/api/v1"
@@ -27,16 +27,16 @@ _FORM = re.compile(r"^kaggle://(?P<owner>[\w.-]+)/(?P<dataset>[\w.-]+)/(?P<file>
 
 @dataclass(frozen=True)
 class Download:
-    """What has to be asked for."""
+    """The request for a file."""
 
     url: str
     """The https address."""
     auth: httpx.Auth | None = None
-    """The caller's key. httpx does not send it on to another host that the API refers to."""
+    """The caller's key. httpx does not send it to another host if the API redirects there."""
 
 
 def is_kaggle(url: str) -> bool:
-    """Tell whether an address is one of Kaggle's."""
+    """Return whether an address belongs to Kaggle."""
     return url.startswith(KAGGLE_SCHEME)
 
 
@@ -44,11 +44,11 @@ def kaggle_download(url: str, environment: Mapping[str, str] | None = None) -> D
     """Return the request for a Kaggle address.
 
     Args:
-        url: ``kaggle://owner/dataset/file.csv``; the file may lie in folders.
-        environment: the variables that have the key; by default those of the process, and of ``.env``.
+        url: ``kaggle://owner/dataset/file.csv``; the file can be inside folders.
+        environment: the variables with the key; by default the variables of the process and of ``.env``.
 
     Raises:
-        DownloadError: the address has another form, or no key is there; the message says where to get one.
+        DownloadError: the address has another form, or there is no key; the message tells where to get one.
     """
     match = _FORM.match(url)
     if match is None:
@@ -72,7 +72,7 @@ def _auth(url: str, variables: Mapping[str, str]) -> httpx.Auth:
 
 
 class _Bearer(httpx.Auth):
-    """A token in the header ``Authorization``; its text is in no message."""
+    """A token in the header ``Authorization``; no message contains its text."""
 
     def __init__(self, token: str) -> None:
         """Keep the token."""
@@ -87,10 +87,10 @@ class _Bearer(httpx.Auth):
 def _environment() -> dict[str, str]:
     try:
         files = environment_files(Path(), os.environ)
-        read = [read_environment_file(path) for path in files]
+        variables_of_files = [read_environment_file(path) for path in files]
     except EnvironmentFileError as error:
         raise DownloadError(str(error)) from error
     merged: dict[str, str] = {}
-    for variables in (*read, dict(os.environ)):
+    for variables in (*variables_of_files, dict(os.environ)):
         merged.update(variables)
     return merged

@@ -1,6 +1,6 @@
-"""Remedies: what to write into the config if the data is right and the config is not.
+"""Remedies: lines to paste into the config if the data is right and the config is wrong.
 
-Nobody but its owner can say whether a value is a mistake. So each remedy is a line to paste for the case that it is none.
+Only the owner of the data knows whether a value is a mistake. So each remedy is a line for the case that it is correct.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from bundle.contract import number_text, timestamp_text
-from bundle.feature import TEXT_LENGTH_LIMIT
+from tabento.bundle.contract import number_text, timestamp_text
+from tabento.bundle.feature import TEXT_LENGTH_LIMIT
+from tabento.tables.cells import parse_column
+from tabento.tables.faults import Fault
 from training.config import Column, ConfigText, ModelConfig
-from training.config.faults import near
-from training.config.text import Path_
-from training.data.cells import parse_column
+from training.config.faults import closest_name
+from training.config.text import KeyPath
 from training.data.classes import class_indices, positive_of
 from training.data.date_forms import conversion
-from training.data.errors import Fault
 
 MISSING_MARKERS = frozenset(
     (
@@ -45,78 +45,78 @@ MISSING_MARKERS = frozenset(
         "#null!",
     )
 )
-"""What people write, in lower case and without blanks, where there is no value."""
+"""Common spellings of a missing value, in lower case and without blanks."""
 TEXTS_MAX = 8
-"""More different texts than this are no spellings of a missing value."""
+"""A column with more different texts than this does not have several spellings of a missing value."""
 CATEGORIES_LISTED_MAX = 30
-"""With more values than this the categories are better taken from the data."""
+"""If a column has more values than this, the remedy takes the categories from the data."""
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d{1,3}(\.?\d{3})*,\d+\s*|\s*[+-]?\d+,\d+\s*", re.ASCII)
 _BOUNDS = ("minimum", "maximum", "exclusive_minimum", "exclusive_maximum")
-_REASON = "say why it is left out"
+_REASON = "write the reason for dropping it"
 
 
 def remedies_for(faults: Sequence[Fault], raw: pd.DataFrame, config: ModelConfig) -> list[str]:
-    """Return lines to paste into the config, each with the place where it goes; in the order of the file.
+    """Return lines to paste into the config, each with its place, in the order of the file.
 
     Args:
-        faults: what a validation found.
-        raw: the rows as they were read, each column once.
-        config: what they were compared with.
+        faults: the faults of a validation.
+        raw: the rows as they were read, with unique column names.
+        config: the config that the rows were validated against.
     """
     columns = {fault.column for fault in faults}
-    found: list[tuple[Path_, str]] = []
-    for place, column in enumerate(config.features):
+    remedies: list[tuple[KeyPath, str]] = []
+    for index, column in enumerate(config.features):
         if column.name in columns and column.name in raw.columns:
             line = _feature_remedy(column, raw[column.name])
-            found += [(("features", place), line)] if line is not None else []
-    found += _missing_columns(columns, raw, config)
-    found += _new_columns(columns, raw, config)
+            remedies += [(("features", index), line)] if line is not None else []
+    remedies += _missing_columns(columns, raw, config)
+    remedies += _new_columns(columns, raw, config)
     if config.target.name in columns and config.target.name in raw.columns:
-        found += _target_remedies(config, raw[config.target.name])
+        remedies += _target_remedies(config, raw[config.target.name])
     if any(fault.column is None and "repeat" in fault.got for fault in faults):
-        found.append((("duplicates",), "duplicates: drop, if the repeated rows are mistakes; or duplicates: keep"))
+        remedies.append((("duplicates",), "duplicates: drop, if the repeated rows are mistakes; or duplicates: keep"))
     text = config.text
-    return [_placed(path, line, text) for path, line in sorted(found, key=lambda item: text.line(item[0]) or 0)]
+    return [_with_place(path, line, text) for path, line in sorted(remedies, key=lambda item: text.line(item[0]) or 0)]
 
 
-def _placed(path: Path_, line: str, text: ConfigText) -> str:
+def _with_place(path: KeyPath, line: str, text: ConfigText) -> str:
     if path in text.places:
         return f"{text.where(path)}: {line}"
     return f"{text.path}: {line}" if text.path is not None else line
 
 
 def _feature_remedy(column: Column, cells: pd.Series[Any]) -> str | None:
-    """Return a feature's line that takes its cells, or a remark if no line can."""
+    """Return a line for a feature that accepts its cells, or a remark if no line can."""
     if column.type in ("number", "integer"):
-        changes = _of_number(column, cells)
+        changes = _number_changes(column, cells)
     elif column.type == "boolean":
-        changes = _of_boolean(column, cells)
+        changes = _boolean_changes(column, cells)
     elif column.type == "text":
         longest = max((len(cell) for cell in cells if isinstance(cell, str)), default=0)
         changes = {"maximum_length": longest} if column.longest < longest <= TEXT_LENGTH_LIMIT else {}
     elif column.type == "timestamp":
-        changes = _of_timestamp(column, cells)
+        changes = _timestamp_changes(column, cells)
     else:
-        changes = _of_category(column, cells)
+        changes = _category_changes(column, cells)
     if isinstance(changes, str):
         return changes
     if cells.isna().any() and not column.nullable:
         changes = {**changes, "nullable": True}
-    return f"- {_flow(_written(column, changes))}" if changes else None
+    return f"- {_flow(_feature_keys(column, changes))}" if changes else None
 
 
-def _of_number(column: Column, cells: pd.Series[Any]) -> dict[str, Any] | str:
+def _number_changes(column: Column, cells: pd.Series[Any]) -> dict[str, Any] | str:
     numbers, wrong = parse_column(cells, column)
     texts = _distinct(cells[wrong])
-    markers, others = _divided(texts)
-    if others and all(_DECIMAL_COMMA.fullmatch(text) for text in others):
+    markers, remaining_texts = _split_markers(texts)
+    if remaining_texts and all(_DECIMAL_COMMA.fullmatch(text) for text in remaining_texts):
         return (
-            f"{column.name}: the numbers have a decimal comma, as in {others[0]!r}; write them with a point, or make the"
+            f"{column.name}: the numbers have a decimal comma, as in {remaining_texts[0]!r}; write them with a point, or make the"
             " file with `tabento init`, which converts them"
         )
-    if len(others) > TEXTS_MAX or (others and not np.isfinite(numbers).any()):
-        return _as_category(cells)
-    changes = _missing(column, markers)
+    if len(remaining_texts) > TEXTS_MAX or (remaining_texts and not np.isfinite(numbers).any()):
+        return _category_keys(cells)
+    changes = _missing_keys(column, markers)
     finite = numbers[np.isfinite(numbers)]
     if len(finite) and column.type == "integer" and (finite != np.floor(finite)).any():
         changes["type"] = "number"
@@ -125,53 +125,53 @@ def _of_number(column: Column, cells: pd.Series[Any]) -> dict[str, Any] | str:
 
 
 def _range(lower: float, upper: float, finite: pd.Series[Any]) -> dict[str, Any]:
-    """Return the bounds that have to be wider."""
+    """Return the bounds that must be wider."""
     changes: dict[str, Any] = {}
     if len(finite) and finite.min() < lower:
-        changes |= {"minimum": _plain(finite.min()), "exclusive_minimum": None}
+        changes |= {"minimum": _bound_value(finite.min()), "exclusive_minimum": None}
     if len(finite) and finite.max() > upper:
-        changes |= {"maximum": _plain(finite.max()), "exclusive_maximum": None}
+        changes |= {"maximum": _bound_value(finite.max()), "exclusive_maximum": None}
     return changes
 
 
-def _of_boolean(column: Column, cells: pd.Series[Any]) -> dict[str, Any]:
+def _boolean_changes(column: Column, cells: pd.Series[Any]) -> dict[str, Any]:
     values, wrong = parse_column(cells, column)
     wrong |= (values.notna() & ~values.isin([0.0, 1.0])).to_numpy()
-    markers, others = _divided(_distinct(cells[wrong]))
-    if not others:
-        return _missing(column, markers)
+    markers, remaining_texts = _split_markers(_distinct(cells[wrong]))
+    if not remaining_texts:
+        return _missing_keys(column, markers)
     if all(not isinstance(cell, str) for cell in cells.dropna()):
         return {"type": "integer" if (values.dropna() == np.floor(values.dropna())).all() else "number"}
-    return _as_category(cells)
+    return _category_keys(cells)
 
 
-def _of_timestamp(column: Column, cells: pd.Series[Any]) -> dict[str, Any] | str:
+def _timestamp_changes(column: Column, cells: pd.Series[Any]) -> dict[str, Any] | str:
     seconds, wrong = parse_column(cells, column)
-    markers, others = _divided(_distinct(cells[wrong]))
-    if others:
-        remark = conversion(column.name, others)
+    markers, remaining_texts = _split_markers(_distinct(cells[wrong]))
+    if remaining_texts:
+        remark = conversion(column.name, remaining_texts)
         if remark is not None:
             return remark
-    if len(others) > TEXTS_MAX or (others and not seconds.notna().any()):
-        return _as_category(cells)
+    if len(remaining_texts) > TEXTS_MAX or (remaining_texts and not seconds.notna().any()):
+        return _category_keys(cells)
     bounds = _range(column.lower, column.upper, seconds.dropna())
-    return _missing(column, markers) | bounds
+    return _missing_keys(column, markers) | bounds
 
 
-def _of_category(column: Column, cells: pd.Series[Any]) -> dict[str, Any]:
+def _category_changes(column: Column, cells: pd.Series[Any]) -> dict[str, Any]:
     values, wrong = parse_column(cells, column)
     if wrong.any() or column.categories is None:
         return {}
     new = [str(value) for value in pd.unique(values.dropna()) if value not in column.categories]
-    markers, others = _divided(new)
-    changes = _missing(column, markers)
-    if len(column.categories) + len(others) > CATEGORIES_LISTED_MAX:
+    markers, remaining_texts = _split_markers(new)
+    changes = _missing_keys(column, markers)
+    if len(column.categories) + len(remaining_texts) > CATEGORIES_LISTED_MAX:
         return {**changes, "categories": "from_data", "unknown": "ignore"}
-    return {**changes, "categories": [*column.categories, *sorted(others)]} if others else changes
+    return {**changes, "categories": [*column.categories, *sorted(remaining_texts)]} if remaining_texts else changes
 
 
-def _as_category(cells: pd.Series[Any]) -> dict[str, Any]:
-    """Return what makes a category of a column, whatever it is now."""
+def _category_keys(cells: pd.Series[Any]) -> dict[str, Any]:
+    """Return the keys that make a column of any type a category."""
     values = sorted(_distinct(cells))
     bounds = dict.fromkeys((*_BOUNDS, "unit"))
     if len(values) > CATEGORIES_LISTED_MAX:
@@ -179,12 +179,12 @@ def _as_category(cells: pd.Series[Any]) -> dict[str, Any]:
     return {**bounds, "type": "category", "categories": values}
 
 
-def _missing(column: Column, markers: list[str]) -> dict[str, Any]:
+def _missing_keys(column: Column, markers: list[str]) -> dict[str, Any]:
     return {"nullable": True, "missing": [*column.missing, *markers]} if markers else {}
 
 
-def _divided(texts: list[str]) -> tuple[list[str], list[str]]:
-    """Divide texts into spellings of a missing value and others."""
+def _split_markers(texts: list[str]) -> tuple[list[str], list[str]]:
+    """Divide texts into spellings of a missing value and remaining texts."""
     markers = [text for text in texts if text.strip().lower() in MISSING_MARKERS]
     return markers, [text for text in texts if text not in markers]
 
@@ -193,38 +193,41 @@ def _distinct(cells: pd.Series[Any]) -> list[str]:
     return [str(value) for value in pd.unique(cells.dropna())]
 
 
-def _missing_columns(columns: set[str | None], raw: pd.DataFrame, config: ModelConfig) -> Iterator[tuple[Path_, str]]:
-    """Say of each column that the data does not have which one may be meant, or that it can go."""
-    known = {*(column.name for column in config.features), config.target.name, *config.drop}
-    spare = [str(name) for name in raw.columns if str(name) not in known]
-    for place, column in enumerate(config.features):
+def _missing_columns(columns: set[str | None], raw: pd.DataFrame, config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
+    """Yield a remedy for each column that the data does not have: the closest name, or the advice to remove it."""
+    used_names = {*(column.name for column in config.features), config.target.name, *config.drop}
+    unused_names = [str(name) for name in raw.columns if str(name) not in used_names]
+    for index, column in enumerate(config.features):
         if column.name in columns and column.name not in raw.columns:
-            match = near(column.name, spare)
+            match = closest_name(column.name, unused_names)
             line = (
-                f"- {_flow(_written(column, {'name': match}))}"
+                f"- {_flow(_feature_keys(column, {'name': match}))}"
                 if match is not None
                 else f"{column.name}: remove this feature, if the data does not have it"
             )
-            yield ("features", place), line
+            yield ("features", index), line
     if config.target.name in columns and config.target.name not in raw.columns:
-        match = near(config.target.name, spare)
+        match = closest_name(config.target.name, unused_names)
         if match is not None:
             yield ("target", "name"), f"name: {_flow(match)}"
 
 
-def _new_columns(columns: set[str | None], raw: pd.DataFrame, config: ModelConfig) -> Iterator[tuple[Path_, str]]:
-    """Say of each column that the config does not know how it is left out, unless it is another spelling of a known one."""
+def _new_columns(columns: set[str | None], raw: pd.DataFrame, config: ModelConfig) -> Iterator[tuple[KeyPath, str]]:
+    """Yield a remedy that drops the columns that the config does not know, except other spellings of known columns."""
     names = [*(column.name for column in config.features), config.target.name]
     absent = [name for name in names if name not in raw.columns]
-    known = {*names, *config.drop}
-    known |= {identifier.name for identifier in config.identifiers}
-    meant = {near(name, [str(other) for other in raw.columns if str(other) not in known]) for name in absent}
-    new = [str(name) for name in raw.columns if str(name) in columns and str(name) not in known | meant]
+    known_names = {*names, *config.drop}
+    known_names |= {identifier.name for identifier in config.identifiers}
+    misspelt_names = {
+        closest_name(name, [str(column_name) for column_name in raw.columns if str(column_name) not in known_names])
+        for name in absent
+    }
+    new = [str(name) for name in raw.columns if str(name) in columns and str(name) not in known_names | misspelt_names]
     if new:
         yield ("drop",), f"drop: {_flow({**config.drop, **dict.fromkeys(new, _REASON)})}, or add features for them"
 
 
-def _target_remedies(config: ModelConfig, cells: pd.Series[Any]) -> Iterator[tuple[Path_, str]]:
+def _target_remedies(config: ModelConfig, cells: pd.Series[Any]) -> Iterator[tuple[KeyPath, str]]:
     target = config.target
     if cells.isna().any():
         yield ("target",), f"{target.name}: remove the rows without a label from the data; a label is never imputed"
@@ -234,7 +237,7 @@ def _target_remedies(config: ModelConfig, cells: pd.Series[Any]) -> Iterator[tup
         if 0 < len(unknown) <= TEXTS_MAX:
             classes = [{"value": item.value, "label": item.label} for item in target.classes]
             if np.isnan(indices).all() and len(unknown) == len(classes) == 2:
-                # The data has other words for the same two classes.
+                # The data uses other words for the same two classes.
                 positive, _ = positive_of([*unknown], [int((cells.astype(str) == value).sum()) for value in unknown])
                 values = sorted(unknown, key=lambda value: value == positive)
                 classes = [{**item, "value": value} for item, value in zip(classes, values, strict=True)]
@@ -249,20 +252,20 @@ def _target_remedies(config: ModelConfig, cells: pd.Series[Any]) -> Iterator[tup
                 yield ("target", key), f"{key}: {number_text(value)}"
 
 
-def _written(column: Column, changes: dict[str, Any]) -> dict[str, Any]:
+def _feature_keys(column: Column, changes: dict[str, Any]) -> dict[str, Any]:
     """Return the keys of a feature that differ from the defaults, with changes."""
-    written = column.model_dump(mode="json", exclude_defaults=True)
-    ordered = {"name": column.name, "type": column.type, **written, **changes}
-    text = timestamp_text if ordered["type"] == "timestamp" else _plain
-    plain = {
-        key: text(value) if isinstance(value, int | float) and key in _BOUNDS else value
+    changed_keys = column.model_dump(mode="json", exclude_defaults=True)
+    ordered = {"name": column.name, "type": column.type, **changed_keys, **changes}
+    bound_text = timestamp_text if ordered["type"] == "timestamp" else _bound_value
+    displayed_keys = {
+        key: bound_text(value) if isinstance(value, int | float) and key in _BOUNDS else value
         for key, value in ordered.items()
     }
-    return {key: value for key, value in plain.items() if value is not None}
+    return {key: value for key, value in displayed_keys.items() if value is not None}
 
 
-def _plain(value: float) -> float | int:
-    """Return a bound as people write it."""
+def _bound_value(value: float) -> float | int:
+    """Return a bound as an integer if it has no fraction."""
     number = float(value)
     return int(number) if number.is_integer() and math.isfinite(number) and abs(number) < 2**53 else number
 

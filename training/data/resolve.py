@@ -1,7 +1,7 @@
-"""Resolution: what a config leaves to the data is put into the config, and from there into the contract.
+"""Resolution: values that a config takes from the data are filled into the config, and from there into the contract.
 
-Classes are those of the whole target column, before the split, which shares them between its parts. Categories are those
-of the training part alone: a value that only the test part has must be as unknown to the model as a new one in service.
+Classes come from the whole target column, before the split, which distributes them over its parts. Categories come from the
+training part alone: a value that only the test part has must be as unknown to the model as a new value in service.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
-from bundle.contract import LARGEST_EXACT_INTEGER, Label
-from training.config import Column, ConfigError, ModelConfig, faults_in_words
+from tabento.bundle.contract import LARGEST_EXACT_INTEGER, Label
+from tabento.tables.faults import DataError, Fault
+from training.config import Column, ConfigError, ModelConfig, format_faults
 from training.data.classes import positive_of
-from training.data.errors import DataError, Fault
 from training.data.validation import validate
 
 CLASSES_MAX = 50
-"""A target with more distinct values than this is hardly a classification; its classes have to be listed then."""
+"""A target with more distinct values is unlikely to be a classification; its classes must be listed in the config."""
 CATEGORIES_MAX = 2_000
 """Each category is a column of the pipeline and an entry of the contract; with more of them, `min_frequency` is too low."""
 
@@ -32,26 +32,26 @@ def resolve_and_validate(
 
     Args:
         frame: rows as they were read.
-        config: what they should be.
+        config: the config that they are validated against.
         warn: see ``with_classes`` and ``training.data.validation.validate``.
 
     Returns:
         The config with the classes, and the rows as ``validate`` returns them.
 
     Raises:
-        DataError: with everything that is wrong with the target and with the other columns.
+        DataError: with every fault of the target and of the other columns.
         ConfigError: see ``with_classes``.
     """
     try:
-        known = with_classes(config, frame, warn)
+        resolved_config = with_classes(config, frame, warn)
     except (DataError, ConfigError) as error:
         faults = error.faults if isinstance(error, DataError) else []
         try:
             validate(frame, config)
-        except DataError as others:
-            raise DataError(f"{error}\n{others}", [*faults, *others.faults]) from error
+        except DataError as validation_error:
+            raise DataError(f"{error}\n{validation_error}", [*faults, *validation_error.faults]) from error
         raise
-    return known, validate(frame, known, warn)
+    return resolved_config, validate(frame, resolved_config, warn)
 
 
 def with_classes(config: ModelConfig, frame: pd.DataFrame, warn: Callable[[str], None]) -> ModelConfig:
@@ -60,11 +60,11 @@ def with_classes(config: ModelConfig, frame: pd.DataFrame, warn: Callable[[str],
     Args:
         config: a config.
         frame: all rows as they were read.
-        warn: called with a sentence if the positive one of two classes had to be chosen.
+        warn: called with a sentence if the positive class of two had to be chosen.
 
     Raises:
         DataError: the target's column is missing, or has fewer than two distinct values or too many.
-        ConfigError: the classes do not go with the rest of the config.
+        ConfigError: the classes contradict another part of the config.
     """
     if config.task != "classification" or config.target.classes is not None:
         return config
@@ -78,7 +78,7 @@ def with_classes(config: ModelConfig, frame: pd.DataFrame, warn: Callable[[str],
         remedy = (
             "Give rows of at least two classes."
             if len(counts) < 2
-            else "Say `task: regression` if it is a number, or list `target.classes` in the config."
+            else "Write `task: regression` if it is a number, or list `target.classes` in the config."
         )
         raise DataError(
             f"{name}: expected a target with 2 to {CLASSES_MAX} classes, because the config lists none; got {got}."
@@ -86,20 +86,20 @@ def with_classes(config: ModelConfig, frame: pd.DataFrame, warn: Callable[[str],
             [Fault(name, f"2 to {CLASSES_MAX} classes", len(counts), got)],
         )
     labels = sorted(counts.index, key=lambda label: (isinstance(label, str), label))
-    given = config.target.positive
-    positive = given
-    if len(labels) == 2 and given is None:
-        positive, why = positive_of(labels, [int(counts[label]) for label in labels])
+    configured = config.target.positive
+    positive = configured
+    if len(labels) == 2 and configured is None:
+        positive, reason = positive_of(labels, [int(counts[label]) for label in labels])
         warn(
-            f"{config.name}: of the classes {labels[0]!r} and {labels[1]!r} in {name!r}, {positive!r} counts as the"
-            f" positive one, because {why}. To decide it, add `positive: {positive}` below `target:` in the config."
+            f"{config.name}: of the classes {labels[0]!r} and {labels[1]!r} in {name!r}, {positive!r} is treated as the"
+            f" positive class, because {reason}. To decide it, add `positive: {positive}` below `target:` in the config."
         )
     target = {**config.target.model_dump(exclude={"classes"}), "classes": labels, "positive": positive}
-    return _checked(config, {"target": target})
+    return _with_changes(config, {"target": target})
 
 
 def with_categories(config: ModelConfig, train: pd.DataFrame) -> ModelConfig:
-    """Return a config with the categories that it leaves to the data, in the order of their texts.
+    """Return a config with the categories of its open columns, taken from the data, in the order of their texts.
 
     Args:
         config: a config.
@@ -114,18 +114,20 @@ def with_categories(config: ModelConfig, train: pd.DataFrame) -> ModelConfig:
         if not column.is_open:
             columns.append(column)
             continue
-        least = column.min_frequency or 1
+        minimum = column.min_frequency or 1
         counts = train[column.name].dropna().value_counts()
-        found = tuple(sorted(str(value) for value in counts.index[counts.to_numpy() >= least]))
-        if not found:
-            most = int(counts.max()) if len(counts) else 0
-            got = f"the most frequent has {most:,}; lower `min_frequency` or drop the column"
-            faults.append(Fault(column.name, f"a value with at least {least:,} training rows", 1, got))
-        elif len(found) > CATEGORIES_MAX:
-            got = f"{len(found):,} have at least {least:,} training rows; raise `min_frequency` or drop the column"
-            faults.append(Fault(column.name, f"at most {CATEGORIES_MAX:,} categories", len(found), got))
+        categories = tuple(sorted(str(value) for value in counts.index[counts.to_numpy() >= minimum]))
+        if not categories:
+            highest_count = int(counts.max()) if len(counts) else 0
+            got = f"the most frequent has {highest_count:,}; lower `min_frequency` or drop the column"
+            faults.append(Fault(column.name, f"a value with at least {minimum:,} training rows", 1, got))
+        elif len(categories) > CATEGORIES_MAX:
+            got = (
+                f"{len(categories):,} have at least {minimum:,} training rows; raise `min_frequency` or drop the column"
+            )
+            faults.append(Fault(column.name, f"at most {CATEGORIES_MAX:,} categories", len(categories), got))
         else:
-            columns.append(column.with_categories(found))
+            columns.append(column.with_categories(categories))
     if faults:
         lines = "\n".join(f"  {fault}" for fault in faults)
         raise DataError(f"categories cannot be taken from the training data:\n{lines}", faults)
@@ -133,7 +135,7 @@ def with_categories(config: ModelConfig, train: pd.DataFrame) -> ModelConfig:
 
 
 def _label(cell: Any) -> Label:
-    """Return what a cell of the target says, as a label: text without blanks around it, whole numbers as integers."""
+    """Return a cell of the target as a label: text without surrounding blanks, numbers without fraction as integers."""
     if isinstance(cell, str):
         return cell.strip()
     if isinstance(cell, bool | np.bool_):
@@ -145,10 +147,10 @@ def _label(cell: Any) -> Label:
     return int(number) if number.is_integer() and abs(number) <= LARGEST_EXACT_INTEGER else str(cell)
 
 
-def _checked(config: ModelConfig, changes: dict[str, Any]) -> ModelConfig:
-    """Return a config with other sections, checked as a whole again."""
+def _with_changes(config: ModelConfig, changes: dict[str, Any]) -> ModelConfig:
+    """Return a config with changed sections, validated again as a whole."""
     try:
         return ModelConfig.model_validate({**config.model_dump(), **changes}).with_text(config.text)
     except ValidationError as error:
-        faults = faults_in_words(error, config.text, ModelConfig)
-        raise ConfigError(f"{config.name}: the config does not go with the data:\n{faults}") from error
+        faults = format_faults(error, config.text, ModelConfig)
+        raise ConfigError(f"{config.name}: the config does not fit the data:\n{faults}") from error

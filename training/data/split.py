@@ -1,6 +1,6 @@
-"""The split: a test part is set aside before anything is fitted, and is refused if chance has poisoned it.
+"""The split: a test part is held out before anything is fitted; the split is refused if its missing values are uneven.
 
-It takes what ``validation`` passed. Everything that is fitted afterwards sees the training part only.
+The input is the validated frame of ``validation``. Every later fit sees the training part only.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from scipy.stats import fisher_exact
 from sklearn.model_selection import train_test_split
 
-from bundle.numbers import number_text
+from tabento.bundle.numbers import number_text
+from tabento.tables.faults import SplitError
 from training.config import ModelConfig, Stratify
-from training.data.errors import SplitError
 from training.data.resolve import with_categories
 
 __all__ = ["Parts", "SplitError", "split", "strata_of"]
@@ -23,23 +23,23 @@ __all__ = ["Parts", "SplitError", "split", "strata_of"]
 
 @dataclass(frozen=True)
 class Parts:
-    """The two parts of a data set; together they are all of its rows, with the index that these had."""
+    """The two parts of a data set; together they contain all of its rows, with their original index."""
 
     train: pd.DataFrame
     test: pd.DataFrame
     config: ModelConfig
-    """The config with everything that it leaves to the data."""
+    """The config with all values that it takes from the data."""
 
 
 def split(frame: pd.DataFrame, config: ModelConfig) -> Parts:
-    """Split a validated data set as ``config.split`` says: shuffled, seeded, stratified if asked for.
+    """Split a validated data set according to ``config.split``: shuffled, seeded, and stratified if it is configured.
 
-    A classification is stratified by its classes where the config names no other column.
+    A classification is stratified by its classes if the config names no other column.
 
     Raises:
-        DataError: the training part does not have the categories that the config leaves to it.
-        SplitError: a stratum has fewer than two rows, a part has no room for all strata, or the missing values of a
-            column fall into the two parts more unevenly than chance explains.
+        DataError: an open column has no usable categories in the training part.
+        SplitError: a stratum has fewer than two rows, a part is too small for all strata, or the shares of missing values
+            of a column differ between the two parts by more than chance explains.
     """
     strata = None
     if config.split.stratify is not None:
@@ -61,7 +61,7 @@ def split(frame: pd.DataFrame, config: ModelConfig) -> Parts:
 
 
 def strata_of(values: NDArray[np.float64], stratify: Stratify) -> NDArray[np.int64]:
-    """Return each row's bin, shape (N,), as ``pandas.cut`` between minus and plus infinity would; missing is a bin too."""
+    """Return each row's bin, shape (N,), as ``pandas.cut`` from minus to plus infinity does; missing values are a bin."""
     edges = np.asarray(stratify.edges, dtype=np.float64)
     bins = np.searchsorted(edges, values, side="left").astype(np.int64)
     bins[np.isnan(values)] = len(edges) + 1
@@ -69,34 +69,34 @@ def strata_of(values: NDArray[np.float64], stratify: Stratify) -> NDArray[np.int
 
 
 def _refuse_single_rows(bins: NDArray[np.int64], stratify: Stratify) -> None:
-    """Refuse a bin with a single row, which can't be in both parts.
+    """Refuse a bin with a single row, which cannot be in both parts.
 
     Raises:
-        SplitError: there is one.
+        SplitError: such a bin exists.
     """
-    for place, count in zip(*np.unique(bins, return_counts=True), strict=True):
+    for index, count in zip(*np.unique(bins, return_counts=True), strict=True):
         if count < 2:
             raise SplitError(
                 f"split.stratify: expected at least 2 rows in every bin of {stratify.column!r}, got {count} with"
-                f" {_bin_in_words(int(place), stratify)}. Merge it with a neighbour: change `edges` in the config."
+                f" {_bin_text(int(index), stratify)}. Merge it with a neighbour: change `edges` in the config."
             )
 
 
-def _bin_in_words(place: int, stratify: Stratify) -> str:
+def _bin_text(index: int, stratify: Stratify) -> str:
     edges = stratify.edges
-    if place > len(edges):
+    if index > len(edges):
         return "a missing value"
-    low = f"{number_text(edges[place - 1])} < " if place > 0 else ""
-    high = f" <= {number_text(edges[place])}" if place < len(edges) else ""
+    low = f"{number_text(edges[index - 1])} < " if index > 0 else ""
+    high = f" <= {number_text(edges[index])}" if index < len(edges) else ""
     return f"{low}{stratify.column}{high}"
 
 
 def _check_null_rates(train: pd.DataFrame, test: pd.DataFrame, config: ModelConfig) -> None:
-    """Refuse a split whose parts differ in the share of missing values beyond chance.
+    """Refuse a split whose parts differ in the share of missing values by more than chance explains.
 
     Two-sided Fisher exact test (R. A. Fisher, 1922) per column on the counts missing and present, in training and test,
     with the limit divided by the number of columns (Bonferroni). An unlucky seed can put every missing value into one
-    part; the imputation is then never fitted or never tested, and no metric shows it.
+    part; then the imputation is never fitted or never tested, and no metric shows it.
     """
     limit = config.split.null_rate_p_value / train.shape[1]
     faults = []

@@ -1,7 +1,7 @@
-"""The paired bootstrap: whether one model beats another beyond the chance of which rows are tested (B. Efron, 1979).
+"""The paired bootstrap: whether one model is better than another by more than the chance of the sampled rows (B. Efron, 1979).
 
-Both models answer the same draws of the same rows (``training.metrics.bootstrap``), so that rows that are hard for both
-cancel out, and the difference of their figures is taken draw by draw.
+Both models answer the same resamples of the same rows (``training.model.metrics.bootstrap``), so rows that are difficult for
+both models cancel out. The difference of the two metrics is computed for each resample.
 """
 
 from __future__ import annotations
@@ -12,23 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.config import Metric, ModelConfig
-from training.metrics import bootstrap_values, measure
+from training.model.metrics import bootstrap_values, measure
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How one model's figure differs from another's on the same rows."""
+    """The difference of two models' metrics on the same rows."""
 
     first: float
-    """The first model's figure."""
+    """The first model's metric."""
     second: float
-    """The second model's."""
+    """The second model's metric."""
     low: float
-    """The lower end of the percentile interval of first minus second; NaN where no draw defines it."""
+    """The lower end of the percentile interval of first minus second; NaN if no resample defines it."""
     high: float
     """The upper end."""
     above: float
-    """The share of draws in which the first figure is higher; ties count half."""
+    """The share of resamples in which the first metric is higher. A tie counts as one half."""
 
 
 def paired_difference(
@@ -44,17 +44,17 @@ def paired_difference(
     """Compare two models' answers to the same rows.
 
     Args:
-        config: the model's config; its seed draws.
-        metric: what is compared.
+        config: the model's config, with the seed of the resamples.
+        metric: the metric that is compared.
         truth: numbers, or indices of classes, shape (N,).
         first: one model's answers, shape (N,), or (N, 1 + C) with the label's index and the probabilities.
-        second: the other's.
-        resamples: how many draws.
-        confidence: the share of draws inside the interval.
+        second: the other model's answers.
+        resamples: the number of resamples.
+        confidence: the share of resamples inside the interval.
 
     Returns:
-        The figures with the percentile interval of their difference. Draws in which the metric is undefined (a class
-        that did not come up) are left out.
+        The metrics with the percentile interval of their difference. Resamples in which the metric is undefined, because
+        a class is missing, are excluded.
 
     Raises:
         ValueError: the shapes differ, there is no row, or these answers do not have the metric.
@@ -64,8 +64,8 @@ def paired_difference(
     figures = [measure(config, truth, answers) for answers in (first, second)]
     if metric not in figures[0]:
         raise ValueError(f"the metric {metric!r} is not defined for these answers; there are {sorted(figures[0])}")
-    drawn = [bootstrap_values(config, truth, answers, resamples)[metric] for answers in (first, second)]
-    gaps = drawn[0] - drawn[1]
+    samples = [bootstrap_values(config, truth, answers, resamples)[metric] for answers in (first, second)]
+    gaps = samples[0] - samples[1]
     gaps = gaps[~np.isnan(gaps)]
     tail = (1 - confidence) / 2
     low, high = np.quantile(gaps, (tail, 1 - tail)) if gaps.size else (np.nan, np.nan)

@@ -1,15 +1,15 @@
-"""Compatibility: what a client of one model has to change to call another."""
+"""Compatibility: the changes that a client of one model needs to call another model."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bundle.contract import Contract, Feature
-from bundle.numbers import number_text
+from tabento.bundle.contract import Contract, Feature
+from tabento.bundle.numbers import number_text
 
 
 def incomparable(old: Contract, new: Contract) -> list[str]:
-    """Say why the answers of two models do not mean the same; empty where they can be compared."""
+    """Return the reasons why the answers of two models have different meanings; empty if they can be compared."""
     reasons = []
     if old.task != new.task:
         reasons.append(f"it does {old.task}, the model {new.task}")
@@ -31,10 +31,10 @@ def incomparable(old: Contract, new: Contract) -> list[str]:
 
 
 def breaking_changes(old: Contract, new: Contract) -> list[str]:
-    """Say what makes a request that the old model takes one that the new model refuses, or an answer lack a field."""
+    """Return the changes that make the new model refuse a request of the old model, or that remove a field of the answer."""
     before = {feature.name: feature for feature in old.features}
     after = {feature.name: feature for feature in new.features}
-    changes = [f"{name!r} is no field any more" for name in before if name not in after]
+    changes = [f"{name!r} is not a field any more" for name in before if name not in after]
     changes += [
         f"{name!r} is new and must be sent"
         for name, feature in after.items()
@@ -42,29 +42,31 @@ def breaking_changes(old: Contract, new: Contract) -> list[str]:
     ]
     for name in before:
         if name in after:
-            changes += _narrowed(before[name], after[name])
-    changes += _narrowed_identifiers(old, new)
+            changes += _narrower_feature(before[name], after[name])
+    changes += _narrower_identifiers(old, new)
     if old.output.ranking and not new.output.ranking:
         changes.append("the answer has no ranking any more")
     return changes
 
 
 def compatible_changes(old: Contract, new: Contract) -> list[str]:
-    """Say what changes without breaking a client."""
+    """Return the changes that do not break a client."""
     before = {feature.name: feature for feature in old.features}
     changes = []
     for feature in new.features:
         if feature.name not in before:
             if not feature.required:
-                changes.append(f"{feature.name!r} is new and may be left out")
+                changes.append(f"{feature.name!r} is new and optional")
             continue
-        # What is narrowed the other way round was widened.
-        if _changed(before[feature.name], feature) and not list(_narrowed(before[feature.name], feature)):
+        # A field that is narrower in the other direction was widened.
+        if _feature_changes(before[feature.name], feature) and not list(
+            _narrower_feature(before[feature.name], feature)
+        ):
             changes.append(f"{feature.name!r} takes {feature.expected()}, before {before[feature.name].expected()}")
     if old.output.threshold != new.output.threshold:
         changes.append(f"the decision threshold is {_threshold(new)}, before {_threshold(old)}")
     if old.p99_ms != new.p99_ms:
-        changes.append(f"the latency promise is {number_text(new.p99_ms)} ms, before {number_text(old.p99_ms)} ms")
+        changes.append(f"the latency limit is {number_text(new.p99_ms)} ms, before {number_text(old.p99_ms)} ms")
     return changes
 
 
@@ -72,13 +74,13 @@ def _threshold(contract: Contract) -> str:
     return "none" if contract.output.threshold is None else number_text(contract.output.threshold)
 
 
-def _changed(before: Feature, after: Feature) -> bool:
+def _feature_changes(before: Feature, after: Feature) -> bool:
     keys = {"type", "nullable", "required", "minimum", "maximum", "categories", "unknown", "case", *Feature.later_keys}
     return before.model_dump(include=keys) != after.model_dump(include=keys)
 
 
-def _narrowed(before: Feature, after: Feature) -> Iterator[str]:
-    """Give what a field no longer takes."""
+def _narrower_feature(before: Feature, after: Feature) -> Iterator[str]:
+    """Yield the values that a field no longer accepts."""
     name = repr(before.name)
     # An integer is a number; all else is written in another way.
     if before.type != after.type and (before.type, after.type) != ("integer", "number"):
@@ -109,16 +111,16 @@ def _narrowed(before: Feature, after: Feature) -> Iterator[str]:
             yield f"{name} no longer takes other letters' case"
 
 
-def _narrowed_identifiers(old: Contract, new: Contract) -> Iterator[str]:
-    """Give which identifiers are gone, must be sent, or are no longer taken as they were."""
+def _narrower_identifiers(old: Contract, new: Contract) -> Iterator[str]:
+    """Yield the identifiers that were removed, became required, or have another pattern."""
     before = {identifier.name: identifier for identifier in old.identifiers}
     after = {identifier.name: identifier for identifier in new.identifiers}
-    yield from (f"{name!r} is no identifier any more" for name in before if name not in after)
+    yield from (f"{name!r} is not an identifier any more" for name in before if name not in after)
     for name, identifier in after.items():
-        known = before.get(name)
-        if identifier.required and (known is None or not known.required):
+        previous = before.get(name)
+        if identifier.required and (previous is None or not previous.required):
             yield f"the identifier {name!r} must be sent now"
-        if known is not None and identifier.pattern is not None and identifier.pattern != known.pattern:
+        if previous is not None and identifier.pattern is not None and identifier.pattern != previous.pattern:
             yield f"the identifier {name!r} is {identifier.expected()} now"
 
 

@@ -1,44 +1,52 @@
-"""The figures that the gate's checks rest on, as they are kept in ``gate.json`` and shown in the cards."""
+"""The results behind the gate's checks, as ``gate.json`` stores them and the cards print them."""
 
 from __future__ import annotations
 
 import math
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
-from bundle.contract import Strict
-from bundle.numbers import number_text
+from tabento.bundle.contract import Strict
+from tabento.bundle.numbers import number_text
 
 
 class _Figures(Strict):
-    """Figures of which some may be undefined: NaN is written as a string, which every reader of JSON takes."""
+    """Results of which some may be undefined. NaN is written as a string, which every JSON reader accepts."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        ser_json_inf_nan="strings",
+        # gate.json keeps the keys `judged` and `of`.
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,
+    )
 
 
 class SliceFigures(_Figures):
-    """How a model does on a part of the test rows."""
+    """A model's results on a part of the test rows."""
 
     column: str
-    """By which column the rows were sliced."""
+    """The column by which the rows were sliced."""
     part: str
     """The category, the range of the quantile bin, or ``missing``."""
     rows: int
-    """How many test rows it has."""
+    """The number of test rows of the slice."""
     loss: float
     """The mean absolute error, or the mean log loss (natural logarithm)."""
     ratio: float
-    """That over the same of all test rows: above 1 the model does worse here."""
+    """The loss divided by the loss of all test rows. Above 1, the model is worse on this slice."""
     low: float
     """The lower end of the ratio's bootstrap interval."""
     high: float
     """The upper end."""
-    judged: bool
-    """Whether it has rows enough to be judged."""
+    is_evaluated: bool = Field(alias="judged")
+    """Whether the slice has enough rows to be checked against the limit."""
 
 
 class ReliabilityBin(_Figures):
-    """The rows whose probability lies between two edges."""
+    """The rows whose probability is between two edges."""
 
     low: float
     high: float
@@ -46,34 +54,34 @@ class ReliabilityBin(_Figures):
     probability: float | None
     """The mean probability; None without rows."""
     frequency: float | None
-    """How often it was so; None without rows."""
+    """The share of rows with the outcome; None without rows."""
 
 
 class CalibrationFigures(_Figures):
-    """How far probabilities can be believed."""
+    """The reliability of the probabilities."""
 
-    of: str
-    """Whose probability: the positive class's label, or ``the answered class`` with more than two classes."""
+    subject: str = Field(alias="of")
+    """The class of the probability: the label of the positive class, or ``the most probable class`` of more than two."""
     brier: float
-    """The Brier score as ``training.metrics`` defines it."""
+    """The Brier score as ``training.model.metrics`` defines it."""
     ece: float
     """The expected calibration error: mean distance between probability and frequency, weighted by rows."""
     bins: tuple[ReliabilityBin, ...]
 
 
 class ChampionFigures(_Figures):
-    """A model against the champion, on the same test rows."""
+    """The comparison of a model with the champion on the same test rows."""
 
     tag: str
     """The champion's bundle."""
     metric: str
-    """What was compared."""
+    """The metric of the comparison."""
     rows: int
-    """The test rows that both take."""
+    """The number of test rows that both models accept."""
     champion: float
-    """The champion's figure on them."""
+    """The champion's metric on these rows."""
     challenger: float
-    """The model's figure on them."""
+    """The model's metric on these rows."""
     difference: float
     """Challenger minus champion."""
     low: float
@@ -81,22 +89,22 @@ class ChampionFigures(_Figures):
     high: float
     """The upper end."""
     confidence: float
-    """Of the interval."""
+    """The confidence of the interval."""
     better_share: float
-    """The share of resamples in which the model does better."""
+    """The share of resamples in which the model is better."""
     breaking: tuple[str, ...] = ()
-    """What a client of the champion has to change, in words."""
+    """The changes that a client of the champion needs, as sentences."""
     compatible: tuple[str, ...] = ()
-    """What else changes, in words."""
+    """The other changes, as sentences."""
 
 
 def limit_in_words(value: float, unit: str = "") -> str:
-    """Write a limit for people with all its digits, as a figure just beyond it must not look like it."""
+    """Format a limit with all its digits, so that a value slightly beyond it looks different."""
     return f"{number_text(value, grouped=True)} {unit}".strip()
 
 
 def number_in_words(value: float, unit: str = "") -> str:
-    """Write a number for people: digits that matter, thousands marked."""
+    """Format a number with four significant digits and separated thousands."""
     if math.isnan(value):
         return "undefined"
     text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

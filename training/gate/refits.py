@@ -1,7 +1,7 @@
-"""The gate's refits: probes for leakage and fits with other seeds, which need neither the fitted model nor the test part.
+"""The gate's refits: checks of leakage and fits with other seeds. They need neither the fitted model nor the test part.
 
-``python -m training.gate`` makes them in a process of its own while the pipeline is fitted, exported and proven; it is
-started by ``training.gate.ahead``.
+``python -m training.gate`` makes them in a separate process while the pipeline is fitted, exported and proven.
+``training.gate.background_refits`` starts that process.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from bundle.contract import Strict
+from tabento.bundle.contract import Strict
 from training.config import Decisions, ModelConfig
-from training.gate.given import RefitInput
+from training.data.parquet import read_table
+from training.gate.gate_input import RefitInput
 from training.gate.leakage import check_leakage
 from training.gate.report import Check
 from training.gate.seeds import check_seeds
-from training.stages.tables import read_table
 
 REFITS: tuple[tuple[str, Callable[[RefitInput], list[Check]]], ...] = (
-    ("Probe for leakage", check_leakage),
+    ("Check for leakage", check_leakage),
     ("Fit with other seeds", check_seeds),
 )
-"""What is refitted, in the order of the report: its title and its checks."""
+"""The refits in the order of the report: the title and the function that makes the checks."""
 CHECKS = TypeAdapter(tuple[tuple[Check, ...], ...])
-"""What is written: the checks of each of ``REFITS``."""
+"""The JSON format of the output: the checks of each of ``REFITS``."""
 
 
 class Request(Strict):
-    """What is refitted."""
+    """The input of the process that makes the refits."""
 
     config: ModelConfig
     decisions: Decisions
@@ -44,5 +44,5 @@ def refit(request: Request) -> tuple[tuple[Check, ...], ...]:
         FitError, FoldError: a refit cannot be made.
         OSError: the training part cannot be read.
     """
-    given = RefitInput(request.config, request.decisions, read_table(request.train_file))
-    return tuple(tuple(look(given)) for _, look in REFITS)
+    refit_input = RefitInput(request.config, request.decisions, read_table(request.train_file))
+    return tuple(tuple(check(refit_input)) for _, check in REFITS)

@@ -1,6 +1,6 @@
-"""What the gate says: every check with its figure, its limit and its verdict, and the figures behind them.
+"""The gate's report: every check with its value, its limit and its verdict, and the results behind the checks.
 
-It is the content of ``gate.json``. A model that fails a check is not registered; ``GateReport.require`` says why.
+It is the content of ``gate.json``. A model that fails a check is not registered; ``GateReport.require`` raises the reasons.
 """
 
 from __future__ import annotations
@@ -9,55 +9,55 @@ from typing import Literal
 
 from pydantic import ConfigDict
 
-from bundle.contract import Strict
+from tabento.bundle.contract import Strict
 from training.errors import GateError
 from training.gate.figures import CalibrationFigures, ChampionFigures, SliceFigures, limit_in_words, number_in_words
 
 Bound = Literal["at most", "at least"]
 Verdict = Literal["passed", "failed", "not judged", "shown", "off"]
-"""``not judged``: a time above its limit that a busy machine can explain; it does not fail the model. ``shown``: a figure
-without a limit. ``off``: the config switches the check off."""
+"""``not judged``: a time above its limit that other load on the computer can explain; it does not fail the model. ``shown``: a
+value without a limit. ``off``: the config disables the check."""
 
 
 class Check(Strict):
-    """One limit and how the model stands to it."""
+    """One check: a limit, the model's value and the verdict."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")
 
     name: str
-    """The limit's key in the config's ``gate``, or what was looked at where there is no key for it."""
+    """The limit's key in the config's ``gate``, or the name of the check if the config has no key for it."""
     group: str = "Limits"
-    """Under which heading of the report it stands."""
+    """The heading of the report under which the check is listed."""
     bound: Bound = "at most"
     limit: float | None = None
-    """None where there is none."""
+    """The limit; None without a limit."""
     value: float | None = None
-    """The measured value; NaN where it is undefined, which fails; None where nothing was measured."""
+    """The measured value; NaN if it is undefined, which fails; None if nothing was measured."""
     unit: str = ""
-    """The unit of limit and value; empty for a pure number."""
+    """The unit of limit and value; empty for a number without a unit."""
     verdict: Verdict
     detail: str = ""
-    """What was done and found, in a sentence or two."""
+    """The method and the finding of the check, in a sentence or two."""
     remedy: str = ""
-    """What to do where it fails."""
+    """The remedy if the check fails."""
 
     @property
     def passed(self) -> bool:
-        """Whether it lets the model through."""
+        """Whether the check does not fail the model."""
         return self.verdict != "failed"
 
     @property
     def value_in_words(self) -> str:
-        """The value with its unit; empty where there is none."""
+        """The value with its unit; empty without a value."""
         return "" if self.value is None else number_in_words(self.value, self.unit)
 
     @property
     def limit_in_words(self) -> str:
-        """The bound with its unit; empty where there is none."""
+        """The bound with its unit; empty without a limit."""
         return "" if self.limit is None else f"{self.bound} {limit_in_words(self.limit, self.unit)}"
 
     def in_words(self) -> str:
-        """Say what the check expected, what it got and what to do."""
+        """Return a sentence with the expected value, the actual value and the remedy."""
         text = f"{self.name}: "
         if self.limit is not None:
             text += f"expected {self.limit_in_words}, got {self.value_in_words or 'nothing'}"
@@ -67,7 +67,7 @@ class Check(Strict):
         return f"{text}; {self.remedy}" if self.remedy else text
 
 
-def judged(
+def limit_check(
     name: str,
     value: float,
     limit: float,
@@ -78,8 +78,8 @@ def judged(
     detail: str = "",
     remedy: str = "",
 ) -> Check:
-    """Return the check of a value against a limit; both ends are inclusive, and NaN passes none."""
-    held = value <= limit if bound == "at most" else value >= limit
+    """Return the check of a value against a limit. Limits are inclusive, and NaN fails."""
+    is_kept = value <= limit if bound == "at most" else value >= limit
     return Check(
         name=name,
         group=group,
@@ -87,42 +87,42 @@ def judged(
         limit=float(limit),
         value=float(value),
         unit=unit,
-        verdict="passed" if held else "failed",
+        verdict="passed" if is_kept else "failed",
         detail=detail,
         remedy=remedy,
     )
 
 
-def not_judged(name: str, value: float, limit: float, *, unit: str, detail: str, remedy: str) -> Check:
-    """Return the check of a value above its limit of which the machine may be the cause; it does not fail the model."""
+def undecided_check(name: str, value: float, limit: float, *, unit: str, detail: str, remedy: str) -> Check:
+    """Return the check of a value above its limit that the computer's load may explain. The check does not fail the model."""
     return Check(
         name=name, limit=float(limit), value=float(value), unit=unit, verdict="not judged", detail=detail, remedy=remedy
     )
 
 
-def shown(name: str, value: float | None, *, group: str, unit: str = "", detail: str = "") -> Check:
-    """Return a figure that nothing limits."""
+def unlimited_check(name: str, value: float | None, *, group: str, unit: str = "", detail: str = "") -> Check:
+    """Return the check of a value without a limit."""
     number = None if value is None else float(value)
     return Check(name=name, group=group, value=number, unit=unit, verdict="shown", detail=detail)
 
 
-def switched_off(name: str, *, group: str, detail: str = "the config switches it off") -> Check:
-    """Return a check that was not made."""
+def disabled_check(name: str, *, group: str, detail: str = "the config switches it off") -> Check:
+    """Return a check that the config disables."""
     return Check(name=name, group=group, verdict="off", detail=detail)
 
 
 class GateReport(Strict):
-    """Every check, those that are switched off as well, with the figures behind them."""
+    """All checks, including the disabled checks, with the results behind them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")
 
     checks: tuple[Check, ...]
     champion: ChampionFigures | None = None
-    """How the model compares with the champion; None without a champion."""
+    """The comparison with the champion; None without a champion."""
     slices: tuple[SliceFigures, ...] = ()
     """The parts of the test rows, worst first."""
     calibration: CalibrationFigures | None = None
-    """How far probabilities can be believed; None for a regression."""
+    """The reliability of the probabilities; None for a regression."""
 
     @property
     def passed(self) -> bool:
@@ -130,13 +130,13 @@ class GateReport(Strict):
         return all(check.passed for check in self.checks)
 
     @property
-    def judged(self) -> tuple[Check, ...]:
-        """The checks that have a verdict: what is not judged, only shown or switched off is left out."""
+    def limited_checks(self) -> tuple[Check, ...]:
+        """The checks that passed or failed, without undecided checks, metrics without a limit, and disabled checks."""
         return tuple(check for check in self.checks if check.verdict in ("passed", "failed"))
 
     @property
     def undecided(self) -> tuple[Check, ...]:
-        """The checks with a limit that could not be judged, because the machine was too busy."""
+        """The checks whose limit could not be decided because the computer was too busy."""
         return tuple(check for check in self.checks if check.verdict == "not judged")
 
     def rows(self) -> list[tuple[str, str, str, str]]:
@@ -152,16 +152,16 @@ class GateReport(Strict):
         ]
 
     def require(self) -> None:
-        """Let a model through that keeps every limit.
+        """Raise an error if a check failed.
 
         Raises:
-            GateError: with every check that fails and what to do about each.
+            GateError: a check failed. The message names every failed check and its remedy.
         """
         failed = [check for check in self.checks if not check.passed]
         if not failed:
             return
         raise GateError(
-            f"the model fails {len(failed)} of {len(self.judged)} checks of its gate and is not stored:\n"
+            f"the model fails {len(failed)} of {len(self.limited_checks)} checks of its gate and is not stored:\n"
             + "\n".join(f"  {check.in_words()}" for check in failed)
             + "\nThe limits are under `gate` in the model's config."
         )

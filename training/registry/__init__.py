@@ -1,6 +1,6 @@
-"""The registry: versions of models that passed their gates, which of them serves, and since when, by whom, why.
+"""The registry: the versions of models that passed their gates, the version that serves, and the history of that decision.
 
-Names are imported when they are asked for, so that ``tabento models --help`` does not wait for BentoML and pandas.
+Names are imported when they are first used, so that ``tabento models --help`` does not wait for BentoML and pandas.
 """
 
 from importlib import import_module
@@ -16,7 +16,7 @@ _MODULES = {"RegistryError": "errors", "Registry": "registry"}
 
 
 def __getattr__(name: str) -> Any:
-    """Import a name from the module that has it."""
+    """Import a name from the module that defines it."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_MODULES.get(name, 'version')}"), name)

@@ -1,9 +1,9 @@
-"""A/B: whether a model that got a part of the live traffic did better than the one that got the rest.
+"""A/B: the comparison of two models that each received a part of the live traffic.
 
-Two questions decide, each with its own rule: does the rate of successes differ beyond chance (Pearson's chi-square test
-of a 2 × 2 table, K. Pearson 1900; Fisher's exact test where an expected count is below 5, after W. G. Cochran 1954), and
-did latency stay within bounds. The sizes of the arms should be fixed before the test: who looks again and again and stops
-at the first significant figure finds differences that are not there.
+Two questions decide. Does the rate of successes differ by more than chance (Pearson's chi-square test of a 2 × 2 table,
+K. Pearson 1900; Fisher's exact test if an expected count is below 5, after W. G. Cochran 1954)? Did latency stay within
+bounds? The sizes of the arms should be fixed before the test: repeated looks that stop at the first significant result find
+differences that do not exist.
 """
 
 from __future__ import annotations
@@ -15,39 +15,39 @@ import numpy as np
 from pydantic import Field, ValidationError, model_validator
 from scipy.stats import chi2_contingency, fisher_exact
 
-from bundle.contract import Strict
+from tabento.bundle.contract import Strict
 from training.config import explain
 from training.registry.errors import RegistryError
 
 ALPHA = 0.05
-"""A difference that chance alone makes less often than this counts as one."""
+"""The significance level: a difference with a lower p-value is more than chance."""
 LATENCY_RISE_MAX = 0.5
-"""By what share mean or p95 latency may rise."""
+"""The share by which mean or p95 latency may rise."""
 EXPECTED_MIN = 5.0
-"""Below this expected count the chi-square distribution is no good approximation."""
+"""Below this expected count, the chi-square distribution is a poor approximation."""
 
 Verdict = Literal["adopt_b", "keep_a", "no_difference", "b_better_but_slower"]
-"""``adopt_b``: better beyond chance, and no slower than allowed. ``keep_a``: worse beyond chance, or slower than allowed
-without being better. ``no_difference``: no difference beyond chance, and no slower than allowed.
-``b_better_but_slower``: better beyond chance and slower than allowed; people weigh that."""
+"""``adopt_b``: better by more than chance, and no slower than allowed. ``keep_a``: worse by more than chance, or slower
+than allowed without being better. ``no_difference``: no difference by more than chance, and no slower than allowed.
+``b_better_but_slower``: better by more than chance and slower than allowed; the user decides."""
 
 
 class Arm(Strict):
-    """What one model did."""
+    """The traffic of one model."""
 
     name: str
-    """The model, such as the tag of its bundle."""
+    """The name of the model, such as the tag of its bundle."""
     requests: Annotated[int, Field(gt=0)]
-    """How many requests it got whose outcome is known."""
+    """The number of requests with a known outcome."""
     successes: Annotated[int, Field(ge=0)]
-    """How many of them ended well, whatever that means for the model: accepted, right, within the promise."""
+    """The number of successes, by the user's definition: accepted, correct, or within the latency limit."""
     latencies_ms: Annotated[tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...], Field(min_length=1)]
-    """A sample of its answers' latencies in milliseconds."""
+    """A sample of the latencies of its responses in milliseconds."""
 
     @model_validator(mode="after")
     def _counts_agree(self) -> Self:
         if self.successes > self.requests:
-            raise ValueError(f"{self.successes} successes of {self.requests} requests cannot be")
+            raise ValueError(f"{self.successes} successes of {self.requests} requests are impossible")
         return self
 
     @property
@@ -67,21 +67,21 @@ class Arm(Strict):
 
 
 class AbResult(Strict):
-    """What the comparison found."""
+    """The result of the comparison."""
 
     verdict: Verdict
     reason: str
-    """The verdict in words."""
+    """The verdict as a sentence."""
     test: Literal["chi-square", "Fisher exact"]
-    """Which test gave ``p_value``."""
+    """The test of ``p_value``."""
     p_value: float
-    """How often chance alone makes a difference of rates at least as large."""
+    """The probability of a difference of rates at least as large by chance alone."""
     rate_a: float
     rate_b: float
     mean_rise: float
-    """By what share the mean latency of B is above that of A; negative where it is below."""
+    """The relative rise of the mean latency from A to B; negative if B is faster."""
     p95_rise: float
-    """The same for the 95% quantile."""
+    """The relative rise of the 95% quantile from A to B."""
 
 
 def compare_arms(a: Arm, b: Arm, *, alpha: float = ALPHA, latency_rise_max: float = LATENCY_RISE_MAX) -> AbResult:
@@ -89,9 +89,9 @@ def compare_arms(a: Arm, b: Arm, *, alpha: float = ALPHA, latency_rise_max: floa
 
     Args:
         a: the model in service.
-        b: the other one.
-        alpha: below which p-value rates differ.
-        latency_rise_max: by what share mean and p95 latency may rise.
+        b: the other model.
+        alpha: the significance level of the difference of rates.
+        latency_rise_max: the share by which mean and p95 latency may rise.
     """
     test, p_value = _test(a, b)
     mean_rise, p95_rise = b.mean_ms / a.mean_ms - 1, b.p95_ms / a.p95_ms - 1
@@ -123,7 +123,7 @@ def compare_arms(a: Arm, b: Arm, *, alpha: float = ALPHA, latency_rise_max: floa
 
 
 def _test(a: Arm, b: Arm) -> tuple[Literal["chi-square", "Fisher exact"], float]:
-    """Return the test and its p-value; 1 where both arms only succeeded or only failed."""
+    """Return the test and its p-value; 1 if both arms only succeeded or only failed."""
     table = np.array([[arm.successes, arm.requests - arm.successes] for arm in (a, b)], dtype=np.int64)
     if (table.sum(axis=0) == 0).any():
         return "chi-square", 1.0
@@ -137,7 +137,7 @@ def read_arm(path: Path) -> Arm:
     """Read an arm from a JSON file.
 
     Raises:
-        RegistryError: the file is missing, is no JSON, or says something impossible; every fault is named.
+        RegistryError: the file is missing, is not valid JSON, or has an impossible value; every fault is named.
     """
     try:
         return Arm.model_validate_json(path.read_bytes())

@@ -1,20 +1,20 @@
-"""The actions of ``tabento models``: each asks the registry and gives an answer for people and one for programs."""
+"""The actions of ``tabento models``: each action reads or changes the registry and returns text and JSON."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from training.metric_names import name_of
-from training.metrics import HIGHER_IS_BETTER
+from training.config.metric_names import name_of
+from training.model.metrics import HIGHER_IS_BETTER
 from training.progress import Progress
 from training.registry.ab import compare_arms, read_arm
+from training.registry.action_arguments import ActionArguments
+from training.registry.cached_answers import CachedAnswers
 from training.registry.compare import compare
-from training.registry.filters import matching
-from training.registry.last_known import LastKnownAnswers
+from training.registry.filters import filter_versions
 from training.registry.registry import Registry
 from training.registry.tables import (
     arm_rows,
@@ -27,39 +27,40 @@ from training.registry.tables import (
     version_listing,
     version_rows,
 )
+from training.registry.tracking import TrackingError
 from training.registry.version import CHALLENGER, CHAMPION, Version
-from training.tracking import TrackingError
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What an action found or did."""
+    """The result of an action."""
 
     value: Any
-    """As JSON."""
-    tell: Callable[[Progress], None]
-    """Tells people."""
+    """The result as JSON."""
+    report: Callable[[Progress], None]
+    """The function that prints the result as text."""
     warning: str | None = None
-    """What people and programs have to know of it, for stderr."""
+    """The warning for stderr; None without a warning."""
 
 
-def list_models(given: argparse.Namespace, registry: Registry) -> Answer:
+def list_models(arguments: ActionArguments, registry: Registry) -> Answer:
     """List all models, or the versions of one."""
-    if given.name is None:
+    if not arguments.name:
         return _all_models(registry)
-    versions = matching(registry.versions(given.name), given.where)
-    if given.sort is not None:
-        sign = -1 if given.sort in HIGHER_IS_BETTER else 1
-        # Those without the figure come last.
-        versions.sort(key=lambda one: (given.sort not in one.metrics, sign * one.metrics.get(given.sort, 0.0)))
+    versions = filter_versions(registry.versions(arguments.name), arguments.where)
+    metric = arguments.sort
+    if metric is not None:
+        sign = -1 if metric in HIGHER_IS_BETTER else 1
+        # Versions without the metric are last.
+        versions.sort(key=lambda version: (metric not in version.metrics, sign * version.metrics.get(metric, 0.0)))
 
-    def tell(progress: Progress) -> None:
+    def report(progress: Progress) -> None:
         if versions:
-            progress.table(f"{given.name}: {len(versions)} versions", version_rows(versions, given.sort))
+            progress.table(f"{arguments.name}: {len(versions)} versions", version_rows(versions, arguments.sort))
         else:
-            progress.say(f"no version of {given.name} meets {' and '.join(given.where) or 'that'}")
+            progress.say(f"no version of {arguments.name} meets {' and '.join(arguments.where) or 'the condition'}")
 
-    return Answer([version_json(one) for one in versions], tell)
+    return Answer([version_json(version) for version in versions], report)
 
 
 def _all_models(registry: Registry) -> Answer:
@@ -67,61 +68,61 @@ def _all_models(registry: Registry) -> Answer:
     value = []
     for name in registry.names():
         versions = registry.versions(name)
-        numbers = {alias: one.number for one in versions for alias in one.aliases}
+        numbers = {alias: version.number for version in versions for alias in version.aliases}
         champion, challenger = numbers.get(CHAMPION), numbers.get(CHALLENGER)
         rows.append((name, str(champion or "-"), str(challenger or "-"), str(len(versions))))
         value.append({"name": name, "champion": champion, "challenger": challenger, "versions": len(versions)})
 
-    def tell(progress: Progress) -> None:
+    def report(progress: Progress) -> None:
         if value:
             progress.table("Registered models", rows)
         else:
             progress.say("no model is registered yet; `tabento train` registers one")
 
-    return Answer(value, tell)
+    return Answer(value, report)
 
 
-def show(given: argparse.Namespace, registry: Registry) -> Answer:
-    """Show a version: tags, figures, parameters, description."""
-    version = named_version(registry, given.name, given.version)
+def show(arguments: ActionArguments, registry: Registry) -> Answer:
+    """Show a version: tags, metrics, parameters, description."""
+    version = named_version(registry, arguments.name, arguments.version)
     params = registry.params(version)
 
-    def tell(progress: Progress) -> None:
+    def report(progress: Progress) -> None:
         progress.listing(str(version), version_listing(version))
         progress.table("Metrics on the test part", metric_listing(version.metrics))
         if params:
             progress.listing("Parameters", sorted(params.items()))
         progress.say(f"\n{version.description}")
 
-    return Answer(version_json(version) | {"params": params, "description": version.description}, tell)
+    return Answer(version_json(version) | {"params": params, "description": version.description}, report)
 
 
-def best(given: argparse.Namespace, registry: Registry) -> Answer:
-    """Find the version with the best figure of a metric."""
-    version = registry.best(given.name, given.metric)
-    figure = number(version.metrics[given.metric])
+def find_best(arguments: ActionArguments, registry: Registry) -> Answer:
+    """Find the version with the best value of a metric."""
+    version = registry.best_version(arguments.name, arguments.metric)
+    figure = number(version.metrics[arguments.metric])
     return Answer(
         version_json(version),
         lambda progress: progress.listing(
-            f"{given.name}: the best {name_of(given.metric)} is {figure}", version_listing(version)
+            f"{arguments.name}: the best {name_of(arguments.metric)} is {figure}", version_listing(version)
         ),
     )
 
 
-def promote(given: argparse.Namespace, registry: Registry) -> Answer:
+def promote(arguments: ActionArguments, registry: Registry) -> Answer:
     """Make a version the champion."""
-    version = named_version(registry, given.name, given.version)
-    before = registry.promote(given.name, version.number, who=given.who, why=given.why)
-    return _changed(registry.version(given.name, version.number), before)
+    version = named_version(registry, arguments.name, arguments.version)
+    before = registry.promote(arguments.name, version.number, user=arguments.user, reason=arguments.reason)
+    return _champion_change(registry.version(arguments.name, version.number), before)
 
 
-def rollback(given: argparse.Namespace, registry: Registry) -> Answer:
-    """Put the champion before back."""
-    before = registry.champion(given.name)
-    return _changed(registry.rollback(given.name, who=given.who, why=given.why), before)
+def rollback(arguments: ActionArguments, registry: Registry) -> Answer:
+    """Make the previous champion the champion again."""
+    before = registry.champion(arguments.name)
+    return _champion_change(registry.rollback(arguments.name, user=arguments.user, reason=arguments.reason), before)
 
 
-def _changed(champion: Version, before: Version | None) -> Answer:
+def _champion_change(champion: Version, before: Version | None) -> Answer:
     value = {
         "champion": champion.number,
         "bundle": champion.bundle_tag,
@@ -129,98 +130,102 @@ def _changed(champion: Version, before: Version | None) -> Answer:
         "previous_bundle": None if before is None else before.bundle_tag,
     }
 
-    def tell(progress: Progress) -> None:
-        was = "there was none before" if before is None else f"before it was {before}, {before.bundle_tag}"
+    def report(progress: Progress) -> None:
+        was = (
+            "there was no previous champion"
+            if before is None
+            else f"the previous champion was {before}, {before.bundle_tag}"
+        )
         progress.say(f"{champion} is the champion now, {champion.bundle_tag}; {was}")
 
-    return Answer(value, tell)
+    return Answer(value, report)
 
 
-def compare_versions(given: argparse.Namespace, registry: Registry) -> Answer:
-    """Show two versions side by side."""
-    first, second = (named_version(registry, given.name, which) for which in (given.first, given.second))
-    found = compare(registry, given.name, first.number, second.number)
+def compare_versions(arguments: ActionArguments, registry: Registry) -> Answer:
+    """Compare two versions."""
+    first, second = (named_version(registry, arguments.name, label) for label in (arguments.first, arguments.second))
+    comparison = compare(registry, arguments.name, first.number, second.number)
 
-    def tell(progress: Progress) -> None:
-        progress.table("Metrics on the test part", comparison_rows(found))
-        progress.listing("What else differs", change_listing(found))
+    def report(progress: Progress) -> None:
+        progress.table("Metrics on the test part", comparison_rows(comparison))
+        progress.listing("Other differences", change_listing(comparison))
 
-    return Answer(found.model_dump(mode="json"), tell)
+    return Answer(comparison.model_dump(mode="json"), report)
 
 
-def history(given: argparse.Namespace, registry: Registry) -> Answer:
+def history(arguments: ActionArguments, registry: Registry) -> Answer:
     """Show who changed the champion when and why."""
-    events = registry.history(given.name)
+    events = registry.history(arguments.name)
 
-    def tell(progress: Progress) -> None:
+    def report(progress: Progress) -> None:
         if events:
-            progress.listing(f"{given.name}: champions, the newest first", history_listing(events))
+            progress.listing(f"{arguments.name}: champions, the newest first", history_listing(events))
         else:
-            progress.say(f"{given.name} has had no champion yet; `tabento models promote` makes one")
+            progress.say(f"{arguments.name} has had no champion yet; `tabento models promote` makes one")
 
-    return Answer([event.model_dump(mode="json") for event in events], tell)
+    return Answer([event.model_dump(mode="json") for event in events], report)
 
 
-def resolve(given: argparse.Namespace, registry: Registry) -> Answer:
-    """Say which bundle a name means; its tag stands alone on a line.
+def resolve(arguments: ActionArguments, registry: Registry) -> Answer:
+    """Print the tag of the bundle that a name refers to, alone on a line.
 
-    If the registry cannot be reached, its last answer on this machine counts, unless ``--online`` was given.
+    If the registry cannot be reached, the action uses its last answer on this computer, unless ``--online`` is set.
 
     Raises:
-        TrackingError: the registry cannot be reached, and there is no last answer whose bundle is here.
+        TrackingError: the registry cannot be reached, and no cached answer has its bundle in the local store.
     """
-    known = LastKnownAnswers(registry.address)
+    cached_answers = CachedAnswers(registry.address)
     try:
-        version = registry.resolve(given.model)
-        if given.fetch:
+        version = registry.resolve(arguments.model)
+        if arguments.fetch:
             registry.bundle(version)
     except TrackingError as error:
-        last = known.recall(given.model)
-        if given.online or last is None or not last.is_here:
+        answer = cached_answers.recall(arguments.model)
+        if arguments.online or answer is None or not answer.is_stored_locally:
             raise
-        return _resolved(
-            last.name,
-            last.number,
-            last.bundle_tag,
-            f"{error} {given.model} is taken to be what the registry"
-            f" said at {last.answered_at}: version {last.number}, {last.bundle_tag}, which is in the local store.",
+        return _resolved_bundle(
+            answer.name,
+            answer.number,
+            answer.bundle_tag,
+            f"{error} {arguments.model} is resolved by the registry's last answer"
+            f" ({answer.answered_at}): version {answer.number}, {answer.bundle_tag}, which is in the local store.",
         )
-    known.remember(given.model, version)
-    return _resolved(version.name, version.number, version.bundle_tag)
+    cached_answers.remember(arguments.model, version)
+    return _resolved_bundle(version.name, version.number, version.bundle_tag)
 
 
-def _resolved(name: str, number: int, bundle_tag: str, warning: str | None = None) -> Answer:
-    def tell(progress: Progress) -> None:
+def _resolved_bundle(name: str, number: int, bundle_tag: str, warning: str | None = None) -> Answer:
+    def report(progress: Progress) -> None:
         progress.say(bundle_tag)
 
-    return Answer({"name": name, "version": number, "bundle": bundle_tag}, tell, warning)
+    return Answer({"name": name, "version": number, "bundle": bundle_tag}, report, warning)
 
 
-def ab(given: argparse.Namespace, _registry: Registry) -> Answer:
-    """Compare two models by their live traffic; the registry is not asked."""
-    a, b = read_arm(Path(given.a)), read_arm(Path(given.b))
+def ab(arguments: ActionArguments, _registry: Registry) -> Answer:
+    """Compare two models by their live traffic. The registry is not used."""
+    a, b = read_arm(Path(arguments.a)), read_arm(Path(arguments.b))
     result = compare_arms(a, b)
 
-    def tell(progress: Progress) -> None:
+    def report(progress: Progress) -> None:
         progress.table("Live traffic", arm_rows(a, b, result))
         progress.say(f"\n{result.verdict}: {result.reason} ({result.test} test)")
 
-    return Answer(result.model_dump(mode="json"), tell)
+    return Answer(result.model_dump(mode="json"), report)
 
 
-def named_version(registry: Registry, name: str, which: str) -> Version:
+def named_version(registry: Registry, name: str, label: str) -> Version:
     """Return a version by its number or alias.
 
     Raises:
         RegistryError: there is no such model or version.
     """
-    return registry.version(name, int(which)) if which.isdecimal() else registry.resolve(f"{name}@{which}")
+    return registry.version(name, int(label)) if label.isdecimal() else registry.resolve(f"{name}@{label}")
 
 
-ACTIONS: Mapping[str, Callable[[argparse.Namespace, Registry], Answer]] = {
+ACTIONS: Mapping[str, Callable[[ActionArguments, Registry], Answer]] = {
     "list": list_models,
     "show": show,
-    "best": best,
+    "best": find_best,
     "promote": promote,
     "rollback": rollback,
     "compare": compare_versions,
@@ -228,4 +233,4 @@ ACTIONS: Mapping[str, Callable[[argparse.Namespace, Registry], Answer]] = {
     "resolve": resolve,
     "ab": ab,
 }
-"""The actions by the word on the command line."""
+"""The actions by their name on the command line."""

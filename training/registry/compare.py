@@ -1,64 +1,64 @@
-"""Two versions side by side: figures, parameters, data, and what a client would have to change."""
+"""The comparison of two versions: metrics, parameters, data, and the changes that a client needs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Literal
 
-from bundle.contract import Contract, Strict
-from bundle.store import Bundle
+from tabento.bundle.contract import Contract, Strict
+from tabento.bundle.store import Bundle
 from training.gate.compatibility import breaking_changes, compatible_changes, incomparable
-from training.metrics import HIGHER_IS_BETTER
+from training.model.metrics import HIGHER_IS_BETTER
 from training.registry.registry import Registry
 from training.registry.version import Version
 
 COUNTS = frozenset({"train_rows", "test_rows", "zero_targets"})
-"""Figures that say how much, not how well."""
+"""Counts, of which neither a high nor a low value is better."""
 
 
 class MetricDifference(Strict):
-    """A figure of both versions."""
+    """A metric of both versions."""
 
     first: float | None
-    """That of the first version; None where it was not measured."""
+    """The metric of the first version; None if it was not measured."""
     second: float | None
-    """That of the second version."""
+    """The metric of the second version; None if it was not measured."""
     difference: float | None
-    """The second without the first."""
+    """The second metric minus the first."""
     better: Literal["first", "second"] | None
-    """Which is better; None where they are equal, one is missing, or the figure is a count."""
+    """The better version; None if both are equal, a metric is missing, or the metric is a count."""
 
 
 class Comparison(Strict):
-    """What two versions of a model differ in."""
+    """The differences of two versions of a model."""
 
     first: str
     """``name/number``."""
     second: str
     """``name/number``."""
     metrics: dict[str, MetricDifference]
-    """Every figure that one of them has. They were measured on the test part of each version's own data."""
+    """The metrics of either version. Each version was measured on the test part of its own data."""
     same_data: bool
-    """Whether both were trained and measured on the same data; if not, the figures are of different rows."""
+    """Whether both were trained and measured on the same data; if not, the metrics are of different rows."""
     data: tuple[str, str]
     """The checksums of both versions' data."""
     params: dict[str, tuple[str | None, str | None]]
-    """The parameters that differ between the runs, with the values of both; None where a run has none."""
+    """The parameters that differ between the runs, with both values; None if a run does not have the parameter."""
     features_added: tuple[str, ...]
     """Features that the second version has and the first does not."""
     features_removed: tuple[str, ...]
     """Features that the first version has and the second does not."""
     breaking: tuple[str, ...]
-    """What makes clients of the first version change before they can call the second."""
+    """The changes that a client of the first version needs before it can call the second."""
     compatible: tuple[str, ...]
-    """What changes without breaking a client."""
+    """The changes that do not break a client."""
 
 
 def compare(registry: Registry, name: str, first: int, second: int) -> Comparison:
     """Compare two versions; bundles that are not in the BentoML model store are fetched.
 
     Raises:
-        RegistryError: there is no such model or version, or a bundle differs from what was registered.
+        RegistryError: the model or version does not exist, or a bundle differs from the registered bundle.
         TrackingError, BundleError, SaveError: a bundle cannot be fetched.
     """
     versions = (registry.version(name, first), registry.version(name, second))
@@ -93,7 +93,7 @@ def _comparison(
 
 
 def metric_differences(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, MetricDifference]:
-    """Return the figures of two versions side by side, by metric, those of the first in their order."""
+    """Return the differences of the metrics of two versions, by metric, in the order of the first version."""
     differences = {}
     for name in (*first, *(name for name in second if name not in first)):
         a, b = first.get(name), second.get(name)
@@ -106,5 +106,5 @@ def metric_differences(first: Mapping[str, float], second: Mapping[str, float]) 
     return differences
 
 
-def _missing(there: Contract, elsewhere: Contract) -> tuple[str, ...]:
-    return tuple(name for name in there.feature_names if name not in elsewhere.feature_names)
+def _missing(left: Contract, right: Contract) -> tuple[str, ...]:
+    return tuple(name for name in left.feature_names if name not in right.feature_names)

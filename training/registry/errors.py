@@ -1,9 +1,9 @@
-"""What can be wrong with a request to the registry; that MLflow cannot be used is a ``TrackingError``."""
+"""Errors of requests to the registry. If MLflow itself cannot be used, the error is a ``TrackingError``."""
 
 from __future__ import annotations
 
-from training.errors import TrainingError
+from tabento.errors import TabentoError
 
 
-class RegistryError(TrainingError):
-    """The registry does not have what was asked for, or may not do it; the message says what there is."""
+class RegistryError(TabentoError):
+    """The registry does not have the requested entry or refuses the change; the message lists the existing entries."""

@@ -1,4 +1,4 @@
-"""A version's files: the bundle goes to the registry's artifacts as it is in the store, and comes back verified."""
+"""The files of a version: the upload of a bundle to the registry's artifacts and the verified download."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pathlib import Path
 import bentoml.models
 from bentoml.exceptions import BentoMLException
 
-from bundle.format import BENTOML_MODULE, IMPORTANCES_FILE
-from bundle.manifest import BENTOML_FILE, Provenance
-from bundle.store import Bundle, load_bundle, read_bundle
-from training.errors import SaveError
-from training.save import DATA_LABEL, FINGERPRINT_LABEL, PIPELINE_LABEL, is_stored, remove
-from training.tracking import Connection
-from training.tracking.model_files import BUNDLE_FOLDER, write_model
+from tabento.bundle.format import BENTOML_MODULE, IMPORTANCES_FILE
+from tabento.bundle.manifest import BENTOML_FILE, Provenance
+from tabento.bundle.store import Bundle, load_bundle, read_bundle
+from tabento.errors import SaveError
+from tabento.packaging.save import DATA_LABEL, FINGERPRINT_LABEL, PIPELINE_LABEL, is_stored, remove
+from training.registry.tracking import Connection
+from training.registry.tracking.model_files import BUNDLE_FOLDER, write_model
 
 
 def artifact_path(bundle_tag: str) -> str:
-    """Return where a bundle lies among the artifacts of its run; runs of equal content may register several."""
+    """Return the path of a bundle among the artifacts of its run. A run can register several bundles of equal content."""
     return f"models/{bundle_tag.partition(':')[2]}"
 
 
@@ -43,15 +43,15 @@ def download(connection: Connection, run_id: str, place: str, tag: str) -> Bundl
     """Fetch a bundle from a run's artifacts into the BentoML model store, and verify it before and after.
 
     Args:
-        connection: the registry's.
-        run_id: the run that has it.
-        place: its path among the run's artifacts.
-        tag: its tag in the model store, where it must not be yet.
+        connection: the connection to the registry.
+        run_id: the run with the artifacts.
+        place: the bundle's path among the run's artifacts.
+        tag: the bundle's tag, which the model store must not have yet.
 
     Raises:
         TrackingError: the artifacts cannot be read.
-        BundleError: what came is not the bundle that was registered, or is damaged.
-        SaveError: the store cannot be written; nothing remains of it.
+        BundleError: the downloaded files are not the registered bundle, or are damaged.
+        SaveError: the store cannot be written; no part of the bundle remains.
     """
     with tempfile.TemporaryDirectory() as folder:
         fetched = connection.call(
@@ -62,7 +62,7 @@ def download(connection: Connection, run_id: str, place: str, tag: str) -> Bundl
 
 
 def _store(fetched: Bundle) -> Bundle:
-    """Copy a verified bundle into the model store, with the labels that training gives."""
+    """Copy a verified bundle into the model store, with the labels that training writes."""
     if is_stored(fetched.tag):
         raise SaveError(
             f"{fetched.tag} is in the model store already, but damaged. Remove it with"

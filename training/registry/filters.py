@@ -1,4 +1,4 @@
-"""Conditions on figures, as people write them: ``wmape<8``, ``r2>=0.85``."""
+"""Conditions on metrics, as users write them: ``wmape<8``, ``r2>=0.85``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _OPERATORS: dict[str, Callable[[float, float], bool]] = {
 _FORM = re.compile(r"^\s*([\w.\- ]+?)\s*(<=|>=|!=|<|>|=)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*$")
 
 
-def matching(versions: Iterable[Version], conditions: Iterable[str]) -> list[Version]:
+def filter_versions(versions: Iterable[Version], conditions: Iterable[str]) -> list[Version]:
     """Return the versions that meet every condition; a version without the metric does not.
 
     Raises:

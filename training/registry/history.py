@@ -1,7 +1,7 @@
-"""The history of a model's champions: who made which version champion, when, why, and which one was it before.
+"""The history of a model's champions: user, time, reason, the new champion and the previous champion.
 
-Each event is a tag of the registered model under the time at which it happened: events of two people never overwrite
-each other, and whoever has the registry has its history.
+Each event is a tag of the registered model under the time of the event. Events of two users therefore never overwrite each
+other, and a copy of the registry includes its history.
 """
 
 from __future__ import annotations
@@ -10,34 +10,39 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC
 from typing import Literal
 
-from pydantic import AwareDatetime, ValidationError
+from pydantic import AwareDatetime, ConfigDict, Field, ValidationError
 
-from bundle.contract import Strict
+from tabento.bundle.contract import Strict
 from training.registry.errors import RegistryError
 
 PREFIX = "history."
-"""What the tags of events begin with."""
+"""The prefix of the tags of events."""
 
 
 class Event(Strict):
     """One change of the champion."""
 
+    # The stored events keep the keys `who` and `why`.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True
+    )
+
     when: AwareDatetime
     """The time, UTC."""
-    who: str
-    """The person or job."""
-    why: str
-    """The reason, in the person's words."""
+    user: str = Field(alias="who")
+    """The responsible person or job."""
+    reason: str = Field(alias="why")
+    """The reason that the user gave."""
     action: Literal["promote", "rollback"]
-    """Whether a version was promoted, or the champion before it put back."""
+    """Whether a version was promoted, or the previous champion was made champion again."""
     before: int | None
-    """The champion before; none for a first one."""
+    """The version number of the previous champion; None for the first champion."""
     after: int
-    """The champion from then on."""
+    """The version number of the new champion."""
 
     @property
     def key(self) -> str:
-        """The tag under which the event is kept; tags sort by time."""
+        """The tag under which the event is stored. The order of the tags is the order of time."""
         return PREFIX + self.when.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
 
 
@@ -53,17 +58,17 @@ def read_history(tags: Mapping[str, str]) -> list[Event]:
             events.append(Event.model_validate_json(tags[name]))
         except ValidationError as error:
             raise RegistryError(
-                f"the registry's tag {name} is no event of the history: {tags[name]!r}. Correct or remove it in MLflow."
+                f"the registry's tag {name} is not an event of the history: {tags[name]!r}. Correct or remove it in MLflow."
             ) from error
     return events
 
 
 def champions(events: Iterable[Event]) -> list[int]:
-    """Return the champions that stand behind each other now: promoting puts one on top, rolling back takes it away."""
+    """Return the stack of champions: a promotion pushes a version, a rollback removes versions down to its target."""
     stack: list[int] = []
     for event in events:
         if event.action == "rollback":
-            # Back to where the champion of that time still stands, or to the bottom.
+            # Remove versions until the target of the rollback is on top, or the stack is empty.
             while stack and stack[-1] != event.after:
                 stack.pop()
             if not stack:

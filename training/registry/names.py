@@ -1,4 +1,4 @@
-"""The names by which people and deployments ask for a version: by alias or stage, not by run."""
+"""The names by which users and deployments refer to a version: alias or stage, not run."""
 
 from __future__ import annotations
 
@@ -8,31 +8,33 @@ from training.registry.errors import RegistryError
 from training.registry.version import CHALLENGER, CHAMPION
 
 STAGES = {"production": CHAMPION, "staging": CHALLENGER}
-"""MLflow's older names for what the aliases say."""
+"""MLflow's older names of the aliases."""
 _FORM = re.compile(r"^(?:models:/)?(?P<name>[a-z][a-z0-9_]*)(?:@(?P<alias>[\w.-]+)|/(?P<which>[\w.-]+))?$")
 
 
-def parse_name(given: str) -> tuple[str, str | int]:
-    """Read the name of a version.
+def parse_name(reference: str) -> tuple[str, str | int]:
+    """Parse a reference to a version.
 
     Args:
-        given: ``name@champion``, ``name/3``, ``name/production`` or ``name`` alone for its champion; ``models:/`` may
-            stand before it, as MLflow writes it.
+        reference: ``name@champion``, ``name/3``, ``name/production`` or ``name`` alone for its champion; the
+            prefix ``models:/``, as MLflow writes it, is allowed.
 
     Returns:
         The model's name, and an alias or a number.
 
     Raises:
-        RegistryError: it has another form.
+        RegistryError: the reference has another form.
     """
-    match = _FORM.match(given)
+    match = _FORM.match(reference)
     if match is None:
-        raise RegistryError(f"expected NAME@ALIAS, NAME/NUMBER, NAME/STAGE or NAME, got {given!r}.")
-    which = match["which"]
-    if which is None:
+        raise RegistryError(f"expected NAME@ALIAS, NAME/NUMBER, NAME/STAGE or NAME, got {reference!r}.")
+    suffix = match["which"]
+    if suffix is None:
         return match["name"], match["alias"] or CHAMPION
-    if which.isdecimal():
-        return match["name"], int(which)
-    if which.lower() not in STAGES:
-        raise RegistryError(f"{given}: expected a number or one of {', '.join(STAGES)} behind the bar, got {which!r}.")
-    return match["name"], STAGES[which.lower()]
+    if suffix.isdecimal():
+        return match["name"], int(suffix)
+    if suffix.lower() not in STAGES:
+        raise RegistryError(
+            f"{reference}: expected a number or one of {', '.join(STAGES)} after the slash, got {suffix!r}."
+        )
+    return match["name"], STAGES[suffix.lower()]

@@ -1,28 +1,28 @@
-"""What people read of the registry: versions, a version, its history and comparisons as rows of cells."""
+"""The registry's output for readers: versions, a version, its history and comparisons as rows of cells."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from training.metric_names import METRICS, name_of
+from training.config.metric_names import METRICS, name_of
 from training.registry.ab import AbResult, Arm
 from training.registry.compare import COUNTS, Comparison
 from training.registry.history import Event
 from training.registry.version import Version
 
 SHOWN_METRICS = 6
-"""How many columns of metrics fit beside each other."""
+"""The number of columns of metrics that fit into the table."""
 _TIME = "%Y-%m-%d %H:%M"
 
 
 def version_rows(versions: Sequence[Version], also: str | None = None) -> list[tuple[str, ...]]:
-    """Return a head and a row for each version, with the metrics that matter most and one more that was asked for."""
-    shown = _headlines(versions)
-    if also is not None and also not in shown:
-        shown.append(also)
-    head = ("version", "stage", "aliases", "registered (UTC)", "bundle", *(name_of(name) for name in shown))
-    return [head, *(_version_row(version, shown) for version in versions)]
+    """Return a head and a row for each version, with the most important metrics and an additional requested metric."""
+    metrics = _headlines(versions)
+    if also is not None and also not in metrics:
+        metrics.append(also)
+    head = ("version", "stage", "aliases", "registered (UTC)", "bundle", *(name_of(name) for name in metrics))
+    return [head, *(_version_row(version, metrics) for version in versions)]
 
 
 def _version_row(version: Version, metrics: Iterable[str]) -> tuple[str, ...]:
@@ -37,12 +37,12 @@ def _version_row(version: Version, metrics: Iterable[str]) -> tuple[str, ...]:
 
 
 def _headlines(versions: Iterable[Version]) -> list[str]:
-    known = {name for version in versions for name in version.metrics}
-    return [name for name in METRICS if name in known and name not in COUNTS][:SHOWN_METRICS]
+    measured = {name for version in versions for name in version.metrics}
+    return [name for name in METRICS if name in measured and name not in COUNTS][:SHOWN_METRICS]
 
 
 def version_listing(version: Version) -> list[tuple[str, str]]:
-    """Return all that is known of a version: name and value, line by line."""
+    """Return the properties of a version: name and value, line by line."""
     own = {"stage", "metrics"}
     return [
         ("version", str(version)),
@@ -55,7 +55,7 @@ def version_listing(version: Version) -> list[tuple[str, str]]:
 
 
 def metric_listing(metrics: Mapping[str, float]) -> list[tuple[str, str]]:
-    """Return figures: the known ones first, by their names for people."""
+    """Return metrics by their readable names, the standard metrics first."""
     names = [*(name for name in METRICS if name in metrics), *(name for name in metrics if name not in METRICS)]
     return [(name_of(name), number(metrics[name])) for name in names]
 
@@ -66,46 +66,46 @@ def history_listing(events: Iterable[Event]) -> list[tuple[str, str]]:
         (
             f"{event.when.strftime(_TIME)} UTC",
             f"{event.action:<8}  {'-' if event.before is None else event.before} → {event.after}"
-            f"  by {event.who}: {event.why}",
+            f"  by {event.user}: {event.reason}",
         )
         for event in reversed(list(events))
     ]
 
 
-def comparison_rows(found: Comparison) -> list[tuple[str, ...]]:
-    """Return a head and a row for each metric: both figures, their difference, the better one."""
-    names = {"first": found.first, "second": found.second, None: "-"}
+def comparison_rows(comparison: Comparison) -> list[tuple[str, ...]]:
+    """Return a head and a row for each metric: both values, their difference, the better version."""
+    names = {"first": comparison.first, "second": comparison.second, None: "-"}
     return [
-        ("", found.first, found.second, "difference", "better"),
+        ("", comparison.first, comparison.second, "difference", "better"),
         *(
             (
                 name_of(name),
-                number(one.first),
-                number(one.second),
-                number(one.difference, signed=True),
-                names[one.better],
+                number(metric.first),
+                number(metric.second),
+                number(metric.difference, signed=True),
+                names[metric.better],
             )
-            for name, one in found.metrics.items()
+            for name, metric in comparison.metrics.items()
         ),
     ]
 
 
-def change_listing(found: Comparison) -> list[tuple[str, str]]:
-    """Return what else differs: data, features, what clients have to change, parameters."""
-    same = f"the same, sha256 {found.data[0][:12]}…"
-    other = f"sha256 {found.data[0][:12]}… and {found.data[1][:12]}…: the figures are of different rows"
+def change_listing(comparison: Comparison) -> list[tuple[str, str]]:
+    """Return the other differences: data, features, changes for clients, parameters."""
+    same = f"the same, sha256 {comparison.data[0][:12]}…"
+    other = f"sha256 {comparison.data[0][:12]}… and {comparison.data[1][:12]}…: the metrics are of different rows"
     return [
-        ("data", same if found.same_data else other),
-        ("features added", ", ".join(found.features_added) or "none"),
-        ("features removed", ", ".join(found.features_removed) or "none"),
-        *(("breaks clients", change) for change in found.breaking),
-        *(("breaks no client", change) for change in found.compatible),
-        *((f"parameter {name}", f"{a or '-'} → {b or '-'}") for name, (a, b) in found.params.items()),
+        ("data", same if comparison.same_data else other),
+        ("features added", ", ".join(comparison.features_added) or "none"),
+        ("features removed", ", ".join(comparison.features_removed) or "none"),
+        *(("breaks clients", change) for change in comparison.breaking),
+        *(("breaks no client", change) for change in comparison.compatible),
+        *((f"parameter {name}", f"{a or '-'} → {b or '-'}") for name, (a, b) in comparison.params.items()),
     ]
 
 
 def arm_rows(a: Arm, b: Arm, result: AbResult) -> list[tuple[str, ...]]:
-    """Return the figures of both arms."""
+    """Return the metrics of both arms."""
     return [
         ("", "requests", "success rate", "mean ms", "p95 ms"),
         *(
@@ -133,7 +133,7 @@ def version_json(version: Version) -> dict[str, Any]:
 
 
 def number(value: float | None, *, signed: bool = False) -> str:
-    """Write a figure with the digits that matter; ``-`` where there is none."""
+    """Format a metric with four significant digits; ``-`` without a value."""
     if value is None:
         return "-"
     sign = "+" if signed else ""

@@ -14,8 +14,8 @@ CHALLENGER = "challenger"
 """The alias of the newest version that passed its gate and waits to be promoted."""
 
 Stage = Literal["none", "staging", "production", "archived"]
-"""Where a version stands: the challenger is in ``staging``, the champion in ``production``; a version that one of these
-followed is ``archived``."""
+"""The stage of a version: the challenger is in ``staging``, the champion in ``production``; a version that was replaced is
+``archived``."""
 
 BUNDLE_TAG = "bundle"
 PIPELINE_TAG = "pipeline"
@@ -27,22 +27,22 @@ MODEL_PATH_TAG = "artifact_path"
 
 @dataclass(frozen=True)
 class Version:
-    """One version."""
+    """A registered version."""
 
     name: str
     """The model's name."""
     number: int
     """The version's number in the registry: 1, 2, 3, …"""
     aliases: tuple[str, ...]
-    """``champion``, ``challenger``, and what people have added."""
+    """``champion``, ``challenger``, and aliases that users have added."""
     run_id: str | None
-    """The run that made it."""
+    """The run that made the version."""
     created: datetime
-    """When it was registered, UTC."""
+    """The time of the registration, UTC."""
     description: str
     """Markdown."""
     tags: Mapping[str, str]
-    """All tags, also those behind the properties."""
+    """All tags, including the tags of the properties."""
 
     @property
     def bundle_tag(self) -> str:
@@ -56,12 +56,12 @@ class Version:
 
     @property
     def metrics(self) -> dict[str, float]:
-        """The figures on the test part."""
+        """The metrics on the test part."""
         return {name: float(value) for name, value in json.loads(self.tags.get(METRICS_TAG, "{}")).items()}
 
     @property
     def stage(self) -> Stage:
-        """Where it stands. Aliases decide, because they move in one step; the tag knows who was there before."""
+        """The stage. The aliases decide, because they move in one step; the tag distinguishes former champions and challengers."""
         if CHAMPION in self.aliases:
             return "production"
         if CHALLENGER in self.aliases:
@@ -72,20 +72,20 @@ class Version:
         return f"{self.name}/{self.number}"
 
 
-def read_version(found: Any, aliases: Mapping[str, Any]) -> Version:
-    """Return a version out of MLflow's.
+def read_version(mlflow_version: Any, aliases: Mapping[str, Any]) -> Version:
+    """Convert a version of MLflow.
 
     Args:
-        found: an ``mlflow.entities.model_registry.ModelVersion``.
-        aliases: the registered model's aliases with the numbers at which they point.
+        mlflow_version: an ``mlflow.entities.model_registry.ModelVersion``.
+        aliases: the registered model's aliases with the numbers of their versions.
     """
-    number = int(found.version)
+    number = int(mlflow_version.version)
     return Version(
-        name=found.name,
+        name=mlflow_version.name,
         number=number,
         aliases=tuple(sorted(alias for alias, target in aliases.items() if int(target) == number)),
-        run_id=found.run_id or None,
-        created=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC),
-        description=found.description or "",
-        tags=dict(found.tags),
+        run_id=mlflow_version.run_id or None,
+        created=datetime.fromtimestamp(mlflow_version.creation_timestamp / 1000, UTC),
+        description=mlflow_version.description or "",
+        tags=dict(mlflow_version.tags),
     )

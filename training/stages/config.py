@@ -1,7 +1,7 @@
-"""The stage ``config``: the config is checked and written out with every default.
+"""The stage ``config``: it checks the config and writes it with every default.
 
-What a stage depends on is then a value in this file, also where the config leaves a key out and the code's default
-counts. DVC compares the sections of it that a stage declares.
+Every value that a stage depends on is then in this file, including the defaults of the code. DVC compares the sections that
+a stage declares.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""The stage ``features``: imputation, clusters and columns are compared on the training part, and decided."""
+"""The stage ``features``: it compares imputation, clusters and columns on the training part and decides."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from training.features.decide import decide_features
 from training.stages.context import Context, write_decisions
+from training.stages.features_study import decide_features
 from training.stages.outcome import Outcome
 
 

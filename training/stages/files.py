@@ -1,18 +1,18 @@
-"""JSON files of the stages: readable by people, the same bytes for the same content."""
+"""JSON files of the stages: readable, with the same bytes for the same content."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from tabento.bundle.json_text import json_text
+
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a value as JSON in UTF-8 that every reader takes.
+    """Write a value as JSON in UTF-8.
 
     Raises:
         ValueError: a number is NaN or infinite.
         OSError: the file cannot be written.
     """
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    path.write_text(json_text(value), encoding="utf-8")

@@ -1,7 +1,7 @@
-"""The stage ``fit``: the pipeline is fitted on the training part and measured on the test part, once.
+"""The stage ``fit``: it fits the pipeline on the training part and measures it once on the test part.
 
-It is the only stage that holds a model's answers against the truth of the test part, and nothing after it changes the
-model: the figures cannot have been chosen.
+Only this stage compares a model's answers with the targets of the test part, and no later stage changes the model.
+Therefore the metrics cannot have influenced any choice.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import joblib
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from bundle.numbers import number_text
-from training.frames import to_frame, to_rows
-from training.metrics import measure, metric_of
-from training.parity import pipeline_answers
-from training.pipeline import fit_pipeline, threshold_for, threshold_of
-from training.plots import plot_results
+from tabento.bundle.numbers import number_text
+from tabento.parity import pipeline_answers
+from tabento.tables.frames import to_frame, to_rows
+from training.model.metrics import measure, metric_of
+from training.model.pipeline import fit_pipeline, threshold_for, threshold_of
+from training.report.holdout_plots import plot_results
 from training.stages.context import Context, write_decisions
 from training.stages.files import write_json
 from training.stages.outcome import Outcome
@@ -35,14 +35,14 @@ def run(context: Context, folder: Path) -> Outcome:
     decisions = context.decisions_before("fit")
     with progress.step("Fit the pipeline") as step:
         train = context.train()
-        chosen = threshold_for(config, train, decisions)
-        pipeline = fit_pipeline(config, train, decisions, threshold=chosen)
+        threshold = threshold_for(config, train, decisions)
+        pipeline = fit_pipeline(config, train, decisions, threshold=threshold)
         step.detail = decisions.estimator.kind
     joblib.dump(pipeline, folder / "pipeline.joblib")
     source = context.plan.source_of("fit") or "config"
     write_decisions(decisions, folder / "decisions.yaml", f"What the pipeline was fitted with; decided by: {source}.")
-    if len(chosen.curve):
-        curve = {"threshold": chosen.threshold, "figure": chosen.figure, "curve": chosen.curve.tolist()}
+    if len(threshold.curve):
+        curve = {"threshold": threshold.threshold, "figure": threshold.figure, "curve": threshold.curve.tolist()}
         write_json(folder / "threshold.json", {"by": config.decision.by, **curve})
 
     with progress.step("Predict the test part, once") as step, threadpool_limits(limits=1):
@@ -59,13 +59,13 @@ def run(context: Context, folder: Path) -> Outcome:
     test[config.target.name] = truth
     plot_results(config, test, answers, metrics, folder / REPORT_FILE)
     params = {"estimator": decisions.estimator.kind, "decided_by": source}
-    if chosen.threshold is not None:
-        params["threshold"] = number_text(chosen.threshold)
+    if threshold.threshold is not None:
+        params["threshold"] = number_text(threshold.threshold)
     return Outcome(headline, params=params, metrics=metrics)
 
 
 def _headline(task: str, metric: str, metrics: dict[str, float]) -> str:
-    """Return the figures by which people know such a model."""
+    """Return the main metrics of the model as text."""
     names = {"rmse": "RMSE", "r2": "R²", "roc_auc": "AUC", "f1": "F1"}
     usual = ("rmse", "r2") if task == "regression" else ("roc_auc", "f1")
     keys = dict.fromkeys((*usual, *([metric] if metric in metrics else [])))

@@ -1,4 +1,4 @@
-"""The stage ``gate``: a model that misses a limit goes no further."""
+"""The stage ``gate``: a model that misses a limit is not registered."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from pathlib import Path
 import pandas as pd
 from joblib import cpu_count
 
-from bundle.store import load_bundle
+from tabento.bundle.store import load_bundle
 from training.gate import GateInput, run_gate
-from training.gate.ahead import ROWS_MIN
+from training.gate.background_refits import ROWS_MIN
 from training.gate.summary import summary_line
+from training.report.gate.pages import write_report
 from training.stages.context import Context
 from training.stages.outcome import Outcome
 
@@ -19,11 +20,11 @@ def run(context: Context, folder: Path) -> Outcome:
     """Write the gate's report.
 
     Raises:
-        GateError: the model misses a limit; the report is kept beside the stage's folder.
-        RegistryError: who the champion is cannot be found out.
+        GateError: the model misses a limit; the report is stored next to the stage's folder.
+        RegistryError: the registry cannot be read for the champion.
     """
-    test, answers = context.judged()
-    given = GateInput(
+    test, answers = context.evaluated_test_part()
+    gate_input = GateInput(
         config=context.config,
         decisions=context.fitted_decisions(),
         train=context.train(),
@@ -37,20 +38,22 @@ def run(context: Context, folder: Path) -> Outcome:
         latency=context.latency(),
         champion_tag=rival(context),
         data_sha256=context.origin().sha256,
-        folder=folder,
     )
-    report = run_gate(given, context.progress, context.refits.take())
+    report = run_gate(gate_input, context.progress, context.refits.take())
+    write_report(context.config, report, folder, gate_input.latency)
     context.progress.say(summary_line(report))
     for check in report.undecided:
         context.progress.warn(check.in_words())
     report.require()
-    return Outcome(f"{len(report.judged)} checks passed", params={"champion": given.champion_tag or "none"})
+    return Outcome(
+        f"{len(report.limited_checks)} checks passed", params={"champion": gate_input.champion_tag or "none"}
+    )
 
 
 def begin_refits(context: Context) -> None:
-    """Let another process make the refits while the model is fitted, if the data is large enough for that to save time.
+    """Start the refits in another process while the model is fitted, if the data is large enough to save time.
 
-    The stage ``validate`` has written the training part; what is about to be fitted is decided.
+    The stage ``validate`` has written the training part, and the decisions of the fit are known.
     """
     train_file = context.workspace.path("validate/train.parquet")
     if len(pd.read_parquet(train_file, columns=[])) >= ROWS_MIN:
@@ -59,10 +62,10 @@ def begin_refits(context: Context) -> None:
 
 
 def rival(context: Context) -> str | None:
-    """Return the champion that the model has to stand up to: one that has learned from the same kind of data.
+    """Return the champion with which the model is compared, if it was trained on the same kind of data.
 
-    Next to a champion of real data a model of made-up rows is for trying things out, and the other way round there is
-    nothing to lose: neither says anything about the other, and a warning tells so.
+    A model of real data and a model of synthetic data are not compared, because neither result says anything about the other.
+    A warning reports this.
 
     Raises:
         RegistryError: the registry cannot be reached.
@@ -71,10 +74,12 @@ def rival(context: Context) -> str | None:
     tag = champion_tag(context)
     if tag is None:
         return None
-    theirs, ours = load_bundle(tag).manifest.provenance.data, context.origin().kind
-    if theirs == ours:
+    champion_data, model_data = load_bundle(tag).manifest.provenance.data, context.origin().kind
+    if champion_data == model_data:
         return tag
-    context.progress.warn(f"The champion {tag} has learned from {theirs} data, this model from {ours}: not compared.")
+    context.progress.warn(
+        f"The champion {tag} was trained on {champion_data} data, this model on {model_data} data: they are not compared."
+    )
     return None
 
 
@@ -84,22 +89,22 @@ def identity(context: Context) -> str:
 
 
 def champion_tag(context: Context, *, fetch: bool = True) -> str | None:
-    """Return the tag of the bundle in service; None where there is none, or where nothing is tracked.
+    """Return the tag of the bundle in service; None if no bundle is in service or runs are not tracked.
 
     Args:
         context: the run.
-        fetch: whether it is brought into the local store where that lacks it.
+        fetch: whether the bundle is fetched into the local store if it is missing there.
 
     Raises:
         RegistryError: the registry cannot be reached.
     """
     if not context.settings.tracking:
         return None
-    from training.tracking.place import is_absent, tracking_uri
+    from training.registry.tracking.place import is_absent, tracking_uri
 
     if is_absent(tracking_uri(context.settings)):
         return None
-    from training.registry import Registry  # only where it is asked: MLflow takes seconds to import
+    from training.registry import Registry  # imported here, because the import of MLflow takes seconds
 
     registry = Registry(context.settings)
     champion = registry.champion(context.config.name)

@@ -1,4 +1,4 @@
-"""The journal: what the stages of a run have told, kept in its workspace until it is recorded in MLflow."""
+"""The journal: the outcomes of the stages of a run, stored in its workspace until they are recorded in MLflow."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from bundle.contract import Strict
+from tabento.bundle.contract import Strict
 from training.stages.outcome import Outcome
 
 JOURNAL_FILE = "journal.json"
 
 
 class Entry(Strict):
-    """What one stage has told."""
+    """The outcome of one stage."""
 
     stage: str
     params: dict[str, Any]
@@ -27,16 +27,16 @@ _ENTRIES = TypeAdapter(list[Entry])
 
 
 def entry_of(stage: str, outcome: Outcome) -> Entry:
-    """Return what a stage has told, as it is kept: parameters that JSON does not know become text."""
+    """Return the outcome of a stage as an entry. Parameters of other types than JSON's become text."""
     params = json.loads(json.dumps(dict(outcome.params), default=str))
     return Entry(stage=stage, params=params, metrics=dict(outcome.metrics))
 
 
 def read_journal(root: Path) -> list[Entry]:
-    """Return the entries of a workspace in their order; none without a journal.
+    """Return the entries of a workspace in their order; empty without a journal.
 
     Raises:
-        ValueError: the file is no journal.
+        ValueError: the file is not a journal.
     """
     try:
         return _ENTRIES.validate_json((root / JOURNAL_FILE).read_bytes())
@@ -45,7 +45,7 @@ def read_journal(root: Path) -> list[Entry]:
 
 
 def write_journal(root: Path, entries: Sequence[Entry]) -> None:
-    """Write the journal of a workspace; it takes the old one's place as a whole."""
+    """Write the journal of a workspace. It replaces the old journal in one step."""
     fresh = root / f"{JOURNAL_FILE}.new"
     fresh.write_bytes(_ENTRIES.dump_json(list(entries), indent=2))
     fresh.replace(root / JOURNAL_FILE)

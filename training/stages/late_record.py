@@ -1,7 +1,7 @@
-"""The late record: what stages have found is entered into MLflow from their workspace, after the model is in service.
+"""The late record: the outcomes of stages are recorded in MLflow from their workspace, after the model is in service.
 
-It is the same record as that of a run that is recorded at once, with the times of the late record. Each stage is crossed
-off the journal when it is entered, so that an interrupted record goes on where it stopped.
+The record equals the record of a tracked run, except for its times. Each recorded stage is removed from the journal, so that
+an interrupted record continues where it stopped.
 """
 
 from __future__ import annotations
@@ -10,51 +10,51 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from bundle.errors import BundleError
-from bundle.store import load_bundle
+from tabento.bundle.errors import BundleError
+from tabento.bundle.store import load_bundle
+from tabento.errors import SaveError, TabentoError
 from training.config import load_config
-from training.errors import SaveError, TrainingError
+from training.config.settings import TrainingSettings
 from training.progress import Progress
-from training.provenance import fingerprint
-from training.settings import TrainingSettings
+from training.registry.provenance import fingerprint
 from training.stages.context import Context
 from training.stages.journal import read_journal, write_journal
 from training.stages.recording import enter_stage
-from training.stages.register import enter_version, registered
+from training.stages.register import enter_version, registered_model
 from training.stages.steps import Plan
-from training.stages.table import QUICK
+from training.stages.table import QUICK_STAGES
+from training.stages.unrecorded import PREFIX
 from training.stages.workspace import Workspace
-from training.unrecorded import PREFIX
 
-_AGAIN = "It is stored and can be served. `tabento record` tries the record again."
+_REMEDY = "It is stored and can be served. `tabento record` tries the record again."
 
 
 def record_late(folder: Path, settings: TrainingSettings, progress: Progress) -> bool:
     """Record the stored model whose workspace is ``folder``, make it the challenger, and remove the folder.
 
     Returns:
-        Whether the record is whole or not wanted any more; the reason is told where it is not.
+        Whether the record is complete or no longer needed. If not, a warning gives the reason.
     """
     name, version = folder.parent.name, folder.name.removeprefix(PREFIX)
     workspace = Workspace(folder)
     if not workspace.path("config/config.yaml").is_file():
-        # What is left of a record that was ended while it removed its folder.
+        # The rest of a record that was interrupted while it removed its folder.
         shutil.rmtree(folder, ignore_errors=True)
         return True
     try:
         with workspace.locked(), progress.step(f"Record {name}:{version} in MLflow") as step:
             config = load_config(workspace.path("config/config.yaml"))
-            context = Context(config, settings, progress, workspace, Plan(QUICK, ()), record_later=True)
+            context = Context(config, settings, progress, workspace, Plan(QUICK_STAGES, ()), record_later=True)
             step.detail = f"challenger, version {_record(context)}"
     except BundleError as error:
-        progress.warn(f"{name}:{version} is not recorded, because it is not in the store any more: {error}")
+        progress.warn(f"{name}:{version} is not recorded, because it is no longer in the store: {error}")
     except SaveError as error:
         if not folder.is_dir():
             return True
         progress.warn(f"{name}:{version} is not recorded yet: {error}")
         return False
-    except (TrainingError, OSError) as error:
-        progress.warn(f"{name}:{version} is not recorded yet: {error}\n{_AGAIN}")
+    except (TabentoError, OSError) as error:
+        progress.warn(f"{name}:{version} is not recorded yet: {error}\n{_REMEDY}")
         return False
     shutil.rmtree(folder, ignore_errors=True)
     with suppress(OSError):
@@ -64,16 +64,16 @@ def record_late(folder: Path, settings: TrainingSettings, progress: Progress) ->
 
 
 def _record(context: Context) -> str:
-    """Enter the stages that are in the journal, then the version; return its number.
+    """Record the stages in the journal, then the version, and return its number.
 
     Raises:
         TrackingError, RegistryError: MLflow refuses.
-        BundleError: the bundle is gone or was changed.
+        BundleError: the bundle is missing or was changed.
     """
-    from training.tracking import TrackingError, open_tracker
+    from training.registry.tracking import TrackingError, open_tracker
 
     root, config, origin = context.workspace.root, context.config, context.origin()
-    bundle = load_bundle(registered(context).bundle)
+    bundle = load_bundle(registered_model(context).bundle)
     tracker = open_tracker(
         context.settings, config, context.progress, fingerprint=fingerprint(config, origin), workspace=root
     )

@@ -1,4 +1,4 @@
-"""What a stage tells when it has ended: for the line of its end, and for tracking."""
+"""The outcome of a stage, for the summary and for tracking."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a stage has found."""
+    """The outcome of a stage."""
 
     detail: str
-    """A few words for the summary of the run."""
+    """A short text for the summary of the run."""
     params: Mapping[str, Any] = field(default_factory=dict)
-    """What was decided or given, by name."""
+    """Decisions and settings by name."""
     metrics: Mapping[str, float] = field(default_factory=dict)
-    """Figures, by name."""
+    """Metrics by name."""

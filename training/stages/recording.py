@@ -1,7 +1,7 @@
 """Recording: each stage becomes a nested run in MLflow, under one parent for all stages of the same config and data.
 
-The parent is known by the fingerprint of config and data, so recording begins once the data is there; what comes before
-leaves nothing to record that the data set's own entry does not say.
+The parent is identified by the fingerprint of config and data, so the record starts when the data is known. The data set's
+own entry describes the earlier stages.
 """
 
 from __future__ import annotations
@@ -11,41 +11,41 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from training.data.parquet import read_table
 from training.errors import GateError
-from training.provenance import fingerprint
+from training.registry.provenance import fingerprint
 from training.stages.context import Context
 from training.stages.journal import Entry, entry_of, read_journal, write_journal
 from training.stages.outcome import Outcome
 from training.stages.table import STAGES
-from training.stages.tables import read_table
 
 if TYPE_CHECKING:
-    from training.tracking import StageRun, Tracker
+    from training.registry.tracking import StageRun, Tracker
 
 _FIRST = "validate"
 """The first stage that is recorded."""
 
 
 class Recorder:
-    """The record of a run of stages; it opens the tracker at the first stage that is recorded."""
+    """The record of a run of stages. It opens the tracker at the first recorded stage."""
 
     def __init__(self, context: Context) -> None:
-        """Record the stages of a context, where its settings say so."""
+        """Record the stages of a context if its settings enable tracking."""
         self._context = context
         self._tracker: Tracker | None = None
         self._outcome: Outcome | None = None
 
-    def told(self, outcome: Outcome) -> None:
-        """Keep what the running stage has found, for its record."""
+    def report(self, outcome: Outcome) -> None:
+        """Store the outcome of the running stage for its record."""
         self._outcome = outcome
 
     @property
     def run_id(self) -> str | None:
-        """The parent run's id; None where nothing is recorded."""
+        """The parent run's id; None if nothing is recorded."""
         return None if self._tracker is None else self._tracker.run_id
 
     def open(self, stage: str) -> None:
-        """Open the tracker, where runs are tracked and it is not open, before a stage that is recorded."""
+        """Open the tracker before a recorded stage, if runs are tracked and the tracker is not open."""
         if self._context.record_later or not _is_recorded(stage):
             return
         self._open()
@@ -53,7 +53,7 @@ class Recorder:
     def _open(self) -> None:
         if not self._context.settings.tracking or self._tracker is not None:
             return
-        from training.tracking import open_tracker  # only where it is wanted: MLflow takes seconds to import
+        from training.registry.tracking import open_tracker  # imported here, because the import of MLflow takes seconds
 
         with self._context.progress.step("Open the record of the run"):
             config, origin = self._context.config, self._context.origin()
@@ -67,10 +67,10 @@ class Recorder:
 
     @contextmanager
     def stage(self, name: str, folder: Path) -> Iterator[None]:
-        """Record what a stage tells and writes while the block runs.
+        """Record the outcome and the files of a stage while the block runs.
 
-        A stage that is recorded later is entered into the journal. If it fails, there is no later, and the record is made
-        at once.
+        The outcome of a stage that is recorded later is stored in the journal. If the stage fails, the record is made
+        immediately.
         """
         if self._context.record_later and self._context.settings.tracking and _is_recorded(name):
             try:
@@ -90,7 +90,7 @@ class Recorder:
             try:
                 yield
             except GateError:
-                # Why a model was refused is worth as much as why another was let through.
+                # The report of a refused model is recorded as well.
                 run.files(folder)
                 raise
             _enter(self._tracker, run, entry_of(name, self._take() or Outcome("")), folder, self._context)
@@ -117,7 +117,7 @@ class Recorder:
 
 
 def enter_stage(tracker: Tracker, entry: Entry, folder: Path, context: Context) -> None:
-    """Record a stage that has ended already."""
+    """Record a finished stage."""
     with tracker.stage(entry.stage) as run:
         _enter(tracker, run, entry, folder, context)
 
@@ -128,7 +128,7 @@ def _enter(tracker: Tracker, run: StageRun, entry: Entry, folder: Path, context:
     if entry.stage == "fit":
         tracker.metrics(entry.metrics)
     if entry.stage == _FIRST:
-        # The rows themselves stay where they are.
+        # The rows are not recorded.
         tracker.data(context.origin(), read_table(folder / "train.parquet"))
     else:
         run.files(folder)

@@ -1,7 +1,7 @@
 """The stage ``register``: pipeline and bundle go into the BentoML model store, and the bundle into the registry.
 
-Both or nothing: where the registry refuses, the store is as it was. A model that comes here has passed its gate and
-becomes the challenger; who is in service does not change by it.
+If the registry refuses the model, the store is unchanged. The model has passed its gate and becomes the challenger. The
+champion does not change.
 """
 
 from __future__ import annotations
@@ -15,45 +15,46 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from bundle.contract import Strict
-from bundle.errors import BundleError
-from bundle.format import CARD_FILE, DATA_CARD_FILE, IMPORTANCES_FILE, METRICS_FILE
-from bundle.manifest import Provenance
-from bundle.store import Bundle, load_bundle
-from training.card import Findings, render_card, render_data_card
-from training.errors import SaveError, TrainingError
-from training.examples import pick_examples
-from training.frames import to_frame, to_rows
+from tabento.bundle.contract import Strict
+from tabento.bundle.errors import BundleError
+from tabento.bundle.format import CARD_FILE, DATA_CARD_FILE, IMPORTANCES_FILE, METRICS_FILE
+from tabento.bundle.manifest import Provenance
+from tabento.bundle.store import Bundle, load_bundle
+from tabento.errors import SaveError, TabentoError
+from tabento.packaging.bundle_builder import save_proven
+from tabento.packaging.examples import pick_examples
+from tabento.packaging.reference import build_reference
+from tabento.packaging.save import Contents, Tags, new_tags, remove
+from tabento.parity import pipeline_answers
+from tabento.tables.frames import to_frame, to_rows
 from training.gate import GateReport
-from training.importances import measure_importances
-from training.metrics import bootstrap_intervals
-from training.parity import pipeline_answers
-from training.provenance import fingerprint, record
-from training.read_back import check_examples
-from training.reference import build_reference
-from training.save import Contents, Tags, new_tags, remove, save
+from training.model.importances import measure_importances
+from training.model.metrics import bootstrap_intervals
+from training.registry.provenance import fingerprint, record
+from training.report.card import Findings, render_card, render_data_card
 from training.stages.context import Context
 from training.stages.files import write_json
 from training.stages.fit import REPORT_FILE
 from training.stages.outcome import Outcome
+from training.stages.startup_check import require_startup
 from training.stages.table import DECIDING
 
 REGISTERED_FILE = "registered.json"
 
 
-class Registered(Strict):
-    """The content of ``registered.json``: where the model is."""
+class RegisteredModel(Strict):
+    """The content of ``registered.json``: the location of the model."""
 
     bundle: str
     """The bundle's tag in the BentoML model store."""
     pipeline: str
     """The fitted pipeline's tag."""
     bundle_folder: str
-    """Where the store keeps the bundle."""
+    """The folder of the bundle in the store."""
     report_folder: str
-    """Where the run's report is."""
+    """The folder of the run's report."""
     registry_version: str | None
-    """The version in the registry, which is the challenger now; None where nothing is tracked."""
+    """The version in the registry, which is the challenger now; None if runs are not tracked."""
     run_id: str | None
     """The run in MLflow."""
     provenance: Provenance
@@ -63,21 +64,21 @@ def run(context: Context, folder: Path) -> Outcome:
     """Store and register the model, and write ``registered.json``, the cards and the report.
 
     Raises:
-        SaveError, BundleError: it cannot be stored, or what is stored does not verify; nothing remains.
+        SaveError, BundleError: it cannot be stored, or the stored bundle does not verify; nothing remains.
         RegistryError: it cannot be registered; nothing remains.
     """
     config, progress = context.config, context.progress
-    train, (test, answers), pipeline = context.train(), context.judged(), context.pipeline()
+    train, (test, answers), pipeline = context.train(), context.evaluated_test_part(), context.pipeline()
     contract, decisions = context.contract(), context.fitted_decisions()
     tags = new_tags(config.name)
     provenance = record(fingerprint(config, context.origin(), decisions), context.origin(), tags.pipeline)
     with progress.step("Describe the training data and the model"):
         with threadpool_limits(limits=1):
             learned = pipeline_answers(pipeline, to_frame(to_rows(train, contract), contract), contract)
-        reference = build_reference(config, train, learned)
+        reference = build_reference(config.contract(), train, learned)
         importances = measure_importances(config, context.model(), contract, train, test)
         truth = test[config.target.name].to_numpy(dtype=float)
-        studied = _studied(context)
+        studied = _study_results(context)
         findings = Findings(
             tag=tags.bundle,
             provenance=provenance,
@@ -111,13 +112,19 @@ def run(context: Context, folder: Path) -> Outcome:
         (folder / DATA_CARD_FILE).write_text(contents.data_card or "", encoding="utf-8")
         write_json(folder / METRICS_FILE, contents.metrics)
     report = context.settings.runs_folder / config.name / tags.version
-    with progress.step("Save and read back") as step, _report(report), _undone(tags):
+    with progress.step("Save and read back") as step, _report_folder(report), _remove_on_error(tags):
         _copy_report(context, folder, report)
-        limit = max(config.gate.parity_relative_max, findings.parity.limits.relative)
-        bundle = save(tags, pipeline, contents, provenance, lambda stored: check_examples(stored, pipeline, limit))
+        bundle = save_proven(
+            tags,
+            pipeline,
+            contents,
+            provenance,
+            relative_max=max(config.gate.parity_relative_max, findings.parity.limits.relative),
+            startup=require_startup,
+        )
         step.detail = bundle.tag
         version = _register(context, bundle)
-        registered = Registered(
+        record_of_model = RegisteredModel(
             bundle=tags.bundle,
             pipeline=tags.pipeline,
             bundle_folder=str(bundle.path),
@@ -126,28 +133,30 @@ def run(context: Context, folder: Path) -> Outcome:
             run_id=context.run_id,
             provenance=provenance,
         )
-        (folder / REGISTERED_FILE).write_text(registered.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        (folder / REGISTERED_FILE).write_text(record_of_model.model_dump_json(indent=2) + "\n", encoding="utf-8")
     params = {"bundle": tags.bundle, "pipeline": tags.pipeline, "registry_version": version or "none"}
-    told = {f"importance/{item.feature}": item.permutation for item in importances.top}
-    told |= {f"shap/{item.feature}": item.shap for item in importances.top}
-    return Outcome(tags.bundle + (f", challenger, version {version}" if version else ""), params=params, metrics=told)
+    importance_metrics = {f"importance/{item.feature}": item.permutation for item in importances.top}
+    importance_metrics |= {f"shap/{item.feature}": item.shap for item in importances.top}
+    return Outcome(
+        tags.bundle + (f", challenger, version {version}" if version else ""), params=params, metrics=importance_metrics
+    )
 
 
 def identity(context: Context) -> str | None:
-    """Return whether what was registered is still there and whole; None where it has to be stored anew."""
+    """Return the tag of the registered bundle if it verifies; None if it must be stored again."""
     try:
-        return load_bundle(registered(context).bundle).tag
-    except (TrainingError, BundleError, ValueError):
+        return load_bundle(registered_model(context).bundle).tag
+    except (TabentoError, BundleError, ValueError):
         return None
 
 
-def registered(context: Context) -> Registered:
-    """Return where the model of a workspace is.
+def registered_model(context: Context) -> RegisteredModel:
+    """Return the location of the model of a workspace.
 
     Raises:
-        TrainingError: it has not been registered.
+        TabentoError: the model has not been registered.
     """
-    return Registered.model_validate_json(context.read("register/registered.json"))
+    return RegisteredModel.model_validate_json(context.read("register/registered.json"))
 
 
 def gate_report(context: Context) -> GateReport:
@@ -155,26 +164,26 @@ def gate_report(context: Context) -> GateReport:
     return GateReport.model_validate_json(context.read("gate/gate.json"))
 
 
-def _studied(context: Context) -> dict[str, Any]:
-    """Return what the studies have found, for the cards; nothing where they are no part of this run."""
-    said: dict[str, Any] = {}
-    whole = context.plan.chain == DECIDING
-    study, table, swept = (
+def _study_results(context: Context) -> dict[str, Any]:
+    """Return the results of the studies for the cards; empty if the studies are not part of this run."""
+    sections: dict[str, Any] = {}
+    has_all_decisions = context.plan.chain == DECIDING
+    study, table, best_params = (
         context.workspace.path(name) for name in ("study/study.json", "select/table.md", "sweep/best_params.yaml")
     )
-    if (whole or "study" in context.plan.steps) and study.is_file():
-        found = json.loads(study.read_bytes())["findings"]
-        said["warnings"] = tuple(item["text"] for item in found if item["level"] == "warning")
+    if (has_all_decisions or "study" in context.plan.steps) and study.is_file():
+        findings = json.loads(study.read_bytes())["findings"]
+        sections["warnings"] = tuple(item["text"] for item in findings if item["level"] == "warning")
     if "select" in context.plan.chain and table.is_file():
-        said["selection"] = table.read_text(encoding="utf-8")
-    if "sweep" in context.plan.chain and swept.is_file():
-        lines = swept.read_text(encoding="utf-8").splitlines()
-        said["sweep"] = " ".join(line.removeprefix("#").strip() for line in lines if line.startswith("#"))
-    return said
+        sections["selection"] = table.read_text(encoding="utf-8")
+    if "sweep" in context.plan.chain and best_params.is_file():
+        lines = best_params.read_text(encoding="utf-8").splitlines()
+        sections["sweep"] = " ".join(line.removeprefix("#").strip() for line in lines if line.startswith("#"))
+    return sections
 
 
 def _register(context: Context, bundle: Bundle) -> str | None:
-    """Make the bundle the challenger, and return its version in the registry; None where nothing is tracked, or later."""
+    """Make the bundle the challenger and return its version; None if the run is not tracked or is recorded later."""
     if not context.settings.tracking or context.record_later:
         return None
     return enter_version(context, bundle, context.run_id)
@@ -186,16 +195,16 @@ def enter_version(context: Context, bundle: Bundle, run_id: str | None) -> str:
     Raises:
         RegistryError, TrackingError: it cannot be registered.
     """
-    # Only where it is wanted: MLflow takes seconds to import.
+    # Imported here, because the import of MLflow takes seconds.
     from training.registry import Registry, RegistryError
 
     registry = Registry(context.settings)
     if context.record_later:
-        # A model of which no version is registered is not known at all.
+        # The registry has no model before its first version.
         with suppress(RegistryError):
-            for known in registry.versions(bundle.name):
-                if known.bundle_tag == bundle.tag:
-                    return str(known.number)
+            for version in registry.versions(bundle.name):
+                if version.bundle_tag == bundle.tag:
+                    return str(version.number)
     provenance, decisions = bundle.manifest.provenance, context.fitted_decisions()
     version = registry.register(
         name=bundle.name,
@@ -220,7 +229,7 @@ def enter_version(context: Context, bundle: Bundle, run_id: str | None) -> str:
 
 
 def _copy_report(context: Context, folder: Path, report: Path) -> None:
-    """Put what people look at into the report of the run: figures, cards, the plot, the gate's pages."""
+    """Copy the files for readers into the report of the run: metrics, cards, the plot, the gate's pages."""
     for name in (CARD_FILE, DATA_CARD_FILE, METRICS_FILE, IMPORTANCES_FILE):
         shutil.copyfile(folder / name, report / name)
     shutil.copyfile(context.workspace.path(f"fit/{REPORT_FILE}"), report / REPORT_FILE)
@@ -233,8 +242,8 @@ def _copy_report(context: Context, folder: Path, report: Path) -> None:
 
 
 @contextmanager
-def _undone(tags: Tags) -> Iterator[None]:
-    """Take a stored model out of the store again where what follows fails."""
+def _remove_on_error(tags: Tags) -> Iterator[None]:
+    """Remove a stored model from the store if the block fails."""
     try:
         yield
     except BaseException:
@@ -244,8 +253,8 @@ def _undone(tags: Tags) -> Iterator[None]:
 
 
 @contextmanager
-def _report(folder: Path) -> Iterator[None]:
-    """Make the folder of a run's report; without a bundle there is no report either.
+def _report_folder(folder: Path) -> Iterator[None]:
+    """Create the folder of a run's report, and remove it if the block fails.
 
     Raises:
         SaveError: the folder cannot be written.

@@ -1,4 +1,4 @@
-"""The runner: stages in their order, each only where something changed, with what was done in a table at the end."""
+"""The runner: it runs stages in their order if their inputs changed, and prints a summary."""
 
 from __future__ import annotations
 
@@ -10,55 +10,55 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 
-from training.durations import Durations
-from training.errors import SaveError, TrainingError
+from tabento.errors import SaveError, TabentoError
 from training.progress import Progress
+from training.stages.background_stage import PARALLEL_STAGES, BackgroundStage, one_process
 from training.stages.context import Context, decisions_file, missing_input
+from training.stages.durations import Durations
 from training.stages.gate import begin_refits
 from training.stages.outcome import Outcome
 from training.stages.recording import Recorder
-from training.stages.side_by_side import BESIDE, BesideStage, one_process
 from training.stages.state import is_current, stage_key, write_state
 from training.stages.table import RESOLVED, STAGES, Stage
 
 UNCHANGED = "unchanged"
 _CORES = "LOKY_MAX_CPU_COUNT"
-"""What joblib asks how many processes may run."""
+"""The variable with the number of processes that joblib may use."""
 
 
 @dataclass(frozen=True)
-class Done:
-    """A stage that has ended, or did not have to begin."""
+class FinishedStage:
+    """A stage that has ended or was skipped."""
 
     name: str
     detail: str
     seconds: float
     ran: bool
-    """False where nothing had changed."""
+    """False if nothing had changed."""
 
 
-def run_stages(context: Context, *, force: bool | Container[str] = False) -> list[Done]:
+def run_stages(context: Context, *, force: bool | Container[str] = False) -> list[FinishedStage]:
     """Run the stages of a context's plan.
 
     Args:
         context: config, workspace and plan.
-        force: whether stages run that are unchanged, too; or the names of those that do.
+        force: whether unchanged stages run as well, or the names of such stages.
 
     Returns:
-        What was done, in order.
+        The stages in order.
 
     Raises:
-        TrainingError: an input is missing that another stage makes.
-        Exception: what the stage raises; its former outputs are as they were.
+        TabentoError: an input of another stage is missing.
+        Exception: the error of the stage; its former outputs are unchanged.
     """
-    done: list[Done] = []
+    done: list[FinishedStage] = []
     recorder = Recorder(context)
     durations = Durations(context.settings.runs_folder, context.config)
     if expected := durations.expect_all(context.plan.steps):
         context.progress.say(expected)
     failed = True
     steps = context.plan.steps
-    beside: BesideStage | None = None
+    background: BackgroundStage | None = None
     pool = one_process() if context.settings.parallel else nullcontext()
     try:
         with context.workspace.locked(), _cores(context.settings.jobs), pool as process:
@@ -72,16 +72,16 @@ def run_stages(context: Context, *, force: bool | Container[str] = False) -> lis
                 if (
                     process is not None
                     and following is not None
-                    and BESIDE.get(name) == following
+                    and PARALLEL_STAGES.get(name) == following
                     and (is_forced or not _is_unchanged(context, STAGES[name]))
                 ):
-                    context.progress.say(f"{head}: {STAGES[name].title}, side by side with {following}{expected}")
-                    beside = BesideStage(context, name, head, process)
+                    context.progress.say(f"{head}: {STAGES[name].title}, in parallel with {following}{expected}")
+                    background = BackgroundStage(context, name, head, process)
                     continue
-                with _collecting(beside, context, recorder, done):
-                    here = replace(context, run_id=recorder.run_id)
-                    result = _run(here, STAGES[name], head, recorder, expected, force=is_forced)
-                beside = None
+                with _collecting(background, context, recorder, done):
+                    stage_context = replace(context, run_id=recorder.run_id)
+                    result = _run(stage_context, STAGES[name], head, recorder, expected, force=is_forced)
+                background = None
                 done.append(result)
         failed = False
     finally:
@@ -91,8 +91,8 @@ def run_stages(context: Context, *, force: bool | Container[str] = False) -> lis
     return done
 
 
-def tell(done: list[Done], progress: Progress) -> None:
-    """Show what was done, stage by stage."""
+def report_stages(done: list[FinishedStage], progress: Progress) -> None:
+    """Print the stages with their times and outcomes."""
     total = sum(item.seconds for item in done)
     rows = [(item.name, f"{item.seconds:.1f} s" if item.ran else UNCHANGED, item.detail) for item in done]
     rows.append(("total", f"{total:.1f} s", ""))
@@ -101,16 +101,18 @@ def tell(done: list[Done], progress: Progress) -> None:
 
 
 @contextmanager
-def _collecting(beside: BesideStage | None, context: Context, recorder: Recorder, done: list[Done]) -> Iterator[None]:
-    """Run a stage, and then finish the one that ran side by side with it, whether or not the first has failed."""
-    if beside is None:
+def _collecting(
+    background: BackgroundStage | None, context: Context, recorder: Recorder, done: list[FinishedStage]
+) -> Iterator[None]:
+    """Run a stage in the block, then finish the background stage, also if the stage in the block failed."""
+    if background is None:
         yield
         return
 
     def finish() -> None:
         current = replace(context, run_id=recorder.run_id)
-        stage = STAGES[beside.name]
-        done.append(_run(current, stage, beside.head, recorder, "", force=True, compute=beside.collect))
+        stage = STAGES[background.name]
+        done.append(_run(current, stage, background.head, recorder, "", force=True, compute=background.collect))
 
     try:
         try:
@@ -118,14 +120,14 @@ def _collecting(beside: BesideStage | None, context: Context, recorder: Recorder
         except Exception as error:
             try:
                 finish()
-            except TrainingError as other:
-                # The run ends with the error of the stage that was in front; the other one is told as well.
-                error.add_note(f"The stage {beside.name}, side by side with it, failed too: {other}")
-                context.progress.warn(f"The stage {beside.name} failed too: {other}")
+            except TabentoError as background_error:
+                # The run ends with the error of the stage in the block. A warning reports the other error.
+                error.add_note(f"The stage {background.name}, in parallel with it, failed too: {background_error}")
+                context.progress.warn(f"The stage {background.name} failed too: {background_error}")
             raise
         finish()
     finally:
-        beside.clear()
+        background.remove_folder()
 
 
 def _is_unchanged(context: Context, stage: Stage) -> bool:
@@ -142,16 +144,16 @@ def _run(
     *,
     force: bool,
     compute: Callable[[Context, Path], Outcome] | None = None,
-) -> Done:
-    """Run a stage, unless nothing has changed; ``compute`` stands for the stage's own function if that ran elsewhere."""
+) -> FinishedStage:
+    """Run a stage, unless nothing has changed; ``compute`` replaces the stage's function if the stage ran in another process."""
     _require_inputs(context, stage)
     module = import_module(f"training.stages.{stage.name}")
-    began = time.monotonic()
+    started_s = time.monotonic()
     outside = module.identity(context) if stage.looks_outside else ""
     if not force and outside is not None and is_current(stage, context, stage_key(stage, context, outside)):
         context.progress.say(f"{head}: unchanged since it last ran, skipped")
-        return Done(stage.name, "", time.monotonic() - began, ran=False)
-    context.progress.say(f"{head}: {stage.title}{expected}" if compute is None else f"{head}: what it found")
+        return FinishedStage(stage.name, "", time.monotonic() - started_s, ran=False)
+    context.progress.say(f"{head}: {stage.title}{expected}" if compute is None else f"{head}: results")
     recorder.open(stage.name)
     if stage.name == "fit" and "gate" in context.plan.steps:
         begin_refits(context)
@@ -161,21 +163,21 @@ def _run(
         missing = [name for name in stage.makes if not (folder / name).is_file()]
         if missing:
             raise SaveError(
-                f"the stage {stage.name} has not written {', '.join(missing)}. Nothing was changed; report it."
+                f"the stage {stage.name} has not written {', '.join(missing)}. Nothing was changed. Report this error."
             )
-        recorder.told(outcome)
+        recorder.report(outcome)
     context.outcomes[stage.name] = outcome
     outside = module.identity(context) if stage.looks_outside else ""
     if outside is not None:
         write_state(stage, context.workspace.folder(stage.name), stage_key(stage, context, outside))
-    return Done(stage.name, outcome.detail, time.monotonic() - began, ran=True)
+    return FinishedStage(stage.name, outcome.detail, time.monotonic() - started_s, ran=True)
 
 
 def _require_inputs(context: Context, stage: Stage) -> None:
-    """Refuse to begin a stage whose inputs are not there.
+    """Raise an error if an input of a stage is missing.
 
     Raises:
-        TrainingError: with the first that is missing, the stage that makes it and the command.
+        TabentoError: an input is missing; the message names it, the stage that makes it and the command.
     """
     needs = list(stage.needs)
     source = context.plan.source_of(stage.name) if stage.takes_decisions else None
@@ -189,7 +191,7 @@ def _require_inputs(context: Context, stage: Stage) -> None:
 
 @contextmanager
 def _cores(jobs: int | None) -> Iterator[None]:
-    """Let cross-validations use so many processes; None leaves it to the machine."""
+    """Set the number of processes of cross-validations; None uses joblib's default."""
     before = os.environ.get(_CORES)
     if jobs is not None:
         os.environ[_CORES] = str(jobs)

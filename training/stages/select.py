@@ -1,12 +1,12 @@
-"""The stage ``select``: estimators are compared on the training part, and the best within the budget is taken."""
+"""The stage ``select``: it compares estimators on the training part and selects the best within the budget."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from training.selection.run import select
 from training.stages.context import Context, write_decisions
 from training.stages.outcome import Outcome
+from training.stages.selection_study import select
 
 
 def run(context: Context, folder: Path) -> Outcome:
@@ -16,5 +16,5 @@ def run(context: Context, folder: Path) -> Outcome:
     write_decisions(
         decisions, folder / "decisions.yaml", "What the selection decided, after the studies of the features."
     )
-    kept = " (the config's own)" if decisions.estimator == before.estimator else ""
-    return Outcome(f"{decisions.estimator.kind}{kept}", params={"estimator": decisions.estimator.kind})
+    note = " (the config's own)" if decisions.estimator == before.estimator else ""
+    return Outcome(f"{decisions.estimator.kind}{note}", params={"estimator": decisions.estimator.kind})

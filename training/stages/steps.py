@@ -1,20 +1,20 @@
-"""Which stages run, and from where their decisions come: what ``--steps`` and ``--decisions`` mean."""
+"""The plan of a run: the stages and the source of their decisions, from ``--steps`` and ``--decisions``."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from training.errors import TrainingError
+from tabento.errors import TabentoError
 from training.stages.table import DECIDING, STAGES
 
 ALL = "all"
 FROM = "from:"
 OWN = "config"
-"""For ``--decisions``: those of the config itself."""
+"""The value of ``--decisions`` for the decisions of the config."""
 
 
-class StepsError(TrainingError):
-    """``--steps`` or ``--decisions`` names something that is not there."""
+class StepsError(TabentoError):
+    """``--steps`` or ``--decisions`` names an unknown stage."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ class Plan:
     steps: tuple[str, ...]
     """The stages that run, in their order."""
     chain: tuple[str, ...]
-    """The deciding stages whose decisions count, in their order; others are as if they had never run."""
+    """The deciding stages whose decisions are used, in their order. Other stages are ignored."""
 
     def source_of(self, stage: str) -> str | None:
-        """Return the stage whose decisions a stage starts from; None for those of the config."""
+        """Return the stage whose decisions a stage starts from; None for the decisions of the config."""
         order = list(STAGES)
         before = [name for name in self.chain if order.index(name) < order.index(stage)]
         return before[-1] if before else None
@@ -38,23 +38,23 @@ def make_plan(steps: str, decisions: str | None = None) -> Plan:
 
     Args:
         steps: ``all``, ``from:NAME``, or names with commas between them, in any order.
-        decisions: up to which stage decisions count: ``config`` for none, or a stage that decides. By default those
-            among the steps count; with ``from:NAME`` also all before it.
+        decisions: the last stage whose decisions are used: ``config`` for none, or a deciding stage. By default, the
+            deciding stages among the steps are used; with ``from:NAME`` also all deciding stages before it.
 
     Raises:
-        StepsError: a stage is unknown, or decides nothing; the message lists those there are.
+        StepsError: a stage is unknown or does not decide; the message lists the stages.
     """
-    given = steps.strip()
+    text = steps.strip()
     order = list(STAGES)
-    if given == ALL:
+    if text == ALL:
         names = order
-    elif given.startswith(FROM):
-        names = order[order.index(_known(given.removeprefix(FROM))) :]
+    elif text.startswith(FROM):
+        names = order[order.index(_stage_name(text.removeprefix(FROM))) :]
     else:
-        wanted = {_known(name) for name in given.split(",")}
-        names = [name for name in order if name in wanted]
+        selected = {_stage_name(name) for name in text.split(",")}
+        names = [name for name in order if name in selected]
     if decisions is None:
-        chain = [name for name in DECIDING if given.startswith(FROM) or name in names]
+        chain = [name for name in DECIDING if text.startswith(FROM) or name in names]
     elif decisions == OWN:
         chain = []
     elif decisions in DECIDING:
@@ -64,7 +64,7 @@ def make_plan(steps: str, decisions: str | None = None) -> Plan:
     return Plan(tuple(names), tuple(chain))
 
 
-def _known(name: str) -> str:
+def _stage_name(name: str) -> str:
     if name.strip() not in STAGES:
         raise StepsError(
             f"--steps: expected {ALL}, {FROM}NAME or names out of {', '.join(STAGES)}; got {name.strip()!r}"

@@ -1,18 +1,18 @@
-"""The stage ``study``: a report on the data for people to look through; it decides nothing."""
+"""The stage ``study``: a report on the data for readers. It decides nothing."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from training.report.exploration.report import write_study
 from training.stages.context import Context
 from training.stages.outcome import Outcome
-from training.study.report import write_study
 
 
 def run(context: Context, folder: Path) -> Outcome:
     """Write ``report.html`` and ``study.json``.
 
-    The test part is seen by the comparison of the two parts alone: whether the split is a fair one.
+    Only the comparison of the two parts uses the test part. It checks whether the split is fair.
     """
     origin = context.origin()
     test = context.test()

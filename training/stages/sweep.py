@@ -1,7 +1,7 @@
-"""The stage ``sweep``: the chosen estimator's parameters are searched for by cross-validation in the training part.
+"""The stage ``sweep``: it searches for the selected estimator's parameters by cross-validation in the training part.
 
 The trials are kept in ``sweep-study.db`` of the workspace, outside the stage's own folder: a search that was stopped
-goes on where it was.
+continues from there.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from training.stages.context import Context, decisions_file, read_decisions
 from training.stages.outcome import Outcome
-from training.sweep.run import sweep
+from training.stages.sweep_study import sweep
 
 STORAGE = "sweep-study.db"
 
@@ -20,7 +20,7 @@ def run(context: Context, folder: Path) -> Outcome:
     before = context.decisions_before("sweep")
     storage = context.workspace.path(STORAGE)
     sweep(context.config, context.train(), before, folder, context.progress, storage=storage)
-    # As everybody else will read it.
+    # Read from the file, as later stages do.
     decisions = read_decisions(folder / Path(decisions_file("sweep")).name)
     params = decisions.estimator.params
     return Outcome(

@@ -1,7 +1,7 @@
-"""The table of the stages: what each takes from the config, from other stages and from the code, and what it makes.
+"""The table of the stages: the inputs of each stage from the config, from other stages and from the code, and its outputs.
 
-The runner decides by it what has to be redone, and ``dvc.yaml`` says the same to DVC; tests hold both against what the
-stages really read. A path is relative to the workspace of a model, as in ``validate/train.parquet``.
+The runner uses it to decide which stages must run again, and ``dvc.yaml`` contains the same for DVC. Tests compare both with
+the files and sections that the stages really read. A path is relative to the workspace of a model, as in ``validate/train.parquet``.
 """
 
 from __future__ import annotations
@@ -12,75 +12,55 @@ CONTRACT = ("name", "title", "description", "task", "target", "features", "ident
 """The sections that a model's contract is made of."""
 FITTING = (*CONTRACT, "derived", "impute", "estimator", "decision", "split", "seed")
 """The sections that every fit reads."""
-EVERYTHING = (
+ALL_SECTIONS = (
     *FITTING,
     *("source", "synthetic", "drop", "duplicates", "studies", "selection", "sweep", "evaluation", "gate", "card"),
 )
 """All sections of a config."""
 
 RESOLVED = "validate/resolved.json"
-"""What a config leaves to the data: the sections with the categories and classes that the stage ``validate`` found."""
+"""The sections with the categories and classes that the config leaves to the data and the stage ``validate`` determines."""
 RESOLVED_SECTIONS = ("target", "features")
-"""The sections in which something may be left to the data."""
+"""The sections in which a config can leave values to the data."""
 
 COMMON_CODE = (
-    "bundle",
+    "tabento/bundle",
+    "tabento/errors.py",
+    "tabento/tables",
     "training/config",
     "training/data",
     "training/errors.py",
-    "training/frames.py",
-    "training/texts.py",
 )
-FITTING_CODE = (
-    "training/cross_validation.py",
-    "training/estimators.py",
-    "training/imputers.py",
-    "training/metric_names.py",
-    "training/metrics",
-    "training/pipeline.py",
-    "training/refusals.py",
-    "training/thresholds.py",
-    "training/transformers",
-)
-EXPORT_CODE = (
-    "training/export",
-    "training/latency",
-    "training/parity",
-    "training/served_graph.py",
-    "training/wide_rows.py",
-)
+FITTING_CODE = ("tabento/transformers", "training/installing.py", "training/model")
+EXPORT_CODE = ("tabento/export", "tabento/packaging", "tabento/parity")
 DRAWING_CODE = (
-    "training/study/drawing.py",
-    "training/study/page.html.j2",
-    "training/study/page.py",
-    "training/study/sampling.py",
+    "training/report/drawing.py",
+    "training/report/page.html.j2",
+    "training/report/page.py",
+    "training/studies/texts.py",
 )
 MACHINERY = (
-    "training/exclusive.py",
-    "training/installing.py",
+    "training/registry/file_lock.py",
     "training/progress.py",
-    "training/provenance.py",
-    "training/settings.py",
-    "training/stages/checksums.py",
+    "training/registry/provenance.py",
     "training/stages/context.py",
     "training/stages/files.py",
     "training/stages/outcome.py",
     "training/stages/table.py",
-    "training/stages/tables.py",
     "training/stages/workspace.py",
-    "training/startup_check.py",
+    "training/stages/startup_check.py",
 )
-"""Code that stages run through and that changes nothing of what is computed; the last looks whether it can be served."""
+"""Code that all stages run and that does not change their results. The last module checks whether a model can be served."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage, as it is declared."""
+    """The declaration of one stage."""
 
     name: str
     """Also its module in ``training.stages`` and its folder in the workspace."""
     title: str
-    """What it does, for people."""
+    """The title for readers."""
     sections: tuple[str, ...]
     """The sections of the config that it reads."""
     code: tuple[str, ...]
@@ -88,15 +68,15 @@ class Stage:
     needs: tuple[str, ...] = ()
     """The files of other stages that it always reads."""
     may_read: tuple[str, ...] = ()
-    """The files of other stages that it reads where these are part of the run, for what it tells people."""
+    """The files of other stages that it reads for its reports if these stages are part of the run."""
     makes: tuple[str, ...] = ()
-    """The files of its folder that others may count on; there may be more, such as plots."""
+    """The files of its folder that other stages can read. It can write more files, such as plots."""
     decides: str | None = None
-    """The file in which it hands on decisions, for the stages that decide."""
+    """The file of its decisions; None if the stage does not decide."""
     takes_decisions: bool = False
-    """Whether it starts from decisions: those of the deciding stage before it, or the config's own."""
+    """Whether it starts from decisions: of the previous deciding stage, or of the config."""
     looks_outside: bool = False
-    """Whether what it does depends on something outside config and workspace; its module then says so by ``identity``."""
+    """Whether it depends on an external input besides config and workspace. Its module then has a function ``identity``."""
 
 
 STAGES: dict[str, Stage] = {
@@ -105,15 +85,15 @@ STAGES: dict[str, Stage] = {
         Stage(
             name="config",
             title="Check the config and write it out with every default",
-            sections=EVERYTHING,
-            code=("bundle", "training/config", "training/errors.py"),
+            sections=ALL_SECTIONS,
+            code=("tabento/bundle", "tabento/errors.py", "tabento/transformers", "training/config"),
             makes=("config.yaml",),
         ),
         Stage(
             name="data",
             title="Get the data",
             sections=("name", "target", "features", "identifiers", "source", "synthetic"),
-            code=COMMON_CODE,
+            code=(*COMMON_CODE, "tabento/transformers/date_part_names.py"),
             makes=("raw.csv", "source.json"),
             looks_outside=True,
         ),
@@ -121,15 +101,21 @@ STAGES: dict[str, Stage] = {
             name="validate",
             title="Validate the data and set the test part aside",
             sections=("name", "task", "target", "features", "identifiers", "drop", "duplicates", "split", "synthetic"),
-            code=COMMON_CODE,
+            code=(*COMMON_CODE, "tabento/transformers/date_part_names.py"),
             needs=("data/raw.csv", "data/source.json"),
             makes=("train.parquet", "test.parquet", "test_truth.npy", "quality.json", "resolved.json"),
         ),
         Stage(
             name="study",
             title="Study the data",
-            sections=EVERYTHING,
-            code=(*COMMON_CODE, "training/study", "training/plots"),
+            sections=ALL_SECTIONS,
+            code=(
+                *COMMON_CODE,
+                *FITTING_CODE,
+                *DRAWING_CODE,
+                "training/studies/exploration",
+                "training/report/exploration",
+            ),
             needs=(
                 *("data/source.json", RESOLVED, "validate/train.parquet", "validate/test.parquet"),
                 "validate/test_truth.npy",
@@ -140,7 +126,15 @@ STAGES: dict[str, Stage] = {
             name="features",
             title="Study imputation, clusters and columns",
             sections=(*FITTING, "studies", "selection"),
-            code=(*COMMON_CODE, *FITTING_CODE, *EXPORT_CODE, "training/features", "training/study"),
+            code=(
+                *COMMON_CODE,
+                *FITTING_CODE,
+                *EXPORT_CODE,
+                *DRAWING_CODE,
+                "training/report/features",
+                "training/stages/features_study.py",
+                "training/studies/features",
+            ),
             needs=(RESOLVED, "validate/train.parquet"),
             makes=("decisions.yaml", "features.json"),
             decides="decisions.yaml",
@@ -150,7 +144,13 @@ STAGES: dict[str, Stage] = {
             name="select",
             title="Select the estimator under the latency budget",
             sections=(*FITTING, "selection"),
-            code=(*COMMON_CODE, *FITTING_CODE, *EXPORT_CODE, *DRAWING_CODE, "training/selection"),
+            code=(
+                *(*COMMON_CODE, *FITTING_CODE, *EXPORT_CODE, *DRAWING_CODE),
+                "training/report/selection",
+                "training/stages/selection_study.py",
+                "training/studies/errors.py",
+                "training/studies/selection",
+            ),
             needs=(RESOLVED, "validate/train.parquet"),
             makes=("decisions.yaml", "selection.json"),
             decides="decisions.yaml",
@@ -160,7 +160,18 @@ STAGES: dict[str, Stage] = {
             name="sweep",
             title="Search for the estimator's parameters",
             sections=(*FITTING, "selection", "sweep"),
-            code=(*COMMON_CODE, *FITTING_CODE, *EXPORT_CODE, *DRAWING_CODE, "training/selection", "training/sweep"),
+            code=(
+                *COMMON_CODE,
+                *FITTING_CODE,
+                *EXPORT_CODE,
+                *DRAWING_CODE,
+                "training/report/selection",
+                "training/report/sweep",
+                "training/stages/sweep_study.py",
+                "training/studies/errors.py",
+                "training/studies/selection",
+                "training/studies/sweep",
+            ),
             needs=(RESOLVED, "validate/train.parquet"),
             makes=("best_params.yaml",),
             decides="best_params.yaml",
@@ -170,7 +181,7 @@ STAGES: dict[str, Stage] = {
             name="fit",
             title="Fit the pipeline and measure it on the test part, once",
             sections=(*FITTING, "selection"),
-            code=(*COMMON_CODE, *FITTING_CODE, *EXPORT_CODE, *DRAWING_CODE, "training/plots"),
+            code=(*COMMON_CODE, *FITTING_CODE, *EXPORT_CODE, *DRAWING_CODE, "training/report/holdout_plots"),
             needs=(RESOLVED, "validate/train.parquet", "validate/test.parquet", "validate/test_truth.npy"),
             makes=("pipeline.joblib", "decisions.yaml", "metrics.json", "truth.npy", "answers.npy"),
             takes_decisions=True,
@@ -186,10 +197,10 @@ STAGES: dict[str, Stage] = {
         Stage(
             name="gate",
             title="Let the model through its gate",
-            sections=EVERYTHING,
+            sections=ALL_SECTIONS,
             code=(
                 *(*COMMON_CODE, *FITTING_CODE, *EXPORT_CODE, *DRAWING_CODE),
-                *("training/gate", "training/registry", "training/save.py", "training/tracking"),
+                *("training/gate", "training/registry", "training/report/gate"),
             ),
             needs=(
                 *("data/source.json", RESOLVED, "validate/train.parquet", "validate/test.parquet"),
@@ -202,8 +213,8 @@ STAGES: dict[str, Stage] = {
         Stage(
             name="register",
             title="Store pipeline and bundle, and register them",
-            sections=EVERYTHING,
-            code=("bundle", "training"),
+            sections=ALL_SECTIONS,
+            code=("tabento", "training"),
             needs=(
                 *("data/source.json", RESOLVED, "validate/train.parquet", "validate/test.parquet"),
                 *("fit/pipeline.joblib", "fit/decisions.yaml", "fit/metrics.json", "fit/truth.npy", "fit/answers.npy"),
@@ -219,8 +230,8 @@ STAGES: dict[str, Stage] = {
 """The stages in the order in which they run."""
 
 DECIDING = tuple(stage.name for stage in STAGES.values() if stage.decides)
-"""The stages that hand on decisions, in their order."""
-LOOKING = ("config", "data", "validate")
-"""What is needed to know which model a config and data give."""
-QUICK = (*LOOKING, "fit", "export", "gate", "register")
-"""The way from data to a stored model with the decisions of the config itself."""
+"""The stages that decide, in their order."""
+DATA_STAGES = ("config", "data", "validate")
+"""The stages that determine the data of a model."""
+QUICK_STAGES = (*DATA_STAGES, "fit", "export", "gate", "register")
+"""The stages from the data to a stored model, with the decisions of the config."""

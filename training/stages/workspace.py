@@ -1,7 +1,7 @@
 """The workspace of a model: a folder with one folder for each stage, never with half of one.
 
-A stage writes into a folder beside its own, which takes the old one's place only when the stage has succeeded. Whatever
-ends a run, an error, Ctrl-C or a lost power line, the next finds what was whole before.
+A stage writes into a temporary folder, which replaces the stage's folder only when the stage has succeeded. If a run ends by
+an error, Ctrl-C or a loss of power, the next run finds the previous complete output.
 """
 
 from __future__ import annotations
@@ -12,37 +12,38 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from training.errors import GateError, SaveError
+from tabento.errors import SaveError
+from training.errors import GateError
 
 STATE_FILE = "stage.json"
-"""What a stage's folder was made from, see ``training.stages.state``."""
+"""The file with the state of a stage's folder, see ``training.stages.state``."""
 _NEW, _OLD, _FAILED, _LOCK = ".new", ".old", ".failed", ".lock"
 
 
 class Workspace:
     """The folders of a model's stages."""
 
-    def __init__(self, root: Path, kept: Path | None = None) -> None:
-        """Use a folder, which need not be there yet.
+    def __init__(self, root: Path, failed_root: Path | None = None) -> None:
+        """Use a folder, which need not exist yet.
 
         Args:
-            root: where the stages' folders are.
-            kept: where the report of a model that failed its gate is left, by default ``root``.
+            root: the folder of the stages' folders.
+            failed_root: the folder of the report of a model that failed its gate, by default ``root``.
         """
         self.root = root
-        self._kept = kept if kept is not None else root
+        self._failed_root = failed_root if failed_root is not None else root
 
     def folder(self, stage: str) -> Path:
-        """Return where a stage's outputs are, or would be."""
+        """Return the folder of a stage's outputs."""
         return self.root / stage
 
     def path(self, relative: str) -> Path:
-        """Return the place of a stage's file, given as ``stage/file``."""
+        """Return the path of a stage's file, given as ``stage/file``."""
         return self.root / relative
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other runs out while the block runs; the lock goes with the process, however it ends.
+        """Lock the workspace against other runs while the block runs. The end of the process frees the lock.
 
         Raises:
             SaveError: another run holds it, or the folder cannot be written.
@@ -57,22 +58,21 @@ class Workspace:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise SaveError(
-                    f"another run is working in {self.root}. Wait for its end, or take another folder with"
-                    " --artifacts-folder."
+                    f"another run uses {self.root}. Wait for its end, or choose another folder with --artifacts-folder."
                 ) from None
             yield
 
     @contextmanager
     def writing(self, stage: str) -> Iterator[Path]:
-        """Give a stage an empty folder; it becomes the stage's own when the block ends without an error.
+        """Provide an empty folder for a stage. It becomes the stage's folder when the block ends without an error.
 
-        A model that fails its gate leaves its report in ``<stage>.failed``, for a look.
+        The report of a model that fails its gate is in ``<stage>.failed``.
 
         Raises:
             SaveError: the folder cannot be written.
-            GateError: as raised in the block, with the place of the report.
+            GateError: as raised in the block, with the path of the report.
         """
-        fresh, failed = self.root / f".{stage}{_NEW}", self._kept / f"{stage}{_FAILED}"
+        fresh, failed = self.root / f".{stage}{_NEW}", self._failed_root / f"{stage}{_FAILED}"
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             self._recover(stage)
@@ -102,7 +102,7 @@ class Workspace:
         _remove(old)
 
     def _recover(self, stage: str) -> None:
-        """Put right what a run left that was killed."""
+        """Restore the folders after a run that was killed."""
         target, old = self.folder(stage), self.root / f".{stage}{_OLD}"
         if old.exists() and not target.exists():
             old.rename(target)
@@ -111,8 +111,8 @@ class Workspace:
 
     def _unwritable(self, error: OSError) -> SaveError:
         return SaveError(
-            f"{self.root} could not be written: {error.strerror or error}. What was there before is as it was."
-            " Make room, or choose another folder with --artifacts-folder."
+            f"{self.root} could not be written: {error.strerror or error}. The previous files are unchanged."
+            " Free disk space, or choose another folder with --artifacts-folder."
         )
 
 

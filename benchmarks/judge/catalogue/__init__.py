@@ -1,1 +1,1 @@
-"""The catalogue of what is judged: the zoo's members, and pipelines as they stand in public notebooks."""
+"""The catalogue of judged pipelines: the zoo's members, and pipelines as in public notebooks."""

@@ -57,34 +57,46 @@ def _with_dates(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(datetime=pd.to_datetime(frame["datetime"], utc=True))
 
 
+PLAIN = [*NUMBERS, *CALENDAR]
+
+
+def _one_hot(model: object) -> object:
+    return make_pipeline(
+        make_column_transformer(
+            (OneHotEncoder(handle_unknown="ignore"), [*CALENDAR, *SPELLED]), (MinMaxScaler(), NUMBERS)
+        ),
+        model,
+    )
+
+
 def rentals() -> list[Entry]:
     """Return the entries of bike sharing."""
-    plain = [*NUMBERS, *CALENDAR]
-
-    def one_hot(model: object) -> object:
-        return make_pipeline(
-            make_column_transformer(
-                (OneHotEncoder(handle_unknown="ignore"), [*CALENDAR, *SPELLED]), (MinMaxScaler(), NUMBERS)
-            ),
-            model,
-        )
-
     return [
-        entry("bike", "one-hot calendar → RidgeCV", lambda: one_hot(RidgeCV()), columns=[*plain, *SPELLED]),
+        *_calendar_columns(),
+        *_cyclic_hours(),
+        *_derived_rental_columns(),
+        *_rental_targets_and_boosters(),
+    ]
+
+
+def _calendar_columns() -> list[Entry]:
+    """Return entries with the calendar as one-hot columns, integers or categories."""
+    return [
+        entry("bike", "one-hot calendar → RidgeCV", lambda: _one_hot(RidgeCV()), columns=[*PLAIN, *SPELLED]),
         entry(
             "bike",
             "one-hot calendar → PoissonRegressor",
-            lambda: one_hot(PoissonRegressor(max_iter=300)),
-            columns=[*plain, *SPELLED],
+            lambda: _one_hot(PoissonRegressor(max_iter=300)),
+            columns=[*PLAIN, *SPELLED],
         ),
-        entry("bike", "integers → RandomForest", lambda: RandomForestRegressor(**FOREST), columns=plain),
+        entry("bike", "integers → RandomForest", lambda: RandomForestRegressor(**FOREST), columns=PLAIN),
         entry(
             "bike",
             "log target → GradientBoosting",
             lambda: TransformedTargetRegressor(
                 GradientBoostingRegressor(n_estimators=60), func=np.log1p, inverse_func=np.expm1
             ),
-            columns=plain,
+            columns=PLAIN,
         ),
         entry(
             "bike",
@@ -93,14 +105,20 @@ def rentals() -> list[Entry]:
                 ColumnTransformer([("cat", OrdinalEncoder(), SPELLED)], remainder="passthrough"),
                 HistGradientBoostingRegressor(loss="poisson", max_iter=60),
             ),
-            columns=[*plain, *SPELLED],
+            columns=[*PLAIN, *SPELLED],
         ),
         entry(
             "bike",
             "HistGradientBoosting with a category by mask",
             lambda: HistGradientBoostingRegressor(max_iter=40, categorical_features=[3, 4]),
-            columns=plain,
+            columns=PLAIN,
         ),
+    ]
+
+
+def _cyclic_hours() -> list[Entry]:
+    """Return entries whose hours are on a circle."""
+    return [
         entry(
             "bike",
             "own function: hour on a circle → Ridge",
@@ -108,7 +126,7 @@ def rentals() -> list[Entry]:
                 ColumnTransformer([("hour", FunctionTransformer(hour_on_a_circle), ["hr"])], remainder="passthrough"),
                 Ridge(),
             ),
-            columns=plain,
+            columns=PLAIN,
         ),
         entry(
             "bike",
@@ -120,7 +138,7 @@ def rentals() -> list[Entry]:
                 ),
                 Ridge(),
             ),
-            columns=plain,
+            columns=PLAIN,
         ),
         entry(
             "bike",
@@ -129,7 +147,7 @@ def rentals() -> list[Entry]:
                 ColumnTransformer([("hour", FunctionTransformer(np.sin), ["hr"])], remainder="passthrough"),
                 DecisionTreeRegressor(max_depth=6),
             ),
-            columns=plain,
+            columns=PLAIN,
         ),
         entry(
             "bike",
@@ -147,15 +165,21 @@ def rentals() -> list[Entry]:
                 ),
                 Ridge(),
             ),
-            columns=plain,
+            columns=PLAIN,
         ),
+    ]
+
+
+def _derived_rental_columns() -> list[Entry]:
+    """Return entries with kernels, interactions, neighbours, bins and dates."""
+    return [
         entry(
             "bike",
             "one-hot, Nystroem(poly) → RidgeCV",
-            lambda: one_hot(
+            lambda: _one_hot(
                 make_pipeline(Nystroem(kernel="poly", degree=2, n_components=40, random_state=0), RidgeCV())
             ),
-            columns=[*plain, *SPELLED],
+            columns=[*PLAIN, *SPELLED],
         ),
         entry(
             "bike",
@@ -163,7 +187,7 @@ def rentals() -> list[Entry]:
             lambda: make_pipeline(
                 PolynomialFeatures(2, interaction_only=True, include_bias=False), StandardScaler(), Ridge()
             ),
-            columns=plain,
+            columns=PLAIN,
         ),
         entry("bike", "KNeighbors(5) on hours and weekdays", lambda: KNeighborsRegressor(5), columns=["hr", "weekday"]),
         entry(
@@ -199,6 +223,12 @@ def rentals() -> list[Entry]:
             columns=["datetime", *NUMBERS],
             prepare=_with_dates,
         ),
+    ]
+
+
+def _rental_targets_and_boosters() -> list[Entry]:
+    """Return entries with two targets, boosters and feature_engine."""
+    return [
         entry(
             "bike",
             "count and humidity at once, MultiOutputRegressor",
@@ -213,53 +243,64 @@ def rentals() -> list[Entry]:
             target=["cnt", "hum"],
             columns=["hr", "temp", "season"],
         ),
-        entry("bike", "LightGBM, poisson", lambda: _lightgbm(objective="poisson"), columns=plain, needs=("lightgbm",)),
+        entry("bike", "LightGBM, poisson", lambda: _lightgbm(objective="poisson"), columns=PLAIN, needs=("lightgbm",)),
         entry(
             "bike",
             "XGBoost, count:poisson",
             lambda: _xgboost(objective="count:poisson"),
-            columns=plain,
+            columns=PLAIN,
             needs=("xgboost",),
         ),
-        entry("bike", "CatBoost", lambda: _catboost(), columns=plain, needs=("catboost",)),
+        entry("bike", "CatBoost", lambda: _catboost(), columns=PLAIN, needs=("catboost",)),
         entry(
             "bike",
             "feature_engine's cyclic columns → Ridge",
             lambda: make_pipeline(_cyclic(), StandardScaler(), Ridge()),
-            columns=plain,
+            columns=PLAIN,
             needs=("feature_engine",),
         ),
     ]
 
 
+def _text_only(*steps: object) -> object:
+    return make_pipeline(FunctionTransformer(first_column), *steps)
+
+
+def _text_and_length(vectorizer: object, model: object) -> object:
+    return make_pipeline(
+        ColumnTransformer([("text", vectorizer, "text"), ("num", StandardScaler(), ["length"])]), model
+    )
+
+
 def texts() -> list[Entry]:
     """Return the entries of reviews."""
+    return [
+        *_single_vectorizers(),
+        *_joined_vectorizers_and_two_labels(),
+    ]
 
-    def text_only(*steps: object) -> object:
-        return make_pipeline(FunctionTransformer(first_column), *steps)
 
-    def beside(vectorizer: object, model: object) -> object:
-        return make_pipeline(
-            ColumnTransformer([("text", vectorizer, "text"), ("num", StandardScaler(), ["length"])]), model
-        )
-
+def _single_vectorizers() -> list[Entry]:
+    """Return entries with one vectorizer."""
     return [
         entry(
             "reviews",
             "TF-IDF in a ColumnTransformer → LogisticRegression",
-            lambda: beside(TfidfVectorizer(), LogisticRegression()),
+            lambda: _text_and_length(TfidfVectorizer(), LogisticRegression()),
             columns=["text", "length"],
         ),
         entry(
             "reviews",
             "TF-IDF of pairs of words, stop words → LogisticRegression",
-            lambda: beside(TfidfVectorizer(ngram_range=(1, 2), stop_words="english", min_df=3), LogisticRegression()),
+            lambda: _text_and_length(
+                TfidfVectorizer(ngram_range=(1, 2), stop_words="english", min_df=3), LogisticRegression()
+            ),
             columns=["text", "length"],
         ),
         entry(
             "reviews",
             "TF-IDF, sublinear, of characters → LinearSVC",
-            lambda: beside(
+            lambda: _text_and_length(
                 TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 3), sublinear_tf=True, max_features=300),
                 LinearSVC(),
             ),
@@ -268,7 +309,7 @@ def texts() -> list[Entry]:
         entry(
             "reviews",
             "counts → RandomForest",
-            lambda: beside(CountVectorizer(max_features=100), RandomForestClassifier(**FOREST)),
+            lambda: _text_and_length(CountVectorizer(max_features=100), RandomForestClassifier(**FOREST)),
             columns=["text", "length"],
         ),
         entry(
@@ -288,27 +329,33 @@ def texts() -> list[Entry]:
         entry(
             "reviews",
             "hashing → LogisticRegression",
-            lambda: beside(HashingVectorizer(n_features=64), LogisticRegression()),
+            lambda: _text_and_length(HashingVectorizer(n_features=64), LogisticRegression()),
             columns=["text", "length"],
         ),
         entry(
             "reviews",
             "counts → TF-IDF → LogisticRegression",
-            lambda: beside(make_pipeline(CountVectorizer(), TfidfTransformer()), LogisticRegression()),
+            lambda: _text_and_length(make_pipeline(CountVectorizer(), TfidfTransformer()), LogisticRegression()),
             columns=["text", "length"],
         ),
         entry(
             "reviews",
             "text column by own function, counts, TF-IDF → MultinomialNB",
-            lambda: text_only(CountVectorizer(), TfidfTransformer(), MultinomialNB()),
+            lambda: _text_only(CountVectorizer(), TfidfTransformer(), MultinomialNB()),
             columns=["text"],
         ),
         entry(
             "reviews",
             "text column by own function, chi2 → ComplementNB",
-            lambda: text_only(TfidfVectorizer(), SelectKBest(chi2, k=30), ComplementNB()),
+            lambda: _text_only(TfidfVectorizer(), SelectKBest(chi2, k=30), ComplementNB()),
             columns=["text"],
         ),
+    ]
+
+
+def _joined_vectorizers_and_two_labels() -> list[Entry]:
+    """Return entries with several vectorizers, a projection, a DictVectorizer or two labels."""
+    return [
         entry(
             "reviews",
             "two vectorizers in a FeatureUnion → Ridge on stars",
@@ -349,14 +396,14 @@ def texts() -> list[Entry]:
         entry(
             "reviews",
             "two labels, MultiOutputClassifier",
-            lambda: make_pipeline(_coded(), MultiOutputClassifier(LogisticRegression())),
+            lambda: make_pipeline(_with_integer_texts(), MultiOutputClassifier(LogisticRegression())),
             target=["liked", "stars"],
             columns=["category", "length"],
         ),
         entry(
             "reviews",
             "two labels in a chain",
-            lambda: make_pipeline(_coded(), ClassifierChain(LogisticRegression())),
+            lambda: make_pipeline(_with_integer_texts(), ClassifierChain(LogisticRegression())),
             target=["liked"],
             columns=["category", "length"],
             labels=lambda truth: np.column_stack([truth["liked"], 1 - truth["liked"]]),
@@ -364,7 +411,7 @@ def texts() -> list[Entry]:
     ]
 
 
-def _coded() -> ColumnTransformer:
+def _with_integer_texts() -> ColumnTransformer:
     return ColumnTransformer([("cat", ordinal_texts(), ["category"])], remainder="passthrough")
 
 

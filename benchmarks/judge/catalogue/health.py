@@ -1,4 +1,4 @@
-"""Medical costs, diabetes and hearts: few rows, integers, 0 for missing."""
+"""Medical costs, diabetes and hearts: few rows, integers, and 0 for missing values."""
 
 from __future__ import annotations
 
@@ -245,7 +245,7 @@ def hearts() -> list[Entry]:
     categories = ["cp", "restecg", "slope", "thal"]
     numbers = ["age", "trestbps", "chol", "thalach", "oldpeak"]
 
-    def prepared() -> ColumnTransformer:
+    def preparation() -> ColumnTransformer:
         return make_column_transformer(
             (OneHotEncoder(handle_unknown="ignore"), categories), (StandardScaler(), numbers), remainder="passthrough"
         )
@@ -254,14 +254,14 @@ def hearts() -> list[Entry]:
         entry(
             "heart",
             "one-hot integers → LogisticRegression",
-            lambda: make_pipeline(prepared(), LogisticRegression(max_iter=500)),
+            lambda: make_pipeline(preparation(), LogisticRegression(max_iter=500)),
         ),
         entry(
             "heart",
             "one-hot integers → RandomForest",
-            lambda: make_pipeline(prepared(), RandomForestClassifier(**FOREST)),
+            lambda: make_pipeline(preparation(), RandomForestClassifier(**FOREST)),
         ),
-        entry("heart", "one-hot integers → SVC", lambda: make_pipeline(prepared(), SVC())),
+        entry("heart", "one-hot integers → SVC", lambda: make_pipeline(preparation(), SVC())),
         entry(
             "heart",
             "one-hot integers, refusing unknown ones → DecisionTree",

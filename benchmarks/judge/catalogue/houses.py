@@ -1,4 +1,4 @@
-"""House prices: a number with a long tail, many texts, many holes."""
+"""House prices: a number with a long tail, many texts, many missing values."""
 
 from __future__ import annotations
 
@@ -54,15 +54,15 @@ from benchmarks.judge.catalogue.recipes import entry, numbers_and_texts, ordinal
 from benchmarks.judge.entry import Entry
 
 AREAS = ["GrLivArea", "TotalBsmtSF", "LotArea", "OverallQual", "GarageCars", "YearBuilt"]
-HOLED = [*AREAS, "LotFrontage", "MasVnrArea", "GarageYrBlt"]
+WITH_MISSING = [*AREAS, "LotFrontage", "MasVnrArea", "GarageYrBlt"]
 GRADES = ["Po", "Fa", "TA", "Gd", "Ex"]
 
 
-def _logged(model: object) -> TransformedTargetRegressor:
+def _log_target(model: object) -> TransformedTargetRegressor:
     return TransformedTargetRegressor(model, func=np.log1p, inverse_func=np.expm1)
 
 
-def _graded() -> ColumnTransformer:
+def _grade_columns() -> ColumnTransformer:
     """Return quality grades in their order, other texts one-hot, numbers filled."""
     ordered = ["ExterQual", "KitchenQual", "BsmtQual"]
     return ColumnTransformer(
@@ -78,24 +78,42 @@ def _graded() -> ColumnTransformer:
     )
 
 
+FOREST = {"n_estimators": 40, "max_depth": 8, "random_state": 1}
+
+
+def _robust(model: object) -> Pipeline:
+    numbers = make_pipeline(SimpleImputer(strategy="median"), RobustScaler())
+    return usual(model, numbers=numbers)
+
+
 def houses() -> list[Entry]:
     """Return the entries of house prices."""
-    forest = {"n_estimators": 40, "max_depth": 8, "random_state": 1}
+    return [
+        *_single_models(),
+        *_transformed_columns(),
+        *_ensembles(),
+        *_selections_and_own_steps(),
+        *_boosters(),
+        *_two_targets(),
+    ]
 
-    def robust(model: object) -> Pipeline:
-        numbers = make_pipeline(SimpleImputer(strategy="median"), RobustScaler())
-        return usual(model, numbers=numbers)
 
+def _single_models() -> list[Entry]:
+    """Return entries with one model after the usual columns, numbers or grades."""
     return [
         entry("house_prices", "usual columns → Ridge", lambda: usual(Ridge(10))),
-        entry("house_prices", "usual columns → log target, Lasso", lambda: usual(_logged(Lasso(0.001, max_iter=5000)))),
-        entry("house_prices", "log target around the usual pipeline, RidgeCV", lambda: _logged(usual(RidgeCV()))),
-        entry("house_prices", "robust scale → ElasticNetCV", lambda: robust(ElasticNetCV(cv=3))),
         entry(
-            "house_prices", "usual columns → log target, LassoCV", lambda: usual(_logged(LassoCV(cv=3, max_iter=5000)))
+            "house_prices", "usual columns → log target, Lasso", lambda: usual(_log_target(Lasso(0.001, max_iter=5000)))
+        ),
+        entry("house_prices", "log target around the usual pipeline, RidgeCV", lambda: _log_target(usual(RidgeCV()))),
+        entry("house_prices", "robust scale → ElasticNetCV", lambda: _robust(ElasticNetCV(cv=3))),
+        entry(
+            "house_prices",
+            "usual columns → log target, LassoCV",
+            lambda: usual(_log_target(LassoCV(cv=3, max_iter=5000))),
         ),
         entry("house_prices", "usual columns → LinearRegression", lambda: usual(LinearRegression())),
-        entry("house_prices", "usual columns → RandomForest", lambda: usual(RandomForestRegressor(**forest))),
+        entry("house_prices", "usual columns → RandomForest", lambda: usual(RandomForestRegressor(**FOREST))),
         entry(
             "house_prices",
             "usual columns → GradientBoosting, huber",
@@ -104,7 +122,7 @@ def houses() -> list[Entry]:
         entry(
             "house_prices",
             "grades in order → ExtraTrees",
-            lambda: make_pipeline(_graded(), ExtraTreesRegressor(40, random_state=0)),
+            lambda: make_pipeline(_grade_columns(), ExtraTreesRegressor(40, random_state=0)),
         ),
         entry(
             "house_prices",
@@ -122,7 +140,7 @@ def houses() -> list[Entry]:
             lambda: HistGradientBoostingRegressor(max_iter=60, categorical_features="from_dtype"),
             prepare=to_category,
         ),
-        entry("house_prices", "usual columns → SVR", lambda: usual(_logged(SVR(C=20, epsilon=0.008)))),
+        entry("house_prices", "usual columns → SVR", lambda: usual(_log_target(SVR(C=20, epsilon=0.008)))),
         entry(
             "house_prices",
             "usual columns → KernelRidge(poly)",
@@ -134,7 +152,7 @@ def houses() -> list[Entry]:
             "house_prices",
             "numbers → KNeighbors(5)",
             lambda: make_pipeline(SimpleImputer(), StandardScaler(), KNeighborsRegressor(5)),
-            columns=HOLED,
+            columns=WITH_MISSING,
         ),
         entry(
             "house_prices",
@@ -142,6 +160,12 @@ def houses() -> list[Entry]:
             lambda: KNeighborsRegressor(3),
             columns=["OverallQual", "GarageCars", "YearBuilt"],
         ),
+    ]
+
+
+def _transformed_columns() -> list[Entry]:
+    """Return entries with power transforms, quantiles, imputers, polynomials, splines and target encoding."""
+    return [
         entry(
             "house_prices",
             "log1p and Yeo-Johnson → BayesianRidge",
@@ -163,25 +187,25 @@ def houses() -> list[Entry]:
                 QuantileTransformer(n_quantiles=100, output_distribution="normal"),
                 HuberRegressor(max_iter=500),
             ),
-            columns=HOLED,
+            columns=WITH_MISSING,
         ),
         entry(
             "house_prices",
             "KNNImputer → Ridge",
             lambda: make_pipeline(StandardScaler(), KNNImputer(), Ridge()),
-            columns=HOLED,
+            columns=WITH_MISSING,
         ),
         entry(
             "house_prices",
             "IterativeImputer → Ridge",
             lambda: make_pipeline(IterativeImputer(random_state=0), StandardScaler(), Ridge()),
-            columns=HOLED,
+            columns=WITH_MISSING,
         ),
         entry(
             "house_prices",
             "IterativeImputer → RandomForest",
-            lambda: make_pipeline(IterativeImputer(max_iter=5, random_state=0), RandomForestRegressor(**forest)),
-            columns=HOLED,
+            lambda: make_pipeline(IterativeImputer(max_iter=5, random_state=0), RandomForestRegressor(**FOREST)),
+            columns=WITH_MISSING,
         ),
         entry(
             "house_prices",
@@ -192,7 +216,7 @@ def houses() -> list[Entry]:
                 StandardScaler(),
                 Lasso(10, max_iter=5000),
             ),
-            columns=HOLED,
+            columns=WITH_MISSING,
         ),
         entry(
             "house_prices",
@@ -217,13 +241,19 @@ def houses() -> list[Entry]:
                             TargetEncoder(target_type="continuous", random_state=0),
                             ["Neighborhood", "HouseStyle"],
                         ),
-                        ("num", SimpleImputer(), HOLED),
+                        ("num", SimpleImputer(), WITH_MISSING),
                     ]
                 ),
                 GradientBoostingRegressor(n_estimators=50),
             ),
-            columns=[*HOLED, "Neighborhood", "HouseStyle"],
+            columns=[*WITH_MISSING, "Neighborhood", "HouseStyle"],
         ),
+    ]
+
+
+def _ensembles() -> list[Entry]:
+    """Return entries with voting, stacking, boosting and bagging."""
+    return [
         entry(
             "house_prices",
             "voting of three",
@@ -231,7 +261,7 @@ def houses() -> list[Entry]:
                 VotingRegressor(
                     [
                         ("r", Ridge()),
-                        ("f", RandomForestRegressor(**forest)),
+                        ("f", RandomForestRegressor(**FOREST)),
                         ("g", GradientBoostingRegressor(n_estimators=30)),
                     ]
                 )
@@ -242,7 +272,7 @@ def houses() -> list[Entry]:
             "stacking, Ridge at the end",
             lambda: usual(
                 StackingRegressor(
-                    [("l", Lasso(1, max_iter=5000)), ("f", RandomForestRegressor(**forest)), ("s", SVR())],
+                    [("l", Lasso(1, max_iter=5000)), ("f", RandomForestRegressor(**FOREST)), ("s", SVR())],
                     final_estimator=Ridge(),
                     cv=3,
                 )
@@ -265,7 +295,7 @@ def houses() -> list[Entry]:
             lambda: usual(
                 StackingRegressor(
                     [("r", RidgeCV()), ("b", BayesianRidge())],
-                    final_estimator=RandomForestRegressor(**forest),
+                    final_estimator=RandomForestRegressor(**FOREST),
                     cv=3,
                     passthrough=True,
                 ),
@@ -278,6 +308,12 @@ def houses() -> list[Entry]:
             lambda: usual(AdaBoostRegressor(DecisionTreeRegressor(max_depth=4), n_estimators=25, random_state=0)),
         ),
         entry("house_prices", "Bagging of Ridge", lambda: usual(BaggingRegressor(Ridge(), 10, random_state=0))),
+    ]
+
+
+def _selections_and_own_steps() -> list[Entry]:
+    """Return entries with selected columns, steps of the owner, projections, rare texts and a search."""
+    return [
         entry(
             "house_prices",
             "selection by a forest → LinearRegression",
@@ -289,7 +325,7 @@ def houses() -> list[Entry]:
             "house_prices",
             "RFE → LinearRegression",
             lambda: make_pipeline(SimpleImputer(), RFE(LinearRegression(), n_features_to_select=4), LinearRegression()),
-            columns=HOLED,
+            columns=WITH_MISSING,
         ),
         entry(
             "house_prices",
@@ -323,7 +359,7 @@ def houses() -> list[Entry]:
                 FunctionTransformer(np.abs),
                 FunctionTransformer(np.square),
                 FunctionTransformer(np.log1p),
-                RandomForestRegressor(**forest),
+                RandomForestRegressor(**FOREST),
             ),
             columns=AREAS,
         ),
@@ -354,8 +390,14 @@ def houses() -> list[Entry]:
             "grid search over GradientBoosting",
             lambda: GridSearchCV(usual(GradientBoostingRegressor(n_estimators=30)), {"model__max_depth": [2, 3]}, cv=3),
         ),
+    ]
+
+
+def _boosters() -> list[Entry]:
+    """Return entries with XGBoost and LightGBM."""
+    return [
         entry("house_prices", "XGBoost behind the usual columns", lambda: usual(_xgboost()), needs=("xgboost",)),
-        entry("house_prices", "XGBoost, log target", lambda: _logged(usual(_xgboost())), needs=("xgboost",)),
+        entry("house_prices", "XGBoost, log target", lambda: _log_target(usual(_xgboost())), needs=("xgboost",)),
         entry("house_prices", "LightGBM behind the usual columns", lambda: usual(_lightgbm()), needs=("lightgbm",)),
         entry(
             "house_prices",
@@ -371,6 +413,12 @@ def houses() -> list[Entry]:
             columns=AREAS,
             needs=("lightgbm",),
         ),
+    ]
+
+
+def _two_targets() -> list[Entry]:
+    """Return entries that predict two prices in one call."""
+    return [
         entry(
             "house_prices",
             "two prices at once, Ridge",
@@ -381,7 +429,7 @@ def houses() -> list[Entry]:
         entry(
             "house_prices",
             "two prices at once, RandomForest",
-            lambda: RandomForestRegressor(**forest),
+            lambda: RandomForestRegressor(**FOREST),
             target=["SalePrice", "LotArea"],
             columns=["GrLivArea", "OverallQual", "YearBuilt"],
         ),

@@ -57,23 +57,34 @@ from benchmarks.judge.entry import Entry, without_ranges
 FOREST = {"n_estimators": 40, "max_depth": 7, "random_state": 1}
 
 
+def _scaled_steps(*steps: object) -> Pipeline:
+    return make_pipeline(StandardScaler(), *steps)
+
+
 def wines() -> list[Entry]:
     """Return the entries of wine."""
+    return [
+        *_wine_models(),
+        *_wine_derived_columns(),
+        *_wine_searches_and_boosters(),
+    ]
 
-    def scaled(*steps: object) -> Pipeline:
-        return make_pipeline(StandardScaler(), *steps)
 
+def _wine_models() -> list[Entry]:
+    """Return entries with one model after at most a scaler or a projection."""
     return [
         entry("wine", "RandomForest on quality", lambda: RandomForestClassifier(**FOREST)),
         entry(
             "wine",
             "StandardScaler → SVC(C=1.2, gamma=0.9) on good",
-            lambda: scaled(SVC(C=1.2, gamma=0.9)),
+            lambda: _scaled_steps(SVC(C=1.2, gamma=0.9)),
             target="good",
         ),
-        entry("wine", "StandardScaler → SVC on quality", lambda: scaled(SVC())),
-        entry("wine", "StandardScaler → SGD on good", lambda: scaled(SGDClassifier(random_state=0)), target="good"),
-        entry("wine", "StandardScaler → KNeighbors(5) on quality", lambda: scaled(KNeighborsClassifier(5))),
+        entry("wine", "StandardScaler → SVC on quality", lambda: _scaled_steps(SVC())),
+        entry(
+            "wine", "StandardScaler → SGD on good", lambda: _scaled_steps(SGDClassifier(random_state=0)), target="good"
+        ),
+        entry("wine", "StandardScaler → KNeighbors(5) on quality", lambda: _scaled_steps(KNeighborsClassifier(5))),
         entry(
             "wine",
             "KNeighbors(7, p=1) on two decimals",
@@ -83,26 +94,39 @@ def wines() -> list[Entry]:
         ),
         entry("wine", "KNeighborsRegressor(4) as it comes", lambda: KNeighborsRegressor(4)),
         entry(
-            "wine", "StandardScaler → LogisticRegression on quality", lambda: scaled(LogisticRegression(max_iter=500))
+            "wine",
+            "StandardScaler → LogisticRegression on quality",
+            lambda: _scaled_steps(LogisticRegression(max_iter=500)),
         ),
-        entry("wine", "StandardScaler → LinearRegression", lambda: scaled(LinearRegression())),
+        entry("wine", "StandardScaler → LinearRegression", lambda: _scaled_steps(LinearRegression())),
         entry("wine", "RobustScaler → SVR", lambda: make_pipeline(RobustScaler(), SVR())),
         entry("wine", "ExtraTrees on good", lambda: ExtraTreesClassifier(60, random_state=0), target="good"),
         entry(
             "wine", "GradientBoosting on quality", lambda: GradientBoostingClassifier(n_estimators=20, random_state=0)
         ),
-        entry("wine", "PCA(5) → RandomForest", lambda: scaled(PCA(5), RandomForestClassifier(**FOREST)), target="good"),
+        entry(
+            "wine",
+            "PCA(5) → RandomForest",
+            lambda: _scaled_steps(PCA(5), RandomForestClassifier(**FOREST)),
+            target="good",
+        ),
+    ]
+
+
+def _wine_derived_columns() -> list[Entry]:
+    """Return entries with kernels, clusters, norms, logarithms and ranges."""
+    return [
         entry(
             "wine",
             "KernelPCA → RandomForest",
-            lambda: scaled(KernelPCA(4, kernel="rbf"), RandomForestClassifier(**FOREST)),
+            lambda: _scaled_steps(KernelPCA(4, kernel="rbf"), RandomForestClassifier(**FOREST)),
             target="good",
             fit_rows=300,
         ),
         entry(
             "wine",
             "KMeans → GradientBoostingRegressor",
-            lambda: scaled(KMeans(6, n_init=3, random_state=0), GradientBoostingRegressor(n_estimators=30)),
+            lambda: _scaled_steps(KMeans(6, n_init=3, random_state=0), GradientBoostingRegressor(n_estimators=30)),
         ),
         entry(
             "wine",
@@ -126,12 +150,18 @@ def wines() -> list[Entry]:
             lambda: make_pipeline(MinMaxScaler(clip=True), MultinomialNB()),
             target="good",
         ),
-        entry("wine", "MLP on quality", lambda: scaled(MLPClassifier((20,), max_iter=150, random_state=0))),
-        entry("wine", "LinearDiscriminantAnalysis", lambda: scaled(LinearDiscriminantAnalysis())),
+    ]
+
+
+def _wine_searches_and_boosters() -> list[Entry]:
+    """Return entries with a search, boosters, edited ranges and two targets."""
+    return [
+        entry("wine", "MLP on quality", lambda: _scaled_steps(MLPClassifier((20,), max_iter=150, random_state=0))),
+        entry("wine", "LinearDiscriminantAnalysis", lambda: _scaled_steps(LinearDiscriminantAnalysis())),
         entry(
             "wine",
             "grid search over SVC",
-            lambda: GridSearchCV(scaled(SVC()), {"svc__C": [0.5, 1], "svc__kernel": ["rbf", "linear"]}, cv=3),
+            lambda: GridSearchCV(_scaled_steps(SVC()), {"svc__C": [0.5, 1], "svc__kernel": ["rbf", "linear"]}, cv=3),
             target="good",
         ),
         entry(
@@ -146,7 +176,7 @@ def wines() -> list[Entry]:
         entry(
             "wine",
             "RadiusNeighbors on good",
-            lambda: scaled(RadiusNeighborsClassifier(4.0, outlier_label="most_frequent")),
+            lambda: _scaled_steps(RadiusNeighborsClassifier(4.0, outlier_label="most_frequent")),
             target="good",
         ),
         entry(
@@ -164,13 +194,23 @@ def wines() -> list[Entry]:
     ]
 
 
+MODELS = [
+    ("l", LogisticRegression(max_iter=500)),
+    ("t", DecisionTreeClassifier(max_depth=3)),
+    ("k", KNeighborsClassifier(5)),
+]
+
+
 def kinds() -> list[Entry]:
     """Return the entries of flowers."""
-    models = [
-        ("l", LogisticRegression(max_iter=500)),
-        ("t", DecisionTreeClassifier(max_depth=3)),
-        ("k", KNeighborsClassifier(5)),
+    return [
+        *_flower_models(),
+        *_flower_ensembles_and_derived_columns(),
     ]
+
+
+def _flower_models() -> list[Entry]:
+    """Return entries with one model after at most one step."""
     return [
         entry("flowers", "KNeighbors(1)", lambda: KNeighborsClassifier(1), fit_rows=150),
         entry("flowers", "KNeighbors(3)", lambda: KNeighborsClassifier(3), fit_rows=150),
@@ -223,15 +263,21 @@ def kinds() -> list[Entry]:
             lambda: make_pipeline(StandardScaler(), GaussianProcessClassifier()),
             fit_rows=100,
         ),
+    ]
+
+
+def _flower_ensembles_and_derived_columns() -> list[Entry]:
+    """Return entries with ensembles, projections, an array without names and integer labels."""
+    return [
         entry("flowers", "one against the rest, SVC", lambda: OneVsRestClassifier(SVC())),
         entry(
             "flowers",
             "one against one, LogisticRegression",
             lambda: OneVsOneClassifier(LogisticRegression(max_iter=500)),
         ),
-        entry("flowers", "voting, hard", lambda: VotingClassifier(models), fit_rows=150),
-        entry("flowers", "voting, soft", lambda: VotingClassifier(models, voting="soft"), fit_rows=150),
-        entry("flowers", "stacking", lambda: StackingClassifier(models, cv=3), fit_rows=150),
+        entry("flowers", "voting, hard", lambda: VotingClassifier(MODELS), fit_rows=150),
+        entry("flowers", "voting, soft", lambda: VotingClassifier(MODELS, voting="soft"), fit_rows=150),
+        entry("flowers", "stacking", lambda: StackingClassifier(MODELS, cv=3), fit_rows=150),
         entry(
             "flowers",
             "Bagging of KNeighbors",

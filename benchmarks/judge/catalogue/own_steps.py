@@ -1,4 +1,4 @@
-"""Steps of people's own, as notebooks hold them: small transformer classes and functions."""
+"""Steps that users write themselves, as in notebooks: small transformer classes and functions."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 
 class FamilyFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Adds the size of the family, and whether somebody travels alone."""
+    """Adds the size of the family, and whether a passenger travels alone."""
 
     def fit(self, X: pd.DataFrame, y: Any = None) -> Self:
-        """Keep the names."""
+        """Store the names."""
         self.feature_names_in_ = np.asarray(X.columns, dtype=object)
         self.n_features_in_ = X.shape[1]
         return self
 
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Return the frame with two columns more."""
-        made = X.copy()
-        made["Family"] = made["SibSp"] + made["Parch"] + 1
-        made["Alone"] = (made["Family"] == 1).astype(int)
-        return made
+        """Return the frame with two further columns."""
+        result = X.copy()
+        result["Family"] = result["SibSp"] + result["Parch"] + 1
+        result["Alone"] = (result["Family"] == 1).astype(int)
+        return result
 
 
 class Winsorizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -49,13 +49,13 @@ class Winsorizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
 
 class ColumnSelector(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Takes columns by name: what people wrote before there was a ColumnTransformer, and still do."""
+    """Selects columns by name, as users wrote before ColumnTransformer existed and still write."""
 
     def __init__(self, columns: list[str]) -> None:
         self.columns = columns
 
     def fit(self, X: pd.DataFrame, y: Any = None) -> Self:
-        """Keep the names."""
+        """Store the names."""
         self.feature_names_in_ = np.asarray(X.columns, dtype=object)
         self.n_features_in_ = X.shape[1]
         return self
@@ -81,37 +81,37 @@ class GroupMedian(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Return the frame without the column's holes."""
-        made = X.copy()
-        filled = made[self.column].fillna(made[self.group].map(self.medians_)).fillna(self.median_)
-        return made.assign(**{self.column: filled})
+        """Return the frame without missing values in the column."""
+        result = X.copy()
+        filled = result[self.column].fillna(result[self.group].map(self.medians_)).fillna(self.median_)
+        return result.assign(**{self.column: filled})
 
 
 class ZeroAsMissing(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Takes 0 for missing in some columns, as notebooks on diabetes do."""
+    """Treats 0 as missing in some columns, as notebooks on diabetes do."""
 
     def __init__(self, columns: list[str]) -> None:
         self.columns = columns
 
     def fit(self, X: pd.DataFrame, y: Any = None) -> Self:
-        """Keep the names."""
+        """Store the names."""
         self.feature_names_in_ = np.asarray(X.columns, dtype=object)
         self.n_features_in_ = X.shape[1]
         return self
 
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return the frame with NaN in place of 0."""
-        made = X.astype(float)
-        made[self.columns] = made[self.columns].replace(0.0, np.nan)
-        return made
+        result = X.astype(float)
+        result[self.columns] = result[self.columns].replace(0.0, np.nan)
+        return result
 
 
 def area_features(X: pd.DataFrame) -> pd.DataFrame:
     """Return areas with their sum and the age of the house."""
-    made = X.copy()
-    made["TotalSF"] = made["GrLivArea"] + made["TotalBsmtSF"]
-    made["Age"] = 2010 - made["YearBuilt"]
-    return made
+    result = X.copy()
+    result["TotalSF"] = result["GrLivArea"] + result["TotalBsmtSF"]
+    result["Age"] = 2010 - result["YearBuilt"]
+    return result
 
 
 def hour_on_a_circle(X: pd.DataFrame) -> np.ndarray:
@@ -142,7 +142,7 @@ def as_text(X: pd.DataFrame) -> pd.DataFrame:
 
 
 def first_column(X: pd.DataFrame) -> pd.Series:
-    """Return the only column, as text vectorizers want it."""
+    """Return the only column, as text vectorizers need it."""
     return X.iloc[:, 0]
 
 
@@ -153,7 +153,7 @@ def to_records(X: pd.DataFrame) -> list[Any]:
 
 def date_columns(X: pd.DataFrame) -> pd.DataFrame:
     """Return hour, weekday, month and year of a column of dates."""
-    when = pd.to_datetime(X.iloc[:, 0], utc=True)
+    times = pd.to_datetime(X.iloc[:, 0], utc=True)
     return pd.DataFrame(
-        {"hour": when.dt.hour, "weekday": when.dt.weekday, "month": when.dt.month, "year": when.dt.year}
+        {"hour": times.dt.hour, "weekday": times.dt.weekday, "month": times.dt.month, "year": times.dt.year}
     )

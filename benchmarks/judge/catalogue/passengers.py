@@ -1,4 +1,4 @@
-"""Titanic: who survives."""
+"""Titanic: the survival of passengers."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ BASE = [*NUMBERS, *CATEGORIES]
 
 
 def _columns() -> ColumnTransformer:
-    """Return numbers and categories by name; the class is a category that is an integer."""
+    """Return numbers and categories by name; the passenger class is an integer category."""
     return ColumnTransformer([("num", usual_numbers(), NUMBERS), ("cat", usual_texts(), CATEGORIES)])
 
 
@@ -66,26 +66,42 @@ def _integers() -> ColumnTransformer:
     )
 
 
+FOREST = {"n_estimators": 60, "max_depth": 6, "random_state": 1}
+
+
+def _voting(kind: str) -> Pipeline:
+    models = [
+        ("lr", LogisticRegression(max_iter=1000)),
+        ("rf", RandomForestClassifier(**FOREST)),
+        ("gb", GradientBoostingClassifier(n_estimators=40, random_state=1)),
+    ]
+    return make_pipeline(_columns(), VotingClassifier(models, voting=kind))
+
+
+def _stacking(final: object, **options: object) -> Pipeline:
+    models = [
+        ("rf", RandomForestClassifier(n_estimators=30, random_state=1)),
+        ("knn", KNeighborsClassifier(15)),
+        ("svc", SVC(random_state=1)),
+    ]
+    return make_pipeline(_columns(), StackingClassifier(models, final_estimator=final, cv=3, **options))
+
+
 def passengers() -> list[Entry]:
     """Return the entries of Titanic."""
-    forest = {"n_estimators": 60, "max_depth": 6, "random_state": 1}
+    return [
+        *_single_models(),
+        *_ensembles_and_searches(),
+        *_imputers_and_own_classes(),
+        *_missing_texts(),
+        *_derived_columns(),
+        *_edited_contracts(),
+        *_boosters(),
+    ]
 
-    def voting(kind: str) -> Pipeline:
-        models = [
-            ("lr", LogisticRegression(max_iter=1000)),
-            ("rf", RandomForestClassifier(**forest)),
-            ("gb", GradientBoostingClassifier(n_estimators=40, random_state=1)),
-        ]
-        return make_pipeline(_columns(), VotingClassifier(models, voting=kind))
 
-    def stacking(final: object, **options: object) -> Pipeline:
-        models = [
-            ("rf", RandomForestClassifier(n_estimators=30, random_state=1)),
-            ("knn", KNeighborsClassifier(15)),
-            ("svc", SVC(random_state=1)),
-        ]
-        return make_pipeline(_columns(), StackingClassifier(models, final_estimator=final, cv=3, **options))
-
+def _single_models() -> list[Entry]:
+    """Return entries with one model after the usual columns or integers."""
     return [
         entry(
             "titanic",
@@ -93,7 +109,7 @@ def passengers() -> list[Entry]:
             lambda: make_pipeline(_columns(), LogisticRegression(max_iter=1000)),
             columns=BASE,
         ),
-        entry("titanic", "usual columns by type → RandomForest", lambda: usual(RandomForestClassifier(**forest))),
+        entry("titanic", "usual columns by type → RandomForest", lambda: usual(RandomForestClassifier(**FOREST))),
         entry(
             "titanic",
             "usual columns → GradientBoosting",
@@ -157,18 +173,24 @@ def passengers() -> list[Entry]:
             lambda: make_pipeline(_columns(), MLPClassifier((16, 8), max_iter=200, random_state=3)),
             columns=BASE,
         ),
-        entry("titanic", "usual columns → soft voting", lambda: voting("soft"), columns=BASE),
-        entry("titanic", "usual columns → hard voting", lambda: voting("hard"), columns=BASE),
+    ]
+
+
+def _ensembles_and_searches() -> list[Entry]:
+    """Return entries with voting, stacking, boosting, bagging and searches."""
+    return [
+        entry("titanic", "usual columns → soft voting", lambda: _voting("soft"), columns=BASE),
+        entry("titanic", "usual columns → hard voting", lambda: _voting("hard"), columns=BASE),
         entry(
             "titanic",
             "usual columns → stacking, LogisticRegression",
-            lambda: stacking(LogisticRegression()),
+            lambda: _stacking(LogisticRegression()),
             columns=BASE,
         ),
         entry(
             "titanic",
             "usual columns → stacking, RandomForest",
-            lambda: stacking(RandomForestClassifier(30, random_state=0)),
+            lambda: _stacking(RandomForestClassifier(30, random_state=0)),
             columns=BASE,
         ),
         entry(
@@ -210,10 +232,16 @@ def passengers() -> list[Entry]:
                 usual(LogisticRegression(max_iter=500)), {"model__C": [0.1, 1, 10]}, n_iter=2, cv=3, random_state=0
             ),
         ),
+    ]
+
+
+def _imputers_and_own_classes() -> list[Entry]:
+    """Return entries with imputers, a logarithm, bins and classes of the owner."""
+    return [
         entry(
             "titanic",
             "KNNImputer → RandomForest",
-            lambda: make_pipeline(KNNImputer(n_neighbors=5), RandomForestClassifier(**forest)),
+            lambda: make_pipeline(KNNImputer(n_neighbors=5), RandomForestClassifier(**FOREST)),
             columns=[*NUMBERS, "Pclass"],
         ),
         entry(
@@ -265,7 +293,7 @@ def passengers() -> list[Entry]:
                         ("cat", make_pipeline(ColumnSelector(["Sex", "Embarked"]), usual_texts())),
                     ]
                 ),
-                RandomForestClassifier(**forest),
+                RandomForestClassifier(**FOREST),
             ),
             columns=BASE,
         ),
@@ -275,6 +303,12 @@ def passengers() -> list[Entry]:
             lambda: make_pipeline(GroupMedian("Pclass", "Age"), GradientBoostingClassifier(n_estimators=40)),
             columns=["Pclass", "Age", "Fare"],
         ),
+    ]
+
+
+def _missing_texts() -> list[Entry]:
+    """Return entries whose texts have missing values, as NaN or None."""
+    return [
         entry(
             "titanic",
             "deck letters mostly missing → HistGradientBoosting",
@@ -311,10 +345,16 @@ def passengers() -> list[Entry]:
                     (OneHotEncoder(handle_unknown="ignore"), ["Sex", "Embarked", "Deck"]),
                     (SimpleImputer(), ["Age", "Fare"]),
                 ),
-                RandomForestClassifier(**forest),
+                RandomForestClassifier(**FOREST),
             ),
             columns=["Sex", "Embarked", "Deck", "Age", "Fare"],
         ),
+    ]
+
+
+def _derived_columns() -> list[Entry]:
+    """Return entries with selected, projected and polynomial columns, and a calibrated model."""
+    return [
         entry(
             "titanic",
             "chi2 selection → LogisticRegression",
@@ -355,9 +395,15 @@ def passengers() -> list[Entry]:
         entry(
             "titanic",
             "mutual information → RandomForest",
-            lambda: make_pipeline(_integers(), SelectKBest(mutual_info_classif, k=4), RandomForestClassifier(**forest)),
+            lambda: make_pipeline(_integers(), SelectKBest(mutual_info_classif, k=4), RandomForestClassifier(**FOREST)),
             columns=BASE,
         ),
+    ]
+
+
+def _edited_contracts() -> list[Entry]:
+    """Return entries whose contract a user edits after the import."""
+    return [
         entry(
             "titanic",
             "GradientBoosting on numbers, nullable by hand",
@@ -368,10 +414,16 @@ def passengers() -> list[Entry]:
         entry(
             "titanic",
             "RandomForest on numbers, ranges removed by hand",
-            lambda: RandomForestClassifier(**forest),
+            lambda: RandomForestClassifier(**FOREST),
             columns=["Pclass", "Fare", "SibSp"],
             edit=without_ranges,
         ),
+    ]
+
+
+def _boosters() -> list[Entry]:
+    """Return entries with XGBoost and LightGBM."""
+    return [
         entry(
             "titanic",
             "XGBoost behind usual columns",
@@ -392,7 +444,7 @@ def passengers() -> list[Entry]:
             lambda: make_pipeline(
                 _columns(),
                 VotingClassifier(
-                    [("x", _xgboost()), ("l", _lightgbm()), ("f", RandomForestClassifier(**forest))], voting="soft"
+                    [("x", _xgboost()), ("l", _lightgbm()), ("f", RandomForestClassifier(**FOREST))], voting="soft"
                 ),
             ),
             columns=BASE,

@@ -1,4 +1,4 @@
-"""What many notebooks begin with: an imputer and a scaler for numbers, an imputer and one-hot columns for texts."""
+"""The first steps of many notebooks: an imputer and a scaler for numbers, an imputer and one-hot columns for texts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from benchmarks.judge.catalogue.tables import table
 from benchmarks.judge.entry import Data, Entry
-from bundle.contract import Contract
+from tabento.bundle.contract import Contract
 
 FIT_ROWS = 700
 TARGETS = {
@@ -34,7 +34,7 @@ TARGETS = {
     "penguins": ("species",),
     "reviews": ("liked", "stars"),
 }
-"""What each table is used to predict; none of these columns is a feature."""
+"""The targets of each table; none of these columns is a feature."""
 Prepare = Callable[[pd.DataFrame], pd.DataFrame]
 
 
@@ -47,17 +47,19 @@ def data_of(
     labels: Callable[[Any], Any] | None,
     fit_rows: int,
 ) -> Data:
-    """Return what an entry is fitted on: the first rows of a table; the others are the sample."""
+    """Return the rows of an entry: the first rows of a table for the fit, the other rows as the sample."""
     rows = table(name)
-    taken = list(columns) if columns is not None else [one for one in rows.columns if one not in TARGETS[name]]
-    features = rows[taken]
+    selected = (
+        list(columns) if columns is not None else [column for column in rows.columns if column not in TARGETS[name]]
+    )
+    features = rows[selected]
     fit = features.iloc[:fit_rows].copy()
     fit = fit if prepare is None else prepare(fit)
-    truth: Any = None
+    y_true: Any = None
     if target is not None:
-        truth = rows[target if isinstance(target, str) else list(target)].iloc[:fit_rows]
-        truth = truth if labels is None else labels(truth)
-    return Data(fit, truth, features.iloc[FIT_ROWS:].reset_index(drop=True), header)
+        y_true = rows[target if isinstance(target, str) else list(target)].iloc[:fit_rows]
+        y_true = y_true if labels is None else labels(y_true)
+    return Data(fit, y_true, features.iloc[FIT_ROWS:].reset_index(drop=True), header)
 
 
 def entry(
@@ -75,16 +77,16 @@ def entry(
     missing_text: float | None = np.nan,
     fit_rows: int = FIT_ROWS,
 ) -> Entry:
-    """Return an entry on a table; without a target, the table's own is taken."""
-    wanted = TARGETS[name][0] if target == "" else target
-    data = partial(data_of, name, wanted, columns, prepare, header, labels, fit_rows)
+    """Return an entry on a table; without a target, the table's first target is used."""
+    target_columns = TARGETS[name][0] if target == "" else target
+    data = partial(data_of, name, target_columns, columns, prepare, header, labels, fit_rows)
     return Entry(f"{name}: {words}", name, build, data, needs=needs, missing_text=missing_text, edit=edit)
 
 
 def numbers_and_texts(
     numbers: Any = None, texts: Any = None, *, number_columns: Any = None, text_columns: Any = None, **options: Any
 ) -> ColumnTransformer:
-    """Return the usual ColumnTransformer: what is chosen by type goes through the usual steps."""
+    """Return the usual ColumnTransformer: the usual steps for columns selected by type."""
     return ColumnTransformer(
         [
             (
@@ -108,7 +110,7 @@ def usual_numbers() -> Pipeline:
 
 
 def usual_texts(**options: Any) -> Pipeline:
-    """Return the most frequent value and sparse one-hot columns that ignore what is unknown."""
+    """Return the most frequent value and sparse one-hot columns that ignore unknown texts."""
     return Pipeline(
         [
             ("imputer", SimpleImputer(strategy="most_frequent")),
@@ -132,18 +134,18 @@ def usual(model: Any, **options: Any) -> Pipeline:
 
 def to_category(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a frame whose texts are of pandas' category type."""
-    made = frame.copy()
-    for column in made.columns:
-        if not pd.api.types.is_numeric_dtype(made[column]):
-            made[column] = made[column].astype("category")
-    return made
+    result = frame.copy()
+    for column in result.columns:
+        if not pd.api.types.is_numeric_dtype(result[column]):
+            result[column] = result[column].astype("category")
+    return result
 
 
 def text_as_none(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a frame whose missing texts are None."""
-    made = frame.copy()
-    for column in made.columns:
-        if not pd.api.types.is_numeric_dtype(made[column]):
-            values = made[column].astype(object)
-            made[column] = values.where(values.notna(), None)
-    return made
+    result = frame.copy()
+    for column in result.columns:
+        if not pd.api.types.is_numeric_dtype(result[column]):
+            values = result[column].astype(object)
+            result[column] = values.where(values.notna(), None)
+    return result

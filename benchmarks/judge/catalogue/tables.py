@@ -1,7 +1,7 @@
-"""Made-up tables with the columns and the quirks of well-known public ones: no value of theirs is here.
+"""Synthetic tables with the columns and the peculiarities of well-known public tables, but none of their values.
 
-Integers, one-decimal columns, missing values, rare categories, skewed amounts, repeated rows and rare targets are what
-matters: they make ties, infrequent categories and imputed values.
+Integers, one-decimal columns, missing values, rare categories, skewed amounts, repeated rows and rare targets are
+important: they cause ties, infrequent categories and imputed values.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ Draw = np.random.Generator
 
 def _pick(draw: Draw, values: Sequence[str], rows: int, decay: float = 0.6) -> NDArray[np.object_]:
     weights = decay ** np.arange(len(values))
-    drawn = draw.choice(len(values), rows, p=weights / weights.sum())
-    drawn[: len(values)] = np.arange(len(values))
-    return np.array(values, dtype=object)[drawn]
+    indices = draw.choice(len(values), rows, p=weights / weights.sum())
+    indices[: len(values)] = np.arange(len(values))
+    return np.array(values, dtype=object)[indices]
 
 
 def _holes(draw: Draw, values: NDArray[np.float64] | NDArray[np.object_], share: float) -> pd.Series:
     series = pd.Series(values)
-    gone = draw.random(len(values)) < share
-    gone[:20] = False
-    return series.mask(gone)
+    missing = draw.random(len(values)) < share
+    missing[:20] = False
+    return series.mask(missing)
 
 
 def _chance(draw: Draw, score: NDArray[np.float64], share: float) -> NDArray[np.bool_]:
@@ -37,7 +37,7 @@ def _chance(draw: Draw, score: NDArray[np.float64], share: float) -> NDArray[np.
     return np.asarray(noisy > np.quantile(noisy, 1 - share))
 
 
-def _whole(draw: Draw, low: int, high: int, rows: int) -> NDArray[np.int64]:
+def _rounded_integers(draw: Draw, low: int, high: int, rows: int) -> NDArray[np.int64]:
     return draw.integers(low, high + 1, rows)
 
 
@@ -77,12 +77,12 @@ def house_prices(draw: Draw, rows: int) -> pd.DataFrame:
     """Houses: integer areas, quality grades, many missing texts, prices rounded to hundreds."""
     area = np.round(draw.lognormal(7.2, 0.33, rows)).astype(int)
     quality = np.clip(np.round(draw.normal(6, 1.4, rows)), 1, 10).astype(int)
-    built = _whole(draw, 1872, 2010, rows)
+    built_years = _rounded_integers(draw, 1872, 2010, rows)
     basement = np.where(draw.random(rows) < 0.03, 0, np.round(draw.normal(1_050, 400, rows).clip(100, 3_200))).astype(
         int
     )
     garage = np.round(draw.choice([0, 1, 2, 3], rows, p=[0.06, 0.25, 0.56, 0.13])).astype(int)
-    price = np.exp(10.6 + 0.45 * np.log(area / 1_000) + 0.14 * quality + 0.002 * (built - 1_950) + 0.06 * garage)
+    price = np.exp(10.6 + 0.45 * np.log(area / 1_000) + 0.14 * quality + 0.002 * (built_years - 1_950) + 0.06 * garage)
     grades = ("TA", "Gd", "Ex", "Fa", "Po")
     hoods = tuple(f"Hood{number:02d}" for number in range(1, 19))
     return pd.DataFrame(
@@ -90,12 +90,12 @@ def house_prices(draw: Draw, rows: int) -> pd.DataFrame:
             "GrLivArea": area,
             "OverallQual": quality,
             "OverallCond": np.clip(np.round(draw.normal(5.5, 1, rows)), 1, 9).astype(int),
-            "YearBuilt": built,
+            "YearBuilt": built_years,
             "LotArea": np.round(draw.lognormal(9.1, 0.5, rows)).astype(int),
             "LotFrontage": _holes(draw, np.round(draw.normal(70, 22, rows).clip(21, 313)), 0.18),
             "TotalBsmtSF": basement,
             "GarageCars": garage,
-            "GarageYrBlt": _holes(draw, built + _whole(draw, 0, 30, rows).astype(float), 0.055),
+            "GarageYrBlt": _holes(draw, built_years + _rounded_integers(draw, 0, 30, rows).astype(float), 0.055),
             "MasVnrArea": _holes(
                 draw, np.where(draw.random(rows) < 0.6, 0.0, np.round(draw.gamma(2, 110, rows))), 0.006
             ),
@@ -116,9 +116,9 @@ def house_prices(draw: Draw, rows: int) -> pd.DataFrame:
 def adult(draw: Draw, rows: int) -> pd.DataFrame:
     """Incomes: capital gains mostly 0, a question mark for missing, long lists of jobs and countries."""
     age, hours, years = (
-        _whole(draw, 17, 90, rows),
+        _rounded_integers(draw, 17, 90, rows),
         draw.choice([40, 50, 45, 20, 60, 35, 99], rows),
-        _whole(draw, 1, 16, rows),
+        _rounded_integers(draw, 1, 16, rows),
     )
     jobs = (
         "Prof-specialty",
@@ -184,7 +184,7 @@ def credit(draw: Draw, rows: int) -> pd.DataFrame:
             "purpose": _pick(draw, ("A43", "A40", "A42", "A41", "A49", "A46", "A45", "A48", "A44", "A410"), rows, 0.7),
             "amount": amount,
             "savings": _holes(draw, _pick(draw, ("A61", "A65", "A62", "A63", "A64"), rows, 0.5), 0.05),
-            "age": _whole(draw, 19, 75, rows),
+            "age": _rounded_integers(draw, 19, 75, rows),
             "rate": _holes(draw, rate, 0.09),
             "income": np.round(draw.lognormal(10.8, 0.6, rows), -2),
             "emp_length": _holes(draw, np.minimum(draw.poisson(4, rows), 41).astype(float), 0.03),
@@ -200,7 +200,7 @@ def fraud(draw: Draw, rows: int) -> pd.DataFrame:
     values = np.round(draw.normal(0, [1.9, 1.6, 1.5, 1.4, 1.3, 1.2], (rows, 6)), 9)
     amount = np.round(draw.lognormal(3, 1.6, rows), 2)
     frame = pd.DataFrame(values, columns=[f"V{number}" for number in range(1, 7)])
-    frame.insert(0, "Time", np.sort(_whole(draw, 0, 172_792, rows)).astype(float))
+    frame.insert(0, "Time", np.sort(_rounded_integers(draw, 0, 172_792, rows)).astype(float))
     frame["Amount"] = amount
     frame["Class"] = _chance(draw, -values[:, 2] + 0.5 * values[:, 3] + 0.001 * amount, 0.06).astype(int)
     repeated = draw.integers(rows, size=rows // 25)
@@ -211,7 +211,7 @@ def fraud(draw: Draw, rows: int) -> pd.DataFrame:
 def telco(draw: Draw, rows: int) -> pd.DataFrame:
     """Contracts: yes, no and a third answer, charges in cents, a total that is a text with blanks in the original."""
     tenure, monthly = (
-        _whole(draw, 0, 72, rows),
+        _rounded_integers(draw, 0, 72, rows),
         np.round(draw.choice([20.05, 45.3, 70.6, 89.9], rows) + draw.uniform(-2, 25, rows), 2),
     )
     total = np.where(tenure == 0, np.nan, np.round(tenure * monthly * draw.uniform(0.95, 1.05, rows), 2))
@@ -271,7 +271,7 @@ def wine(draw: Draw, rows: int) -> pd.DataFrame:
 def insurance(draw: Draw, rows: int) -> pd.DataFrame:
     """Medical costs: ages, an index with three decimals, children, smokers, charges with many decimals."""
     age, bmi, smoker = (
-        _whole(draw, 18, 64, rows),
+        _rounded_integers(draw, 18, 64, rows),
         np.round(draw.normal(30.7, 6.1, rows).clip(15.96, 53.13), 3),
         _pick(draw, ("no", "yes"), rows, 0.26),
     )
@@ -306,7 +306,7 @@ def diabetes(draw: Draw, rows: int) -> pd.DataFrame:
             "Pregnancies": np.minimum(draw.poisson(3.5, rows), 17),
             "Glucose": glucose,
             "BloodPressure": np.where(draw.random(rows) < 0.045, 0, np.round(draw.normal(72, 12, rows))).astype(int),
-            "SkinThickness": np.where(draw.random(rows) < 0.3, 0, _whole(draw, 7, 60, rows)),
+            "SkinThickness": np.where(draw.random(rows) < 0.3, 0, _rounded_integers(draw, 7, 60, rows)),
             "Insulin": insulin,
             "BMI": bmi,
             "DiabetesPedigreeFunction": np.round(draw.gamma(2, 0.23, rows) + 0.078, 3),
@@ -318,14 +318,14 @@ def diabetes(draw: Draw, rows: int) -> pd.DataFrame:
 
 def bike(draw: Draw, rows: int) -> pd.DataFrame:
     """Rentals by the hour: hours and weekdays as integers, temperatures on a grid of 0.02, dates as text, counts."""
-    hour, temp = _whole(draw, 0, 23, rows), np.round(np.round(draw.beta(2, 2, rows) / 0.02) * 0.02, 2)
+    hour, temp = _rounded_integers(draw, 0, 23, rows), np.round(np.round(draw.beta(2, 2, rows) / 0.02) * 0.02, 2)
     working = (draw.random(rows) < 0.68).astype(int)
     days = draw.integers(0, 730, rows)
-    when = pd.Timestamp("2011-01-01") + pd.to_timedelta(days, unit="D") + pd.to_timedelta(hour, unit="h")
+    times = pd.Timestamp("2011-01-01") + pd.to_timedelta(days, unit="D") + pd.to_timedelta(hour, unit="h")
     rate = 30 + 180 * np.exp(-((hour - 17.5) ** 2) / 8) + 120 * np.exp(-((hour - 8) ** 2) / 4) * working + 160 * temp
     return pd.DataFrame(
         {
-            "datetime": when.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "datetime": times.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "season": days // 91 % 4 + 1,
             "mnth": days // 30 % 12 + 1,
             "hr": hour,
@@ -344,7 +344,7 @@ def bike(draw: Draw, rows: int) -> pd.DataFrame:
 def heart(draw: Draw, rows: int) -> pd.DataFrame:
     """Patients: codes as small integers, one-decimal columns with many ties."""
     age, oldpeak = (
-        _whole(draw, 29, 77, rows),
+        _rounded_integers(draw, 29, 77, rows),
         np.where(draw.random(rows) < 0.33, 0.0, np.round(draw.gamma(1.5, 0.9, rows), 1)),
     )
     pain = draw.choice([0, 1, 2, 3], rows, p=[0.47, 0.17, 0.28, 0.08])
@@ -452,7 +452,7 @@ NAMES = tuple(_MAKERS)
 
 @cache
 def table(name: str, rows: int = ROWS) -> pd.DataFrame:
-    """Return a table; the same name and rows give the same values. Nobody may change it.
+    """Return a table; the same name and rows give the same values. The caller must not change it.
 
     Raises:
         KeyError: there is no such table.

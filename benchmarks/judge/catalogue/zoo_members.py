@@ -1,4 +1,4 @@
-"""The members of the zoo as entries: their own builders and table, taken through the import."""
+"""The members of the zoo as entries: their own builders and table, passed through the import."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def zoo_members() -> list[Entry]:
 
 
 def _data(member: Member) -> Data:
-    """Return what a member is fitted on: numbers and booleans as float64, missing texts as None."""
+    """Return the rows of a member: numbers and booleans as float64, missing texts as None."""
     table = shipments(ROWS)
     frame = table.frame[list(member.columns)].copy()
     for name in frame.columns:

@@ -17,7 +17,7 @@ ROWS = 1_000
 
 @cache
 def unknown_keys(size: int) -> bytes:
-    """Return an object of about so many bytes in which each key is unknown."""
+    """Return an object of approximately the given size in bytes in which each key is unknown."""
     keys, length, number = [], 2, 0
     while length < size - 12:
         keys.append(f'"{number:x}":0')
@@ -28,7 +28,7 @@ def unknown_keys(size: int) -> bytes:
 
 @cache
 def empty_rows(size: int) -> bytes:
-    """Return ``{"instances":[{},{},…]}`` of about so many bytes."""
+    """Return ``{"instances":[{},{},…]}`` of approximately the given size in bytes."""
     return b'{"instances":[' + b",".join([b"{}"] * ((size - 20) // 3)) + b"]}"
 
 

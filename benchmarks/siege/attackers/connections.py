@@ -1,11 +1,11 @@
-"""Attackers that are hard on connections: opened and left, opened and closed, with garbage behind a request."""
+"""Attackers of connections: left open, opened and closed, or with garbage after a request."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 
-from benchmarks.siege.attackers.kind import ANSWERED, CLOSED, LEFT, WRONG, Kind, fresh_id, outcome
+from benchmarks.siege.attackers.kind import CLOSED, LEFT, OUTCOME_ANSWERED, WRONG, Kind, fresh_id, outcome
 from benchmarks.siege.rows import prediction
 from benchmarks.siege.wire import Wire, prediction_request
 
@@ -14,12 +14,12 @@ _HOLD_S = 40.0
 
 
 async def garbage(port: int, rng: random.Random) -> str:
-    """Send garbage behind a good request in one segment: the request is answered, then the connection ends."""
+    """Send garbage after a good request in one segment: the request is answered, then the connection ends."""
     request_id, number = fresh_id(rng), rng.randrange(2**30)
     with await Wire.open(port) as wire:
         await wire.send(prediction_request(number, request_id) + rng.choice(GARBAGE) * rng.randint(1, 20) + b"\r\n\r\n")
         result = await outcome(wire, request_id, prediction(number))
-        if result not in (ANSWERED, "refused"):
+        if result not in (OUTCOME_ANSWERED, "refused"):
             return WRONG
         after = await outcome(wire)
     return result if after in (CLOSED, "400", "501", "505") else after
@@ -28,12 +28,12 @@ async def garbage(port: int, rng: random.Random) -> str:
 async def left_open(port: int, _rng: random.Random) -> str:
     """Open a connection, send nothing, and stay."""
     with await Wire.open(port) as wire:
-        ended = asyncio.ensure_future(wire.until_end())
+        end = asyncio.ensure_future(wire.until_end())
         try:
-            await asyncio.wait({ended}, timeout=_HOLD_S)
+            await asyncio.wait({end}, timeout=_HOLD_S)
         finally:
-            ended.cancel()
-            await asyncio.gather(ended, return_exceptions=True)
+            end.cancel()
+            await asyncio.gather(end, return_exceptions=True)
     return LEFT
 
 

@@ -10,30 +10,30 @@ from benchmarks.siege.attackers.kind import Attack, Kind, pour
 from benchmarks.siege.wire import Wire
 
 MOST_BYTES = 16 * 2**20
-"""What one attempt sends at most, if the server lets it."""
+"""The largest number of bytes that one attempt sends, if the server accepts them."""
 _PIECE = 16_384
 _HEAD = b"POST /predict HTTP/1.1\r\nHost: siege\r\nContent-Type: application/json\r\n"
 _CHUNKED = _HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
-def _lines(start: bytes) -> Iterator[bytes]:
-    sent, number = 0, 0
+def _header_lines(start: bytes) -> Iterator[bytes]:
+    n_sent, number = 0, 0
     yield start
-    while sent < MOST_BYTES:
+    while n_sent < MOST_BYTES:
         piece = b"".join(b"X-Line-%d: value\r\n" % (number + index) for index in range(800))
         number += 800
-        sent += len(piece)
+        n_sent += len(piece)
         yield piece
 
 
-def _same(start: bytes, byte: bytes) -> Iterable[bytes]:
+def _repeat_byte(start: bytes, byte: bytes) -> Iterable[bytes]:
     return chain((start,), repeat(byte * _PIECE, MOST_BYTES // _PIECE))
 
 
 def _attack(start: bytes, fill: bytes | None) -> Attack:
     async def attack(port: int, _rng: random.Random) -> str:
         with await Wire.open(port) as wire:
-            return await pour(wire, _lines(start) if fill is None else _same(start, fill))
+            return await pour(wire, _header_lines(start) if fill is None else _repeat_byte(start, fill))
 
     return attack
 

@@ -1,4 +1,4 @@
-"""What an attacker is, and the words for what it met."""
+"""Kinds of attackers, and the names of their outcomes."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from typing import Any
 from benchmarks.siege.wire import Wire, WireError
 
 HUNG_S = 30.0
-"""An answer that has not come after so many seconds will not come: three times what a head or a body may take."""
+"""The time after which an answer is missing: three times the limit for a head or a body."""
 
-ANSWERED = "answered"
-REFUSED = "refused"
+OUTCOME_ANSWERED = "answered"
+OUTCOME_REFUSED = "refused"
 CLOSED = "closed"
 LEFT = "left"
 HUNG = "hung"
 WRONG = "wrong"
 SWALLOWED = "swallowed"
 FAULTS = frozenset((HUNG, WRONG, SWALLOWED))
-"""Outcomes that are faults of the server: no answer and no end, the answer to something else, input without a bound."""
+"""Outcomes that are faults of the server: no answer and no end, the answer to another request, unlimited input."""
 
 Attack = Callable[[int, random.Random], Coroutine[Any, Any, str]]
-"""One attempt: takes the server's port and a seeded generator, and returns what it met."""
+"""One attempt: takes the server's port and a seeded generator, and returns the outcome."""
 
 
 @dataclass(frozen=True)
@@ -32,24 +32,24 @@ class Kind:
     """One kind of attacker."""
 
     name: str
-    what: str
-    """What it does, for the table."""
+    description: str
+    """The behaviour of the attacker, for the table."""
     attack: Attack
     workers: int = 4
-    """How many attempts run at once."""
+    """The number of parallel attempts."""
     pause_s: float = 0.02
-    """How long a worker waits between two attempts: it bounds what the attackers themselves cost."""
+    """The pause of a worker between two attempts, which limits the attackers' own cost."""
     ends: bool = True
-    """Whether the server must bring every attempt to an end within ``HUNG_S``; others stay until they are told to leave."""
+    """Whether the server must bring every attempt to an end within ``HUNG_S``; others stay until they are cancelled."""
 
 
 def fresh_id(rng: random.Random) -> str:
-    """Return a request id that nobody else uses."""
+    """Return a request id that no other client uses."""
     return f"attack-{rng.getrandbits(64):016x}"
 
 
 async def outcome(wire: Wire, request_id: str | None = None, predictions: float | list[float] | None = None) -> str:
-    """Read one answer, and say what it was.
+    """Read one answer and return its outcome.
 
     Args:
         wire: the connection.
@@ -69,16 +69,16 @@ async def outcome(wire: Wire, request_id: str | None = None, predictions: float 
     if request_id is not None and answer.request_id != request_id:
         return WRONG if answer.status != 400 else "400"
     if answer.status == 503:
-        return REFUSED
+        return OUTCOME_REFUSED
     if answer.status != 200:
         return str(answer.status)
     if request_id is not None and predictions is not None and not answer.matches(request_id, predictions):
         return WRONG
-    return ANSWERED
+    return OUTCOME_ANSWERED
 
 
 async def pour(wire: Wire, pieces: Iterable[bytes], pause_s: float = 0.0) -> str:
-    """Send pieces until they end, or until the server answers or closes, and say what it did.
+    """Send pieces until they end, or until the server answers or closes, and return the outcome.
 
     ``swallowed`` means that all was sent and the server had not reacted.
     """
@@ -104,7 +104,7 @@ async def pour(wire: Wire, pieces: Iterable[bytes], pause_s: float = 0.0) -> str
 
 def first_fault(outcomes: Iterable[str]) -> str:
     """Return the first fault of several outcomes, or else the last outcome."""
-    last = ANSWERED
+    last = OUTCOME_ANSWERED
     for last in outcomes:
         if last in FAULTS:
             break

@@ -16,7 +16,7 @@ TOKENS = (
 )
 
 
-def mutated(data: bytes, rng: random.Random) -> bytes:
+def mutate_bytes(data: bytes, rng: random.Random) -> bytes:
     """Return a request with one to four mistakes: a byte changed, a part lost, doubled, moved or put in."""
     content = bytearray(data)
     for _ in range(rng.randint(1, 4)):
@@ -50,7 +50,7 @@ def valid_request(rng: random.Random) -> bytes:
 
 async def mutate(port: int, rng: random.Random) -> str:
     """Send one to three mutated requests, half-close, and read answers until the server closes."""
-    data = b"".join(mutated(valid_request(rng), rng) for _ in range(rng.randint(1, 3)))
+    data = b"".join(mutate_bytes(valid_request(rng), rng) for _ in range(rng.randint(1, 3)))
     return await _exchange(port, data)
 
 

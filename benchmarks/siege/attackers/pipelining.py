@@ -38,7 +38,7 @@ async def three_then_reset(port: int, rng: random.Random) -> str:
 
 
 async def batch_then_reset(port: int, rng: random.Random) -> str:
-    """Send 200 rows with one more prediction behind them, and reset within 30 ms."""
+    """Send 200 rows followed by one more prediction, and reset within 30 ms."""
     first = rng.randrange(2**30)
     data = request(batch_body(range(first, first + 200)), request_id=fresh_id(rng))
     return await _send_and_reset(port, rng, data + prediction_request(first, fresh_id(rng)))

@@ -1,4 +1,4 @@
-"""All kinds of attackers, and the mixes of them that are run at once."""
+"""All kinds of attackers, and the mixes of kinds that attack in parallel."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ MIX_SIZE = 4
 
 
 def mixes(names: list[str], seed: int, count: int) -> list[tuple[str, ...]]:
-    """Return groups of kinds that attack at once: seeded draws of four, together covering as many kinds as they can.
+    """Return groups of kinds that attack in parallel: seeded samples of four, which together cover as many kinds as possible.
 
     Args:
         names: the kinds to draw from.
         seed: of the draw.
-        count: how many groups.
+        count: the number of groups.
     """
     if len(names) < 2:
         return []

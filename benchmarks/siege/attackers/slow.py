@@ -19,7 +19,7 @@ _BLOCK = 50
 
 
 async def half_head(port: int, rng: random.Random) -> str:
-    """Send half a head, at times behind an answered request, and wait."""
+    """Send half a head, sometimes after an answered request, and wait."""
     with await Wire.open(port) as wire:
         data = prediction_request(1, fresh_id(rng))
         if rng.random() < 0.5:
@@ -46,7 +46,7 @@ async def trickle(port: int, rng: random.Random) -> str:
 
 
 async def never_read(port: int, rng: random.Random) -> str:
-    """Send predictions until the server takes no more, read nothing, and stay."""
+    """Send predictions until the server accepts no more, never read, and stay."""
     with await Wire.open(port, receive_bytes=_TINY_BUFFER) as wire:
         block = b"".join(prediction_request(number, fresh_id(rng)) for number in range(_BLOCK))
         try:
@@ -62,7 +62,7 @@ async def never_read(port: int, rng: random.Random) -> str:
 
 
 async def slow_read(port: int, rng: random.Random) -> str:
-    """Send 200 predictions at once and read the answers 1 KB at a time."""
+    """Send 200 predictions in one segment and read the answers 1 KB at a time."""
     ids = [fresh_id(rng) for _ in range(SLOW_REQUESTS)]
     with await Wire.open(port, receive_bytes=_TINY_BUFFER, read_bytes=1_024, read_pause_s=0.05) as wire:
         sending = asyncio.ensure_future(wire.send(b"".join(map(prediction_request, range(SLOW_REQUESTS), ids))))

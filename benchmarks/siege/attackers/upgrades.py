@@ -17,19 +17,19 @@ SMUGGLED = 7_777_777
 def smuggling_request(rng: random.Random, request_id: str) -> bytes:
     """Return a POST with an ``Upgrade`` whose body of 16 to 24 KB begins with a whole request."""
     token = rng.choice(TOKENS)
-    hidden = prediction_request(SMUGGLED, "smuggled")
-    body = hidden * (rng.randint(*BODY_BYTES) // len(hidden))
-    more = ["Connection: Upgrade", f"Upgrade: {token}"]
+    hidden_requests = prediction_request(SMUGGLED, "smuggled")
+    body = hidden_requests * (rng.randint(*BODY_BYTES) // len(hidden_requests))
+    extra_headers = ["Connection: Upgrade", f"Upgrade: {token}"]
     if "h2c" in token:
-        more = ["Connection: Upgrade, HTTP2-Settings", f"Upgrade: {token}", "HTTP2-Settings: AAEAAEAAAAIAAAAA"]
+        extra_headers = ["Connection: Upgrade, HTTP2-Settings", f"Upgrade: {token}", "HTTP2-Settings: AAEAAEAAAAIAAAAA"]
     if "websocket" in token:
-        more += ["Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]
+        extra_headers += ["Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]
     chunks = rng.choice((None, 1_000, len(body)))
-    return request(body, *more, request_id=request_id, chunks=chunks)
+    return request(body, *extra_headers, request_id=request_id, chunks=chunks)
 
 
 async def smuggle(port: int, rng: random.Random) -> str:
-    """Send a smuggling request, whole or in pieces, then a good one: two answers must come, each to its own request."""
+    """Send a smuggling request, whole or in pieces, then a good one: two answers must arrive, each for its own request."""
     request_id, next_id, number = fresh_id(rng), fresh_id(rng), rng.randrange(2**30)
     data = smuggling_request(rng, request_id) + prediction_request(number, next_id)
     size = rng.choice((len(data), 8_192, 1_460))
@@ -48,9 +48,9 @@ async def smuggle(port: int, rng: random.Random) -> str:
 async def offer(port: int, rng: random.Random) -> str:
     """Offer an upgrade with a good prediction, as Java's client does: it is answered as if there were no offer."""
     request_id, number = fresh_id(rng), rng.randrange(2**30)
-    more = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAEAAEAAAAIAAAAA")
+    extra_headers = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAEAAEAAAAIAAAAA")
     with await Wire.open(port) as wire:
-        await wire.send(prediction_request(number, request_id, *more))
+        await wire.send(prediction_request(number, request_id, *extra_headers))
         result = await outcome(wire, request_id, prediction(number))
     return WRONG if result == "400" else result
 

@@ -8,9 +8,9 @@ import pytest
 
 from benchmarks.decode_cost.contracts import MAX_ROWS, narrow_contract, right_row, wide_contract
 from benchmarks.decode_cost.grammar import MAX_GENES, Gene, Genome, cross, describe, mutate, random_genome, write_body
-from bundle.contract import Contract
-from serving.decode import Decoder
+from serving.codec.decode import Decoder
 from serving.errors import ServingError
+from tabento.bundle.contract import Contract
 
 CONTRACTS = [narrow_contract(), wide_contract()]
 

@@ -15,18 +15,18 @@ from benchmarks.decode_cost.named_bodies import LARGE, named_bodies
 
 @pytest.fixture
 def few_bodies(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out what takes seconds."""
+    """Replace the steps that take seconds."""
     monkeypatch.setattr(benchmark, "SHARES", {4_096: 1.0})
     monkeypatch.setattr(benchmark, "_REPEATS", 1)
-    some = {name: body for name, body in named_bodies(narrow_contract()).items() if len(body) < 100_000}
-    monkeypatch.setattr(benchmark, "named_bodies", lambda contract: some)
+    small_bodies = {name: body for name, body in named_bodies(narrow_contract()).items() if len(body) < 100_000}
+    monkeypatch.setattr(benchmark, "named_bodies", lambda contract: small_bodies)
 
 
 @pytest.mark.usefixtures("few_bodies")
 def test_the_figures_are_printed_and_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A table of sizes, a table of named bodies, and all figures as JSON with the machine beside them."""
+    """A table of sizes, a table of named bodies, and all results as JSON with the machine."""
     path = tmp_path / "cost.json"
     monkeypatch.setattr(sys, "argv", ["decode_cost", "--bodies", "60", "--seed", "3", "--json", str(path)])
     assert benchmark.main() == 0
@@ -41,7 +41,7 @@ def test_the_figures_are_printed_and_written(
 
 
 def test_a_search_for_nothing_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """With what was expected and what came."""
+    """The error has the expected and the actual value."""
     monkeypatch.setattr(sys, "argv", ["decode_cost", "--bodies", "0"])
     with pytest.raises(SystemExit):
         benchmark.main()

@@ -1,17 +1,17 @@
-"""What is measured is the decoding, to its end or to its error."""
+"""The measurement covers the decoding up to its end or its error."""
 
 from __future__ import annotations
 
 from benchmarks.decode_cost.measure import Cost, measure_memory, measure_time
+from serving.codec.rows import Rows
 from serving.codec.slices import Steps
 from serving.errors import MalformedError
-from serving.rows import Rows
 
 
 def _allocating(body: bytes) -> Steps[Rows]:
-    kept = bytearray(1_000_000)
+    allocation = bytearray(1_000_000)
     yield
-    del kept
+    del allocation
     return Rows(body, 1, True)
 
 

@@ -1,4 +1,4 @@
-"""The search finds what is expensive and scores each genome once."""
+"""The search finds expensive bodies and scores each genome once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def _score(genome: Genome) -> float:
 
 
 def test_breeding_finds_more_than_chance() -> None:
-    """The worst genome of a search is worse than that of as many genomes by chance."""
+    """The worst genome of a search is worse than the worst of the same number of random genomes."""
     best = search(_score, 1_000, 2_000, Random(1))
     first = search(_score, 1_000, 24, Random(1))
     assert best[0].score > 2_000 > first[0].score
@@ -22,7 +22,7 @@ def test_breeding_finds_more_than_chance() -> None:
 
 
 def test_each_genome_is_scored_once() -> None:
-    """As many as were asked for."""
+    """The search scores the requested number of genomes."""
     scored: list[Genome] = []
 
     def score(genome: Genome) -> float:

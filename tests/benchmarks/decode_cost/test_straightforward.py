@@ -1,4 +1,4 @@
-"""The straightforward decoder, with which the service's own is compared, says what it should by itself."""
+"""The straightforward decoder, which is the reference for the service's decoder, gives the right messages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_right_rows_are_taken() -> None:
 
 
 def test_faults_are_named() -> None:
-    """All of them, and what is not JSON with line and column."""
+    """The error lists all wrong values; for invalid JSON it has line and column."""
     with pytest.raises(InvalidError, match="2 values are wrong; first 'age' of row 0"):
         decode_straightforward(json.dumps({**TREE, "age": 0, "sort": "x"}).encode(), CONTRACT, 1)
     with pytest.raises(MalformedError, match="line 2, column 1"):

@@ -1,4 +1,4 @@
-"""The documents quote what was measured, of the models that ship."""
+"""The documents quote the measurements of the models that ship."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.process import ROOT
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """A copy of the documents, the configs and what was measured."""
+    """A copy of the documents, the configs and the measurements."""
     for path in (LEDGER, FOOTPRINT, *(Path("configs") / f"{name}.yaml" for name in SYSTEMS)):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / path, tmp_path / path)
@@ -24,12 +24,12 @@ def copy(tmp_path: Path) -> Path:
 
 
 def test_the_documents_say_what_was_measured() -> None:
-    """No figure is older than the config of its model, and none is told otherwise than it was measured."""
+    """No figure is older than the config of its model, and each document quotes the measured value."""
     assert stale_figures() == []
 
 
 def test_a_changed_config_makes_its_figures_stale(copy: Path) -> None:
-    """A parameter of the estimator makes the figures of that system stale; a comment or another promise does not."""
+    """A parameter of the estimator makes the figures of that system stale; a comment or another p99 limit does not."""
     path = copy / "configs" / "california.yaml"
     text = path.read_text(encoding="utf-8")
     path.write_text(f"# a comment\n{text}".replace("slo: {p99_ms: 10}", "slo: {p99_ms: 11}"), encoding="utf-8")
@@ -50,7 +50,7 @@ def test_a_changed_config_makes_its_figures_stale(copy: Path) -> None:
     ],
 )
 def test_another_figure_in_a_document_is_found(copy: Path, document: str, old: str, new: str) -> None:
-    """The line says what the document has to say."""
+    """The line has the text that the document must contain."""
     path = copy / document
     path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
     lines = stale_figures(copy)

@@ -1,4 +1,4 @@
-"""The made-up tables."""
+"""The synthetic tables."""
 
 from __future__ import annotations
 

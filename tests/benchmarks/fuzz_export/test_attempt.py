@@ -1,4 +1,4 @@
-"""Random compositions: each is proven, refused by name or told in words."""
+"""Random compositions: each is proven, refused by the export or refused by the import."""
 
 import os
 import signal
@@ -10,11 +10,13 @@ from sklearn.linear_model import Ridge
 from benchmarks.fuzz_export import attempt as attempts
 from benchmarks.fuzz_export import run as runs
 from benchmarks.fuzz_export.__main__ import main
-from benchmarks.fuzz_export.attempt import Fitted, attempt, fit, import_outcome
+from benchmarks.fuzz_export.attempt import FittedComposition, attempt, fit, import_outcome
 from benchmarks.fuzz_export.draw import Draw
 from benchmarks.fuzz_export.outcome import Result
 from benchmarks.fuzz_export.report import document, reason, step_class, summary
 from benchmarks.fuzz_export.tables import Table, draw_table
+
+pytestmark = pytest.mark.slow
 
 SEED = 20
 COUNT = 8
@@ -29,7 +31,7 @@ def _table() -> Table:
 
 
 @pytest.mark.parametrize("number", range(COUNT))
-def test_a_random_composition_ends_in_words(number: int) -> None:
+def test_a_random_composition_is_proven_or_refused(number: int) -> None:
     """No composition ends with an error of another kind, a hang or a crash."""
     result = attempt(SEED, number, proof_rows=100)
 
@@ -38,24 +40,24 @@ def test_a_random_composition_ends_in_words(number: int) -> None:
 
 
 def test_a_number_gives_the_same_composition_again() -> None:
-    """The same seed and number give the same pipeline and rows; another number another."""
-    first, again, other = (fit(SEED, number) for number in (3, 3, 4))
+    """The same seed and number give the same pipeline and rows; another number gives another composition."""
+    first, repeated, next_composition = (fit(SEED, number) for number in (3, 3, 4))
 
     assert first is not None
-    assert again is not None
-    assert other is not None
-    assert attempts.described(first.pipeline) == attempts.described(again.pipeline)
-    assert first.table.frame.equals(again.table.frame)
-    assert not first.table.frame.equals(other.table.frame)
+    assert repeated is not None
+    assert next_composition is not None
+    assert attempts.pipeline_text(first.pipeline) == attempts.pipeline_text(repeated.pipeline)
+    assert first.table.frame.equals(repeated.table.frame)
+    assert not first.table.frame.equals(next_composition.table.frame)
 
 
-def test_an_error_of_another_kind_is_a_fault_with_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is no TrainingError is told as RAW, with the place and the traceback."""
+def test_an_error_of_another_kind_is_raw_with_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error that is not a TabentoError gives the outcome RAW, with its place and traceback."""
 
-    def broken(*_: object, **__: object) -> None:
+    def raise_stop_iteration(*_: object, **__: object) -> None:
         raise StopIteration("nothing left")
 
-    monkeypatch.setattr(attempts, "import_pipeline", broken)
+    monkeypatch.setattr(attempts, "import_pipeline", raise_stop_iteration)
     result = attempt(SEED, 0)
 
     assert result.outcome == "RAW"
@@ -63,8 +65,8 @@ def test_an_error_of_another_kind_is_a_fault_with_its_traceback(monkeypatch: pyt
     assert result.place
 
 
-def test_a_hang_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An import that takes more of the processor's time than there is ends as RAW."""
+def test_a_hang_is_raw(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An import above the limit of processor time gives the outcome RAW."""
 
     def endless(*_: object, **__: object) -> None:
         while True:
@@ -73,21 +75,21 @@ def test_a_hang_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attempts, "import_pipeline", endless)
     monkeypatch.setattr(attempts, "CPU_SECONDS", 0.05)
     table = _table()
-    outcome, error = import_outcome(Fitted(Ridge().fit(table.data, table.target), table, 0))
+    outcome, error = import_outcome(FittedComposition(Ridge().fit(table.data, table.target), table, 0))
 
     assert outcome == "RAW"
     assert "more than 0.05 s" in str(error)
 
 
 def test_a_plain_composition_is_proven() -> None:
-    """Ridge on plain numbers goes all the way."""
+    """Ridge on plain numbers is imported and proven."""
     table = _table()
 
-    assert import_outcome(Fitted(Ridge().fit(table.data, table.target), table, 0)) == ("proven", None)
+    assert import_outcome(FittedComposition(Ridge().fit(table.data, table.target), table, 0)) == ("proven", None)
 
 
-def test_a_process_that_ends_is_told_and_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A composition that kills its process is RAW; the run goes on with the next number."""
+def test_a_process_that_ends_is_reported_and_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A composition that kills its process is RAW; the run continues with the next number."""
     started: list[runs._Worker] = []
 
     class Killed(runs._Worker):
@@ -98,19 +100,19 @@ def test_a_process_that_ends_is_told_and_replaced(monkeypatch: pytest.MonkeyPatc
                 os.kill(self.process.pid, signal.SIGKILL)
 
     monkeypatch.setattr(runs, "_Worker", Killed)
-    told: list[str] = []
-    results = runs.run([5, 2], SEED, 1, told.append)
+    messages: list[str] = []
+    results = runs.run([5, 2], SEED, 1, messages.append)
 
     assert [result.number for result in results] == [5, 2]
     assert results[0].outcome == "RAW"
     assert "exit code -9" in results[0].words
     assert results[1].outcome != "RAW"
     assert started[0] is not started[1]
-    assert told
+    assert messages
 
 
 def test_the_report_counts_and_names() -> None:
-    """The document has each outcome's count, refusals by class and reason, and what is no fault of the user."""
+    """The document contains the count of each outcome, refusals by class and reason, and errors with their place."""
     results = [
         Result(number=1, outcome="proven", classes=("Ridge",), pipeline="Ridge()"),
         Result(
@@ -133,7 +135,7 @@ def test_the_report_counts_and_names() -> None:
 
 
 def test_wrong_arguments_are_refused() -> None:
-    """No jobs, or no compositions, are no run."""
+    """Zero jobs or zero compositions are an error with exit code 2."""
     assert main(["--jobs", "0"]) == 2
     assert main(["--count", "0"]) == 2
 
@@ -142,6 +144,6 @@ def test_only_shows_the_pipeline_and_the_outcome(capsys: pytest.CaptureFixture[s
     """``--only`` prints seed, number, pipeline and outcome."""
     main(["--seed", str(SEED), "--only", "0", "--proof-rows", "100"])
 
-    shown = capsys.readouterr().out
-    assert f"seed {SEED}, number 0" in shown
-    assert "1 compositions" in shown
+    output = capsys.readouterr().out
+    assert f"seed {SEED}, number 0" in output
+    assert "1 compositions" in output

@@ -12,15 +12,15 @@ import pytest
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from bundle.contract import Contract, Feature, Output
-from training.export import export_pipeline, serialise
+from tabento.bundle.contract import Contract, Feature, Output
+from tabento.export import export_pipeline, serialise
 
 Case = Callable[..., tuple[Contract, bytes]]
 
 
 @pytest.fixture
 def sample() -> pd.DataFrame:
-    """Two numbers and a count: 160 rows, one decimal and two."""
+    """Return 160 rows of two numbers, with one and two decimals, and a count."""
     draw = np.random.default_rng(7)
     values = {"size": np.round(draw.normal(50, 12, 160), 1), "share": np.round(draw.random(160), 2)}
     return pd.DataFrame({**values, "rooms": draw.integers(1, 6, 160).astype(float)})
@@ -28,7 +28,7 @@ def sample() -> pd.DataFrame:
 
 @pytest.fixture
 def target(sample: pd.DataFrame) -> NDArray[np.float64]:
-    """A number that hangs on all columns."""
+    """Return a number that depends on all columns."""
     noise = np.random.default_rng(8).normal(0, 1, len(sample))
     return np.asarray(sample["size"] * 0.3 + 10 * sample["share"] + sample["rooms"] + noise, dtype=np.float64)
 
@@ -40,7 +40,7 @@ def contract_of(
     return Contract(
         name="flats",
         title="Flats",
-        description="Made up.",
+        description="Test data.",
         task="regression" if classes is None else "classification",
         features=(
             Feature(name="size", type="number", minimum=0, maximum=100, nullable=nullable),
@@ -51,13 +51,13 @@ def contract_of(
     )
 
 
-def exported(pipeline: Any, contract: Contract) -> bytes:
+def export_bytes(pipeline: Any, contract: Contract) -> bytes:
     """Return the graph of a pipeline."""
     return serialise(export_pipeline(pipeline, contract))
 
 
-def altered(model: bytes, change: Callable[[NDArray[Any]], NDArray[Any]], *, size: int) -> bytes:
-    """Return a graph of which one constant of doubles, the first of that size, is changed."""
+def with_changed_constant(model: bytes, change: Callable[[NDArray[Any]], NDArray[Any]], *, size: int) -> bytes:
+    """Return a graph in which the first constant of doubles of a size is changed."""
     graph = onnx.ModelProto.FromString(model)
     for constant in graph.graph.initializer:
         values = numpy_helper.to_array(constant)
@@ -69,7 +69,7 @@ def altered(model: bytes, change: Callable[[NDArray[Any]], NDArray[Any]], *, siz
 
 
 def with_other_threshold(model: bytes) -> bytes:
-    """Return a graph of which the first threshold of its trees is the next double."""
+    """Return a graph in which the first threshold of its trees is the next double."""
     graph = onnx.ModelProto.FromString(model)
     for node in graph.graph.node:
         for attribute in node.attribute:

@@ -1,4 +1,4 @@
-"""The distance of a decision to another label: of voters, the nearest one's."""
+"""The distance of a decision to another label; for voters, the smallest distance of a voter."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROW = ROWS[:1]
 
 
 def test_the_gap_of_scores_is_the_margin() -> None:
-    """Of two classes the distance from 0, of more the gap between the first two, behind steps and inside searches."""
+    """The margin is the distance to 0 for two classes and the gap of the two largest scores for more, also in pipelines and searches."""
     two = make_pipeline(StandardScaler(), RidgeClassifier()).fit(ROWS, LABELS > 0)
     assert margin(two, ROW) == abs(two.decision_function(ROW)[0])
     three = GridSearchCV(RidgeClassifier(), {"alpha": [1.0]}, cv=2).fit(ROWS, LABELS)
@@ -30,30 +30,30 @@ def test_the_gap_of_scores_is_the_margin() -> None:
     assert margin(three, ROW) == scores[-1] - scores[-2]
 
 
-def test_pairs_and_members_that_vote_are_asked_themselves() -> None:
-    """Their scores jump with a vote, so the nearest voter counts; nothing is changed in the model."""
+def test_the_margin_of_voters_is_the_smallest_one() -> None:
+    """If pairs or members vote, the margin is the smallest one of all voters; the model is not changed."""
     svc = SVC().fit(ROWS, LABELS)
     pairs = SVC(decision_function_shape="ovo").fit(ROWS, LABELS).decision_function(ROW)
     assert margin(svc, ROW) == np.abs(pairs).min()
     assert svc.decision_function_shape == "ovr"
-    one = OneVsOneClassifier(LogisticRegression()).fit(ROWS, LABELS)
-    nearest = min(abs(member.decision_function(ROW)[0]) for member in one.estimators_)
-    assert margin(one, ROW) <= nearest
+    one_against_one = OneVsOneClassifier(LogisticRegression()).fit(ROWS, LABELS)
+    nearest = min(abs(member.decision_function(ROW)[0]) for member in one_against_one.estimators_)
+    assert margin(one_against_one, ROW) <= nearest
     voting = VotingClassifier([("svc", SVC()), ("tree", DecisionTreeClassifier())]).fit(ROWS, LABELS)
     assert margin(voting, ROW) == margin(svc, ROW)
 
 
-def test_a_classifier_that_tells_nothing_is_infinitely_far() -> None:
-    """Such a row is never a knife edge."""
+def test_a_classifier_without_scores_has_an_infinite_margin() -> None:
+    """A classifier without scores has an infinite margin, so that its rows are never knife edges."""
 
     class Silent:
-        """Has no scores."""
+        """A classifier without scores."""
 
     assert margin(Silent(), ROW) == np.inf
 
 
-def test_the_threshold_of_a_decision_is_where_its_label_turns() -> None:
-    """A classifier with a threshold of its own turns there, not at one half; a Gaussian process at a latent mean of 0."""
+def test_the_margin_is_relative_to_the_threshold() -> None:
+    """The margin is the distance to the classifier's own threshold, and to a latent mean of 0 for a Gaussian process."""
     inner = LogisticRegression()
     fixed = FixedThresholdClassifier(inner, threshold=0.3).fit(ROWS, LABELS > 0)
     assert margin(fixed, ROW) == abs(fixed.estimator_.predict_proba(ROW)[0, 1] - 0.3)

@@ -1,4 +1,4 @@
-"""The judge's document: what is wrong is told with its row."""
+"""The judge's document: an error is listed with its row."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ RESULTS = [
 
 
 def test_the_summary_counts_pipelines_and_rows() -> None:
-    """Every outcome has its count, and the fifty their line."""
+    """The summary contains the count of every outcome, and the line of the fifty steps."""
     text = summary(RESULTS)
     assert text.startswith("4 pipelines: 1 equal, 0 knife edge, 1 LIE, 1 refused, 0 not proven, 1 raw error, 0 skipped")
     assert "150 rows compared" in text
     assert "proven: 1 of 50" in text
 
 
-def test_a_wrong_pipeline_is_told_with_its_row() -> None:
-    """Both answers stand beside it."""
+def test_a_wrong_pipeline_is_listed_with_its_row() -> None:
+    """The text of a wrong pipeline contains the row and both answers."""
     words = fault_words(RESULTS[1])
     assert "2 wrong of 3 asked again" in words
     assert "1 answered though scikit-learn raises" in words

@@ -1,4 +1,4 @@
-"""A case of the league that is quick to make."""
+"""Two cases of the league with a short fit."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ BINARY, NUMBER = "StandardScaler → LogisticRegression [binary]", "DecisionTree
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Case], dict[str, Outcome], Path]:
-    """Two cases, what Tabento does with them, and their folder."""
+def made_cases(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Case], dict[str, Outcome], Path]:
+    """Return two cases, Tabento's outcomes, and the folder of the cases."""
     folder = tmp_path_factory.mktemp("cases")
     outcomes = make_cases([BINARY, NUMBER], folder, rows=400)
     cases = [read(path) for path in sorted(folder.glob("*.case"))]
-    return {case.name: case for case in cases}, {one.case: one for one in outcomes}, folder
+    return {case.name: case for case in cases}, {outcome.case: outcome for outcome in outcomes}, folder

@@ -11,9 +11,9 @@ from benchmarks.league.result import Outcome
 from tests.benchmarks.league.conftest import BINARY, NUMBER
 
 
-def test_a_case_holds_rows_and_answers(made: tuple[dict[str, Case], dict[str, Outcome], Path]) -> None:
-    """Plain rows come first, and the answers are those of the pipeline that is kept with them."""
-    cases, outcomes, _ = made
+def test_a_case_holds_rows_and_answers(made_cases: tuple[dict[str, Case], dict[str, Outcome], Path]) -> None:
+    """Plain rows are first, and the expected answers equal the answers of the stored pipeline."""
+    cases, outcomes, _ = made_cases
     case = cases[NUMBER]
     assert 0 < case.plain < len(case.frame)
     assert case.classes is None

@@ -20,7 +20,7 @@ RESULTS = {
 
 
 def test_the_table_counts() -> None:
-    """Refused, exact, off and the speeds of each contestant stand in its line."""
+    """The line of a contestant contains the numbers of refused, exact and wrong pipelines, and the speeds."""
     lines = table(RESULTS, {"other": "other 1.0"}).splitlines()
     assert "| Tabento |  | whole pipelines | 0, 0 of them after it converted | 2 (100%) | 0 · 0 of 2 |" in lines[2]
     assert (
@@ -30,12 +30,12 @@ def test_the_table_counts() -> None:
 
 
 def test_no_speed_without_times() -> None:
-    """Where nothing was timed, no ratio is made up."""
+    """Without measured times the ratio is None."""
     assert speed_ratio(RESULTS["Tabento"], 1) is None
 
 
 def test_document_and_picture(tmp_path: Path) -> None:
-    """The document has the table and the reasons; the picture is drawn."""
+    """The document contains the table and the reasons, and the picture is written."""
     text = document(RESULTS, {}, "Measured here.")
     assert "**other**: 1 × it takes / numbers only" in text
     assert "Measured here." in text

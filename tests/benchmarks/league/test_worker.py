@@ -12,33 +12,33 @@ import pytest
 
 from benchmarks.league import worker
 from benchmarks.league.case import Case
-from benchmarks.league.contestants import CONTESTANTS, ENVIRONMENTS, Converted, NotForItError
+from benchmarks.league.contestants import CONTESTANTS, ENVIRONMENTS, ConvertedPipeline, NotForItError
 from benchmarks.league.result import Outcome
 from tests.benchmarks.league.conftest import BINARY, NUMBER
 
-Made = tuple[dict[str, Case], dict[str, Outcome], Path]
+MadeCases = tuple[dict[str, Case], dict[str, Outcome], Path]
 REQUIREMENTS = Path(worker.__file__).parent / "requirements"
 
 
-def _honest(case: Case) -> Converted:
-    def ask(frame: object) -> tuple[object, object]:
-        given = case.pipeline.predict(frame)
-        return given, case.pipeline.predict_proba(frame) if case.probabilities else None
+def _honest(case: Case) -> ConvertedPipeline:
+    def answer(frame: object) -> tuple[object, object]:
+        predicted = case.pipeline.predict(frame)
+        return predicted, case.pipeline.predict_proba(frame) if case.probabilities else None
 
-    return Converted(lambda frame: frame, ask, whole=True)  # type: ignore[arg-type]
+    return ConvertedPipeline(lambda frame: frame, answer, is_whole=True)  # type: ignore[arg-type]
 
 
-def _crashing(case: Case) -> Converted:
+def _crashing(case: Case) -> ConvertedPipeline:
     if case.classes is None:
         os._exit(7)
     raise NotForItError("it takes numbers only")
 
 
-def _raising(case: Case) -> Converted:
-    def ask(frame: object) -> tuple[object, object]:
+def _raising(case: Case) -> ConvertedPipeline:
+    def answer(frame: object) -> tuple[object, object]:
         raise KeyError("lost")
 
-    return Converted(lambda frame: frame, ask, whole=False)  # type: ignore[arg-type]
+    return ConvertedPipeline(lambda frame: frame, answer, is_whole=False)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -53,25 +53,27 @@ def _raising(case: Case) -> Converted:
     ],
 )
 def test_every_case_has_an_outcome(
-    made: Made,
+    made_cases: MadeCases,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    contestant: Callable[[Case], Converted],
+    contestant: Callable[[Case], ConvertedPipeline],
     expected: dict[str, tuple[str, object]],
 ) -> None:
-    """What converts is compared, what raises or crashes is told, and the other cases go on."""
+    """A converted case is compared, an error or crash is recorded, and the other cases continue."""
     monkeypatch.setitem(CONTESTANTS, "skl2onnx", contestant)
-    worker.main("skl2onnx", made[2], tmp_path / "out.jsonl", timed=False)
-    found = {one["case"]: one for one in map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())}
-    assert {name: (field, found[name][field]) for name, (field, _) in expected.items()} == expected
+    worker.main("skl2onnx", made_cases[2], tmp_path / "out.jsonl", timed=False)
+    outcomes = {
+        outcome["case"]: outcome for outcome in map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())
+    }
+    assert {name: (field, outcomes[name][field]) for name, (field, _) in expected.items()} == expected
 
 
-def test_both_are_timed(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_are_timed(made_cases: MadeCases, monkeypatch: pytest.MonkeyPatch) -> None:
     """A timed outcome has the contestant's and Tabento's microseconds for one row and for a hundred."""
     monkeypatch.setitem(CONTESTANTS, "skl2onnx", _honest)
     monkeypatch.setattr(worker, "ROUNDS", 1)
-    found = worker.run_case("skl2onnx", made[0][NUMBER], timed=True)
-    for figure in (found.us_1, found.us_100, found.tabento_us_1, found.tabento_us_100):
+    outcome = worker.run_case("skl2onnx", made_cases[0][NUMBER], timed=True)
+    for figure in (outcome.us_1, outcome.us_100, outcome.tabento_us_1, outcome.tabento_us_100):
         assert figure is not None
         assert np.isfinite(figure)
 

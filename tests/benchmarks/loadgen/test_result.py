@@ -13,13 +13,13 @@ MS = 1_000_000
 def result(*records: tuple[int, int, int, int, int, int]) -> LoadResult:
     """Return a run of half a second from (scheduled, taken, sent, done in ms, status, flags)."""
     columns = np.array(records, dtype=np.int64).T
-    scheduled, taken, sent, done = columns[:4] * MS
+    scheduled, noticed_ms, sent_ms, done_ms = columns[:4] * MS
     status, flags = columns[4].astype(np.int32), columns[5].astype(np.uint32)
-    return LoadResult(scheduled, taken, sent, done, status, flags, 0.5, 8, {"reopened": 1})
+    return LoadResult(scheduled, noticed_ms, sent_ms, done_ms, status, flags, 0.5, 8, {"reopened": 1})
 
 
 def test_each_outcome_is_counted_once() -> None:
-    """Answered, wrong, refused, failed, abandoned, unanswered and never sent are told apart."""
+    """Answered, wrong, refused, failed, abandoned, unanswered and never sent requests are counted separately."""
     run = result(
         (0, 0, 0, 4, 200, PROMPT),
         (10, 10, 10, 30, 200, PROMPT),
@@ -41,8 +41,8 @@ def test_each_outcome_is_counted_once() -> None:
 
 
 def test_a_late_generator_voids_the_run() -> None:
-    """A p99 lag above a tenth of the SLO makes a run void, and so does a run in which nothing was due."""
-    late = result(*[(at, at + 2, at + 2, at + 3, 200, PROMPT) for at in range(50)])
+    """A p99 lag above a tenth of the SLO makes a run void, and so does a run without arrivals."""
+    late = result(*[(start, start + 2, start + 2, start + 3, 200, PROMPT) for start in range(50)])
     assert late.lag_s().tolist() == [0.002] * 50
     assert late.valid(0.020)
     assert not late.valid(0.019)
@@ -50,7 +50,7 @@ def test_a_late_generator_voids_the_run() -> None:
 
 
 def test_waiting_for_a_connection_is_no_lag() -> None:
-    """What was noticed in time and sent late, for want of a free connection, is the server's doing."""
+    """The server is responsible for a request that was noticed in time and sent late because no connection was free."""
     assert result((5, 5, 400, 401, 200, 0)).lag_s().tolist() == [0.0]
 
 

@@ -9,37 +9,39 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.loadgen.arrivals import Arrivals, poisson
 from benchmarks.loadgen.build import build_loadgen, compiler
-from benchmarks.loadgen.requests import Requests, http_requests, single_rows
+from benchmarks.loadgen.requests import Requests, http_requests
 from benchmarks.loadgen.result import PROMPT, WRONG, LoadResult
 from benchmarks.loadgen.run import HALF, LEAVE, STAY, VANISH, choices, disconnects, loopback, run_load
-from benchmarks.process import BenchmarkError, free_port
-from tests.benchmarks.tiny_server import Answer, Asked, answering, prediction, reply
+from benchmarks.loadgen.schedule import Schedule, poisson
+from benchmarks.process import BenchmarkError
+from tests.benchmarks.row_requests import single_rows
+from tests.benchmarks.tiny_server import Answer, ReceivedRequest, answering, prediction, reply
+from tools.ports import free_port
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="the load generator is C, and this machine has no compiler")
 
 ROWS = [{"x": x} for x in range(7)]
 LONG_S = 60.0
-"""An SLO that no machine misses, where time is not what is tested."""
+"""An SLO that every machine keeps, for tests of other things than time."""
 
 
-def asking(**how: Any) -> Requests:
-    """Return seven distinct requests, each with its own right answer."""
-    return single_rows(ROWS, [float(row["x"]) for row in ROWS], **how)
+def asking(**options: Any) -> Requests:
+    """Return seven distinct requests, each with its own expected answer."""
+    return single_rows(ROWS, [float(row["x"]) for row in ROWS], **options)
 
 
-def load(answer: Answer, requests: Requests | None = None, count: int = 40, **how: Any) -> LoadResult:
-    """Send requests, one every two milliseconds, to a server that answers so."""
-    arrivals = Arrivals(np.arange(count, dtype=np.int64) * 2_000_000, count * 0.002)
+def load(answer: Answer, requests: Requests | None = None, count: int = 40, **options: Any) -> LoadResult:
+    """Send requests, one every two milliseconds, to a server with these answers."""
+    schedule = Schedule(np.arange(count, dtype=np.int64) * 2_000_000, count * 0.002)
     with answering(answer) as address:
-        how = {"connections": 4, "core": None, "settle_s": 0.0, "drain_s": 30.0, **how}
-        return run_load(address, arrivals, requests or asking(), **how)
+        options = {"connections": 4, "core": None, "settle_s": 0.0, "drain_s": 30.0, **options}
+        return run_load(address, schedule, requests or asking(), **options)
 
 
 def test_each_request_gets_its_answer() -> None:
     """All arrivals are sent and answered, after they were due, and the summary counts them."""
-    result = load(lambda asked: [prediction(asked)])
+    result = load(lambda request: [prediction(request)])
     assert result.accepted.all()
     assert (result.sent_ns >= result.scheduled_ns).all()
     assert (result.done_ns > result.sent_ns).all()
@@ -52,7 +54,7 @@ def test_each_request_gets_its_answer() -> None:
 
 def test_refusals_keep_their_status_and_count_as_late() -> None:
     """A 503 is an answer, but no prediction: its latency is infinite."""
-    result = load(lambda asked: [reply("{}", 503) if asked.number % 4 == 0 else prediction(asked)])
+    result = load(lambda request: [reply("{}", 503) if request.number % 4 == 0 else prediction(request)])
     summary = result.summary(LONG_S)
     assert summary["answered"] == {"200": 30, "503": 10}
     assert np.count_nonzero(np.isinf(result.latencies_s())) == 10
@@ -63,64 +65,67 @@ def test_refusals_keep_their_status_and_count_as_late() -> None:
 @pytest.mark.parametrize("strange", ['{"prediction":9.5}', '{"pre'])
 def test_an_answer_to_somebody_else_is_noticed(strange: str) -> None:
     """Another row's prediction is wrong however good its status, and so is one that is cut short."""
-    result = load(lambda asked: [reply(strange) if asked.number < 3 else prediction(asked)])
+    result = load(lambda request: [reply(strange) if request.number < 3 else prediction(request)])
     assert np.count_nonzero(result.flags & WRONG) == 3
     assert result.summary(LONG_S)["within_slo"] == 37
 
 
 def test_a_request_id_of_somebody_else_is_noticed() -> None:
     """With ids on, each arrival sends its own, and an answer with another or with none is wrong."""
-    seen = []
+    received = []
 
-    def answer(asked: Asked) -> list[bytes]:
-        seen.append(asked.headers["x-request-id"])
-        body = f'{{"prediction":{float(asked.content["x"])!r}}}'
-        return [[reply(body), reply(body, x_request_id="lg-00000000000000ff"), prediction(asked)][min(asked.number, 2)]]
+    def answer(request: ReceivedRequest) -> list[bytes]:
+        received.append(request.headers["x-request-id"])
+        body = f'{{"prediction":{float(request.content["x"])!r}}}'
+        return [
+            [reply(body), reply(body, x_request_id="lg-00000000000000ff"), prediction(request)][min(request.number, 2)]
+        ]
 
     result = load(answer, asking(ids=True))
-    assert sorted(seen) == [f"lg-{number:016x}" for number in range(40)]
+    assert sorted(received) == [f"lg-{number:016x}" for number in range(40)]
     assert np.count_nonzero(result.flags & WRONG) == 2
 
 
 def test_what_is_never_answered_is_counted() -> None:
-    """A server that goes silent does not keep the run from ending; requests that found no connection count as well."""
-    result = load(lambda asked: [prediction(asked)] if asked.number < 10 else None, drain_s=0.2)
-    assert np.count_nonzero(result.answered) == 10
+    """The run ends although the server is silent; requests without a connection are counted too."""
+    result = load(lambda request: [prediction(request)] if request.number < 10 else None, drain_s=0.2)
+    assert np.count_nonzero(result.is_answered) == 10
     assert result.summary(LONG_S)["unanswered"] == 30
     assert result.summary(LONG_S)["sent"] == 14
-    assert result.counts["waiting_most"] == 26
+    # At the end 26 arrivals wait; on a busy machine more of them wait for the first answers.
+    assert 26 <= result.counts["waiting_most"] <= 36
 
 
 def test_a_lost_connection_is_a_failed_request_and_is_reopened() -> None:
-    """Connections that the server drops are opened anew; what was on them is not sent twice."""
-    result = load(lambda asked: [] if asked.number % 10 == 0 else [prediction(asked)])
+    """Connections that the server drops are opened again; their requests are not sent twice."""
+    result = load(lambda request: [] if request.number % 10 == 0 else [prediction(request)])
     assert result.summary(LONG_S)["failed"] == 4
     assert result.summary(LONG_S)["answered"] == {"200": 36}
     assert result.counts["reopened"] >= 4
 
 
 def test_a_server_that_closes_after_each_answer_is_followed() -> None:
-    """``Connection: close`` is respected: nothing is sent on a connection that is going away."""
-    result = load(lambda asked: [reply(f'{{"prediction":{float(asked.content["x"])!r}}}', connection="close")])
+    """``Connection: close`` is respected: no request is sent on a connection that closes."""
+    result = load(lambda request: [reply(f'{{"prediction":{float(request.content["x"])!r}}}', connection="close")])
     assert result.accepted.all()
     assert result.counts["reopened"] == 40
 
 
 def test_answers_in_pieces_and_in_chunks_are_put_together() -> None:
-    """Head and body may come byte by byte, after a 100, chunked, with extensions and trailers, or until the end."""
+    """Head and body may arrive byte by byte, after a 100, chunked, with extensions and trailers, or until the end."""
 
-    def answer(asked: Asked) -> list[bytes]:
-        body = f'{{"prediction":{float(asked.content["x"])!r}}}'.encode()
+    def answer(request: ReceivedRequest) -> list[bytes]:
+        body = f'{{"prediction":{float(request.content["x"])!r}}}'.encode()
         chunked = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4;a=b\r\n" + body[:4]
         chunked += b"\r\n%X\r\n%b\r\n0\r\ntrailer: x\r\n\r\n" % (len(body) - 4, body[4:])
-        whole = b"HTTP/1.1 100 Continue\r\n\r\n" + prediction(asked)
+        full_answer = b"HTTP/1.1 100 Continue\r\n\r\n" + prediction(request)
         ways = [
-            [whole],
-            [whole[:9], whole[9:40], whole[40:60], whole[60:]],
+            [full_answer],
+            [full_answer[:9], full_answer[9:40], full_answer[40:60], full_answer[60:]],
             [chunked],
             [chunked[:60], chunked[60:70], chunked[70:]],
         ]
-        return ways[asked.number % 4]
+        return ways[request.number % 4]
 
     result = load(answer)
     assert result.accepted.all()
@@ -128,10 +133,10 @@ def test_answers_in_pieces_and_in_chunks_are_put_together() -> None:
 
 
 def test_no_http_is_a_failure() -> None:
-    """Bytes that are no answer, and bytes after an answer, lose the connection."""
+    """Bytes that are not an answer, and bytes after an answer, end the connection."""
     result = load(
-        lambda asked: [[b"220 hello, this is some other protocol\r\n\r\n"], [prediction(asked) + b"more"]][
-            asked.number % 2
+        lambda request: [[b"220 hello, this is some other protocol\r\n\r\n"], [prediction(request) + b"more"]][
+            request.number % 2
         ]
     )
     assert result.summary(LONG_S)["failed"] == 40
@@ -139,19 +144,19 @@ def test_no_http_is_a_failure() -> None:
 
 def test_latency_counts_from_the_schedule() -> None:
     """With one connection, arrivals of one moment are sent one after another, in order, and the wait is latency."""
-    arrivals = Arrivals(np.zeros(5, dtype=np.int64), 1.0)
-    with answering(lambda asked: [prediction(asked)]) as address:
-        result = run_load(address, arrivals, asking(), connections=1, core=None, drain_s=30.0)
+    schedule = Schedule(np.zeros(5, dtype=np.int64), 1.0)
+    with answering(lambda request: [prediction(request)]) as address:
+        result = run_load(address, schedule, asking(), connections=1, core=None, drain_s=30.0)
     assert (result.sent_ns[1:] >= result.done_ns[:-1]).all()
     assert result.latencies_s().tolist() == pytest.approx((result.done_ns / 1e9).tolist())
     assert (result.flags & PROMPT).tolist() == [PROMPT, 0, 0, 0, 0]
-    # Waiting for a connection is the server's doing: it is no lag of the generator.
+    # The server causes the wait for a connection, so it is not a lag of the generator.
     assert result.lag_s().tolist() == pytest.approx([result.sent_ns[0] / 1e9, *(result.taken_ns[1:] / 1e9)])
 
 
 def test_clients_that_go_away_are_neither_failed_nor_late() -> None:
-    """A silent server and impatient clients: everybody leaves, nobody is counted against it."""
-    result = load(lambda asked: None, disconnect_share=1.0, vanish_s=0.001)
+    """A silent server and impatient clients: every client leaves, and no request counts against the server."""
+    result = load(lambda request: None, disconnect_share=1.0, vanish_s=0.001)
     summary = result.summary(LONG_S)
     assert (summary["abandoned"], summary["failed"], summary["unanswered"]) == (40, 0, 0)
     assert result.latencies_s().size == 0
@@ -159,7 +164,7 @@ def test_clients_that_go_away_are_neither_failed_nor_late() -> None:
 
 
 def test_same_seed_same_load() -> None:
-    """What is sent and who disconnects are drawn from the seed; each request comes up equally often."""
+    """The seed determines the requests and the disconnecting clients; each request is sent equally often."""
     assert (choices(70, 7, seed=3) == choices(70, 7, seed=3)).all()
     assert (choices(70, 7, seed=3) != choices(70, 7, seed=4)).any()
     assert np.bincount(choices(70, 7, seed=3)).tolist() == [10] * 7
@@ -186,37 +191,39 @@ def test_localhost_is_this_machine() -> None:
 
 def test_the_program_refuses_other_machines_by_itself() -> None:
     """Called by hand, the C program holds the same line."""
-    done = subprocess.run([str(build_loadgen()), "host=192.0.2.1", "port=80"], capture_output=True, text=True)
-    assert done.returncode == 1
-    assert "expected an address of this machine's loopback interface (127.0.0.0/8), got 192.0.2.1" in done.stderr
+    process = subprocess.run([str(build_loadgen()), "host=192.0.2.1", "port=80"], capture_output=True, text=True)
+    assert process.returncode == 1
+    assert "expected an address of this machine's loopback interface (127.0.0.0/8), got 192.0.2.1" in process.stderr
 
 
 def test_nobody_there_is_an_error() -> None:
-    """A server that is not up is said to be so."""
+    """A server that is not running is an error."""
     with pytest.raises(BenchmarkError, match="nobody accepts connections on port"):
         run_load(f"http://127.0.0.1:{free_port()}", poisson(10, 0.1, 1), asking(), core=None)
 
 
 def test_impossible_figures_are_refused() -> None:
-    """Too many connections, a core that is not there, a share above one: each is named with what is allowed."""
-    address, arrivals = "http://127.0.0.1:1", poisson(10, 0.1, 1)
+    """Too many connections, a core that does not exist, and a share above one are errors that name the allowed values."""
+    address, schedule = "http://127.0.0.1:1", poisson(10, 0.1, 1)
     with pytest.raises(BenchmarkError, match="expected connections from 1 to 4000, got '4001'"):
-        run_load(address, arrivals, asking(), core=None, connections=4001)
+        run_load(address, schedule, asking(), core=None, connections=4001)
     with pytest.raises(BenchmarkError, match=r"expected a core that this process may use, one of .*, got 4096"):
-        run_load(address, arrivals, asking(), core=4096)
+        run_load(address, schedule, asking(), core=4096)
     with pytest.raises(ValueError, match=r"expected disconnect_share from 0 to 1, got 1\.5"):
-        run_load(address, arrivals, asking(), core=None, disconnect_share=1.5)
+        run_load(address, schedule, asking(), core=None, disconnect_share=1.5)
 
 
 def test_it_stays_on_its_core() -> None:
     """A run on a core of this process's own works like any other."""
-    result = load(lambda asked: [prediction(asked)], core=min(os.sched_getaffinity(0)))
+    result = load(lambda request: [prediction(request)], core=min(os.sched_getaffinity(0)))
     assert result.accepted.all()
 
 
 def test_large_requests_are_sent_whole() -> None:
-    """A body that does not fit into the socket's buffer goes out in parts and arrives as it was."""
+    """A body that does not fit into the socket's buffer is sent in parts and arrives unchanged."""
     numbers = list(range(300_000))
     requests = http_requests([{"x": 1, "numbers": numbers}], [b'{"prediction":1.0'], ids=True)
-    result = load(lambda asked: [prediction(asked)] if asked.content["numbers"] == numbers else [], requests, count=3)
+    result = load(
+        lambda request: [prediction(request)] if request.content["numbers"] == numbers else [], requests, count=3
+    )
     assert result.accepted.all()

@@ -1,1 +1,1 @@
-"""Tests of the peers: what can be tested without their environments."""
+"""Tests of the parts of the peers that need no environment of their own."""

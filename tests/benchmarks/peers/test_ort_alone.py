@@ -11,7 +11,7 @@ from tests.bundles import TREE, orchard_contract, write_bundle
 
 
 def test_each_batch_size_gets_a_rate(tmp_path: Path) -> None:
-    """Rows come from a file of requests, and are repeated where a batch is larger than the file."""
+    """Rows are read from a file of requests, and are repeated if a batch is larger than the file."""
     contract = json.loads(orchard_contract().model_dump_json())
     bodies = tmp_path / "single.jsonl"
     bodies.write_text("".join(json.dumps({"rows": [{**TREE, "age": age}]}) + "\n" for age in (1, 2, 3)))

@@ -1,4 +1,4 @@
-"""What the peers do with a row."""
+"""The peers' code for rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from benchmarks.peers.rows import RowEncoder, SlimRow, load_contract, row_model
-from serving.decode import Decoder
+from serving.codec.decode import Decoder
 from tests.bundles import TREE, orchard_contract
 
 CONTRACT: dict[str, Any] = json.loads(orchard_contract().model_dump_json())
@@ -40,7 +40,7 @@ def test_peers_compute_with_what_tabento_computes_with(row: dict[str, Any]) -> N
 
 
 def test_json_is_encoded_as_rows_are() -> None:
-    """The way that skips validation gives the same values."""
+    """The function without validation returns the same values."""
     encoder = RowEncoder(CONTRACT)
     assert _floats(encoder.values_of_json(TREE)) == _floats(encoder.values(MODEL.model_validate(TREE)))
 

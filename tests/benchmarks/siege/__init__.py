@@ -1,1 +1,1 @@
-"""Tests of the siege's own parts; what it shows about the service is in ``tests/siege``."""
+"""Tests of the siege's own parts; the tests of the service under siege are in ``tests/siege``."""

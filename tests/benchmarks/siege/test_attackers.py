@@ -1,4 +1,4 @@
-"""The attackers: seeded, named, and hostile in the way that they say."""
+"""The attackers: seeded, named, and hostile as described."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from benchmarks.siege.__main__ import plan
 from benchmarks.siege.attack import kinds_of
 from benchmarks.siege.attackers.bodies import LARGE_BYTES, SMALL_BYTES, empty_rows, unknown_keys
-from benchmarks.siege.attackers.mutations import mutated, valid_request
+from benchmarks.siege.attackers.mutations import mutate_bytes, valid_request
 from benchmarks.siege.attackers.registry import KINDS, MIX_SIZE, mixes
 from benchmarks.siege.attackers.upgrades import BODY_BYTES, smuggling_request
 
@@ -19,10 +19,10 @@ def test_mutations_follow_from_their_seed() -> None:
     """The same seed makes the same mistakes, another seed others."""
     data = valid_request(random.Random(1))
     assert data == valid_request(random.Random(1))
-    changed = {mutated(data, random.Random(seed)) for seed in range(50)}
+    changed = {mutate_bytes(data, random.Random(seed)) for seed in range(50)}
     assert len(changed) > 40
-    assert mutated(data, random.Random(3)) == mutated(data, random.Random(3))
-    assert mutated(b"", random.Random(3)) == mutated(b"", random.Random(3))
+    assert mutate_bytes(data, random.Random(3)) == mutate_bytes(data, random.Random(3))
+    assert mutate_bytes(b"", random.Random(3)) == mutate_bytes(b"", random.Random(3))
 
 
 def test_bodies_are_as_large_as_they_say() -> None:
@@ -42,7 +42,7 @@ def test_a_smuggling_body_holds_whole_requests() -> None:
 
 
 def test_mixes_cover_the_kinds() -> None:
-    """Every kind is in some mix, none twice in one, and the seed says which are together."""
+    """Every kind is in some mix, no kind appears twice in a mix, and the seed determines the mixes."""
     names = list(KINDS)
     groups = mixes(names, 1, len(names))
     assert all(1 < len(group) <= MIX_SIZE for group in groups)

@@ -9,13 +9,13 @@ import pytest
 
 from benchmarks.siege.model import siege_contract, write_bundle
 from benchmarks.siege.rows import prediction, row
-from bundle.contract import encode_value
-from bundle.store import read_bundle
 from runners.session import OnnxSession
+from tabento.bundle.contract import encode_value
+from tabento.bundle.store import read_bundle
 
 
 def test_the_stored_model_answers_the_sums(tmp_path: Path) -> None:
-    """The graph of the siege's bundle answers each row what a client computes for it, to the last bit."""
+    """The graph of the siege's bundle and a client compute the same answer to each row, to the last bit."""
     write_bundle(tmp_path)
     features = siege_contract().features
     numbers = [*range(100), 2**30 - 1, 2**40]

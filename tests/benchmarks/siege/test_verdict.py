@@ -1,4 +1,4 @@
-"""What counts as a fault of the service, and what a reader is shown."""
+"""The faults of a service under siege, and their report."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _results(*rounds: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 
 def test_a_service_that_holds_has_no_fault(tmp_path: Path) -> None:
-    """Its table says so, and names each round with what its attackers met; its picture is drawn."""
+    """The table has no fault and lists each round with its attackers' outcomes; the picture is written."""
     results = _results(_round("flood", "flood", outcomes={"flood": {"answered": 12_345, "closed": 2}}))
     assert faults(results) == []
     table = markdown(results)
@@ -74,14 +74,14 @@ def test_a_service_that_holds_has_no_fault(tmp_path: Path) -> None:
     ],
 )
 def test_each_shortfall_is_a_fault(results: dict[str, Any], text: str) -> None:
-    """It is named, with what was expected, and the table has it."""
+    """The fault is named with the expected value, and the table has it."""
     (line,) = faults(results)
     assert text in line
     assert line in markdown(results)
 
 
 def test_a_slow_round_is_shown_and_no_fault() -> None:
-    """A p99 beyond twice the quiet one is listed where the core was free, and only there."""
+    """A p99 beyond twice the quiet one is listed if the core was free, and only then."""
     slow = _round("flood", "flood", p99_ms=2.5)
     full = _round("churn", "churn", p99_ms=2.5, core_share=0.95)
     results = _results(slow, full, _round("half_head", "half_head", p99_ms=None, p50_ms=None))

@@ -1,4 +1,4 @@
-"""The siege's connection reads answers strictly, and leaves in each way that it is told to."""
+"""The siege's connection reads answers strictly, and closes in each of the ways."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import pytest
 
-from benchmarks.siege.attackers.kind import ANSWERED, CLOSED, REFUSED, SWALLOWED, WRONG, outcome, pour
+from benchmarks.siege.attackers.kind import CLOSED, OUTCOME_ANSWERED, OUTCOME_REFUSED, SWALLOWED, WRONG, outcome, pour
 from benchmarks.siege.wire import Answer, ClosedError, Wire, WireError, request
 
 T = TypeVar("T")
@@ -17,14 +17,14 @@ _PREDICTION = b'HTTP/1.1 200 OK\r\nX-Request-Id: a\r\nContent-Length: 38\r\n\r\n
 
 
 def talk(answer_bytes: bytes, conversation: Callable[[Wire], Awaitable[T]]) -> tuple[T, bytes, str]:
-    """Return what a client made of some bytes and the end of the stream, what it sent, and how it left."""
+    """Return a client's result of some bytes and the end of the stream, the bytes that it sent, and the way that it closed."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         async def client() -> T:
             with await Wire.open(listener.getsockname()[1]) as wire:
                 return await conversation(wire)
 
-        async def both() -> tuple[T, bytes, str]:
+        async def read_both() -> tuple[T, bytes, str]:
             task = asyncio.create_task(client())
             connection, _ = await asyncio.to_thread(listener.accept)
             with connection:
@@ -39,7 +39,7 @@ def talk(answer_bytes: bytes, conversation: Callable[[Wire], Awaitable[T]]) -> t
                     return result, received, "reset"
                 return result, received, "end"
 
-        return asyncio.run(both())
+        return asyncio.run(read_both())
 
 
 async def _answer(wire: Wire) -> Answer:
@@ -56,7 +56,7 @@ def test_an_answer_is_read_behind_interim_ones() -> None:
 
 
 def test_what_is_no_answer_is_an_error() -> None:
-    """A cut answer, another version and an unknown length are told apart from an answer."""
+    """A cut answer, another version and an unknown length are not accepted as an answer."""
     with pytest.raises(ClosedError, match="0 bytes"):
         talk(b"", _answer)
     with pytest.raises(ClosedError):
@@ -70,10 +70,10 @@ def test_what_is_no_answer_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("answer_bytes", "word"),
     [
-        (_PREDICTION, ANSWERED),
+        (_PREDICTION, OUTCOME_ANSWERED),
         (_PREDICTION.replace(b"4.5", b"4.0"), WRONG),
         (_PREDICTION.replace(b": a", b": b"), WRONG),
-        (b"HTTP/1.1 503 Service Unavailable\r\nX-Request-Id: a\r\nContent-Length: 0\r\n\r\n", REFUSED),
+        (b"HTTP/1.1 503 Service Unavailable\r\nX-Request-Id: a\r\nContent-Length: 0\r\n\r\n", OUTCOME_REFUSED),
         (b"HTTP/1.1 422 Unprocessable Entity\r\nX-Request-Id: a\r\nContent-Length: 0\r\n\r\n", "422"),
         (b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", "400"),
         (b"", CLOSED),
@@ -107,7 +107,7 @@ def test_pouring_ends_with_the_answer_or_the_pieces() -> None:
 
 
 def test_a_reset_is_no_orderly_end() -> None:
-    """The server sees a reset where the client resets, and the end of the stream where it closes."""
+    """The server sees a reset if the client resets, and the end of the stream if the client closes."""
 
     async def resets(wire: Wire) -> None:
         await wire.send(b"hello")
@@ -123,7 +123,7 @@ def test_a_reset_is_no_orderly_end() -> None:
 
 
 def test_a_request_is_framed_by_length_or_in_chunks() -> None:
-    """The pieces of a chunked body are as long as asked, and end with the last chunk."""
+    """The pieces of a chunked body have the requested length, and end with the last chunk."""
     assert request(b"12345", request_id="a").endswith(b"X-Request-Id: a\r\nContent-Length: 5\r\n\r\n12345")
     chunked = request(b"12345", "X-More: b", chunks=2)
     assert chunked.endswith(b"Transfer-Encoding: chunked\r\n\r\n2\r\n12\r\n2\r\n34\r\n1\r\n5\r\n0\r\n\r\n")

@@ -1,4 +1,4 @@
-"""A small table for the tests of the zoo; nobody may change it."""
+"""A small table for the tests of the zoo; a test must not change it."""
 
 from __future__ import annotations
 

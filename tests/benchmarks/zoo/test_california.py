@@ -1,4 +1,4 @@
-"""The members on real data, on a made-up table of the same columns."""
+"""The members on real data, with a synthetic table of the same columns."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmarks.zoo.california import BOOSTED, FOREST
 
 @pytest.fixture
 def csv(tmp_path: Path) -> Path:
-    """Return a file of 200 made-up block groups."""
+    """Return a file of 200 synthetic block groups."""
     draw = np.random.default_rng(3)
     frame = pd.DataFrame(
         {
@@ -31,7 +31,7 @@ def csv(tmp_path: Path) -> Path:
 
 
 def test_members_take_the_numeric_columns(csv: Path) -> None:
-    """Gradient boosting the one with holes too, the forest the complete ones; half of the rows are the test split."""
+    """Gradient boosting also uses the column with missing values, the forest only complete columns; half of the rows are the test split."""
     boosted = california.california(csv, BOOSTED)
     assert boosted.contract.feature_names == ("longitude", "total_bedrooms")
     assert boosted.contract.features[1].nullable
@@ -40,7 +40,7 @@ def test_members_take_the_numeric_columns(csv: Path) -> None:
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
-    """A missing file and another table are named."""
+    """A missing file and another table are errors with the path or the missing column."""
     with pytest.raises(BenchmarkError, match=r"none\.csv"):
         california.california(tmp_path / "none.csv", BOOSTED)
     other = tmp_path / "other.csv"

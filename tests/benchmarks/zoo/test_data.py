@@ -1,4 +1,4 @@
-"""The table: seeded, awkward on purpose, and described by an honest contract."""
+"""The table: seeded, difficult on purpose, and described by its contract."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from benchmarks.zoo.data import (
     contract_of,
     shipments,
 )
-from bundle.contract import Output
-from training.frames import to_frame, to_rows
+from tabento.bundle.contract import Output
+from tabento.tables.frames import to_frame, to_rows
 
 
 def test_same_seed_same_table(table: Table) -> None:
-    """Another call gives the same values, another seed gives others."""
-    again = shipments.__wrapped__(len(table.frame))
-    pd.testing.assert_frame_equal(table.frame, again.frame)
+    """A second call gives the same values, and another seed gives other values."""
+    repeated = shipments.__wrapped__(len(table.frame))
+    pd.testing.assert_frame_equal(table.frame, repeated.frame)
     other = shipments.__wrapped__(len(table.frame), seed=1)
     assert not table.frame["weight_kg"].equals(other.frame["weight_kg"])
 
 
-def test_every_awkwardness_is_there(table: Table) -> None:
-    """Scales from 1e-7 to 1e9, skew, holes, an integer, a boolean, rare, empty and missing texts."""
+def test_the_table_has_every_difficulty(table: Table) -> None:
+    """The table has scales from 1e-7 to 1e9, skew, missing values, an integer, a boolean, and rare, empty and missing texts."""
     frame = table.frame
     assert tuple(frame.columns) == ALL
     assert frame["shock"].max() < 1e-3
@@ -49,7 +49,7 @@ def test_every_awkwardness_is_there(table: Table) -> None:
 
 
 def test_targets_have_the_shapes_of_their_tasks(table: Table) -> None:
-    """A positive number, two booleans, three texts, three integers, two numbers."""
+    """The targets are a positive number, two booleans, three texts, three integers and two numbers."""
     rows = len(table.frame)
     assert (table.targets["regression"] > 0).all()
     assert set(table.targets["binary"].tolist()) == {False, True}
@@ -58,8 +58,8 @@ def test_targets_have_the_shapes_of_their_tasks(table: Table) -> None:
     assert table.targets["outputs"].shape == (rows, 2)
 
 
-def test_contract_takes_every_row_of_the_table(table: Table) -> None:
-    """Ranges reach beyond the values without leaving what the column can be, and a row comes back as it went in."""
+def test_contract_accepts_every_row_of_the_table(table: Table) -> None:
+    """Ranges exceed the values but keep the column's sign, and packed rows keep their values."""
     contract = contract_of(table.frame, Output(name="cost"))
     for feature in contract.features:
         if feature.type in ("number", "integer"):
@@ -75,14 +75,14 @@ def test_contract_takes_every_row_of_the_table(table: Table) -> None:
     np.testing.assert_array_equal(rows, to_rows(to_frame(rows, contract), contract))
 
 
-def test_contract_says_whether_unknown_texts_are_taken(table: Table) -> None:
-    """Texts outside the table are refused unless the pipeline takes them."""
+def test_contract_states_whether_unknown_texts_are_accepted(table: Table) -> None:
+    """Texts outside the table are refused unless the member accepts them."""
     for unknown, word in ((False, "refuse"), (True, "ignore")):
         contract = contract_of(table.frame[["zone"]], Output(name="cost"), unknown=unknown)
         assert contract.features[0].unknown == word
 
 
 def test_too_few_rows_are_refused() -> None:
-    """Every category is to occur, so there are at least as many rows."""
+    """Fewer rows than zones are an error, because every category must occur."""
     with pytest.raises(ValueError, match=r"at least 12 rows.*got 5"):
         shipments(5)

@@ -1,4 +1,4 @@
-"""docs/export.md is true: its code runs, and it names what the export converts."""
+"""docs/export.md is correct: its code runs, and it names the classes that the export converts."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import re
 import pytest
 
 from benchmarks.process import ROOT
-from training.export import registry
-from training.export.registry import CLASSIFIERS, OTHER_LIBRARIES, REGRESSORS, TRANSFORMERS, register_library
-from training.parity import BATCH_SIZES, LIMIT, MAX_ROWS
+from tabento.export import registry
+from tabento.export.registry import CLASSIFIERS, OTHER_LIBRARIES, REGRESSORS, TRANSFORMERS, register_library
+from tabento.parity import BATCH_SIZES, LIMIT, MAX_ROWS
 
 GUIDE = ROOT / "docs" / "export.md"
-REFUSED = {"LocalOutlierFactor"}
-"""Registered in order to be refused with a reason."""
+REFUSED_CLASSES = {"LocalOutlierFactor"}
+"""Classes that are registered so that they are refused with a reason."""
 
 
 def _register_everything() -> None:
@@ -26,12 +26,12 @@ def _register_everything() -> None:
 def _names() -> set[str]:
     """Return the names of the classes that can be exported, without those of optional libraries."""
     kinds = {*TRANSFORMERS, *REGRESSORS, *CLASSIFIERS}
-    known = {kind.__name__ for kind in kinds if kind.__module__.partition(".")[0] in ("sklearn", "training")}
-    return known - REFUSED
+    names = {kind.__name__ for kind in kinds if kind.__module__.partition(".")[0] in ("sklearn", "tabento")}
+    return names - REFUSED_CLASSES
 
 
 def test_code_of_the_guide_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """Each block of Python, one after the other in one namespace; no branch differs behind the classes of one's own."""
+    """Each block of Python runs, in sequence in one namespace; no branch differs after the custom classes."""
     for table in ("TRANSFORMERS", "REGRESSORS", "CLASSIFIERS"):
         monkeypatch.setattr(registry, table, dict(getattr(registry, table)))
     blocks = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
@@ -46,19 +46,19 @@ def test_code_of_the_guide_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
 
 
 def test_guide_names_every_class_that_converts() -> None:
-    """A converter that is not in the guide does not exist for its readers; families are named with a star."""
+    """The guide names every class with a converter, and no other class; a star names a family."""
     _register_everything()
     text = GUIDE.read_text(encoding="utf-8").partition("## What converts")[2].partition("## What is refused")[0]
-    told = re.findall(r"`(\w+)(\*?)", text)
-    names = {name for name, star in told if not star}
-    stems = tuple(name for name, star in told if star)
+    listed_names = re.findall(r"`(\w+)(\*?)", text)
+    names = {name for name, star in listed_names if not star}
+    stems = tuple(name for name, star in listed_names if star)
     assert not {name for name in _names() if name not in names and not name.startswith(stems)}
-    known = {kind.__name__ for kind in {*TRANSFORMERS, *REGRESSORS, *CLASSIFIERS}} - REFUSED
-    assert not {name for name in names if name[0].isupper() and name not in known}
+    registered = {kind.__name__ for kind in {*TRANSFORMERS, *REGRESSORS, *CLASSIFIERS}} - REFUSED_CLASSES
+    assert not {name for name in names if name[0].isupper() and name not in registered}
 
 
-def test_guide_tells_the_limits_of_the_proof() -> None:
-    """The batch sizes, the number of rows and the limits are those of the code."""
+def test_guide_states_the_limits_of_the_proof() -> None:
+    """The guide's batch sizes, number of rows and limits equal the constants of the code."""
     text = " ".join(GUIDE.read_text(encoding="utf-8").split())
     sizes = [f"{size:,}" for size in BATCH_SIZES]
     assert f"batches of {', '.join(sizes[:-1])} and {sizes[-1]}" in text

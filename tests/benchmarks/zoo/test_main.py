@@ -15,7 +15,7 @@ NAME = "StandardScaler → Ridge [outputs]"
 
 
 def test_run_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The table goes to stdout, progress to stderr, figures and document to files that agree."""
+    """The command prints the table to stdout and progress to stderr, and writes results and document that agree."""
     assert (
         main(["--rows", "300", "--only", NAME, "--json", str(tmp_path / "z.json"), "--docs", str(tmp_path / "zoo.md")])
         == 0
@@ -29,15 +29,15 @@ def test_run_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert (tmp_path / "zoo.md").read_text(encoding="utf-8") == document([result], [], content["machine"])
 
 
-def test_refusal_is_no_failure(capsys: pytest.CaptureFixture[str]) -> None:
-    """A pipeline that is refused by name is a line like others; only a proof that fails makes the run fail."""
+def test_a_refusal_does_not_fail_the_run(capsys: pytest.CaptureFixture[str]) -> None:
+    """A refused pipeline is a line of the table; only a failed proof makes the run fail."""
     code = main(["--rows", "300", "--only", NAME, "Lasso [regression]"])
     assert code == 0
     assert capsys.readouterr().out.count("\n| linear |") == 3
 
 
 def test_list(capsys: pytest.CaptureFixture[str]) -> None:
-    """Members can be listed without a run."""
+    """The command lists members without a run."""
     assert main(["--list", "--only", "kernels"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines
@@ -53,7 +53,7 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
         (["--rows", "300", "--only", NAME, "--data", "none.csv"], "none.csv"),
     ],
 )
-def test_mistakes_are_told(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A wrong argument is a sentence on stderr, not a traceback."""
+def test_wrong_arguments_are_reported(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A wrong argument gives a sentence on stderr and no traceback."""
     assert main(arguments) == 1
     assert message in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""A short zoo: ten pipelines on 500 rows from fitting to figures, and what becomes of those that go wrong."""
+"""A short zoo: ten pipelines on 500 rows from fit to results, and members with an error."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import Pipeline
 
 from benchmarks.zoo.data import PLAIN, Table
-from benchmarks.zoo.measure import ERROR_LENGTH, fit, measure, short, time_graphs
+from benchmarks.zoo.measure import fit, measure, time_graphs
 from benchmarks.zoo.member import Member
 from benchmarks.zoo.pipelines import zoo
-from training.export.pen import Pen
-from training.export.registry import REGRESSORS
-from training.export.values import Columns
+from tabento.export.graph.values import Columns
+from tabento.export.graph.writer import GraphWriter
+from tabento.export.registry import REGRESSORS
 
 SHORT = (
     "StandardScaler → Ridge [outputs]",
@@ -31,14 +31,14 @@ SHORT = (
     "CalibratedClassifierCV sigmoid [binary]",
 )
 ROWS = 150
-"""Rows that a member is fitted on."""
+"""The number of rows of a fit."""
 
 
 class Odd(LinearRegression):  # type: ignore[misc] # scikit-learn has no types
-    """A regressor that the export knows nothing of until a test tells it something: it might compute something else."""
+    """A regressor that the export does not know until a test registers a converter."""
 
     def predict(self, X: Any) -> Any:
-        """Answer as its parent does."""
+        """Return the parent's answer."""
         return super().predict(X)
 
 
@@ -48,27 +48,27 @@ def _odd() -> Member:
 
 @pytest.mark.parametrize("key", SHORT)
 def test_short_zoo(key: str, table: Table) -> None:
-    """Each is exported and proven; what is found is complete."""
+    """Each member is exported and proven, and its result is complete."""
     specimen = fit(replace(zoo()[key], fit_rows=ROWS), table)
     measured = measure(specimen)
-    found = measured.result
-    assert (found.name, found.family, found.task) == (specimen.name, specimen.family, specimen.task)
-    assert (found.refused, found.broken) == (None, None)
-    assert found.exact is not None
-    assert found.exact.failed is None
-    assert found.exact.rows > len(specimen.test)
-    assert found.exact.worst_relative <= 1e-9
-    assert found.exact.other_branch_share == 0
-    assert found.exact.label_flips == 0
+    member = measured.result
+    assert (member.name, member.family, member.task) == (specimen.name, specimen.family, specimen.task)
+    assert (member.refused, member.broken) == (None, None)
+    assert member.exact is not None
+    assert member.exact.failed is None
+    assert member.exact.rows > len(specimen.test)
+    assert member.exact.worst_relative <= 1e-9
+    assert member.exact.other_branch_share == 0
+    assert member.exact.label_flips == 0
     assert measured.exact is not None
-    assert found.exact.size == len(measured.exact)
-    assert found.naive is not None
-    assert found.naive.failed is not None or found.naive.rows == found.exact.rows
+    assert member.exact.size == len(measured.exact)
+    assert member.naive is not None
+    assert member.naive.failed is not None or member.naive.rows == member.exact.rows
 
 
 def test_both_graphs_are_timed(table: Table) -> None:
-    """At one row and at a hundred."""
-    speed = time_graphs(measure(fit(replace(zoo()[SHORT[2]], fit_rows=ROWS), table)))
+    """Both graphs have times for one row and for a hundred rows."""
+    speed = time_graphs(measure(fit(replace(zoo()[SHORT[2]], fit_rows=ROWS), table)), rounds=2)
     assert speed is not None
     assert min(value for value in speed.model_dump().values()) > 0
 
@@ -83,34 +83,28 @@ def test_refusal_is_kept(table: Table) -> None:
     assert time_graphs(measured) is None
 
 
-def _wrong(pen: Pen, model: Any, columns: Columns) -> str:
-    weights = pen.constant(np.asarray(model.coef_, dtype=np.float64)[:, np.newaxis] * 1.001, "weights")
-    return pen.node("MatMul", [columns.name, weights])
+def _wrong_converter(writer: GraphWriter, model: Any, columns: Columns) -> str:
+    weights = writer.constant(np.asarray(model.coef_, dtype=np.float64)[:, np.newaxis] * 1.001, "weights")
+    return writer.node("MatMul", [columns.name, weights])
 
 
-def _raising(pen: Pen, model: Any, columns: Columns) -> str:
+def _raising(writer: GraphWriter, model: Any, columns: Columns) -> str:
     raise KeyError("a fault of the converter")
 
 
 def test_failed_proof_is_kept(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A converter that writes something else than the estimator computes is found out."""
-    monkeypatch.setitem(REGRESSORS, Odd, _wrong)
-    found = measure(fit(_odd(), table)).result
-    assert found.exact is not None
-    assert found.exact.failed is not None
-    assert found.exact.failed.startswith("at step 'odd': expected differences within 1e-09 relative")
-    assert found.exact.worst_relative > 1e-9
+    """A converter that writes another computation than the estimator's gives a failed proof."""
+    monkeypatch.setitem(REGRESSORS, Odd, _wrong_converter)
+    member = measure(fit(_odd(), table)).result
+    assert member.exact is not None
+    assert member.exact.failed is not None
+    assert member.exact.failed.startswith("at step 'odd': expected differences within 1e-09 relative")
+    assert member.exact.worst_relative > 1e-9
 
 
 def test_fault_of_a_converter_is_kept(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     """An error that is no refusal is a line of the table and does not end the run."""
     monkeypatch.setitem(REGRESSORS, Odd, _raising)
-    found = measure(fit(_odd(), table)).result
-    assert found.broken == "KeyError: 'a fault of the converter'"
-    assert found.refused is None
-
-
-def test_errors_are_cut() -> None:
-    """One line, no longer than a cell may be."""
-    assert short("a\n  b") == "a b"
-    assert len(short("long " * 100)) == ERROR_LENGTH
+    member = measure(fit(_odd(), table)).result
+    assert member.broken == "KeyError: 'a fault of the converter'"
+    assert member.refused is None

@@ -1,4 +1,4 @@
-"""The zoo's members: many, distinct, each step of the list in at least two of them."""
+"""The zoo's members: many, with different names, and each listed step in at least two members."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from sklearn.base import BaseEstimator
 
 from benchmarks.process import BenchmarkError
 from benchmarks.zoo.data import ALL
-from benchmarks.zoo.pipelines import chosen, zoo
+from benchmarks.zoo.pipelines import select_members, zoo
 
-TWICE = [
+IN_TWO_MEMBERS = [
     "SimpleImputer",
     "KNNImputer",
     "StandardScaler",
@@ -69,7 +69,7 @@ TWICE = [
 
 
 def _steps(value: Any) -> Iterator[BaseEstimator]:
-    """Walk over an unfitted pipeline and all that is inside it."""
+    """Yield an unfitted pipeline and all estimators inside."""
     if isinstance(value, BaseEstimator):
         yield value
         for inner in value.get_params(deep=False).values():
@@ -80,7 +80,7 @@ def _steps(value: Any) -> Iterator[BaseEstimator]:
 
 
 def test_zoo_is_large() -> None:
-    """At least a hundred pipelines, over all tasks."""
+    """The zoo has at least a hundred pipelines, and all tasks."""
     members = zoo()
     assert len(members) >= 100
     assert {member.task for member in members.values()} == {"regression", "binary", "classes", "grades", "outputs"}
@@ -88,23 +88,23 @@ def test_zoo_is_large() -> None:
 
 
 def test_every_step_is_in_two_members() -> None:
-    """What the export is to convert is met at least twice, beside other steps."""
-    met: Counter[str] = Counter()
+    """Each step that the export converts is in at least two members."""
+    counts: Counter[str] = Counter()
     for member in zoo().values():
-        met.update({type(step).__name__ for step in _steps(member.build())})
-    assert not {name: met[name] for name in TWICE if met[name] < 2}
+        counts.update({type(step).__name__ for step in _steps(member.build())})
+    assert not {name: counts[name] for name in IN_TWO_MEMBERS if counts[name] < 2}
 
 
-def test_members_are_chosen_by_part_of_a_name_or_by_family() -> None:
-    """Case does not matter in names; without a name all are taken."""
+def test_members_are_selected_by_part_of_a_name_or_by_family() -> None:
+    """Names are matched regardless of case; without names all members are selected."""
     members = zoo()
-    assert chosen([], members) == members
-    assert {member.family for member in chosen(["kernels"], members).values()} == {"kernels"}
-    assert all("knnimputer" in key.lower() for key in chosen(["knnimputer"], members))
-    assert len(chosen(["knnimputer", "kernels"], members)) > len(chosen(["kernels"], members))
+    assert select_members([], members) == members
+    assert {member.family for member in select_members(["kernels"], members).values()} == {"kernels"}
+    assert all("knnimputer" in key.lower() for key in select_members(["knnimputer"], members))
+    assert len(select_members(["knnimputer", "kernels"], members)) > len(select_members(["kernels"], members))
 
 
 def test_unknown_name_is_refused() -> None:
-    """The message says what there is."""
+    """The error for an unknown name lists the families."""
     with pytest.raises(BenchmarkError, match=r"'zebra'.*imputation, scaling"):
-        chosen(["ridge", "zebra"], zoo())
+        select_members(["ridge", "zebra"], zoo())

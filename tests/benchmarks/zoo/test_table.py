@@ -1,11 +1,11 @@
-"""The table and what it says in short."""
+"""The zoo's table and its summary."""
 
 from __future__ import annotations
 
 from benchmarks.zoo.results import Exact, Naive, Result, Speed
 from benchmarks.zoo.table import HEAD, families, markdown, speed_ratios, summary
 
-PROVEN = Result(
+PROVEN_MEMBER = Result(
     name="A → B",
     family="trees",
     task="binary",
@@ -23,7 +23,7 @@ PROVEN = Result(
     naive=Naive(rows=12_000, test_share=0.286, share=0.4, worst=0.5, flips=1_234),
     speed=Speed(exact_1=5.0, exact_100=1.0, naive_1=10.0, naive_100=8.0),
 )
-FAILED = Result(
+FAILED_MEMBER = Result(
     name="C",
     family="linear",
     task="regression",
@@ -39,13 +39,13 @@ FAILED = Result(
     naive=Naive(failed="RuntimeError: no <converter>"),
     speed=Speed(exact_1=5.0, exact_100=1.0),
 )
-REFUSED = Result(name="D", family="linear", task="outputs", refused="step 'd' cannot be exported exactly")
-BROKEN = Result(name="E", family="linear", task="outputs", broken="KeyError: 'e'")
+REFUSED_MEMBER = Result(name="D", family="linear", task="outputs", refused="step 'd' cannot be exported exactly")
+BROKEN_MEMBER = Result(name="E", family="linear", task="outputs", broken="KeyError: 'e'")
 
 
 def test_each_member_has_a_line() -> None:
-    """As many cells as the head, and no text of an error ends a cell or begins a tag."""
-    lines = markdown([PROVEN, FAILED, REFUSED, BROKEN]).splitlines()
+    """Each line has the cells of the head, and the text of an error neither ends a cell nor starts a tag."""
+    lines = markdown([PROVEN_MEMBER, FAILED_MEMBER, REFUSED_MEMBER, BROKEN_MEMBER]).splitlines()
     assert len(lines) == 6
     assert {line.replace("\\|", "").count("|") for line in lines} == {len(HEAD) + 1}
     assert lines[2] == (
@@ -60,33 +60,33 @@ def test_each_member_has_a_line() -> None:
 
 
 def test_summary_counts() -> None:
-    """Proven, refused and not proven are told apart; speeds are averaged where there are two graphs."""
-    text = summary([PROVEN, FAILED, REFUSED, BROKEN])
+    """The summary counts proven, refused and not proven members, and averages the speeds of members with two graphs."""
+    text = summary([PROVEN_MEMBER, FAILED_MEMBER, REFUSED_MEMBER, BROKEN_MEMBER])
     assert "4 pipelines; 1 exported and proven, 1 refused by name, 2 not proven" in text
     assert "12,000 rows compared" in text
     assert "worst relative difference 2.5e-16, rows on another branch: 0 at most, labels flipped: 0, undecided" in text
     assert "of the 1 that answer, 1 are off by more than 1e-4 on some row, 1 of them on rows" in text
     assert "over 1 pipelines that have both graphs: the exact graph is 2.00 times as fast" in text
-    assert speed_ratios([PROVEN, FAILED, REFUSED], 100) == [8.0]
+    assert speed_ratios([PROVEN_MEMBER, FAILED_MEMBER, REFUSED_MEMBER], 100) == [8.0]
 
 
 def test_families_are_counted() -> None:
-    """A line for each family in the order of the results; speeds are geometric means, a dash where none can be compared."""
-    slower = PROVEN.model_copy(update={"speed": Speed(exact_1=8.0, exact_100=8.0, naive_1=1.0, naive_100=1.0)})
-    lines = families([PROVEN, slower, FAILED, REFUSED]).splitlines()
+    """Each family has a line in the order of the results, with geometric means of the speeds, or a dash without speeds."""
+    slower = PROVEN_MEMBER.model_copy(update={"speed": Speed(exact_1=8.0, exact_100=8.0, naive_1=1.0, naive_100=1.0)})
+    lines = families([PROVEN_MEMBER, slower, FAILED_MEMBER, REFUSED_MEMBER]).splitlines()
     assert lines[2:] == ["| trees | 2 | 2 | 0 | 2 | 0.50 · 1.00 |", "| linear | 2 | 0 | 1 | 0 | – · – |"]
 
 
-def test_float32_libraries_are_told_apart() -> None:
-    """What a library computes in float32 is not held against what is computed in double."""
-    assert PROVEN.exact is not None
-    exact = PROVEN.exact.model_copy(update={"single_precision": True, "worst_relative": 1e-7})
-    single = PROVEN.model_copy(update={"exact": exact})
-    assert "difference 2.5e-16 (1.0e-07 where the library computes in float32)" in summary([PROVEN, single])
+def test_float32_libraries_are_separate() -> None:
+    """The worst difference of float32 libraries is separate from the worst difference in double."""
+    assert PROVEN_MEMBER.exact is not None
+    exact = PROVEN_MEMBER.exact.model_copy(update={"single_precision": True, "worst_relative": 1e-7})
+    single = PROVEN_MEMBER.model_copy(update={"exact": exact})
+    assert "difference 2.5e-16 (1.0e-07 if the library computes in float32)" in summary([PROVEN_MEMBER, single])
     assert "| 1.0e-07 (float32) (3 undecided, 2 knife edges) |" in markdown([single])
 
 
 def test_nothing_proven_has_a_summary() -> None:
-    """A zoo of refusals can be told, too."""
-    assert "1 refused by name" in summary([REFUSED])
-    assert "speed" not in summary([REFUSED]).lower()
+    """A summary of refusals alone contains no speeds."""
+    assert "1 refused by name" in summary([REFUSED_MEMBER])
+    assert "speed" not in summary([REFUSED_MEMBER]).lower()

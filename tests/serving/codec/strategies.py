@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from bundle.contract import Contract
+from tabento.bundle.contract import Contract
 from tests.bundles import TREE, orchard_contract
 
 CONTRACT = orchard_contract()

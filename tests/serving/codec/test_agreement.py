@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from benchmarks.decode_cost.straightforward import decode_straightforward
 from serving.codec import tokens
+from serving.codec.decode import Decoder
+from serving.codec.identify import decoder_of
+from serving.codec.rows import Rows
 from serving.codec.slices import WorkMeter, run_steps
-from serving.decode import Decoder
 from serving.errors import ServingError
-from serving.identify import decoder_of
-from serving.rows import Rows
 from tests.bundles import TAGGED_TREE, tagged_contract
+from tests.examples import examples
 from tests.serving.codec.strategies import CONTRACT, almost_right_bodies, token_texts
 
 MAX_ROWS = 5
@@ -47,13 +48,13 @@ def _outcome(decode: Decode, body: bytes) -> Any:
 def _agree(outcome: Any, expected: Any) -> bool:
     """Tell whether two outcomes are the same. Of too many rows and another fault, either may be named."""
     too_many = "a list of more than 5; send several requests"
-    return outcome == expected or any(too_many in str(each) for each in (outcome, expected))
+    return outcome == expected or any(too_many in str(rejected_body) for rejected_body in (outcome, expected))
 
 
 _bodies = st.one_of(almost_right_bodies(), token_texts(), st.binary(max_size=40), st.text(max_size=40).map(str.encode))
 
 
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=examples(3000), deadline=None)
 @given(_bodies)
 @example(b'{"age": "\\')
 @example(b'{"age": "\\u12')
@@ -65,7 +66,7 @@ def test_the_careful_way_says_what_a_straightforward_decoder_says(body: bytes) -
     assert _agree(_outcome(_carefully, body), _outcome(_straightforwardly, body))
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(1000), deadline=None)
 @given(almost_right_bodies())
 def test_the_plain_way_takes_only_what_a_straightforward_decoder_takes(body: bytes) -> None:
     """Whatever the plain way accepts, a straightforward decoder accepts as the same bytes."""
@@ -74,7 +75,7 @@ def test_the_plain_way_takes_only_what_a_straightforward_decoder_takes(body: byt
         assert rows == _straightforwardly(body)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(_bodies, st.integers(6, 12))
 def test_chunks_change_nothing(body: bytes, chunk: int) -> None:
     """Wherever a long token is cut into chunks, none shorter than an escape, the answer is the same."""
@@ -87,7 +88,7 @@ def test_chunks_change_nothing(body: bytes, chunk: int) -> None:
         assert _agree(_outcome(_carefully, body), _outcome(_straightforwardly, body))
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=examples(1500), deadline=None)
 @given(almost_right_bodies(TAGGED), st.booleans())
 @example(json.dumps(TAGGED_TREE | {"100% owner": 2**53 - 1, "slope": -999.0}).encode(), False)
 @example(json.dumps(TAGGED_TREE | {"100% owner": 12.0}).encode(), False)
@@ -102,7 +103,7 @@ def test_all_ways_agree_on_a_contract_with_identifiers(body: bytes, ignore: bool
     assert plain is None or plain == expected
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(_bodies, st.integers(6, 12))
 def test_ignored_fields_change_nothing_else(body: bytes, chunk: int) -> None:
     """With ``unknown_fields: ignore`` a row is answered as without its other fields, however it is cut into chunks."""

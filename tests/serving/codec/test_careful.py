@@ -1,4 +1,4 @@
-"""The careful way names every fault: row, field, what was expected, what came."""
+"""The careful decoder names every fault: the row, the field, the expected and the actual value."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from bundle.contract import Contract, Feature, Output
+from serving.codec.decode import PLAIN_BYTES, Decoder
+from serving.codec.identify import decoder_of
+from serving.codec.rows import Rows
 from serving.codec.slices import run_steps
-from serving.decode import PLAIN_BYTES, Decoder
 from serving.errors import DETAILS_LIMIT, Detail, InvalidError, MalformedError, ServingError
-from serving.identify import decoder_of
-from serving.rows import Rows
+from tabento.bundle.contract import Contract, Feature, Output
 from tests.bundles import TAGGED_TREE, TREE, orchard_contract, tagged_contract
 
 DECODER = Decoder(orchard_contract(), max_rows=5)
@@ -23,9 +23,9 @@ def _decode(body: bytes) -> Rows:
 
 
 def _faults(body: bytes) -> list[Detail]:
-    with pytest.raises(ServingError) as caught:
+    with pytest.raises(ServingError) as raised:
         _decode(body)
-    return caught.value.details
+    return raised.value.details
 
 
 def _tree(**changes: Any) -> bytes:
@@ -62,7 +62,7 @@ def _tree(**changes: Any) -> bytes:
     ],
 )
 def test_a_wrong_value_is_named(body: bytes, field: str, expected: str, got: str) -> None:
-    """Each fault comes back with its row, its field, what was expected and what came."""
+    """Each fault has its row, its field, the expected and the actual value."""
     (fault,) = _faults(body)
     assert fault.row == 0
     assert fault.field == field
@@ -85,9 +85,9 @@ def test_all_faults_of_all_rows_come_at_once() -> None:
 def test_a_flood_of_faults_ends_early() -> None:
     """Past the limit the rest is not searched: the answer stays small and the message says so."""
     body = json.dumps({"instances": [{f"k{index}": 1 for index in range(200)}] * 2}).encode()
-    with pytest.raises(InvalidError, match="at least") as caught:
+    with pytest.raises(InvalidError, match="at least") as raised:
         _decode(body)
-    assert len(json.loads(caught.value.body("id"))["error"]["details"]) == DETAILS_LIMIT
+    assert len(json.loads(raised.value.body("id"))["error"]["details"]) == DETAILS_LIMIT
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_flood_of_faults_ends_early() -> None:
     ],
 )
 def test_a_wrong_frame_is_named(body: bytes, field: str | None, got: str) -> None:
-    """What is wrong around the rows belongs to no row."""
+    """A fault outside the rows has no row."""
     fault = _faults(body)[0]
     assert (fault.row, fault.field, fault.got) == (None, field, got)
 
@@ -123,7 +123,7 @@ def test_a_wrong_frame_is_named(body: bytes, field: str | None, got: str) -> Non
     ],
 )
 def test_what_is_not_json_is_malformed(body: bytes, message: str) -> None:
-    """Bytes that are no JSON text in UTF-8 are told where they go wrong."""
+    """The error for bytes that are not JSON in UTF-8 names the position."""
     with pytest.raises(MalformedError, match=message):
         _decode(body)
 
@@ -150,9 +150,9 @@ def test_a_bad_row_among_many_is_named_by_its_index(bad: int) -> None:
     assert (right.count, right.single) == (2_000, False)
     assert right.data == b"".join(decoder.decode(json.dumps(row).encode()).data for row in rows)
     rows[bad]["age"] = 91
-    with pytest.raises(InvalidError, match="1 value is wrong") as caught:
+    with pytest.raises(InvalidError, match="1 value is wrong") as raised:
         decoder.decode(json.dumps({"instances": rows}).encode())
-    assert [(detail.row, detail.field) for detail in caught.value.details] == [(bad, "age")]
+    assert [(detail.row, detail.field) for detail in raised.value.details] == [(bad, "age")]
 
 
 def test_a_body_beyond_the_plain_limit_is_decoded_to_the_same_bytes() -> None:
@@ -177,9 +177,9 @@ def test_the_rest_of_a_body_is_not_read_after_a_hundred_faults() -> None:
 @pytest.mark.parametrize("member", ['"k": 1', '"instances": 1', '"age": 1', '"instances": []'])
 def test_too_many_members_are_refused_at_once(member: str) -> None:
     """An object with a hundred members more than there are fields is not read to its end, which is missing here."""
-    with pytest.raises(InvalidError, match="at least") as caught:
+    with pytest.raises(InvalidError, match="at least") as raised:
         _decode(f"{{{', '.join([member] * 100_000)}".encode())
-    assert len(caught.value.details) <= DETAILS_LIMIT + 1
+    assert len(raised.value.details) <= DETAILS_LIMIT + 1
 
 
 def test_the_names_of_the_features_are_listed_once() -> None:
@@ -193,13 +193,13 @@ def test_the_names_of_the_features_are_listed_once() -> None:
 def test_the_format_of_another_server_gets_a_hint(key: str) -> None:
     """Who sends what MLflow or the Open Inference Protocol take is told how rows are written here."""
     body = json.dumps({key: {"columns": ["age"], "data": [[1]] * 5_000}}).encode()
-    with pytest.raises(InvalidError, match=f"The key '{key}' is the format|The key '{key}' is MLflow's") as caught:
+    with pytest.raises(InvalidError, match=f"The key '{key}' is the format|The key '{key}' is MLflow's") as raised:
         _decode(body)
-    assert caught.value.message.endswith('{"instances": [{…}, {…}]} with one object for each row.')
+    assert raised.value.message.endswith('{"instances": [{…}, {…}]} with one object for each row.')
 
 
 def test_a_feature_may_be_called_as_in_another_format() -> None:
-    """Then there is no hint."""
+    """A feature with the name of a key of another format gives no hint."""
     feature = Feature(name="data", type="number", maximum=1)
     contract = Contract(
         name="m", title="", description="", task="regression", features=(feature,), output=Output(name="y")
@@ -238,10 +238,10 @@ def test_other_fields_are_ignored_if_the_setting_says_so() -> None:
 )
 def test_ignoring_has_its_limits(changes: dict[str, Any], message: str) -> None:
     """Thousands of columns and large nested values are refused, as reading them has a cost."""
-    with pytest.raises(ServingError) as caught:
+    with pytest.raises(ServingError) as raised:
         _ignoring(**changes)
-    assert message in caught.value.message
-    assert "MLflow" not in caught.value.message
+    assert message in raised.value.message
+    assert "MLflow" not in raised.value.message
 
 
 def test_a_foreign_format_is_still_explained() -> None:
@@ -251,7 +251,7 @@ def test_a_foreign_format_is_still_explained() -> None:
 
 
 def test_fields_beside_the_rows_are_never_ignored() -> None:
-    """What stands beside ``instances`` is no field of a row."""
+    """Another key next to ``instances`` is not a field of a row."""
     body = json.dumps({"instances": [TAGGED_TREE], "other": 1}).encode()
     with pytest.raises(ServingError, match="only 'instances' beside it"):
         decoder_of(tagged_contract(), 1, ignore_unknown=True).decode(body)
@@ -270,9 +270,9 @@ def test_fields_beside_the_rows_are_never_ignored() -> None:
 )
 def test_a_wrong_identifier_is_named(tag: object, got: str) -> None:
     """The message quotes the pattern and what came."""
-    with pytest.raises(ServingError, match=r"'tag' of row 0: expected .* fits T.* as a whole, got ") as caught:
+    with pytest.raises(ServingError, match=r"'tag' of row 0: expected .* fits T.* as a whole, got ") as raised:
         _ignoring(tag=tag)
-    assert got in caught.value.message
+    assert got in raised.value.message
 
 
 def test_a_missing_identifier_is_named() -> None:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundle.contract import UNKNOWN_CATEGORY, Feature, LetterCase, change_case, encode_value
 from serving.codec.categories import CategoryTable
+from tabento.bundle.contract import UNKNOWN_CATEGORY, Feature, LetterCase, change_case, encode_value
 
 TRICKY = "iIıİsSſßẞkKKσΣςéÉǆǅǄµμΜﬁ\U00010428\U00010400 x"
 """Letters whose other case is another letter, several letters, or none that changes back."""
@@ -41,6 +41,6 @@ def test_the_table_says_what_the_contract_says(
 
 @pytest.mark.parametrize("value", ["BOſKOOP", "boßkoop", "BOSKOOP ", "K" * 100_000])
 def test_similar_letters_are_no_letter_case(value: str) -> None:
-    """A long s is not an S, whatever Unicode's upper case says; and a long text is no category."""
+    """A long s is not an S, although Unicode's upper case makes it one; and a long text is not a category."""
     feature = Feature(name="a", type="category", categories=("BOSKOOP",), case="upper")
     assert CategoryTable(feature).code(value) is None

@@ -7,13 +7,13 @@ import pytest
 from serving.codec.scanner import CALL_BYTES, NESTED_TOKENS_LIMIT, Scanner
 from serving.codec.slices import WorkMeter, run_steps
 from serving.codec.tokens import CHUNK, JsonSyntaxError
-from serving.codec.values import DEPTH_LIMIT, LongText, Nested, NestingError, NumberText, Value, show
+from serving.codec.values import DEPTH_LIMIT, LongText, NestedValue, NestingError, NumberText, Value, show
 
 
 def _value(body: bytes) -> Value:
     scanner = Scanner(body, WorkMeter(), text_limit=10)
     value = run_steps(scanner.value())
-    if not isinstance(value, Nested) or value.complete:
+    if not isinstance(value, NestedValue) or value.complete:
         run_steps(scanner.end())
     return value
 
@@ -57,22 +57,22 @@ def test_a_large_nested_value_is_not_read_to_its_end() -> None:
     """It is wrong whatever follows; the message says how many elements were seen."""
     body = b"[" + b"1," * CALL_BYTES
     value = _value(body)
-    assert value == Nested(is_object=False, count=NESTED_TOKENS_LIMIT, complete=False)
+    assert value == NestedValue(is_object=False, count=NESTED_TOKENS_LIMIT, complete=False)
     assert show(value) == f"an array of at least {NESTED_TOKENS_LIMIT} elements"
 
 
 def test_nested_values_are_counted() -> None:
     """Elements and keys of the outermost level, also if one of them is long."""
-    assert _value(b'[1, [2, 3], {"a": [4]}]') == Nested(is_object=False, count=3, complete=True)
+    assert _value(b'[1, [2, 3], {"a": [4]}]') == NestedValue(is_object=False, count=3, complete=True)
     long = b'{"a": "' + b"x" * 2 * CALL_BYTES + b'", "b": {}, "b": []}'
-    assert _value(long) == Nested(is_object=True, count=3, complete=True)
+    assert _value(long) == NestedValue(is_object=True, count=3, complete=True)
 
 
 @pytest.mark.parametrize("padding", [b"", b" " * 2 * CALL_BYTES])
 def test_nesting_has_a_limit(padding: bytes) -> None:
     """It is the same for short values, which are read in one call, and for long ones."""
     deepest = b"[" * DEPTH_LIMIT + padding + b"]" * DEPTH_LIMIT
-    assert _value(deepest) == Nested(is_object=False, count=1, complete=True)
+    assert _value(deepest) == NestedValue(is_object=False, count=1, complete=True)
     with pytest.raises(NestingError):
         _value(b"[" + deepest + b"]")
     with pytest.raises(NestingError):
@@ -89,17 +89,17 @@ def test_nesting_has_a_limit(padding: bytes) -> None:
 )
 def test_a_syntax_error_has_the_position_of_its_byte(body: bytes, message: str, position: int) -> None:
     """In one call or token by token."""
-    with pytest.raises(JsonSyntaxError, match=message) as caught:
+    with pytest.raises(JsonSyntaxError, match=message) as raised:
         _value(body)
-    assert caught.value.position == position
+    assert raised.value.position == position
 
 
 @pytest.mark.parametrize("tail", [b".5", b"e5", b"e+5", b"E-5", b".5e+5"])
 @pytest.mark.parametrize("missing", range(5))
 def test_a_chunk_may_end_anywhere_in_a_number(tail: bytes, missing: int) -> None:
     """A fraction or an exponent that begins just before the end of a chunk belongs to the number."""
-    whole = b"1" + b"0" * (CHUNK - 1 - missing) + tail
-    assert isinstance(_value(whole), NumberText)
+    is_complete = b"1" + b"0" * (CHUNK - 1 - missing) + tail
+    assert isinstance(_value(is_complete), NumberText)
     if not tail.startswith(b"."):
         small = b"0." + b"0" * (CHUNK - 3 - missing) + b"1" + tail
         assert _value(small) == float(small)

@@ -139,7 +139,7 @@ def test_a_cancelled_caller_ends_its_computation() -> None:
 @pytest.mark.parametrize("fails", [False, True])
 def test_each_slice_is_told_of(fails: bool) -> None:
     """With its seconds, the last one too, also if it raises."""
-    told: list[float] = []
+    reported_s: list[float] = []
 
     def steps() -> Steps[str]:
         yield
@@ -150,19 +150,19 @@ def test_each_slice_is_told_of(fails: bool) -> None:
 
     async def run() -> None:
         try:
-            await SliceScheduler().run(steps(), told.append)
+            await SliceScheduler().run(steps(), reported_s.append)
         except ValueError:
             assert fails
 
     asyncio.run(run())
-    assert len(told) == 3
-    assert min(told) >= 0.0
+    assert len(reported_s) == 3
+    assert min(reported_s) >= 0.0
 
 
 def test_the_time_of_slices_is_added_up() -> None:
     """And each is handed on."""
-    told: list[float] = []
-    total = SliceTime(told.append)
+    reported_s: list[float] = []
+    total = SliceTime(reported_s.append)
     for seconds in (0.25, 0.5):
         total(seconds)
-    assert (total.total_s, told) == (0.75, [0.25, 0.5])
+    assert (total.total_s, reported_s) == (0.75, [0.25, 0.5])

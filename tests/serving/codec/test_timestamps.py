@@ -12,11 +12,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.decode_cost.straightforward import decode_straightforward
-from bundle.contract import Contract, Feature, Output, timestamp_seconds
+from serving.codec.decode import Decoder
 from serving.codec.slices import WorkMeter, run_steps
-from serving.decode import Decoder
 from serving.errors import InvalidError, ServingError
-from serving.schemas import feature_schema
+from serving.routes.schemas import feature_schema
+from tabento.bundle.contract import Contract, Feature, Output, timestamp_seconds
+from tests.examples import examples
 
 MAX_ROWS = 5
 CONTRACT = Contract(
@@ -70,7 +71,7 @@ def _numbers(body: bytes, decoder: Decoder = DECODER) -> tuple[float, ...]:
     return struct.unpack(f"={len(rows.data) // 8}d", rows.data)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(st.lists(_rows, min_size=1, max_size=6), st.booleans(), st.booleans())
 @example([ROW], True, True)
 def test_all_ways_agree(rows: list[dict[str, Any]], alone: bool, ascii_only: bool) -> None:
@@ -104,9 +105,9 @@ def test_a_timestamp_travels_as_seconds() -> None:
 @pytest.mark.parametrize("value", ["27.11.2026", "2026-02-30", "2019-12-31", "2030-01-01", 1795795697, True, ["2026"]])
 def test_what_is_no_timestamp_is_refused_by_name(value: Any) -> None:
     """The error names the field, a right timestamp, the range, and what came."""
-    with pytest.raises(InvalidError) as refused:
+    with pytest.raises(InvalidError) as refused_details:
         DECODER.decode(json.dumps({**ROW, "at": value}).encode())
-    (detail,) = refused.value.details
+    (detail,) = refused_details.value.details
     assert (detail.row, detail.field) == (0, "at")
     assert detail.expected == (
         "a date and time such as 2026-11-27T16:08:17Z, of at least 2020-01-01T00:00:00Z and below 2030-01-01T00:00:00Z"
@@ -115,8 +116,8 @@ def test_what_is_no_timestamp_is_refused_by_name(value: Any) -> None:
 
 def test_the_schema_says_that_it_is_a_date() -> None:
     """OpenAPI has a format for it; what it cannot say is in the description."""
-    at, _, booked = CONTRACT.features
-    schema = feature_schema(at)
+    instant, _, booked = CONTRACT.features
+    schema = feature_schema(instant)
     assert (schema["type"], schema["format"]) == ("string", "date-time")
     assert "from 2020-01-01T00:00:00Z to 2029-12-31T23:59:59" in schema["description"]
     assert feature_schema(booked)["anyOf"] == [

@@ -49,5 +49,5 @@ def test_lines_and_columns_count_characters(text: str, data: st.DataObject, chun
     before = text[:index]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(unicode, "_CHUNK", chunk)
-        found = run_steps(line_and_column(text.encode(), len(before.encode()), WorkMeter()))
-    assert found == (before.count("\n") + 1, len(before.rpartition("\n")[2]) + 1)
+        error_position = run_steps(line_and_column(text.encode(), len(before.encode()), WorkMeter()))
+    assert error_position == (before.count("\n") + 1, len(before.rpartition("\n")[2]) + 1)

@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from benchmarks.decode_cost.contracts import MAX_ROWS, narrow_contract, right_row, wide_contract
 from benchmarks.decode_cost.grammar import Genome, mutate, random_genome, write_body
 from benchmarks.decode_cost.named_bodies import named_bodies
+from serving.codec.decode import Decoder
+from serving.codec.identify import decoder_of
 from serving.codec.slices import SLICE_UNITS, WorkMeter
-from serving.decode import Decoder
 from serving.errors import ServingError
-from serving.identify import decoder_of
+from tests.examples import examples
 
 CONTRACTS = {contract.name: contract for contract in (narrow_contract(), wide_contract())}
 DECODERS = {name: Decoder(contract, MAX_ROWS) for name, contract in CONTRACTS.items()}
@@ -79,7 +80,7 @@ def _genomes(draw: st.DrawFn) -> Genome:
     return genome
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.sampled_from(sorted(CONTRACTS)), _genomes())
 def test_the_work_of_a_body_is_bounded_by_its_bytes(name: str, genome: Genome) -> None:
     """Whatever is repeated in a body: units, units of a slice, and calls of a slice stay within their bounds."""
@@ -92,7 +93,7 @@ def test_the_work_of_named_bodies_is_bounded(body_name: str) -> None:
     _check(DECODERS["narrow"], named_bodies(CONTRACTS["narrow"])[body_name])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.sampled_from(sorted(CONTRACTS)), _genomes())
 def test_ignoring_fields_is_bounded_as_refusing_them_is(name: str, genome: Genome) -> None:
     """With ``unknown_fields: ignore`` the same bounds hold."""
@@ -102,14 +103,14 @@ def test_ignoring_fields_is_bounded_as_refusing_them_is(name: str, genome: Genom
 def _ignored_bodies() -> dict[str, bytes]:
     """Return bodies of right rows with fields that are ignored."""
     row = json.dumps(right_row(CONTRACTS["narrow"]))[:-1]
-    many = "".join(f', "c{index}": {index}' for index in range(500))
+    repeated = "".join(f', "c{index}": {index}' for index in range(500))
 
-    def rows(others: str, count: int) -> str:
-        return '{"instances": [' + ", ".join([row + others + "}"] * count) + "]}"
+    def rows(others_count: str, count: int) -> str:
+        return '{"instances": [' + ", ".join([row + others_count + "}"] * count) + "]}"
 
     bodies = {
-        "many columns": row + many + "}",
-        "many rows with many columns": rows(many, 300),
+        "many columns": row + repeated + "}",
+        "many rows with many columns": rows(repeated, 300),
         "many rows with a column more": rows(', "c": [{}]', 900),
         "a column again and again": row + ', "c": 1' * 300_000 + "}",
         "a long text": row + ', "c": "' + "x" * 2_000_000 + '"}',

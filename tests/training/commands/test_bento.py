@@ -81,7 +81,7 @@ def test_unknown_model_and_missing_checkout_are_told(
 ) -> None:
     """A model that is not stored, and an installed package without the files of the checkout."""
     assert main(["bento", "nowhere"]) == 1
-    assert "holds no bundle nowhere" in capsys.readouterr().err
+    assert "has no bundle nowhere" in capsys.readouterr().err
     monkeypatch.setattr(training, "__file__", str(tmp_path / "training" / "__init__.py"))
     assert main(["bento", linear_bundle]) == 1
     assert "is built in a checkout" in capsys.readouterr().err

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ORCHARD
-from training import stored
 from training.commands.ensure import ensured_tag
+from training.commands.preflight import PreflightError
 from training.config import ModelConfig, load_config
-from training.preflight import PreflightError
+from training.config.settings import TrainingSettings
 from training.progress import silence
-from training.settings import TrainingSettings
+from training.stages import stored_model
 
 
 @pytest.fixture
@@ -33,14 +33,14 @@ def test_stored_model_needs_nothing_of_training(
 ) -> None:
     """If a version is stored, the checks of training wait until it turns out that training is needed."""
     (model_store / "models" / "orchard" / "abc").mkdir(parents=True)
-    monkeypatch.setattr(stored, "ensure", lambda *_, **__: "orchard:abc")
+    monkeypatch.setattr(stored_model, "ensure_model", lambda *_, **__: "orchard:abc")
     assert ensured_tag(config, None, no_reports, silence()) == "orchard:abc"
 
     def trains(*_: object, before_training: Callable[[], None], record_later: bool) -> str:
         before_training()
         return "orchard:new"
 
-    monkeypatch.setattr(stored, "ensure", trains)
+    monkeypatch.setattr(stored_model, "ensure_model", trains)
     with pytest.raises(PreflightError, match="--runs-folder"):
         ensured_tag(config, None, no_reports, silence())
 
@@ -49,6 +49,6 @@ def test_first_model_is_refused_before_the_data_is_read(
     config: ModelConfig, no_reports: TrainingSettings, model_store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If nothing is stored, all problems are told at once, those of the caller too."""
-    monkeypatch.setattr(stored, "ensure", lambda *_, **__: pytest.fail("the work began"))
+    monkeypatch.setattr(stored_model, "ensure_model", lambda *_, **__: pytest.fail("the work began"))
     with pytest.raises(PreflightError, match=r"2 things[\s\S]*the port[\s\S]*--runs-folder"):
         ensured_tag(config, None, no_reports, silence(), problems=["the port"])

@@ -10,9 +10,10 @@ import pytest
 
 import training
 from tests.conftest import ORCHARD
-from training import stored
+from tools import ports
 from training.__main__ import main
 from training.commands.serve import address, serve_command
+from training.stages import stored_model
 
 
 class StartedError(Exception):
@@ -36,10 +37,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def free_port() -> int:
-    """A port that nobody listens at."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
+    """A port on which no process listens."""
+    return ports.free_port()
 
 
 def test_stored_model_is_served(
@@ -54,7 +53,7 @@ def test_stored_model_is_served(
 
 def test_config_is_trained_first(started: list[str], free_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a config the server gets the tag that `ensure` returns."""
-    monkeypatch.setattr(stored, "ensure", lambda *_, **__: "orchard:abc")
+    monkeypatch.setattr(stored_model, "ensure_model", lambda *_, **__: "orchard:abc")
     with pytest.raises(StartedError):
         main(["serve", "--config", str(ORCHARD), "--no-download", "--port", str(free_port)])
     assert "model=orchard:abc" in started
@@ -64,12 +63,12 @@ def test_taken_port_is_told_before_the_work(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Nothing is trained for a port that is taken; that and a shut folder are told together."""
-    monkeypatch.setattr(stored, "ensure", lambda *_, **__: pytest.fail("the work began"))
+    monkeypatch.setattr(stored_model, "ensure_model", lambda *_, **__: pytest.fail("the work began"))
     monkeypatch.setenv("TABENTO_TRAINING_ARTIFACTS_FOLDER", "/proc/none")
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = str(taken.getsockname()[1])
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = str(listener.getsockname()[1])
         assert main(["serve", "--config", str(ORCHARD), "--no-download", "--port", port]) == 1
         first, *lines = capsys.readouterr().err.splitlines()
         assert first == "error: 2 things have to be put right before this can begin:"
@@ -81,7 +80,7 @@ def test_taken_port_is_told_before_the_work(
 def test_unknown_model_is_told(free_port: int, capsys: pytest.CaptureFixture[str]) -> None:
     """What the store does not have cannot be served; the message says how to make it."""
     assert main(["serve", "nowhere", "--port", str(free_port)]) == 1
-    assert "the model store holds no bundle nowhere" in capsys.readouterr().err
+    assert "the model store has no bundle nowhere" in capsys.readouterr().err
 
 
 def test_interpreter_that_is_gone_is_told(
@@ -95,10 +94,10 @@ def test_interpreter_that_is_gone_is_told(
 
 @pytest.mark.parametrize("words", [[], ["orchard", "--config", "x.yaml"], ["orchard", "--port", "x"]])
 def test_wrong_usage_exits_with_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """Neither or both of a model and a config, or a port that is no number."""
-    with pytest.raises(SystemExit) as ended:
+    """Neither or both of a model and a config, or a port that is not a number."""
+    with pytest.raises(SystemExit) as exit_info:
         main(["serve", *words])
-    assert ended.value.code == 2
+    assert exit_info.value.code == 2
 
 
 def test_service_is_found_from_anywhere() -> None:
@@ -121,7 +120,7 @@ def test_the_record_follows_beside_the_service(
 ) -> None:
     """MLflow's record is left to another process, which gets the same config, overrides and folders."""
     commands: list[list[str]] = []
-    monkeypatch.setattr(stored, "ensure", lambda *_, **options: f"orchard:{options['record_later']}")
+    monkeypatch.setattr(stored_model, "ensure_model", lambda *_, **options: f"orchard:{options['record_later']}")
     monkeypatch.setattr("subprocess.Popen", lambda command, **_: commands.append(command))
     options = ["--config", str(ORCHARD), "--set", "seed=3", "--registry-folder", str(tmp_path)]
     with pytest.raises(StartedError):

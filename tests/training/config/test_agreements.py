@@ -1,4 +1,4 @@
-"""The parts of a config agree with each other, or the config is refused with the key."""
+"""Contradictions between the parts of a config are refused with the key."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 Edit = Callable[[dict[str, Any]], object]
 
 
-def edited(tmp_path: Path, name: str, edit: Edit) -> ModelConfig:
+def load_edited(tmp_path: Path, name: str, edit: Edit) -> ModelConfig:
     """Load one of the tests' configs after an edit."""
     content = yaml.safe_load((CONFIGS / f"{name}.yaml").read_text(encoding="utf-8"))
     edit(content)
@@ -25,7 +25,7 @@ def edited(tmp_path: Path, name: str, edit: Edit) -> ModelConfig:
 
 
 def put(*path: str | int, value: Any) -> Edit:
-    """Return an edit that puts a value at a place."""
+    """Return an edit that sets the value at a place."""
 
     def edit(content: dict[str, Any]) -> None:
         target: Any = content
@@ -51,7 +51,7 @@ REGRESSION: list[tuple[Edit, str]] = [
     ),
     (
         put("selection", "metric", value="f1"),
-        r"selection\.metric: 'f1' is no metric of a regression; there are .*'rmse'",
+        r"selection\.metric: 'f1' is not a metric of a regression; there are .*'rmse'",
     ),
     (put("selection", "kinds", value=["logistic_regression"]), r"selection\.kinds: 'logistic_regression' goes with"),
     (
@@ -64,14 +64,14 @@ REGRESSION: list[tuple[Edit, str]] = [
     ),
     (
         put("gate", "metrics", "roc_auc", value={"at_least": 0.5}),
-        r"gate\.metrics: 'roc_auc' is no metric of a regression",
+        r"gate\.metrics: 'roc_auc' is not a metric of a regression",
     ),
-    (put("gate", "champion", value={"metric": "f1"}), r"gate\.champion\.metric: 'f1' is no metric"),
+    (put("gate", "champion", value={"metric": "f1"}), r"gate\.champion\.metric: 'f1' is not a metric"),
     (put("gate", "calibration", value={"brier_max": 0.1}), r"gate\.calibration: .* go with a classification"),
-    (put("gate", "slices", value={"columns": ["girth"]}), r"gate\.slices\.columns: 'girth' is no feature"),
+    (put("gate", "slices", value={"columns": ["girth"]}), r"gate\.slices\.columns: 'girth' is not a feature"),
     (
         put("gate", "directions", value=[{"feature": "sort", "add": 1, "answer": "rises"}]),
-        r"gate\.directions: 'sort' is no numeric feature",
+        r"gate\.directions: 'sort' is not a numeric feature",
     ),
     (
         put("gate", "invariances", value=[{"feature": "sort", "changes": ["PEAR"]}]),
@@ -101,7 +101,7 @@ REGRESSION: list[tuple[Edit, str]] = [
     ),
     (
         put("estimator", value={"kind": "stack", "members": [{"kind": "voting"}]}),
-        "'voting' cannot stand inside another",
+        "'voting' cannot be inside another",
     ),
     (
         put("estimator", value={"kind": "stack", "members": [{"kind": "logistic_regression"}]}),
@@ -115,13 +115,13 @@ CLASSIFICATION: list[tuple[Edit, str]] = [
     ),
     (put("estimator", "kind", value="ridge"), r"estimator\.kind: 'ridge' goes with a regression"),
     (put("estimator", "target", value="log"), r"estimator\.target: a scale goes with a regression"),
-    (put("selection", "metric", value="rmse"), r"selection\.metric: 'rmse' is no metric of a classification"),
+    (put("selection", "metric", value="rmse"), r"selection\.metric: 'rmse' is not a metric of a classification"),
     (put("target", "unit", value="kg"), "`unit`, `minimum` and `maximum` go with a number"),
     (classes(("a", "a"), ("b", "a")), "a label appears twice"),
     (classes(("a", "a"), ("a", "b")), "a value appears twice"),
     (put("target", "positive", value="x"), r"target\.positive: 'x' is none of the labels"),
     (classes(("a", 1), ("b", "x")), "the labels must be of one type"),
-    (classes(("a", 0.5), ("b", 1.5)), "a label is no number with a fraction, got 0.5"),
+    (classes(("a", 0.5), ("b", 1.5)), "a label cannot be a number with a fraction, got 0.5"),
     (classes(("a", "a")), "at least 2 items"),
     (classes(("a", "a"), ("b", "b"), ("c", "c")), "decision: a threshold goes with two classes"),
     (put("decision", value={"by": "cost", "false_positive_cost": 1}), "both costs go with `by: cost`"),
@@ -132,16 +132,16 @@ CLASSIFICATION: list[tuple[Edit, str]] = [
 
 @pytest.mark.parametrize(("edit", "message"), REGRESSION)
 def test_regression_that_disagrees_with_itself_is_refused(tmp_path: Path, edit: Edit, message: str) -> None:
-    """The error names the key, what came and what is allowed."""
+    """The error names the key, the value and the allowed values."""
     with pytest.raises(ConfigError, match=message):
-        edited(tmp_path, "orchard", edit)
+        load_edited(tmp_path, "orchard", edit)
 
 
 @pytest.mark.parametrize(("edit", "message"), CLASSIFICATION)
 def test_classification_that_disagrees_with_itself_is_refused(tmp_path: Path, edit: Edit, message: str) -> None:
-    """The error names the key, what came and what is allowed."""
+    """The error names the key, the value and the allowed values."""
     with pytest.raises(ConfigError, match=message):
-        edited(tmp_path, "seedling", edit)
+        load_edited(tmp_path, "seedling", edit)
 
 
 @pytest.mark.parametrize(
@@ -156,34 +156,36 @@ def test_classification_that_disagrees_with_itself_is_refused(tmp_path: Path, ed
         ("seedling", put("gate", "directions", value=[{"feature": "height", "factor": 1.5, "answer": "falls"}])),
     ],
 )
-def test_what_agrees_is_taken(tmp_path: Path, name: str, edit: Edit) -> None:
-    """The other side of each refusal."""
-    assert edited(tmp_path, name, edit).name == name
+def test_consistent_configs_are_accepted(tmp_path: Path, name: str, edit: Edit) -> None:
+    """Values close to each refused value are accepted."""
+    assert load_edited(tmp_path, name, edit).name == name
 
 
 def test_contract_of_a_classification_has_labels_and_the_threshold(tmp_path: Path) -> None:
-    """Labels in the config's order, probabilities always, the threshold only where one was chosen."""
-    config = edited(tmp_path, "seedling", put("target", "ranking", value=True))
+    """The contract has the labels in the config's order, always probabilities, and a threshold only if one was chosen."""
+    config = load_edited(tmp_path, "seedling", put("target", "ranking", value=True))
     output = config.contract(threshold=0.25).output
     assert (output.classes, output.probabilities, output.ranking) == (("alive", "died"), True, True)
     assert (output.threshold, config.contract().output.threshold) == (0.25, None)
 
 
-def test_config_decides_what_no_study_has_decided(tmp_path: Path) -> None:
-    """Its own imputation, clusters, estimator, and all of its features."""
-    decisions = edited(tmp_path, "orchard", lambda content: None).decisions()
+def test_decisions_default_to_the_config(tmp_path: Path) -> None:
+    """Without studies the config's own imputation, clusters, estimator and all of its features are used."""
+    decisions = load_edited(tmp_path, "orchard", lambda content: None).decisions()
     assert (decisions.impute, decisions.n_clusters, decisions.columns[0]) == ("mean", 3, "age")
     assert len(decisions.columns) == 7
-    assert edited(tmp_path, "seedling", lambda content: None).decisions().n_clusters is None
+    assert load_edited(tmp_path, "seedling", lambda content: None).decisions().n_clusters is None
 
 
 def test_direction_needs_an_answer_that_can_rise(tmp_path: Path) -> None:
-    """Of three classes none is the positive one."""
+    """A direction is refused for three classes, because none of them is the positive class."""
 
     def edit(content: dict[str, Any]) -> None:
         classes(("alive", "alive"), ("dead", "died"), ("gone", "gone"))(content)
         put("decision", value={})(content)
         put("gate", value={"directions": [{"feature": "height", "add": 1, "answer": "falls"}]})(content)
 
-    with pytest.raises(ConfigError, match=r"gate\.directions: an answer rises or falls where it is a number or one of"):
-        edited(tmp_path, "seedling", edit)
+    with pytest.raises(
+        ConfigError, match=r"gate\.directions: an answer rises or falls only if it is a number or one of"
+    ):
+        load_edited(tmp_path, "seedling", edit)

@@ -1,4 +1,4 @@
-"""Features as a config declares them, with what may be left to the data."""
+"""Features of a config, with the parts that are taken from the data."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from bundle.contract import Feature
+from tabento.bundle.contract import Feature
 from training.config import Column
 
 
@@ -16,18 +16,20 @@ def column(**keys: Any) -> Column:
     return Column.model_validate({"name": "zone", "type": "category", "categories": "from_data", **keys})
 
 
-def test_categories_can_be_left_to_the_data() -> None:
-    """The column stays open until it is told its categories, and unknown values are ignored."""
+def test_categories_can_be_taken_from_the_data() -> None:
+    """The column is open until its categories are known, and unknown values are ignored."""
     zone = column(min_frequency=20)
     assert (zone.is_open, zone.categories, zone.unknown) == (True, None, "ignore")
     assert Column.model_validate(zone.model_dump()) == zone
-    known = zone.with_categories(("a", "b"))
-    assert (known.is_open, known.min_frequency) == (False, None)
-    assert known.feature() == Feature(name="zone", type="category", categories=("a", "b"), unknown="ignore")
+    zone_with_categories = zone.with_categories(("a", "b"))
+    assert (zone_with_categories.is_open, zone_with_categories.min_frequency) == (False, None)
+    assert zone_with_categories.feature() == Feature(
+        name="zone", type="category", categories=("a", "b"), unknown="ignore"
+    )
 
 
-def test_question_mark_can_stand_for_missing_in_an_open_column() -> None:
-    """What stands in for unknown categories is no text that a file has."""
+def test_question_mark_can_mean_missing_in_an_open_column() -> None:
+    """The placeholder for unknown categories equals no text of a file."""
     assert column(nullable=True, missing=["?"]).missing == ("?",)
 
 
@@ -46,7 +48,7 @@ def test_question_mark_can_stand_for_missing_in_an_open_column() -> None:
         ({"min_frequency": 0}, "greater than 0"),
     ],
 )
-def test_keys_that_do_not_go_together_are_refused(keys: dict[str, Any], message: str) -> None:
-    """The message names the key and what it goes with."""
+def test_contradicting_keys_are_refused(keys: dict[str, Any], message: str) -> None:
+    """The message names the key and the key that it requires."""
     with pytest.raises(ValidationError, match=message):
         column(**keys)

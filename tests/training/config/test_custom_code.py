@@ -1,4 +1,4 @@
-"""A config's own transformers: found beside the config, checked when it is read, and counted by their code."""
+"""A config's custom transformers are imported from its folder, checked when it is read, and identified by their code."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ DOCS = Path(__file__).parents[3] / "docs" / "configs.md"
 def documented_class() -> str:
     """Return the example's code in docs/configs.md."""
     text = DOCS.read_text(encoding="utf-8").partition("### A transformer of your own")[2]
-    found = re.search(r"```python\n(.*?)```", text, re.DOTALL)
-    assert found is not None
-    return found.group(1)
+    match = re.search(r"```python\n(.*?)```", text, re.DOTALL)
+    assert match is not None
+    return match.group(1)
 
 
 @pytest.fixture(autouse=True)
 def _forget_modules() -> Iterator[None]:
-    """Forget the modules of a test, so that the next may use their names."""
+    """Forget the modules of a test, so that the next test can use their names."""
     path, modules = list(sys.path), set(sys.modules)
     yield
     sys.path[:] = path
@@ -37,16 +37,16 @@ def _forget_modules() -> Iterator[None]:
 
 
 def read(folder: Path, code: str, module: str = "income_features", **entry: object) -> ModelConfig:
-    """Write a module and a config beside it, and read the config."""
+    """Write a module into the config's folder, and read the config."""
     (folder / f"{module}.py").write_text(code, encoding="utf-8")
     data = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
-    given = {"transformer": f"{module}:LogIncome", "columns": ["height"], "params": {"offset": 0.5}, **entry}
-    data["derived"] = {"custom": [given]}
+    full_entry = {"transformer": f"{module}:LogIncome", "columns": ["height"], "params": {"offset": 0.5}, **entry}
+    data["derived"] = {"custom": [full_entry]}
     (folder / "orchard.yaml").write_text(yaml.safe_dump(data, allow_unicode=True), encoding="utf-8")
     return load_config(folder / "orchard.yaml")
 
 
-def test_class_beside_the_config_is_found(tmp_path: Path) -> None:
+def test_class_in_the_configs_folder_is_imported(tmp_path: Path) -> None:
     """The documented class is read, and the checksum of its code becomes part of the config."""
     config = read(tmp_path, documented_class())
     (entry,) = config.derived.custom
@@ -55,7 +55,7 @@ def test_class_beside_the_config_is_found(tmp_path: Path) -> None:
 
 
 def test_changed_code_is_another_config(tmp_path: Path) -> None:
-    """One more comment changes the checksum; a config that pins the former one is refused."""
+    """An additional comment changes the checksum; a config with the previous checksum is refused."""
     before = read(tmp_path, documented_class()).derived.custom[0].sha256
     changed = documented_class() + "# changed\n"
     assert read(tmp_path, changed).derived.custom[0].sha256 != before
@@ -63,8 +63,8 @@ def test_changed_code_is_another_config(tmp_path: Path) -> None:
         read(tmp_path, changed, sha256=before)
 
 
-def test_package_counts_as_a_whole(tmp_path: Path) -> None:
-    """A helper inside the class's package counts, too."""
+def test_checksum_covers_the_whole_package(tmp_path: Path) -> None:
+    """A new helper module inside the class's package changes the checksum."""
     package = tmp_path / "income_package"
     package.mkdir()
     (package / "__init__.py").write_text("", encoding="utf-8")
@@ -83,28 +83,32 @@ def test_package_counts_as_a_whole(tmp_path: Path) -> None:
         ("1 / 0\n", {}, "ZeroDivisionError"),
         ("class Log:\n    pass\n", {}, r"has no class 'LogIncome'; it has \['Log'\]"),
         (None, {"params": {"base": 2}}, "cannot be made with the parameters .*base"),
-        (None, {"transformer": "income_nowhere:LogIncome"}, "there is no module 'income_nowhere' beside the config"),
+        (
+            None,
+            {"transformer": "income_nowhere:LogIncome"},
+            "there is no module 'income_nowhere' in the config's folder",
+        ),
         (None, {"transformer": "LogIncome"}, "transformer"),
-        (None, {"columns": ["soil"]}, "'soil' is no numeric feature"),
+        (None, {"columns": ["soil"]}, "'soil' is not a numeric feature"),
         (None, {"columns": []}, "columns"),
     ],
 )
 def test_impossible_transformer_is_refused(
     tmp_path: Path, code: str | None, entry: dict[str, Any], message: str
 ) -> None:
-    """What could not be fitted, imported or served is refused when the config is read, at its place."""
+    """A class that cannot be imported, fitted or served is refused when the config is read, with its place."""
     with pytest.raises(ConfigError, match=message):
         read(tmp_path, documented_class() if code is None else code, **entry)
 
 
 @pytest.mark.parametrize("module", ["json", "training", "sys"])
 def test_taken_name_is_refused(tmp_path: Path, module: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file beside a config cannot take the place of a library, wherever the command runs."""
+    """A file in the config's folder cannot replace a library, regardless of the working directory."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError, match=f"the name '{module}' is taken"):
         read(tmp_path, documented_class(), module)
 
 
-def test_config_without_own_transformers_is_written_as_before() -> None:
-    """A config that has none has no new key either, so that stored checksums stay valid."""
+def test_config_without_custom_transformers_has_no_new_key() -> None:
+    """A config without custom transformers has no key for them, so that stored checksums stay valid."""
     assert "custom" not in load_config(CONFIG).model_dump()["derived"]

@@ -1,4 +1,4 @@
-"""Any value of a config can be given on the command line, and a fault of it names the option."""
+"""Any value of a config can be set on the command line, and a fault of it names the option."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ CONFIG = Path(__file__).parents[3] / "configs" / "churn.yaml"
         ("target.classes.1.label=Yes", "target.classes.1.label", "Yes"),
     ],
 )
-def test_a_value_of_the_command_line_counts(override: str, path: str, value: object) -> None:
-    """Keys, positions and names lead to it; the value is read as in the file."""
-    here: Any = load_config(
+def test_a_value_of_the_command_line_is_used(override: str, path: str, value: object) -> None:
+    """Keys, positions and names lead to the value, which is read like a value in the file."""
+    index: Any = load_config(
         CONFIG, overrides=[override] if "label" not in override else [override, "target.classes.0.label=No"]
     ).model_dump(mode="json")
     for part in path.split("."):
-        here = here[int(part) if part.isdecimal() else part]
-    assert here == value
+        index = index[int(part) if part.isdecimal() else part]
+    assert index == value
 
 
-def test_the_last_of_two_counts() -> None:
+def test_the_last_of_two_overrides_is_used() -> None:
     """Overrides are applied in their order, a later one inside an earlier one."""
     config = load_config(CONFIG, overrides=["split.seed=1", "split.seed=2", "slo={}", "slo.p99_ms=3"])
     assert (config.split.seed, config.slo.p99_ms) == (2, 3.0)
@@ -59,13 +59,13 @@ def test_the_last_of_two_counts() -> None:
         ("gate.slices.columns=[Surname]", r"--set gate\.slices\.columns"),
     ],
 )
-def test_a_wrong_one_is_refused_with_the_option(override: str, message: str) -> None:
-    """A mistyped option, key or value is told as such; a line of the file is not blamed."""
+def test_a_wrong_override_is_refused_with_the_option(override: str, message: str) -> None:
+    """The error of a mistyped option, key or value names the option and not a line of the file."""
     with pytest.raises(ConfigError, match=message):
         load_config(CONFIG, overrides=[override])
 
 
 def test_the_file_stays_as_it_is() -> None:
-    """An override holds for one call."""
+    """An override is valid for one call."""
     load_config(CONFIG, overrides=["split.seed=1"])
     assert load_config(CONFIG).split.seed == 42

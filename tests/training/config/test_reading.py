@@ -1,4 +1,4 @@
-"""A config is refused as a whole, with every fault by name, or it can be trained."""
+"""A config either can be trained or is refused with all of its faults."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ def _load(tmp_path: Path, edit: Callable[[dict[str, Any]], object]) -> ModelConf
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_shipped_config_is_valid(path: Path) -> None:
-    """What is in configs/ loads, and its file is called as its model."""
+    """Each config in configs/ loads, and its file has the name of its model."""
     if path.stem != "serving":
         assert load_config(path).name == path.stem
 
 
-def test_the_contract_is_what_clients_need(tmp_path: Path) -> None:
-    """Features, target and names travel into the contract; the label limits of training do not."""
+def test_the_contract_has_the_public_parts(tmp_path: Path) -> None:
+    """Features, target and names are part of the contract; the label limits of training are not."""
     config = _load(tmp_path, lambda content: None)
     contract = config.contract()
     assert contract.feature_names == tuple(feature.name for feature in config.features)
-    shown = contract.output.model_dump(exclude_defaults=True)
-    assert shown == {"name": "apples", "unit": "kg", "description": "Apples of one year."}
+    output_keys = contract.output.model_dump(exclude_defaults=True)
+    assert output_keys == {"name": "apples", "unit": "kg", "description": "Apples of one year."}
 
 
 def _set(*path: str | int, value: Any) -> Callable[[dict[str, Any]], None]:
@@ -59,13 +59,13 @@ def _set(*path: str | int, value: Any) -> Callable[[dict[str, Any]], None]:
         (_set("name", value="No Name"), "No Name|pattern"),
         (lambda content: content.pop("target"), "target: missing; add it"),
         (_set("features", 0, "minimum", value=100), "minimum 100 is above maximum 90"),
-        (_set("derived", "ratios", 0, "numerator", value="girth"), "'girth' is no numeric feature"),
+        (_set("derived", "ratios", 0, "numerator", value="girth"), "'girth' is not a numeric feature"),
         (_set("derived", "ratios", 0, "name", value="age"), "must be new and distinct"),
-        (_set("derived", "clusters", "columns", value=["sort"]), "'sort' is no numeric feature"),
-        (_set("split", "stratify", "column", value="soil"), "'soil' is no numeric feature"),
+        (_set("derived", "clusters", "columns", value=["sort"]), "'sort' is not a numeric feature"),
+        (_set("split", "stratify", "column", value="soil"), "'soil' is not a numeric feature"),
         (_set("split", "stratify", "edges", value=[30, 10]), "must ascend"),
         (_set("drop", value={"age": "why"}), "'age' is also a feature"),
-        (_set("synthetic", "columns", 0, "name", value="height"), "must be drawn exactly once"),
+        (_set("synthetic", "columns", 0, "name", value="height"), "must be listed exactly once"),
         (_set("synthetic", "columns", 0, "mean", value=3), r"uniform takes \['low', 'high'\]"),
         (_set("synthetic", "columns", 5, "values", value={"COX": -1}), "weights"),
         (_set("synthetic", "columns", 0, value={"name": "age", "draw": "expression"}), "either `value` or `where`"),
@@ -77,13 +77,13 @@ def _set(*path: str | int, value: Any) -> Callable[[dict[str, Any]], None]:
 def test_an_impossible_config_is_refused(
     tmp_path: Path, edit: Callable[[dict[str, Any]], object], message: str
 ) -> None:
-    """The error names the key, the value and what is allowed."""
+    """The error names the key, the value and the allowed values."""
     with pytest.raises(ConfigError, match=message):
         _load(tmp_path, edit)
 
 
-def test_all_faults_come_at_once(tmp_path: Path) -> None:
-    """A config with several faults lists them all."""
+def test_all_faults_are_in_one_error(tmp_path: Path) -> None:
+    """A config with several faults lists all of them."""
 
     def edit(content: dict[str, Any]) -> None:
         content["colour"] = "red"
@@ -102,8 +102,8 @@ def test_all_faults_come_at_once(tmp_path: Path) -> None:
         ("", "must hold"),
     ],
 )
-def test_a_file_that_is_no_config_is_refused(tmp_path: Path, text: str, message: str) -> None:
-    """Broken YAML, a list, a repeated key and an empty file are told apart."""
+def test_a_file_that_is_not_a_config_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    """Invalid YAML, a list, a repeated key and an empty file have different errors."""
     path = tmp_path / "config.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match=message):
@@ -111,6 +111,6 @@ def test_a_file_that_is_no_config_is_refused(tmp_path: Path, text: str, message:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    """The error shows the path that was asked for."""
+    """The error shows the requested path."""
     with pytest.raises(ConfigError, match=r"there is no config .*nowhere\.yaml"):
         load_config(tmp_path / "nowhere.yaml")

@@ -1,4 +1,4 @@
-"""The target: classes in any order, and which of two is the positive one."""
+"""The target: classes in any order, and the positive class of two."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from training.config import Target
 
 
 def labels(classes: list[Any], positive: Any = None) -> tuple[Any, ...]:
-    """Return the labels in the order in which a target keeps them."""
+    """Return the labels in the order of the target."""
     target = Target.model_validate({"name": "churn", "classes": classes, "positive": positive})
     return tuple(item.label for item in target.classes or ())
 
 
 def test_positive_class_is_the_named_one() -> None:
-    """It comes second, wherever it is listed and whatever the alphabet says."""
+    """The named positive class is second, regardless of the order in the list and of the alphabet."""
     assert labels(["leaves", "stays"], "leaves") == ("stays", "leaves")
     assert labels(["stays", "leaves"], "leaves") == ("stays", "leaves")
     assert labels(["stays", "leaves"], "stays") == ("leaves", "stays")
@@ -25,20 +25,20 @@ def test_positive_class_is_the_named_one() -> None:
     assert labels([False, True], False) == (True, False)
 
 
-def test_order_of_the_list_counts_if_no_class_is_named() -> None:
-    """Of two classes the second is positive; more are sorted, because their order means nothing."""
+def test_order_of_the_list_is_used_if_no_class_is_named() -> None:
+    """Of two classes the second is positive; three or more are sorted, because their order has no meaning."""
     assert labels(["yes", "no"]) == ("yes", "no")
     assert labels(["c", "a", "b"]) == ("a", "b", "c")
 
 
 def test_a_class_can_be_one_value() -> None:
-    """It is the label as well; a class of a mapping without a label answers its value."""
+    """A single value is value and label; a class without a label answers its value."""
     target = Target.model_validate({"name": "y", "classes": ["no", {"value": "yes", "description": "It is."}]})
     assert [(item.value, item.label) for item in target.classes or ()] == [("no", "no"), ("yes", "yes")]
 
 
 def test_learned_labels_put_the_positive_class_second() -> None:
-    """scikit-learn sorts what it learns: labels that do not ascend are learned as 0 and 1."""
+    """scikit-learn sorts its classes, so labels that do not ascend are learned as 0 and 1."""
     assert Target(name="y", classes=("a", "b")).learned_labels == ("a", "b")
     assert Target(name="y", classes=("b", "a")).learned_labels == (0, 1)
 
@@ -52,7 +52,7 @@ def test_learned_labels_put_the_positive_class_second() -> None:
         (["a", "a"], None, "a label appears twice"),
     ],
 )
-def test_positive_class_that_cannot_be_is_refused(classes: list[Any], positive: Any, message: str) -> None:
-    """The message names what there is."""
+def test_impossible_positive_class_is_refused(classes: list[Any], positive: Any, message: str) -> None:
+    """The message lists the labels."""
     with pytest.raises(ValidationError, match=message):
         labels(classes, positive)

@@ -1,4 +1,4 @@
-"""The text of a config: YAML's traps are read as what stands there, and every value has its line."""
+"""The text of a config: words that YAML 1.1 converts stay text, and every value has its line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def read(tmp_path: Path, content: str) -> ConfigText:
 
 
 @pytest.mark.parametrize(
-    ("written", "value"),
+    ("literal", "value"),
     [
         *[
             (word, word)
@@ -41,20 +41,20 @@ def read(tmp_path: Path, content: str) -> ConfigText:
         ("-.inf", float("-inf")),
     ],
 )
-def test_few_plain_words_are_more_than_text(tmp_path: Path, written: str, value: Any) -> None:
-    """Only true, false, null and numbers as everybody writes them; all else is the text that it looks like."""
-    found = read(tmp_path, f"a: {written}\n").data["a"]
-    expected = written.strip("'") if isinstance(value, str) else value
-    assert (type(found), found) == (type(expected), expected)
+def test_only_few_plain_words_are_not_text(tmp_path: Path, literal: str, value: Any) -> None:
+    """Only true, false, null and numbers in the usual form are converted; any other word is text."""
+    value = read(tmp_path, f"a: {literal}\n").data["a"]
+    expected = literal.strip("'") if isinstance(value, str) else value
+    assert (type(value), value) == (type(expected), expected)
 
 
 def test_keys_are_text(tmp_path: Path) -> None:
-    """A column may be called 1, on or ~."""
+    """A column can have the name 1, on or ~."""
     assert list(read(tmp_path, "1: a\non: b\n~: c\n2.50: d\n").data) == ["1", "on", "~", "2.50"]
 
 
 def test_every_value_has_its_line(tmp_path: Path) -> None:
-    """Keys, items of lists, and what stands in one line with others; what is not there has the line around it."""
+    """Keys, items of lists and values of one line have lines; a missing value has the line of the value around it."""
     text = read(tmp_path, "a: 1\nb:\n  - x\n  - {c: 2,\n     d: 3}\n")
     lines = {path: place.line for path, place in text.places.items()}
     assert lines == {("a",): 1, ("b",): 2, ("b", 0): 3, ("b", 1): 4, ("b", 1, "c"): 4, ("b", 1, "d"): 5}
@@ -64,12 +64,12 @@ def test_every_value_has_its_line(tmp_path: Path) -> None:
 
 
 def test_references_and_merged_keys_are_read(tmp_path: Path) -> None:
-    """A key beside `<<` wins over the merged one."""
+    """A key takes precedence over the same key of `<<`."""
     assert read(tmp_path, "a: &x {b: 1, c: 2}\nd: {<<: *x, b: 3}\ne: *x\n").data["d"] == {"b": 3, "c": 2}
 
 
-def test_byte_order_mark_is_no_key(tmp_path: Path) -> None:
-    """Editors of some systems write one."""
+def test_byte_order_mark_is_ignored(tmp_path: Path) -> None:
+    """A byte order mark, which some editors write, is not part of the first key."""
     assert read(tmp_path, "\ufeffname: a\n").data == {"name": "a"}
 
 
@@ -79,7 +79,7 @@ def test_byte_order_mark_is_no_key(tmp_path: Path) -> None:
         ("a:\n\tb: 1\n", r"config\.yaml:2 is not valid YAML.*indented with a tab: YAML takes spaces only"),
         ("a: one: two\n", r"config\.yaml:1 .*A text with a colon and a blank in it needs quotes"),
         ("a: 1\nb: %x\n", r"config\.yaml:2 .*A text that begins with this character needs quotes"),
-        ("a: [?, x]\n", r"config\.yaml:1 .*A `-` or `\?` that stands alone needs quotes"),
+        ("a: [?, x]\n", r"config\.yaml:1 .*A single `-` or `\?` needs quotes"),
         ("a: [1\nb: 2\n", r"config\.yaml:2 .*the brackets"),
         ("a: &x [*x]\n", r"config\.yaml: a reference .* leads to itself"),
         ("a: *x\n", "undefined alias"),
@@ -88,13 +88,13 @@ def test_byte_order_mark_is_no_key(tmp_path: Path) -> None:
     ],
 )
 def test_file_that_is_not_yaml_is_refused_with_its_line(tmp_path: Path, content: str, message: str) -> None:
-    """The line is shown, with what most often helps."""
+    """The error shows the line and the most likely remedy."""
     with pytest.raises(ConfigError, match=message):
         read(tmp_path, content)
 
 
 def test_references_that_repeat_each_other_are_refused(tmp_path: Path) -> None:
-    """Nine lines can stand for a thousand million values."""
+    """Nine lines of references can expand to a thousand million values."""
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{row}: &a{row} [{', '.join([f'*a{row - 1}'] * 10)}]" for row in range(1, 8)]
     with pytest.raises(ConfigError, match="more than 200,000 values"):
@@ -102,7 +102,7 @@ def test_references_that_repeat_each_other_are_refused(tmp_path: Path) -> None:
 
 
 def test_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
-    """With what to do."""
+    """The error has a remedy."""
     path = tmp_path / "config.yaml"
     path.write_bytes(b"a: \xe9\n")
     with pytest.raises(ConfigError, match="not UTF-8"):
@@ -110,6 +110,6 @@ def test_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
 
 
 def test_folder_is_refused(tmp_path: Path) -> None:
-    """A folder is no file."""
+    """A folder cannot be read as a config."""
     with pytest.raises(ConfigError, match="cannot be read"):
         read_text(tmp_path)

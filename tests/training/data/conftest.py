@@ -1,4 +1,4 @@
-"""What the tests of the data's way share: a small config, its rows, and a web server that answers as it is told."""
+"""Shared by the tests of training/data: a small config, its rows, and a web server with prepared answers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CONFIGS = Path(__file__).parents[3]
 
 @pytest.fixture(scope="session")
 def orchard() -> ModelConfig:
-    """Return the small config with every kind of feature; it is frozen."""
+    """Return the small config of an invented orchard with every kind of feature; it is frozen."""
     return load_config(CONFIGS / "tests/configs/orchard.yaml")
 
 
@@ -37,7 +37,7 @@ def trees(orchard: ModelConfig) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the server sends: a status, a body, and how many bytes of it are announced but kept back."""
+    """An answer of the server: a status, a body, and the number of announced bytes that are not sent."""
 
     status: int = 200
     body: bytes = b""
@@ -53,25 +53,25 @@ class WebServer:
     url: str
     answers: list[Answer] = field(default_factory=list)
     requests: int = 0
-    asked: list[tuple[str, str | None]] = field(default_factory=list)
-    """Of each request the path and the header ``Authorization``."""
+    received: list[tuple[str, str | None]] = field(default_factory=list)
+    """The path and the header ``Authorization`` of each request."""
 
 
 @pytest.fixture
 def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
-    """Serve on this machine until the test ends, past any proxy that the environment names."""
+    """Serve on this computer until the test ends, without any proxy of the environment."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
 
-    ended = threading.Event()
+    is_finished = threading.Event()
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             answer = state.answers[min(state.requests, len(state.answers) - 1)]
             state.requests += 1
-            state.asked.append((self.path, self.headers["Authorization"]))
+            state.received.append((self.path, self.headers["Authorization"]))
             if answer.silent:
-                ended.wait(30)
+                is_finished.wait(30)
                 return
             self.send_response(answer.status)
             if answer.location is not None:
@@ -90,7 +90,7 @@ def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
     try:
         yield state
     finally:
-        ended.set()
+        is_finished.set()
         server.shutdown()
         thread.join()
         server.server_close()

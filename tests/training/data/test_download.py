@@ -1,4 +1,4 @@
-"""Downloads are retried, checked and cached, against a real server on this machine."""
+"""Downloads are retried, checked and cached, against a real server on this computer."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def source(url: str, content: bytes) -> Source:
 
 
 def names(folder: Path) -> list[str]:
-    """Return what lies in a folder."""
+    """Return the names of the files in a folder."""
     return sorted(path.name for path in folder.iterdir())
 
 
-def zipped(members: dict[str, bytes]) -> bytes:
+def zip_archive(members: dict[str, bytes]) -> bytes:
     """Return a .zip archive."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -40,7 +40,7 @@ def zipped(members: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def tarred(members: dict[str, bytes]) -> bytes:
+def tar_archive(members: dict[str, bytes]) -> bytes:
     """Return a .tgz archive."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
@@ -51,24 +51,24 @@ def tarred(members: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def test_file_is_downloaded_once_and_kept_by_its_checksum(web: WebServer, tmp_path: Path) -> None:
-    """The second call answers from the cache without a request."""
+def test_file_is_downloaded_once_and_stored_by_its_checksum(web: WebServer, tmp_path: Path) -> None:
+    """The second call reads the cache without a request."""
     web.answers = [Answer(body=CSV)]
-    wanted = source(f"{web.url}/data.csv", CSV)
-    first = fetch(wanted, tmp_path / "cache", wait=wait_none())
-    second = fetch(wanted, tmp_path / "cache", wait=wait_none())
-    assert first == second == tmp_path / "cache" / f"{wanted.sha256}.csv"
+    csv_source = source(f"{web.url}/data.csv", CSV)
+    first = fetch(csv_source, tmp_path / "cache", wait=wait_none())
+    second = fetch(csv_source, tmp_path / "cache", wait=wait_none())
+    assert first == second == tmp_path / "cache" / f"{csv_source.sha256}.csv"
     assert first.read_bytes() == CSV
     assert web.requests == 1
     assert names(first.parent) == [first.name]
 
 
-def test_damaged_cached_file_is_downloaded_anew(web: WebServer, tmp_path: Path) -> None:
-    """A cached file is trusted for its checksum, never for its name."""
+def test_damaged_cached_file_is_downloaded_again(web: WebServer, tmp_path: Path) -> None:
+    """A cached file is identified by its checksum, not by its name."""
     web.answers = [Answer(body=CSV)]
-    wanted = source(f"{web.url}/data.csv", CSV)
-    (tmp_path / f"{wanted.sha256}.csv").write_bytes(b"damaged")
-    assert fetch(wanted, tmp_path, wait=wait_none()).read_bytes() == CSV
+    csv_source = source(f"{web.url}/data.csv", CSV)
+    (tmp_path / f"{csv_source.sha256}.csv").write_bytes(b"damaged")
+    assert fetch(csv_source, tmp_path, wait=wait_none()).read_bytes() == CSV
     assert web.requests == 1
 
 
@@ -76,8 +76,8 @@ def test_damaged_cached_file_is_downloaded_anew(web: WebServer, tmp_path: Path) 
     "bad",
     [Answer(status=500), Answer(status=503, body=b"busy"), Answer(status=429), Answer(body=CSV, truncate_bytes=5)],
 )
-def test_temporary_failures_are_tried_again(web: WebServer, tmp_path: Path, bad: Answer) -> None:
-    """A server error or a truncated body is retried, and leaves nothing of itself in the file."""
+def test_temporary_failures_are_retried(web: WebServer, tmp_path: Path, bad: Answer) -> None:
+    """A server error or a truncated body is retried, and none of its bytes stay in the file."""
     web.answers = [bad, bad, Answer(body=CSV)]
     assert fetch(source(f"{web.url}/data.csv", CSV), tmp_path, wait=wait_none()).read_bytes() == CSV
     assert web.requests == 3
@@ -95,8 +95,8 @@ def test_lasting_failure_stops_after_three_attempts(web: WebServer, tmp_path: Pa
     assert names(tmp_path) == []
 
 
-def test_not_found_is_not_tried_again(web: WebServer, tmp_path: Path) -> None:
-    """A file that is not there will not be there a second later."""
+def test_not_found_is_not_retried(web: WebServer, tmp_path: Path) -> None:
+    """A missing file is an error after one request."""
     web.answers = [Answer(status=404)]
     with pytest.raises(DownloadError, match="404"):
         fetch(source(f"{web.url}/data.csv", CSV), tmp_path, wait=wait_none())
@@ -105,7 +105,7 @@ def test_not_found_is_not_tried_again(web: WebServer, tmp_path: Path) -> None:
 
 
 def test_silent_server_times_out(web: WebServer, tmp_path: Path) -> None:
-    """A server that takes the request and says nothing is left after the read timeout, three times."""
+    """A server that does not answer causes a read timeout in each of three attempts."""
     web.answers = [Answer(silent=True)]
     impatient = httpx.Timeout(5.0, read=0.05)
     with pytest.raises(DownloadError, match="in 3 attempts"):
@@ -115,19 +115,19 @@ def test_silent_server_times_out(web: WebServer, tmp_path: Path) -> None:
 
 
 def test_unreachable_server_is_an_error(web: WebServer, tmp_path: Path) -> None:
-    """Where nothing listens, the error says so after three attempts."""
+    """If no server listens, the error names the three attempts."""
     web.answers = [Answer()]
     with pytest.raises(DownloadError, match=r"in 3 attempts; the last: .+"):
         fetch(source("http://127.0.0.1:1/data.csv", CSV), tmp_path, wait=wait_none())
 
 
-def test_wrong_checksum_is_refused_at_once(web: WebServer, tmp_path: Path) -> None:
-    """Altered content is not tried again, both checksums are named, and nothing stays in the cache."""
+def test_wrong_checksum_is_refused_without_a_retry(web: WebServer, tmp_path: Path) -> None:
+    """Altered content is not retried, the message has both checksums, and the cache stays empty."""
     web.answers = [Answer(body=b"altered")]
-    wanted = source(f"{web.url}/data.csv", CSV)
+    csv_source = source(f"{web.url}/data.csv", CSV)
     got = hashlib.sha256(b"altered").hexdigest()
-    with pytest.raises(DownloadError, match=f"expected sha256 {wanted.sha256}, got {got}"):
-        fetch(wanted, tmp_path, wait=wait_none())
+    with pytest.raises(DownloadError, match=f"expected sha256 {csv_source.sha256}, got {got}"):
+        fetch(csv_source, tmp_path, wait=wait_none())
     assert web.requests == 1
     assert names(tmp_path) == []
 
@@ -141,28 +141,33 @@ def test_too_large_response_is_refused(web: WebServer, tmp_path: Path) -> None:
 
 
 def test_redirects_are_followed(web: WebServer, tmp_path: Path) -> None:
-    """Hosts that send on to a mirror work."""
+    """A redirect to a mirror is followed."""
     web.answers = [Answer(status=302, location="/elsewhere.csv"), Answer(body=CSV)]
     assert fetch(source(f"{web.url}/data.csv", CSV), tmp_path, wait=wait_none()).read_bytes() == CSV
 
 
-@pytest.mark.parametrize(("pack", "suffix"), [(zipped, ".zip"), (tarred, ".tgz"), (tarred, ".tar.gz")])
+@pytest.mark.parametrize(("pack", "suffix"), [(zip_archive, ".zip"), (tar_archive, ".tgz"), (tar_archive, ".tar.gz")])
 def test_archive_with_one_csv_is_unpacked(web: WebServer, tmp_path: Path, pack: object, suffix: str) -> None:
-    """The archive is kept as it came, the CSV file lies beside it, and other files in it don't matter."""
-    content = (zipped if pack is zipped else tarred)({"readme.txt": b"hi", "__MACOSX/._d.csv": b"x", "in/d.CSV": CSV})
+    """The archive stays as it is, the CSV file is stored in the same folder, and other files in it are ignored."""
+    content = (zip_archive if pack is zip_archive else tar_archive)(
+        {"readme.txt": b"hi", "__MACOSX/._d.csv": b"x", "in/d.CSV": CSV}
+    )
     web.answers = [Answer(body=content)]
-    wanted = source(f"{web.url}/data{suffix}?raw=1", content)
+    csv_source = source(f"{web.url}/data{suffix}?raw=1", content)
     for _ in range(2):
-        path = fetch(wanted, tmp_path, wait=wait_none())
+        path = fetch(csv_source, tmp_path, wait=wait_none())
         assert path.read_bytes() == CSV
     assert web.requests == 1
-    assert names(tmp_path) == [f"{wanted.sha256}.csv", f"{wanted.sha256}{'.zip' if suffix == '.zip' else '.tgz'}"]
+    assert names(tmp_path) == [
+        f"{csv_source.sha256}.csv",
+        f"{csv_source.sha256}{'.zip' if suffix == '.zip' else '.tgz'}",
+    ]
 
 
 @pytest.mark.parametrize("suffix", [".zip", ".tgz"])
 def test_paths_inside_archives_are_never_used(web: WebServer, tmp_path: Path, suffix: str) -> None:
-    """A member that points out of the archive lands under the cache's own name."""
-    content = (zipped if suffix == ".zip" else tarred)({"../../escaped.csv": CSV})
+    """A member whose path leads out of the archive is stored under the cache's own name."""
+    content = (zip_archive if suffix == ".zip" else tar_archive)({"../../escaped.csv": CSV})
     web.answers = [Answer(body=content)]
     path = fetch(source(f"{web.url}/data{suffix}", content), tmp_path / "a" / "b", wait=wait_none())
     assert path.parent == tmp_path / "a" / "b"
@@ -174,15 +179,15 @@ def test_paths_inside_archives_are_never_used(web: WebServer, tmp_path: Path, su
 def test_archive_without_exactly_one_csv_is_refused(
     web: WebServer, tmp_path: Path, suffix: str, members: dict[str, bytes], got: str
 ) -> None:
-    """None or several CSV files leave a choice that only a person can make."""
-    content = (zipped if suffix == ".zip" else tarred)(members)
+    """With none or several CSV files only the user can choose."""
+    content = (zip_archive if suffix == ".zip" else tar_archive)(members)
     web.answers = [Answer(body=content)]
     with pytest.raises(DownloadError, match=f"expected exactly one CSV file in .*, got {got}"):
         fetch(source(f"{web.url}/data{suffix}", content), tmp_path, wait=wait_none())
 
 
 def test_link_in_an_archive_is_not_followed(web: WebServer, tmp_path: Path) -> None:
-    """A link to a file of this machine is no CSV file."""
+    """A link to a local file is not a CSV file."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
         link = tarfile.TarInfo("data.csv")
@@ -196,7 +201,7 @@ def test_link_in_an_archive_is_not_followed(web: WebServer, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("suffix", [".zip", ".tgz"])
 def test_damaged_archive_is_refused(web: WebServer, tmp_path: Path, suffix: str) -> None:
-    """An archive that is none says so and leaves no half-unpacked file."""
+    """An invalid archive is an error and leaves no partly unpacked file."""
     web.answers = [Answer(body=b"not an archive")]
     with pytest.raises(DownloadError, match="cannot be unpacked"):
         fetch(source(f"{web.url}/data{suffix}", b"not an archive"), tmp_path, wait=wait_none())
@@ -204,8 +209,8 @@ def test_damaged_archive_is_refused(web: WebServer, tmp_path: Path, suffix: str)
 
 
 def test_archive_that_unpacks_too_large_is_refused(web: WebServer, tmp_path: Path) -> None:
-    """A small archive cannot fill the disk."""
-    content = zipped({"d.csv": b"0" * 100_000})
+    """The size limit applies to unpacked files too, so that a small archive cannot fill the disk."""
+    content = zip_archive({"d.csv": b"0" * 100_000})
     web.answers = [Answer(body=content)]
     with pytest.raises(DownloadError, match="too large"):
         fetch(source(f"{web.url}/data.zip", content), tmp_path, wait=wait_none(), limit_bytes=5_000)
@@ -213,7 +218,7 @@ def test_archive_that_unpacks_too_large_is_refused(web: WebServer, tmp_path: Pat
 
 
 def test_unpinned_address_is_downloaded_every_time(web: WebServer, tmp_path: Path) -> None:
-    """Without a checksum nothing says that a cached file is still the right one."""
+    """Without a checksum a cached file could be outdated."""
     web.answers = [Answer(body=CSV), Answer(body=CSV + b"5,6\n")]
     first = fetch_unpinned(f"{web.url}/data.csv", tmp_path, wait=wait_none())
     second = fetch_unpinned(f"{web.url}/data.csv", tmp_path, wait=wait_none())
@@ -221,13 +226,13 @@ def test_unpinned_address_is_downloaded_every_time(web: WebServer, tmp_path: Pat
 
 
 def test_impossible_address_is_an_error(tmp_path: Path) -> None:
-    """An address that no client understands is a download error, not a traceback."""
+    """An invalid address is a download error, not a traceback."""
     with pytest.raises(DownloadError, match="could not download"):
         fetch_unpinned("http://", tmp_path, wait=wait_none())
 
 
-def test_cache_folder_that_cannot_be_made_is_named(web: WebServer, tmp_path: Path) -> None:
-    """A file in the place of the cache folder is reported with its path."""
+def test_cache_folder_that_cannot_be_created_is_named(web: WebServer, tmp_path: Path) -> None:
+    """A file in place of the cache folder is reported with its path."""
     web.answers = [Answer(body=CSV)]
     (tmp_path / "cache").write_text("a file", encoding="utf-8")
     with pytest.raises(DownloadError, match=r"could not write to the cache folder .*cache"):
@@ -235,14 +240,14 @@ def test_cache_folder_that_cannot_be_made_is_named(web: WebServer, tmp_path: Pat
 
 
 class _Interrupted(wait_base):
-    """A wait in which somebody presses Ctrl-C."""
+    """A wait in which a user presses Ctrl-C."""
 
     def __call__(self, retry_state: RetryCallState) -> float:
         raise KeyboardInterrupt
 
 
 def test_interrupted_download_leaves_nothing(web: WebServer, tmp_path: Path) -> None:
-    """Who stops a run while it waits for the next attempt finds the cache as it was."""
+    """A run that is stopped while it waits for the next attempt leaves the cache as it was."""
     web.answers = [Answer(body=CSV, truncate_bytes=5)]
 
     with pytest.raises(KeyboardInterrupt):
@@ -251,8 +256,8 @@ def test_interrupted_download_leaves_nothing(web: WebServer, tmp_path: Path) -> 
     assert not names(tmp_path)
 
 
-def test_what_a_killed_download_left_is_removed(web: WebServer, tmp_path: Path) -> None:
-    """An unfinished file of yesterday is nobody's any more; one of just now may be another process's."""
+def test_files_of_killed_downloads_are_removed(web: WebServer, tmp_path: Path) -> None:
+    """An unfinished file of yesterday is removed; a recent one can belong to another process and stays."""
     web.answers = [Answer(body=CSV)]
     old, new = tmp_path / ".part-old", tmp_path / ".part-new"
     for path in (old, new):

@@ -1,4 +1,4 @@
-"""The loader takes the best source there is, and never a worse one in silence."""
+"""The loader uses the best available source, and never a worse one without a warning."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 from tenacity import wait_none
 
+from tabento.tables.faults import DataError, DownloadError
 from tests.training.data.conftest import Answer, WebServer
 from training.config import ModelConfig, Source
-from training.data.errors import DataError, DownloadError
 from training.data.loader import Dataset, csv_text, load_dataset, read_csv
 from training.data.synthetic import generate
 from training.data.validation import validate
@@ -23,13 +23,13 @@ HEADER = "age,crown width,height,slope,pruned,sort,soil,apples"
 ROW = "5,2.5,3,NA,true,COX,,40.5"
 
 
-def load(config: ModelConfig, given: str | None, cache: Path, warnings: list[str] | None = None) -> Dataset:
-    """Load without waits between attempts; warnings go into the list."""
-    told = [] if warnings is None else warnings
-    return load_dataset(config, given, cache, told.append, wait=wait_none())
+def load(config: ModelConfig, requested: str | None, cache: Path, warnings: list[str] | None = None) -> Dataset:
+    """Load without waits between attempts; warnings are added to the list."""
+    messages = [] if warnings is None else warnings
+    return load_dataset(config, requested, cache, messages.append, wait=wait_none())
 
 
-def written(folder: Path, text: str | bytes, name: str = "trees.csv") -> str:
+def write_file(folder: Path, text: str | bytes, name: str = "trees.csv") -> str:
     """Write a file and return its path."""
     path = folder / name
     path.write_bytes(text.encode() if isinstance(text, str) else text)
@@ -37,15 +37,15 @@ def written(folder: Path, text: str | bytes, name: str = "trees.csv") -> str:
 
 
 def with_source(config: ModelConfig, url: str, content: bytes) -> ModelConfig:
-    """Return the config with a source of its own."""
+    """Return the config with its own source."""
     return config.model_copy(update={"source": Source(url=url, sha256=hashlib.sha256(content).hexdigest())})
 
 
 def test_given_file_is_read_as_real_data(orchard: ModelConfig, tmp_path: Path) -> None:
-    """A file is known by its name and checksum; its folder is nobody's business."""
+    """A file is identified by its name and checksum; its folder is not recorded."""
     content = f"{HEADER}\n{ROW}\n".encode()
     warnings: list[str] = []
-    dataset = load(orchard, written(tmp_path, content), tmp_path / "cache", warnings)
+    dataset = load(orchard, write_file(tmp_path, content), tmp_path / "cache", warnings)
     assert (dataset.kind, dataset.source, dataset.file) == ("real", "trees.csv", tmp_path / "trees.csv")
     assert dataset.sha256 == hashlib.sha256(content).hexdigest()
     assert list(dataset.frame.columns) == HEADER.split(",")
@@ -54,29 +54,29 @@ def test_given_file_is_read_as_real_data(orchard: ModelConfig, tmp_path: Path) -
 
 
 def test_categories_stay_text(orchard: ModelConfig, tmp_path: Path) -> None:
-    """A category that looks like a number is not guessed to be one."""
+    """A category that looks like a number stays text."""
     rows = "\n".join(ROW.replace("COX", code) for code in ("1", "007"))
-    frame = load(orchard, written(tmp_path, f"{HEADER}\n{rows}\n"), tmp_path).frame
+    frame = load(orchard, write_file(tmp_path, f"{HEADER}\n{rows}\n"), tmp_path).frame
     assert frame["sort"].tolist() == ["1", "007"]
 
 
 def test_extra_columns_are_kept_for_validation(orchard: ModelConfig, tmp_path: Path) -> None:
-    """The loader judges nothing: unknown columns are the validation's to report."""
-    frame = load(orchard, written(tmp_path, f"{HEADER},owner\n{ROW},me\n"), tmp_path).frame
+    """The loader does not check columns: validation reports unknown ones."""
+    frame = load(orchard, write_file(tmp_path, f"{HEADER},owner\n{ROW},me\n"), tmp_path).frame
     assert frame["owner"].tolist() == ["me"]
 
 
-def test_byte_order_mark_is_no_part_of_a_name(orchard: ModelConfig, tmp_path: Path) -> None:
-    """A file saved by a spreadsheet has the same first column as any other."""
-    frame = load(orchard, written(tmp_path, f"{HEADER}\n{ROW}\n".encode("utf-8-sig")), tmp_path).frame
+def test_byte_order_mark_is_not_part_of_a_name(orchard: ModelConfig, tmp_path: Path) -> None:
+    """A file saved by a spreadsheet has the same first column as any other file."""
+    frame = load(orchard, write_file(tmp_path, f"{HEADER}\n{ROW}\n".encode("utf-8-sig")), tmp_path).frame
     assert frame.columns[0] == "age"
 
 
 def test_numbers_are_read_to_the_last_bit(orchard: ModelConfig, tmp_path: Path) -> None:
-    """What a client sends as JSON and what training read from CSV are the same float64."""
+    """The same text gives the same float64 in a client's JSON and in training's CSV."""
     numbers = np.random.default_rng(0).lognormal(0, 5, 5_000)
     rows = "\n".join(ROW.replace("2.5", repr(number)) for number in numbers.tolist())
-    frame = load(orchard, written(tmp_path, f"{HEADER}\n{rows}\n"), tmp_path).frame
+    frame = load(orchard, write_file(tmp_path, f"{HEADER}\n{rows}\n"), tmp_path).frame
     np.testing.assert_array_equal(frame["crown width"], numbers)
 
 
@@ -89,9 +89,9 @@ def test_numbers_are_read_to_the_last_bit(orchard: ModelConfig, tmp_path: Path) 
         (f"{HEADER.replace(',', ';')}\n{ROW.replace(',', ';')}\n", "expected commas .* got semicolons"),
         (f"{HEADER.replace(',', chr(9))}\n", "got tabs"),
         (f"{HEADER},age\n{ROW},5\n", "distinct names in the header, got 'age' more than once"),
-        (f"{HEADER}\n{ROW}\n{ROW},1,2\n", "no well-formed CSV file.*line 3"),
+        (f"{HEADER}\n{ROW}\n{ROW},1,2\n", "not a well-formed CSV file.*line 3"),
         (f"{HEADER}\n{ROW},1\n", "more values than the header has names"),
-        (f'{HEADER}\n"{ROW}\n', "no well-formed CSV file"),
+        (f'{HEADER}\n"{ROW}\n', "not a well-formed CSV file"),
         (f"{HEADER}\n{ROW}\n".encode() + b"\xff\n", "expected UTF-8, got byte 0xff"),
         (f"{HEADER}\n{ROW.replace('COX', 'naïve')}\n".encode("latin-1"), "got byte 0xef at .* in line 2 .* Latin-1"),
         (f"{HEADER}\n{ROW}\n".encode("utf-16"), "got UTF-16"),
@@ -107,32 +107,34 @@ def test_numbers_are_read_to_the_last_bit(orchard: ModelConfig, tmp_path: Path) 
 def test_malformed_files_are_named_with_the_reason(
     orchard: ModelConfig, tmp_path: Path, content: str | bytes, reason: str
 ) -> None:
-    """A file that pandas would read into nonsense is refused in words."""
+    """A file that pandas would misread is refused with a reason."""
     with pytest.raises(DataError, match=rf"(?s)trees\.csv.*{reason}"):
-        load(orchard, written(tmp_path, content), tmp_path)
+        load(orchard, write_file(tmp_path, content), tmp_path)
 
 
-def test_the_order_of_columns_and_the_way_of_saving_do_not_matter(orchard: ModelConfig, tmp_path: Path) -> None:
-    """Shuffled columns, other line ends, a byte order mark, blank lines at the end: the same rows come out."""
-    drawn = generate(orchard.synthetic)
-    plain = validate(load(orchard, written(tmp_path, drawn.to_csv(index=False)), tmp_path).frame, orchard)
-    shuffled = drawn[drawn.columns[::-1]].to_csv(index=False, lineterminator="\r\n", quoting=csv.QUOTE_NONNUMERIC)
-    other = written(tmp_path, f"\ufeff{shuffled}\r\n \r\n\r\n", "other.csv")
+def test_the_order_of_columns_and_the_format_do_not_matter(orchard: ModelConfig, tmp_path: Path) -> None:
+    """Other column orders, line ends, a byte order mark and blank lines at the end give the same rows."""
+    generated = generate(orchard.synthetic)
+    plain = validate(load(orchard, write_file(tmp_path, generated.to_csv(index=False)), tmp_path).frame, orchard)
+    shuffled = generated[generated.columns[::-1]].to_csv(
+        index=False, lineterminator="\r\n", quoting=csv.QUOTE_NONNUMERIC
+    )
+    other = write_file(tmp_path, f"\ufeff{shuffled}\r\n \r\n\r\n", "other.csv")
     pd.testing.assert_frame_equal(validate(load(orchard, other, tmp_path).frame, orchard), plain)
 
 
 def test_many_rows_are_read_and_checked(california: ModelConfig, tmp_path: Path) -> None:
-    """200,000 rows come out as they were drawn, and a single wrong cell far down is found."""
-    drawn = generate(california.synthetic, rows=200_000)
-    clean = validate(load(california, written(tmp_path, drawn.to_csv(index=False)), tmp_path).frame, california)
-    pd.testing.assert_frame_equal(clean, drawn[list(clean.columns)].astype(clean.dtypes))
-    drawn.loc[199_998, "latitude"] = 99.0
+    """200,000 rows are read as they were generated, and a single wrong cell near the end is reported."""
+    generated = generate(california.synthetic, rows=200_000)
+    clean = validate(load(california, write_file(tmp_path, generated.to_csv(index=False)), tmp_path).frame, california)
+    pd.testing.assert_frame_equal(clean, generated[list(clean.columns)].astype(clean.dtypes))
+    generated.loc[199_998, "latitude"] = 99.0
     with pytest.raises(DataError, match=r"has 1 fault .*\n  latitude: .*; 1 value is not: 99 in row 199999\n"):
-        validate(load(california, written(tmp_path, drawn.to_csv(index=False)), tmp_path).frame, california)
+        validate(load(california, write_file(tmp_path, generated.to_csv(index=False)), tmp_path).frame, california)
 
 
-def test_a_refused_file_leaves_nothing_half_written(orchard: ModelConfig, web: WebServer, tmp_path: Path) -> None:
-    """Of an address that answers with something else only what was downloaded is kept, under its checksum."""
+def test_a_refused_file_stays_cached_under_its_checksum(orchard: ModelConfig, web: WebServer, tmp_path: Path) -> None:
+    """If an address sends another format, the cache contains the complete download and nothing else."""
     page = b"<html>Sign in</html>"
     web.answers = [Answer(body=page)]
     with pytest.raises(DataError, match=r"trees\.csv: expected a CSV file in UTF-8, got a web page"):
@@ -140,15 +142,15 @@ def test_a_refused_file_leaves_nothing_half_written(orchard: ModelConfig, web: W
     assert [path.name for path in tmp_path.iterdir()] == [f"{hashlib.sha256(page).hexdigest()}.csv"]
 
 
-@pytest.mark.parametrize("given", ["nowhere.csv", "."])
-def test_given_file_that_cannot_be_read_is_an_error(orchard: ModelConfig, tmp_path: Path, given: str) -> None:
-    """Who gives a file never gets a model of something else."""
+@pytest.mark.parametrize("requested", ["nowhere.csv", "."])
+def test_given_file_that_cannot_be_read_is_an_error(orchard: ModelConfig, tmp_path: Path, requested: str) -> None:
+    """No other data replaces a file that was given."""
     with pytest.raises(DataError, match=r"DATA=<path>"):
-        load(orchard, str(tmp_path / given), tmp_path)
+        load(orchard, str(tmp_path / requested), tmp_path)
 
 
 def test_given_address_is_downloaded(orchard: ModelConfig, web: WebServer, tmp_path: Path) -> None:
-    """An address needs no checksum in the config; the data set carries that of what came."""
+    """An address needs no checksum in the config; the data set has the checksum of the download."""
     content = f"{HEADER}\n{ROW}\n".encode()
     web.answers = [Answer(body=content)]
     dataset = load(orchard, f"{web.url}/trees.csv", tmp_path)
@@ -157,14 +159,14 @@ def test_given_address_is_downloaded(orchard: ModelConfig, web: WebServer, tmp_p
 
 
 def test_given_address_that_fails_is_an_error(orchard: ModelConfig, web: WebServer, tmp_path: Path) -> None:
-    """There is no silent way from a wrong address to synthetic data."""
+    """Synthetic data never replaces a wrong address."""
     web.answers = [Answer(status=404)]
     with pytest.raises(DownloadError, match="404"):
         load(orchard, f"{web.url}/trees.csv", tmp_path)
 
 
 def test_given_address_of_the_config_keeps_its_checksum(orchard: ModelConfig, web: WebServer, tmp_path: Path) -> None:
-    """The config's own address is held to the config's checksum, even when it is given by hand."""
+    """The config's checksum applies to its address, also if the address is given by hand."""
     web.answers = [Answer(body=b"altered")]
     config = with_source(orchard, f"{web.url}/trees.csv", b"original")
     with pytest.raises(DownloadError, match="expected sha256"):
@@ -172,7 +174,7 @@ def test_given_address_of_the_config_keeps_its_checksum(orchard: ModelConfig, we
 
 
 def test_source_of_the_config_is_used_and_cached(orchard: ModelConfig, web: WebServer, tmp_path: Path) -> None:
-    """Nothing given means the config's real data, which is downloaded once."""
+    """Without given data the config's real data is used, and downloaded once."""
     content = f"{HEADER}\n{ROW}\n".encode()
     web.answers = [Answer(body=content)]
     config = with_source(orchard, f"{web.url}/trees.csv", content)
@@ -184,8 +186,8 @@ def test_source_of_the_config_is_used_and_cached(orchard: ModelConfig, web: WebS
     assert warnings == []
 
 
-def test_unreachable_source_falls_back_loudly(orchard: ModelConfig, web: WebServer, tmp_path: Path) -> None:
-    """When the config's data cannot be had, synthetic rows are used and the reason is told."""
+def test_unreachable_source_falls_back_with_a_warning(orchard: ModelConfig, web: WebServer, tmp_path: Path) -> None:
+    """If the config's data is not available, synthetic rows are used and a warning has the reason."""
     web.answers = [Answer(status=500)]
     warnings: list[str] = []
     dataset = load(with_source(orchard, f"{web.url}/trees.csv", b"x"), None, tmp_path, warnings)
@@ -196,27 +198,27 @@ def test_unreachable_source_falls_back_loudly(orchard: ModelConfig, web: WebServ
 
 
 def test_config_without_source_means_synthetic_rows(orchard: ModelConfig, tmp_path: Path) -> None:
-    """A config that names no source is served by its generator, announced all the same."""
+    """A config without a source uses its generator, with a warning."""
     warnings: list[str] = []
     dataset = load(orchard, None, tmp_path, warnings)
     assert dataset.kind == "synthetic"
     assert "names no source" in warnings[0]
 
 
-def test_synthetic_rows_carry_the_checksum_of_their_csv(orchard: ModelConfig, tmp_path: Path) -> None:
-    """The same seed gives the same checksum, and the rows survive the way through CSV exactly."""
+def test_synthetic_rows_have_the_checksum_of_their_csv(orchard: ModelConfig, tmp_path: Path) -> None:
+    """The same seed gives the same checksum, and the rows are exactly the same after writing and reading CSV."""
     warnings: list[str] = []
     dataset = load(orchard, "synthetic", tmp_path, warnings)
-    drawn = generate(orchard.synthetic)
-    content = drawn.to_csv(index=False, lineterminator="\n").encode()
+    generated = generate(orchard.synthetic)
+    content = generated.to_csv(index=False, lineterminator="\n").encode()
     assert dataset.sha256 == hashlib.sha256(content).hexdigest() == load(orchard, "synthetic", tmp_path).sha256
-    pd.testing.assert_frame_equal(dataset.frame, drawn, check_dtype=False)
+    pd.testing.assert_frame_equal(dataset.frame, generated, check_dtype=False)
     assert dataset.file is None
-    assert "as asked for" in warnings[0]
+    assert "as requested" in warnings[0]
 
 
-def test_missing_is_said_by_column() -> None:
-    """A word may stand for missing in one column and be a value in another; text stays text."""
+def test_missing_texts_can_differ_by_column() -> None:
+    """A word can mean a missing value in one column and be a value in another; text stays text."""
     text = csv_text(b"\xef\xbb\xbfa,b,c\nNA,NA,01\n1,x,02\n", "rows.csv")
     frame = read_csv(text, "rows.csv", ["c"], {"a": ("NA",), "b": ()})
     assert frame["a"].isna().tolist() == [True, False]
@@ -224,8 +226,8 @@ def test_missing_is_said_by_column() -> None:
     assert frame["c"].tolist() == ["01", "02"]
 
 
-def test_texts_of_a_column_that_count_as_missing_are_read_as_missing(orchard: ModelConfig, tmp_path: Path) -> None:
-    """In their column alone: the numbers beside them are read as numbers, and identifiers keep their leading zeros."""
+def test_missing_texts_of_a_column_apply_to_it_alone(orchard: ModelConfig, tmp_path: Path) -> None:
+    """Numbers of other columns are read as numbers, and identifiers keep their leading zeros."""
     content = orchard.model_dump()
     content["features"] = [dict(column) for column in content["features"]]
     content["features"][3] |= {"missing": (" ", "?")}

@@ -1,4 +1,4 @@
-"""Lines to paste into the config, for data that is right where the config is not."""
+"""Lines to paste into the config, for data that is right if the config is wrong."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from tabento.tables.faults import DataError
 from training.config import ModelConfig, load_config
-from training.data.errors import DataError
 from training.data.validation import validate
 
 ROWS = 60
 
 
 def remedies(column: dict[str, Any], cells: list[Any], **changes: Any) -> list[str]:
-    """Return what is said of a table with one column of some cells, repeated to enough rows."""
+    """Return the remedies for a table with one column of some cells, repeated to enough rows."""
     config = ModelConfig.model_validate(
         {"name": "one", "target": {"name": "y", "unit": "kg"}, "features": [{"name": "x", **column}], **changes}
     )
     repeated = (cells * ROWS)[: max(ROWS, len(cells))]
     frame = pd.DataFrame({"x": pd.Series(repeated, dtype=object), "y": range(len(repeated))})
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(DataError) as error:
         validate(frame, config)
-    said = str(caught.value)
-    _, _, pasted = said.partition("write into the config:\n")
+    message = str(error.value)
+    _, _, pasted = message.partition("write into the config:\n")
     return [line.strip() for line in pasted.splitlines()[:-1]]
 
 
@@ -57,10 +57,10 @@ def remedies(column: dict[str, Any], cells: list[Any], **changes: Any) -> list[s
         ),
     ],
 )
-def test_feature_that_takes_the_cells_is_written_out(
+def test_remedy_is_a_feature_that_accepts_the_cells(
     column: dict[str, Any], cells: list[Any], line: str, tmp_path: Path
 ) -> None:
-    """As a whole line, which is a feature that takes them."""
+    """The remedy is a whole line of a feature that accepts the cells."""
     assert remedies(column, cells) == [line]
     path = tmp_path / "one.yaml"
     path.write_text(f"name: one\ntarget: {{name: y, unit: kg}}\nfeatures:\n  {line}\n", encoding="utf-8")
@@ -69,14 +69,14 @@ def test_feature_that_takes_the_cells_is_written_out(
     assert len(validate(frame, load_config(path))) == len(frame)
 
 
-def test_decimal_commas_are_no_categories() -> None:
-    """They are told, because no key of the config reads them."""
+def test_decimal_commas_do_not_become_categories() -> None:
+    """The remedy is a remark, because no key of the config reads decimal commas."""
     (line,) = remedies({"type": "number"}, ["1,5", "2,75", "1.000,5"])
     assert "have a decimal comma, as in '1,5'" in line
 
 
 def test_range_of_the_target_and_repeated_rows() -> None:
-    """Both have a key at the top of the config."""
+    """Both have a key at the top level of the config."""
     target = {"name": "y", "minimum": 5, "maximum": 40}
     assert remedies({"type": "number"}, [1, 2], target=target) == ["minimum: 0", "maximum: 59"]
     (line,) = remedies({"type": "number"}, [None, 1, 1], duplicates="refuse")

@@ -1,4 +1,4 @@
-"""Synthetic rows follow their config, and a wrong config is told by column and expression."""
+"""Synthetic rows follow their config, and a wrong config is reported with column and expression."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ IDENTITY = {"name": "id", "draw": "uniform", "low": 0, "high": 1}
 
 
 def test_same_seed_gives_same_rows_and_another_seed_others(orchard: ModelConfig) -> None:
-    """The seed alone decides which rows are drawn."""
+    """The rows depend on the seed alone."""
     first = generate(orchard.synthetic)
     assert orchard.synthetic is not None
     other = generate(orchard.synthetic.model_copy(update={"seed": 4}))
@@ -31,8 +31,8 @@ def test_same_seed_gives_same_rows_and_another_seed_others(orchard: ModelConfig)
 
 
 @pytest.mark.parametrize("name", ["orchard", "california"])
-def test_shipped_configs_draw_valid_rows(name: str, request: pytest.FixtureRequest) -> None:
-    """Every row that a shipped config draws passes the validation of the same config."""
+def test_shipped_configs_generate_valid_rows(name: str, request: pytest.FixtureRequest) -> None:
+    """Every generated row of a shipped config passes the validation of the same config."""
     config: ModelConfig = request.getfixturevalue(name)
     frame = generate(config.synthetic)
     assert config.synthetic is not None
@@ -50,8 +50,8 @@ def test_california_resembles_the_census(california: ModelConfig) -> None:
     assert np.corrcoef(frame["median_income"], frame["median_house_value"])[0, 1] > 0.6
 
 
-def test_every_distribution_has_the_asked_for_mean() -> None:
-    """Parameters mean what the config's documentation says: a gamma's mean is its mean, whatever the shape."""
+def test_every_distribution_has_the_configured_mean() -> None:
+    """The mean of a gamma distribution is its parameter `mean`, regardless of the shape."""
     frame = generate(
         spec(
             {"name": "normal", "draw": "normal", "mean": 5, "sd": 1},
@@ -70,7 +70,7 @@ def test_every_distribution_has_the_asked_for_mean() -> None:
 
 
 def test_choice_follows_weights() -> None:
-    """The weights of a choice need not sum to 1, and a weight of zero is never drawn."""
+    """The weights of a choice need not sum to 1, and a value with weight zero never occurs."""
     frame = generate(spec(IDENTITY, {"name": "c", "draw": "choice", "values": {"a": 3, "b": 1, "z": 0}}, rows=8_000))
     shares = frame["c"].value_counts(normalize=True)
     assert shares["a"] == pytest.approx(0.75, abs=0.02)
@@ -90,7 +90,7 @@ def test_names_with_spaces_and_conditions_work_in_expressions() -> None:
 
 
 def test_latent_columns_are_used_and_dropped() -> None:
-    """A column with a leading underscore shapes later ones but is not in the data."""
+    """A column with a leading underscore affects later columns but is not in the data."""
     frame = generate(
         spec(
             {"name": "_wealth", "draw": "normal", "mean": 0, "sd": 1},
@@ -109,8 +109,8 @@ def test_values_are_rounded_then_clipped() -> None:
     assert not np.signbit(values[values == 0]).any()
 
 
-def test_missing_values_are_taken_away_last() -> None:
-    """A later column depends on the value that was there before it went missing."""
+def test_missing_values_are_removed_last() -> None:
+    """A later column depends on the value before it was removed."""
     frame = generate(
         spec(
             {"name": "x", "draw": "normal", "mean": 0, "sd": 1, "missing": 0.3},
@@ -118,22 +118,22 @@ def test_missing_values_are_taken_away_last() -> None:
             {"name": "double", "draw": "expression", "value": "2 * x"},
         )
     )
-    there = frame["x"].notna()
-    assert 0.2 < (~there).mean() < 0.4
+    not_missing = frame["x"].notna()
+    assert 0.2 < (~not_missing).mean() < 0.4
     assert 0.1 < frame["kind"].isna().mean() < 0.3
     assert frame["double"].notna().all()
-    assert (frame["double"][there] == 2 * frame["x"][there]).all()
+    assert (frame["double"][not_missing] == 2 * frame["x"][not_missing]).all()
 
 
-def test_duplicates_are_drawn_anew() -> None:
-    """Coarse columns still give the asked-for number of distinct rows."""
+def test_duplicates_are_replaced() -> None:
+    """Coarse columns still give the configured number of distinct rows."""
     columns = [{"name": name, "draw": "uniform", "low": 0, "high": 10, "decimals": 0} for name in "ab"]
     frame = generate(spec(*columns, rows=90))
     assert len(frame.drop_duplicates()) == 90
 
 
 def test_too_coarse_columns_are_an_error() -> None:
-    """When there are not enough distinct rows, the message says so and what to do."""
+    """If there are too few distinct rows, the message states it with a remedy."""
     with pytest.raises(SyntheticError, match=r"expected 50 distinct rows, got only 2 .*more `decimals`"):
         generate(spec({"name": "x", "draw": "bernoulli", "p": 0.5}, rows=50))
 
@@ -152,11 +152,11 @@ def test_too_coarse_columns_are_an_error() -> None:
     ],
 )
 def test_wrong_expression_names_column_and_expression(expression: str, reason: str) -> None:
-    """An expression that cannot give a number says which column, which expression and why; none reaches outside."""
-    with pytest.raises(SyntheticError, match=reason) as caught:
+    """The error of an expression names column, expression and reason; an expression cannot reach outside the frame."""
+    with pytest.raises(SyntheticError, match=reason) as error:
         generate(spec(IDENTITY, {"name": "y", "draw": "expression", "value": expression}))
-    assert "'y'" in str(caught.value)
-    assert repr(expression) in str(caught.value)
+    assert "'y'" in str(error.value)
+    assert repr(expression) in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -167,20 +167,20 @@ def test_wrong_expression_names_column_and_expression(expression: str, reason: s
     ],
 )
 def test_wrong_conditions_are_named(where: dict[str, str], reason: str) -> None:
-    """Conditions must be conditions, and one of them must hold in every row."""
+    """Conditions must be true or false, and one of them must be true in every row."""
     with pytest.raises(SyntheticError, match=rf"column 'y': where.*{reason}"):
         generate(spec(IDENTITY, {"name": "y", "draw": "expression", "where": where}))
 
 
 def test_impossible_parameters_are_named() -> None:
-    """A negative standard deviation or a probability above 1 names the column and what was given."""
-    with pytest.raises(SyntheticError, match=r"column 'y': normal cannot be drawn with .*'sd': '0 - id'"):
+    """The error about a negative standard deviation or a probability above 1 names the column and the value."""
+    with pytest.raises(SyntheticError, match=r"column 'y': normal cannot be sampled with .*'sd': '0 - id'"):
         generate(spec(IDENTITY, {"name": "y", "draw": "normal", "mean": 0, "sd": "0 - id"}))
-    with pytest.raises(SyntheticError, match=r"column 'y': bernoulli cannot be drawn with .*'p': 2"):
+    with pytest.raises(SyntheticError, match=r"column 'y': bernoulli cannot be sampled with .*'p': 2"):
         generate(spec(IDENTITY, {"name": "y", "draw": "bernoulli", "p": 2}))
 
 
 def test_no_rows_is_an_error(orchard: ModelConfig) -> None:
-    """Fewer than one row cannot be asked for."""
+    """A number of rows below one is an error."""
     with pytest.raises(ValueError, match="at least 1 row"):
         generate(orchard.synthetic, rows=0)

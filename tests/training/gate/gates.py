@@ -10,19 +10,19 @@ import bentoml
 import numpy as np
 import pandas as pd
 
-from bundle.contract import Contract
-from bundle.format import BENTOML_MODULE
+from tabento.bundle.contract import Contract
+from tabento.bundle.format import BENTOML_MODULE
+from tabento.export import export_pipeline
+from tabento.packaging.latency import BatchLatency, Disturbance, LatencyTable, Machine
+from tabento.parity import ParityPart, ParityReport, pipeline_answers
+from tabento.tables.frames import to_frame, to_rows
 from tests.bundles import write_bundle
 from tests.training.orchards import orchard_config, orchard_frame
 from tests.training.seedlings import seedling_config, seedling_frame
 from training.config import Gate, ModelConfig
-from training.export import export_pipeline
-from training.frames import to_frame, to_rows
 from training.gate import GateInput, GateReport, run_gate
-from training.latency import BatchLatency, Disturbance, LatencyTable, Machine
-from training.metrics import measure
-from training.parity import ParityPart, ParityReport, pipeline_answers
-from training.pipeline import fit_pipeline, threshold_of
+from training.model.metrics import measure
+from training.model.pipeline import fit_pipeline, threshold_of
 from training.progress import silence
 
 LATENCY = LatencyTable(
@@ -38,7 +38,7 @@ LATENCY = LatencyTable(
 )
 
 
-def timed(single_row_p99_us: float = 20.0, *, busy: bool = False, **batches: float) -> LatencyTable:
+def latency_table(single_row_p99_us: float = 20.0, *, busy: bool = False, **batches: float) -> LatencyTable:
     """Return a table of one size, or with ``ten_rows_p95_us`` and ``batch_p99_us`` of two others; busy or quiet."""
     rows = {1: single_row_p99_us}
     rows |= {10: batches["ten_rows_p95_us"]} if "ten_rows_p95_us" in batches else {}
@@ -70,18 +70,18 @@ def timed(single_row_p99_us: float = 20.0, *, busy: bool = False, **batches: flo
 
 def part(**figures: object) -> ParityPart:
     """Return the part of a proof on ten test rows that found nothing, with some of its figures changed."""
-    found = {"name": "test", "rows": 10, "worst_absolute": 0.0, "worst_relative": 0.0, "beyond_share": 0.0}
-    return ParityPart.model_validate({**found, **figures})
+    values = {"name": "test", "rows": 10, "worst_absolute": 0.0, "worst_relative": 0.0, "beyond_share": 0.0}
+    return ParityPart.model_validate({**values, **figures})
 
 
 def proof(**figures: object) -> ParityReport:
     """Return a proof of a classifier with trees that found nothing, with some of its figures changed."""
-    found: dict[str, object] = {"limit": 1e-9, "rows": 10, "worst_absolute": 0.0, "worst_relative": 0.0}
-    found |= {"beyond_share": 0.0, "ensembles": 1, "trees": 3, "classification": True, "worst_probability": 0.0}
-    return ParityReport.model_validate({**found, "parts": (part(),), "batches": (), "worst_rows": (), **figures})
+    values: dict[str, object] = {"limit": 1e-9, "rows": 10, "worst_absolute": 0.0, "worst_relative": 0.0}
+    values |= {"beyond_share": 0.0, "ensembles": 1, "trees": 3, "classification": True, "worst_probability": 0.0}
+    return ParityReport.model_validate({**values, "parts": (part(),), "batches": (), "worst_rows": (), **figures})
 
 
-def given_of(config: ModelConfig, train: pd.DataFrame, test: pd.DataFrame) -> GateInput:
+def build_gate_input(config: ModelConfig, train: pd.DataFrame, test: pd.DataFrame) -> GateInput:
     """Fit, export and measure a model, and return what its gate is given."""
     pipeline = fit_pipeline(config, train)
     contract = config.contract(threshold=threshold_of(pipeline))
@@ -103,41 +103,47 @@ def given_of(config: ModelConfig, train: pd.DataFrame, test: pd.DataFrame) -> Ga
 
 
 @cache
-def orchard_given() -> GateInput:
+def orchard_gate_input() -> GateInput:
     """Return the orchard's model: 400 rows to train, 200 to test, yields with some noise."""
     frame = orchard_frame(600)
     noise = np.random.default_rng(1).lognormal(0, 0.15, len(frame))
     frame["apples"] *= noise
-    return given_of(orchard_config(), frame.head(400).reset_index(drop=True), frame.tail(200).reset_index(drop=True))
+    return build_gate_input(
+        orchard_config(), frame.head(400).reset_index(drop=True), frame.tail(200).reset_index(drop=True)
+    )
 
 
 @cache
-def seedling_given() -> GateInput:
+def seedling_gate_input() -> GateInput:
     """Return the seedlings' model: 600 rows to train, 300 to test."""
     frame = seedling_frame(900)
-    return given_of(seedling_config(), frame.head(600).reset_index(drop=True), frame.tail(300).reset_index(drop=True))
+    return build_gate_input(
+        seedling_config(), frame.head(600).reset_index(drop=True), frame.tail(300).reset_index(drop=True)
+    )
 
 
-def with_gate(given: GateInput, **limits: object) -> GateInput:
+def with_gate(gate_input: GateInput, **limits: object) -> GateInput:
     """Return the same model under another gate, whose other keys are the defaults."""
-    return dataclasses.replace(given, config=given.config.model_copy(update={"gate": Gate.model_validate(limits)}))
+    return dataclasses.replace(
+        gate_input, config=gate_input.config.model_copy(update={"gate": Gate.model_validate(limits)})
+    )
 
 
-def stored_champion(given: GateInput, contract: Contract | None = None) -> str:
+def stored_champion(gate_input: GateInput, contract: Contract | None = None) -> str:
     """Store a model as a bundle, under another contract if one is given, and return its tag."""
     import onnx  # the tests that store nothing need not wait for it
 
-    with bentoml.models.create(given.config.name, module=BENTOML_MODULE) as stored:
-        write_bundle(Path(stored.path), contract or given.contract, onnx.load_model_from_string(given.model))
+    with bentoml.models.create(gate_input.config.name, module=BENTOML_MODULE) as stored:
+        write_bundle(Path(stored.path), contract or gate_input.contract, onnx.load_model_from_string(gate_input.model))
     return str(stored.tag)
 
 
 @cache
-def _gated(name: str) -> GateReport:
-    given = {"orchard": orchard_given, "seedling": seedling_given}[name]()
-    return run_gate(with_gate(given, slices={"rows_min": 20}), silence())
+def _cached_report(name: str) -> GateReport:
+    gate_input = {"orchard": orchard_gate_input, "seedling": seedling_gate_input}[name]()
+    return run_gate(with_gate(gate_input, slices={"rows_min": 20}), silence())
 
 
-def gated(given: GateInput) -> GateReport:
+def cached_report(gate_input: GateInput) -> GateReport:
     """Return the report of a small model's gate, made once."""
-    return _gated(given.config.name)
+    return _cached_report(gate_input.config.name)

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from bundle.contract import Contract, Output
+from tabento.bundle.contract import Contract, Output
 from tests.bundles import classifier_contract, orchard_contract
 from training.gate.compatibility import breaking_changes, compatible_changes, incomparable
 
 
-def changed(name: str, **keys: Any) -> Contract:
+def change_feature(name: str, **keys: Any) -> Contract:
     """Return the orchard's contract with some keys of one feature changed."""
     content = orchard_contract().model_dump()
     feature = next(item for item in content["features"] if item["name"] == name)
@@ -27,48 +27,57 @@ def without(name: str) -> Contract:
 
 
 def test_same_contract_changes_nothing() -> None:
-    """A model that was only trained anew breaks nobody."""
+    """A model that was only trained again breaks no client."""
     old = orchard_contract()
     assert (incomparable(old, old), breaking_changes(old, old), compatible_changes(old, old)) == ([], [], [])
 
 
 @pytest.mark.parametrize(
-    ("new", "told"),
+    ("new", "message"),
     [
-        (without("height"), "'height' is no field any more"),
-        (changed("age", maximum=40), "'age' takes an integer between 1 and 40, before an integer between 1 and 90"),
-        (changed("age", unit="months"), "'age' is now in months, before in years"),
-        (changed("height", type="integer"), "'height' is now an integer, before a number"),
-        (changed("slope", nullable=False, required=True), "'slope' must not be null any more"),
-        (changed("slope", required=True), "'slope' must be sent now"),
-        (changed("sort", categories=("BOSKOOP", "COX")), "'sort' no longer takes 'GLOSTER'"),
-        (changed("soil", unknown="refuse"), "'soil' refuses unknown values now"),
-        (changed("sort", case="exact"), "'sort' no longer takes other letters' case"),
+        (without("height"), "'height' is not a field any more"),
+        (
+            change_feature("age", maximum=40),
+            "'age' takes an integer between 1 and 40, before an integer between 1 and 90",
+        ),
+        (change_feature("age", unit="months"), "'age' is now in months, before in years"),
+        (change_feature("height", type="integer"), "'height' is now an integer, before a number"),
+        (change_feature("slope", nullable=False, required=True), "'slope' must not be null any more"),
+        (change_feature("slope", required=True), "'slope' must be sent now"),
+        (change_feature("sort", categories=("BOSKOOP", "COX")), "'sort' no longer takes 'GLOSTER'"),
+        (change_feature("soil", unknown="refuse"), "'soil' refuses unknown values now"),
+        (change_feature("sort", case="exact"), "'sort' no longer takes other letters' case"),
     ],
 )
-def test_narrower_field_breaks_clients(new: Contract, told: str) -> None:
+def test_narrower_field_breaks_clients(new: Contract, message: str) -> None:
     """Each way of taking less is told; the other way round it is compatible, or a break of its own."""
-    assert told in breaking_changes(orchard_contract(), new)
+    assert message in breaking_changes(orchard_contract(), new)
 
 
 @pytest.mark.parametrize(
-    ("new", "told"),
+    ("new", "message"),
     [
-        (changed("age", maximum=120), "'age' takes an integer between 1 and 120, before an integer between 1 and 90"),
-        (changed("age", type="number"), "'age' takes a number between 1 and 90, before an integer between 1 and 90"),
-        (changed("height", nullable=True), "or null, before a number between 0.5 and 20"),
+        (
+            change_feature("age", maximum=120),
+            "'age' takes an integer between 1 and 120, before an integer between 1 and 90",
+        ),
+        (
+            change_feature("age", type="number"),
+            "'age' takes a number between 1 and 90, before an integer between 1 and 90",
+        ),
+        (change_feature("height", nullable=True), "or null, before a number between 0.5 and 20"),
     ],
 )
-def test_wider_field_breaks_nobody(new: Contract, told: str) -> None:
+def test_wider_field_breaks_nobody(new: Contract, message: str) -> None:
     """Whoever sent the old rows may go on."""
     assert breaking_changes(orchard_contract(), new) == []
-    assert any(told in change for change in compatible_changes(orchard_contract(), new))
+    assert any(message in change for change in compatible_changes(orchard_contract(), new))
 
 
 def test_new_field_breaks_only_where_it_must_be_sent() -> None:
     """A field of which clients know nothing is compatible as long as it may be left out."""
     assert breaking_changes(without("slope"), orchard_contract()) == []
-    assert compatible_changes(without("slope"), orchard_contract()) == ["'slope' is new and may be left out"]
+    assert compatible_changes(without("slope"), orchard_contract()) == ["'slope' is new and optional"]
     assert breaking_changes(without("age"), orchard_contract()) == ["'age' is new and must be sent"]
 
 
@@ -95,7 +104,7 @@ def test_threshold_and_ranking_are_told() -> None:
 def test_other_targets_do_not_mean_the_same() -> None:
     """One answer and several, or several with other names, cannot be compared."""
     old = orchard_contract()
-    both = old.model_copy(
+    two_targets = old.model_copy(
         update={"output": Output.model_validate({"name": old.output.name, "targets": ({"name": "kg"}, {"name": "h"})})}
     )
     other = old.model_copy(
@@ -103,6 +112,8 @@ def test_other_targets_do_not_mean_the_same() -> None:
             "output": Output.model_validate({"name": old.output.name, "targets": ({"name": "kg"}, {"name": "days"})})
         }
     )
-    assert incomparable(both, both) == []
-    assert any("it answers ['kg', 'h'], the model ['kg', 'days']" in reason for reason in incomparable(both, other))
-    assert any("the model ['kg', 'h']" in reason for reason in incomparable(old, both))
+    assert incomparable(two_targets, two_targets) == []
+    assert any(
+        "it answers ['kg', 'h'], the model ['kg', 'days']" in reason for reason in incomparable(two_targets, other)
+    )
+    assert any("the model ['kg', 'h']" in reason for reason in incomparable(old, two_targets))

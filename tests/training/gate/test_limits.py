@@ -8,17 +8,18 @@ from typing import get_args
 import pytest
 from pydantic import ValidationError
 
-from tests.training.gate.gates import part, proof, timed
+from tabento.errors import TabentoError
+from tabento.parity import Limits
+from tests.training.gate.gates import latency_table, part, proof
 from tests.training.orchards import orchard_config
 from tests.training.seedlings import seedling_config
 from training.config import Gate, ModelConfig
+from training.config.metric_names import METRICS as METRIC_TABLE
 from training.config.study import REPORTED, MetricName
-from training.errors import GateError, TrainingError
+from training.errors import GateError
 from training.gate import GateReport, check_gate, is_latency_undecided, parity_limits
 from training.gate.limits import metric_checks
-from training.metric_names import METRICS as METRIC_TABLE
-from training.metrics import HIGHER_IS_BETTER, classification_metrics, regression_metrics
-from training.parity import Limits
+from training.model.metrics import HIGHER_IS_BETTER, classification_metrics, regression_metrics
 
 METRICS = {"rmse": 41_000.0, "r2": 0.87, "mape": 15.5}
 FLOORS = {"rmse": {"at_most": 42_000}, "r2": {"at_least": 0.865}, "mape": {"at_most": 16}}
@@ -33,7 +34,7 @@ def gate(limits: Gate = LIMITS, /, **changed: float) -> GateReport:
         limits,
         {name: values[name] for name in METRICS},
         values["parity_relative"],
-        timed(values["single_row_p99_us"]),
+        latency_table(values["single_row_p99_us"]),
         int(values["model_bytes"]),
         target_unit="dollars",
     )
@@ -82,23 +83,23 @@ def test_limits_are_inclusive() -> None:
 
 def test_metric_can_have_both_ends() -> None:
     """A figure that is too good is suspicious: a limit may bound it on either side."""
-    both = Gate.model_validate({"metrics": {"r2": {"at_least": 0.5, "at_most": 0.99}}})
-    assert gate(both).passed
-    assert [check.bound for check in gate(both, r2=0.999).checks if not check.passed] == ["at most"]
+    both_ends = Gate.model_validate({"metrics": {"r2": {"at_least": 0.5, "at_most": 0.99}}})
+    assert gate(both_ends).passed
+    assert [check.bound for check in gate(both_ends, r2=0.999).checks if not check.passed] == ["at most"]
 
 
 def test_all_failures_are_told_at_once() -> None:
     """The message lists every missed limit with value, unit and a remedy."""
-    with pytest.raises(GateError) as told:
+    with pytest.raises(GateError) as error:
         gate(rmse=50_000, r2=0.5, single_row_p99_us=400).require()
-    message = str(told.value)
+    message = str(error.value)
     assert "fails 3 of 6" in message
     assert "metrics.rmse: expected at most 42,000 dollars, got 50,000 dollars; " in message
     assert "metrics.r2: expected at least 0.865, got 0.5; " in message
     assert "or lower the limit" in message
     assert "single_row_p99_us_max: expected at most 300 µs, got 400 µs; " in message
     assert "1,000 rounds in 1 attempt, 10 discarded as disturbed; the reference (fixed work) took 8.1 µs" in message
-    assert "take a smaller estimator, or raise the limit" in message
+    assert "use a smaller estimator, or raise the limit" in message
 
 
 def test_what_is_not_a_number_fails() -> None:
@@ -116,17 +117,17 @@ def test_null_switches_a_limit_off() -> None:
 def test_batch_has_a_limit_of_its_own() -> None:
     """The time of 32 rows is limited where the config says so, and has to be measured then."""
     limits = Gate(batch_p99_us_max=100)
-    report = check_gate(limits, {}, 0.0, timed(batch_p99_us=101.0), MIB)
+    report = check_gate(limits, {}, 0.0, latency_table(batch_p99_us=101.0), MIB)
     assert [check.name for check in report.checks if not check.passed] == ["batch_p99_us_max"]
     with pytest.raises(ValueError, match=r"gate\.batch_p99_us_max: the time of 32 rows was not measured"):
-        check_gate(limits, {}, 0.0, timed(), MIB)
+        check_gate(limits, {}, 0.0, latency_table(), MIB)
 
 
 def test_ten_rows_have_a_limit_of_their_own() -> None:
     """The 95% quantile of ten rows is limited if the config says so."""
     limits = Gate(ten_rows_p95_us_max=100)
-    assert check_gate(limits, {}, 0.0, timed(ten_rows_p95_us=100.0), MIB).passed
-    report = check_gate(limits, {}, 0.0, timed(ten_rows_p95_us=101.0), MIB)
+    assert check_gate(limits, {}, 0.0, latency_table(ten_rows_p95_us=100.0), MIB).passed
+    report = check_gate(limits, {}, 0.0, latency_table(ten_rows_p95_us=101.0), MIB)
     assert [check.name for check in report.checks if not check.passed] == ["ten_rows_p95_us_max"]
 
 
@@ -142,8 +143,8 @@ def test_ten_rows_have_a_limit_of_their_own() -> None:
     ],
 )
 def test_only_the_model_fails_a_limit_of_time(busy: bool, time_us: float, verdict: str) -> None:
-    """A busy machine at most doubles a time: what it can explain is not judged, and what it cannot explain fails."""
-    table = timed(time_us, busy=busy)
+    """A busy machine at most doubles a time: a time that this explains is undecided, and a longer time fails."""
+    table = latency_table(time_us, busy=busy)
     report = check_gate(Gate(), {}, 0.0, table, MIB)
     check = next(check for check in report.checks if check.name == "single_row_p99_us_max")
     assert check.verdict == verdict
@@ -154,14 +155,14 @@ def test_only_the_model_fails_a_limit_of_time(busy: bool, time_us: float, verdic
 
 def test_undecided_time_says_why_and_what_to_do() -> None:
     """The report has the figure, the rounds, the reference and the command that measures again."""
-    report = check_gate(Gate(), {}, 0.0, timed(400, busy=True), MIB)
+    report = check_gate(Gate(), {}, 0.0, latency_table(400, busy=True), MIB)
     report.require()
     assert ("single_row_p99_us_max", "400 µs", "at most 300 µs", "not judged") in report.rows()
     (check,) = report.undecided
     assert check.in_words() == (
-        "single_row_p99_us_max: expected at most 300 µs, got 400 µs; the machine was too busy to tell whether the model is"
+        "single_row_p99_us_max: expected at most 300 µs, got 400 µs; the computer was too busy to decide whether the model is"
         " this slow: 1,000 rounds in 3 attempts, 700 discarded as disturbed; the reference (fixed work) took 15.0 µs,"
-        " 8.0 µs in the quietest round; waited for a processor 60% of the time; measure again when less is running:"
+        " 8.0 µs in the quietest round; waited for a processor 60% of the time; measure again when the computer is less busy:"
         " import again, or tabento train --config YAML --steps export,gate,register --force"
     )
 
@@ -191,7 +192,7 @@ def test_every_reported_metric_can_be_limited(metric: str) -> None:
     other = "at_most" if end == "at_least" else "at_least"
     (check,) = metric_checks(Gate.model_validate({"metrics": {metric: {other: 0.5}}}), {metric: 0.5 - worse})
     assert check.verdict == "failed"
-    assert check.remedy.startswith("look for a feature that gives the answer away")
+    assert check.remedy.startswith("look for a feature that contains the answer")
 
 
 @pytest.mark.parametrize("metric", METRIC_NAMES)
@@ -203,7 +204,7 @@ def test_config_takes_a_limit_on_every_metric_of_its_task(metric: str) -> None:
         if metric in REPORTED[config.task]:
             assert metric in ModelConfig.model_validate(content).gate.metrics
         else:
-            with pytest.raises(ValidationError, match=rf"'{metric}' is no metric of a {config.task}; there are \("):
+            with pytest.raises(ValidationError, match=rf"'{metric}' is not a metric of a {config.task}; there are \("):
                 ModelConfig.model_validate(content)
 
 
@@ -222,15 +223,15 @@ def test_config_takes_a_limit_on_every_metric_of_its_task(metric: str) -> None:
 )
 def test_each_figure_of_the_proof_has_a_limit(figures: dict[str, object], name: str) -> None:
     """Another branch, another label, a strayed probability or number fails the gate by its own name."""
-    report = check_gate(LIMITS, METRICS, proof(**figures), timed(), MIB)
+    report = check_gate(LIMITS, METRICS, proof(**figures), latency_table(), MIB)
     assert [check.name for check in report.checks if not check.passed] == [name]
-    assert check_gate(LIMITS, METRICS, proof(), timed(), MIB).passed
+    assert check_gate(LIMITS, METRICS, proof(), latency_table(), MIB).passed
 
 
 def test_proof_without_trees_and_labels_has_no_limit_on_them() -> None:
-    """What was not compared is not in the report of the gate."""
+    """The gate's report omits parts that were not compared."""
     plain = proof(ensembles=0, classification=False, worst_probability=None)
-    names = [check.name for check in check_gate(LIMITS, METRICS, plain, timed(), MIB).checks]
+    names = [check.name for check in check_gate(LIMITS, METRICS, plain, latency_table(), MIB).checks]
     assert [name for name in names if name.startswith("parity")] == ["parity_relative_max"]
 
 
@@ -242,8 +243,8 @@ def test_gate_sets_the_limits_of_the_proof() -> None:
 
 def test_limit_on_an_unmeasured_metric_is_a_mistake() -> None:
     """A gate cannot pass by leaving a metric out."""
-    with pytest.raises(TrainingError, match=r"gate\.metrics\.r2 needs a metric that was not measured"):
-        check_gate(LIMITS, {"rmse": 1.0, "mape": 1.0}, 0.0, timed(), 1)
+    with pytest.raises(TabentoError, match=r"gate\.metrics\.r2 needs a metric that was not measured"):
+        check_gate(LIMITS, {"rmse": 1.0, "mape": 1.0}, 0.0, latency_table(), 1)
 
 
 def test_report_is_a_table_for_people() -> None:

@@ -8,23 +8,23 @@ import pytest
 
 from training.errors import GateError
 from training.gate import Check, GateReport
-from training.gate.report import judged, shown, switched_off
+from training.gate.report import disabled_check, limit_check, unlimited_check
 
 REPORT = GateReport(
     checks=(
-        judged("good", 1.0, 2.0),
-        judged(
+        limit_check("good", 1.0, 2.0),
+        limit_check(
             "undefined", float("nan"), 1.0, "at least", group="Slices", detail="nothing was there", remedy="get more"
         ),
-        shown("told", None, group="Slices", detail="only told"),
-        switched_off("not made", group="Seeds"),
+        unlimited_check("told", None, group="Slices", detail="only told"),
+        disabled_check("not made", group="Seeds"),
     )
 )
 
 
 def test_only_failed_checks_stop_a_model() -> None:
-    """What is shown or switched off is in the report and has no say."""
-    assert [check.name for check in REPORT.judged] == ["good", "undefined"]
+    """Unlimited and disabled checks are in the report and do not decide."""
+    assert [check.name for check in REPORT.limited_checks] == ["good", "undefined"]
     assert not REPORT.passed
     assert GateReport(checks=(REPORT.checks[0], *REPORT.checks[2:])).passed
 
@@ -32,7 +32,7 @@ def test_only_failed_checks_stop_a_model() -> None:
 def test_report_is_json_that_every_reader_takes() -> None:
     """NaN is written as a string, and the report comes back as it was, but for NaN that equals nothing."""
     text = REPORT.model_dump_json()
-    json.loads(text, parse_constant=lambda constant: pytest.fail(f"{constant} is no JSON"))
+    json.loads(text, parse_constant=lambda constant: pytest.fail(f"{constant} is not valid JSON"))
     back = GateReport.model_validate_json(text)
     assert back.rows() == REPORT.rows()
     assert back.model_dump_json() == text

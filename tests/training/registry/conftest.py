@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.training.mlflows import AT_ONCE, mlflow_settings
+from training.config.settings import TrainingSettings
 from training.registry import Registry
-from training.settings import TrainingSettings
 
 
 @pytest.fixture

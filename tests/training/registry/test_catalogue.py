@@ -7,14 +7,14 @@ from pathlib import Path
 import bentoml.models
 import pytest
 
-from bundle.errors import BundleIntegrityError
-from bundle.store import load_bundle
+from tabento.bundle.errors import BundleIntegrityError
+from tabento.bundle.store import load_bundle
+from tabento.errors import SaveError
+from tabento.packaging.save import is_stored
 from tests.bundles import classifier_contract
 from tests.training.mlflows import register, store_bundle
-from training.errors import SaveError
+from training.config.settings import TrainingSettings
 from training.registry import Registry, RegistryError
-from training.save import is_stored
-from training.settings import TrainingSettings
 
 
 def test_models_and_versions_are_listed(registry: Registry) -> None:
@@ -25,7 +25,7 @@ def test_models_and_versions_are_listed(registry: Registry) -> None:
     registry._connection().call("make", lambda client: client.create_model_version("alien", "runs:/x/y"))
     assert registry.names() == ["alien", "harvest", "orchard"]
     assert registry.versions("alien") == []
-    with pytest.raises(RegistryError, match="registered by something else"):
+    with pytest.raises(RegistryError, match="registered by another program"):
         registry.version("alien", 1)
 
 
@@ -33,14 +33,14 @@ def test_best_knows_which_way_is_better(registry: Registry) -> None:
     """Low errors and high shares win; of equal ones the newest; an unknown metric is told with those there are."""
     for rmse, r2 in ((3.0, 0.7), (2.0, 0.6), (2.0, 0.5)):
         register(registry, store_bundle(), rmse=rmse, r2=r2)
-    assert registry.best("orchard", "rmse").number == 3
-    assert registry.best("orchard", "r2").number == 1
+    assert registry.best_version("orchard", "rmse").number == 3
+    assert registry.best_version("orchard", "r2").number == 1
     with pytest.raises(RegistryError, match="'mape'; there are r2, rmse"):
-        registry.best("orchard", "mape")
+        registry.best_version("orchard", "mape")
 
 
 @pytest.mark.parametrize(
-    ("given", "number"),
+    ("reference", "number"),
     [
         ("orchard@champion", 1),
         ("orchard", 1),
@@ -51,12 +51,12 @@ def test_best_knows_which_way_is_better(registry: Registry) -> None:
         ("models:/orchard/2", 2),
     ],
 )
-def test_names_resolve(registry: Registry, given: str, number: int) -> None:
+def test_names_resolve(registry: Registry, reference: str, number: int) -> None:
     """A deployment asks by alias, stage or number, never by run."""
     register(registry, store_bundle())
-    registry.promote("orchard", 1, why="first")
+    registry.promote("orchard", 1, reason="first")
     register(registry, store_bundle())
-    assert registry.resolve(given).number == number
+    assert registry.resolve(reference).number == number
 
 
 def test_what_does_not_resolve_says_what_there_is(registry: Registry) -> None:
@@ -84,7 +84,7 @@ def test_bundle_that_is_not_here_is_fetched_and_verified(registry: Registry) -> 
 
 
 def test_files_that_were_changed_in_the_registry_are_refused(registry: Registry, settings: TrainingSettings) -> None:
-    """What does not verify never reaches the store."""
+    """A bundle that does not verify never reaches the store."""
     tag = store_bundle()
     register(registry, tag)
     bentoml.models.delete(tag)
@@ -102,7 +102,7 @@ def test_another_bundle_under_the_same_tag_is_refused(registry: Registry) -> Non
     folder = load_bundle(tag).path
     manifest = folder / "MANIFEST.json"
     manifest.write_text(manifest.read_text(encoding="utf-8") + "\n", encoding="utf-8")
-    with pytest.raises(RegistryError, match="not what was registered as orchard/1"):
+    with pytest.raises(RegistryError, match="not the bundle that was registered as orchard/1"):
         registry.ensure_local(tag)
 
 

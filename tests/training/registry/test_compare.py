@@ -6,7 +6,7 @@ from functools import partial
 
 from mlflow import MlflowClient
 
-from bundle.contract import Contract, Feature
+from tabento.bundle.contract import Contract, Feature
 from tests.bundles import TREE, orchard_contract
 from tests.training.mlflows import register, store_bundle
 from training.registry import Registry
@@ -27,15 +27,15 @@ def log_kind(client: MlflowClient, run_id: str, kind: str) -> None:
 
 def test_better_knows_the_metric() -> None:
     """Less error is better, more explained is; counts are neither, nor are figures that one of both lacks."""
-    found = metric_differences(
+    differences = metric_differences(
         {"rmse": 2.0, "r2": 0.5, "test_rows": 10, "mae": 1.0}, {"rmse": 1.5, "r2": 0.4, "test_rows": 20, "mape": 3.0}
     )
-    assert {name: one.better for name, one in found.items()} == {
+    assert {name: metric.better for name, metric in differences.items()} == {
         **{"rmse": "second", "r2": "first", "test_rows": None},
         **{"mae": None, "mape": None},
     }
-    assert found["rmse"].difference == -0.5
-    assert found["mape"].difference is None
+    assert differences["rmse"].difference == -0.5
+    assert differences["mape"].difference is None
     assert metric_differences({"rmse": 1.0}, {"rmse": 1.0})["rmse"].better is None
 
 
@@ -46,14 +46,14 @@ def test_comparison_shows_what_clients_have_to_change(registry: Registry) -> Non
     second = register(registry, store_bundle(with_feature(), examples=[row]), rmse=1.0)
     for version, kind in ((first, "ridge"), (second, "lasso")):
         registry._connection().call("log", partial(log_kind, run_id=str(version.run_id), kind=kind))
-    found = compare(registry, "orchard", 1, 2)
-    assert (found.first, found.second) == ("orchard/1", "orchard/2")
-    assert found.features_added == ("height of stem",)
-    assert found.features_removed == ("soil",)
-    assert any("'height of stem'" in change for change in found.breaking)
-    assert any("'soil'" in change for change in found.breaking)
-    assert found.params == {"k": ("ridge", "lasso")}
-    assert found.same_data
-    assert found.metrics["rmse"].better == "second"
+    comparison = compare(registry, "orchard", 1, 2)
+    assert (comparison.first, comparison.second) == ("orchard/1", "orchard/2")
+    assert comparison.features_added == ("height of stem",)
+    assert comparison.features_removed == ("soil",)
+    assert any("'height of stem'" in change for change in comparison.breaking)
+    assert any("'soil'" in change for change in comparison.breaking)
+    assert comparison.params == {"k": ("ridge", "lasso")}
+    assert comparison.same_data
+    assert comparison.metrics["rmse"].better == "second"
     same = compare(registry, "orchard", 1, 1)
     assert (same.breaking, same.compatible, same.params) == ((), (), {})

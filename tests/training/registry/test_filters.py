@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from training.registry.errors import RegistryError
-from training.registry.filters import matching
+from training.registry.filters import filter_versions
 from training.registry.version import Version
 
 
@@ -35,11 +35,11 @@ VERSIONS = [version(1, wmape=7.5, r2=0.8), version(2, wmape=8.0, r2=0.9), versio
 )
 def test_every_condition_must_be_met(conditions: list[str], numbers: list[int]) -> None:
     """A version without the metric meets no condition on it."""
-    assert [one.number for one in matching(VERSIONS, conditions)] == numbers
+    assert [version.number for version in filter_versions(VERSIONS, conditions)] == numbers
 
 
 @pytest.mark.parametrize("condition", ["", "wmape", "wmape<", "<8", "wmape<eight", "wmape<8;"])
 def test_other_forms_are_refused(condition: str) -> None:
     """The message gives an example."""
     with pytest.raises(RegistryError, match="such as 'wmape<8'"):
-        matching(VERSIONS, [condition])
+        filter_versions(VERSIONS, [condition])

@@ -15,20 +15,20 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 def event(minute: int, action: Literal["promote", "rollback"], before: int | None, after: int) -> Event:
     """Return an event of some minute."""
-    when = START + timedelta(minutes=minute)
-    return Event(when=when, who="Ada", why="because", action=action, before=before, after=after)
+    time = START + timedelta(minutes=minute)
+    return Event(when=time, user="Ada", reason="because", action=action, before=before, after=after)
 
 
 def test_events_come_back_in_their_order() -> None:
     """The tags' names are times, so that sorting them sorts the events; other tags are none."""
     events = [event(minute, "promote", None, minute) for minute in (1, 2, 10)]
-    tags = {one.key: one.model_dump_json() for one in reversed(events)} | {"team": "orchard"}
+    tags = {item.key: item.model_dump_json() for item in reversed(events)} | {"team": "orchard"}
     assert read_history(tags) == events
 
 
 def test_changed_event_is_told() -> None:
     """An event that somebody edited is named, not passed over."""
-    with pytest.raises(RegistryError, match=r"history\.1 is no event"):
+    with pytest.raises(RegistryError, match=r"history\.1 is not an event"):
         read_history({"history.1": "{}"})
 
 

@@ -9,7 +9,7 @@ from training.registry.names import parse_name
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("reference", "expected"),
     [
         ("flats", ("flats", "champion")),
         ("flats@challenger", ("flats", "challenger")),
@@ -18,16 +18,16 @@ from training.registry.names import parse_name
         ("models:/flats@blue-1", ("flats", "blue-1")),
     ],
 )
-def test_forms_are_read(given: str, expected: tuple[str, str | int]) -> None:
+def test_forms_are_read(reference: str, expected: tuple[str, str | int]) -> None:
     """Alias, number and stage, with or without MLflow's prefix."""
-    assert parse_name(given) == expected
+    assert parse_name(reference) == expected
 
 
-@pytest.mark.parametrize("given", ["", "Flats", "flats@", "flats/1/2", "flats:1", "a'b", "models:/"])
-def test_other_forms_are_refused(given: str) -> None:
+@pytest.mark.parametrize("reference", ["", "Flats", "flats@", "flats/1/2", "flats:1", "a'b", "models:/"])
+def test_other_forms_are_refused(reference: str) -> None:
     """The message says which forms there are."""
     with pytest.raises(RegistryError, match="NAME@ALIAS"):
-        parse_name(given)
+        parse_name(reference)
 
 
 def test_unknown_stage_is_refused() -> None:

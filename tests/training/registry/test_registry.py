@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from bundle.errors import BundleIntegrityError
-from bundle.store import load_bundle
+from tabento.bundle.errors import BundleIntegrityError
+from tabento.bundle.store import load_bundle
 from tests.training.mlflows import AT_ONCE, register, store_bundle
+from training.config.settings import TrainingSettings
 from training.registry import Registry, RegistryError
 from training.registry.registry import DESCRIPTION_LIMIT
-from training.settings import TrainingSettings
-from training.tracking import TrackingError
+from training.registry.tracking import TrackingError
 
 
 def test_registered_version_says_all_of_its_bundle(registry: Registry) -> None:
@@ -49,7 +49,10 @@ def test_newer_version_takes_the_place_of_the_challenger(registry: Registry) -> 
     """Each version has the next number; the one before is archived."""
     first, second = (register(registry, store_bundle()) for _ in range(2))
     assert (first.number, second.number) == (1, 2)
-    assert [(one.number, one.stage) for one in registry.versions("orchard")] == [(2, "staging"), (1, "archived")]
+    assert [(version.number, version.stage) for version in registry.versions("orchard")] == [
+        (2, "staging"),
+        (1, "archived"),
+    ]
 
 
 def test_bundle_is_registered_once(registry: Registry) -> None:
@@ -63,7 +66,7 @@ def test_bundle_is_registered_once(registry: Registry) -> None:
 def test_champion_registered_again_stays_champion(registry: Registry) -> None:
     """It does not become its own challenger."""
     tag = store_bundle()
-    registry.promote("orchard", register(registry, tag).number, why="first")
+    registry.promote("orchard", register(registry, tag).number, reason="first")
     assert register(registry, tag).aliases == ("champion",)
 
 
@@ -108,8 +111,8 @@ def test_promotion_moves_the_champion_and_writes_it_down(registry: Registry) -> 
     """The champion before is returned and archived; who, when, why, from and to stand in the history."""
     for _ in range(2):
         register(registry, store_bundle())
-    assert registry.promote("orchard", 1, who="Ada", why="the first") is None
-    before = registry.promote("orchard", 2, who="Bob", why="better")
+    assert registry.promote("orchard", 1, user="Ada", reason="the first") is None
+    before = registry.promote("orchard", 2, user="Bob", reason="better")
     assert before is not None
     assert before.number == 1
     champion = registry.champion("orchard")
@@ -117,7 +120,7 @@ def test_promotion_moves_the_champion_and_writes_it_down(registry: Registry) -> 
     assert (champion.number, champion.stage, champion.aliases) == (2, "production", ("champion",))
     assert registry.version("orchard", 1).stage == "archived"
     events = registry.history("orchard")
-    assert [(event.who, event.why, event.before, event.after) for event in events] == [
+    assert [(event.user, event.reason, event.before, event.after) for event in events] == [
         ("Ada", "the first", None, 1),
         ("Bob", "better", 1, 2),
     ]
@@ -129,60 +132,60 @@ def test_promotion_needs_a_version_and_a_reason(registry: Registry) -> None:
     """Without them nothing changes, and the message says what there is."""
     register(registry, store_bundle())
     with pytest.raises(RegistryError, match="no version 7; there is 1"):
-        registry.promote("orchard", 7, why="x")
+        registry.promote("orchard", 7, reason="x")
     with pytest.raises(RegistryError, match="reason"):
-        registry.promote("orchard", 1, why=" ")
+        registry.promote("orchard", 1, reason=" ")
     with pytest.raises(RegistryError, match=r"no model 'pears' is registered; there is orchard"):
-        registry.promote("pears", 1, why="x")
+        registry.promote("pears", 1, reason="x")
     assert registry.champion("orchard") is None
-    registry.promote("orchard", 1, why="x")
+    registry.promote("orchard", 1, reason="x")
     with pytest.raises(RegistryError, match="already"):
-        registry.promote("orchard", 1, why="x")
+        registry.promote("orchard", 1, reason="x")
 
 
 def test_rollback_goes_back_step_by_step(registry: Registry) -> None:
     """Each one puts the champion before back; after the first there is nothing to go back to."""
     for number in (1, 2, 3):
         register(registry, store_bundle())
-        registry.promote("orchard", number, why="better")
-    assert registry.rollback("orchard", who="Ada", why="complaints").number == 2
-    assert registry.rollback("orchard", why="more complaints").number == 1
+        registry.promote("orchard", number, reason="better")
+    assert registry.rollback("orchard", user="Ada", reason="complaints").number == 2
+    assert registry.rollback("orchard", reason="more complaints").number == 1
     assert registry.version("orchard", 3).stage == "archived"
     with pytest.raises(RegistryError, match="no champion before version 1"):
-        registry.rollback("orchard", why="still more")
+        registry.rollback("orchard", reason="still more")
     assert registry.history("orchard")[3].action == "rollback"
-    registry.promote("orchard", 3, why="mended")
-    assert registry.rollback("orchard", why="not mended").number == 1
+    registry.promote("orchard", 3, reason="mended")
+    assert registry.rollback("orchard", reason="not mended").number == 1
 
 
 def test_rollback_passes_over_versions_that_are_gone(registry: Registry) -> None:
     """A version that was deleted meanwhile cannot come back."""
     for number in (1, 2, 3):
         register(registry, store_bundle())
-        registry.promote("orchard", number, why="better")
+        registry.promote("orchard", number, reason="better")
     registry._connection().call("delete", lambda client: client.delete_model_version("orchard", "2"))
-    assert registry.rollback("orchard", why="complaints").number == 1
+    assert registry.rollback("orchard", reason="complaints").number == 1
 
 
 def test_rollback_without_a_champion_is_told(registry: Registry) -> None:
     """There is nothing to roll back."""
     register(registry, store_bundle())
     with pytest.raises(RegistryError, match="has no champion"):
-        registry.rollback("orchard", why="x")
+        registry.rollback("orchard", reason="x")
 
 
 def test_promotion_that_cannot_be_written_down_does_not_happen(registry: Registry, settings: TrainingSettings) -> None:
     """A champion without a history would be a riddle: the alias goes back."""
     for _ in range(2):
         register(registry, store_bundle())
-    registry.promote("orchard", 1, why="first")
+    registry.promote("orchard", 1, reason="first")
     with closing(sqlite3.connect(settings.registry_folder / "mlflow.db")) as database:
         database.execute(
             "CREATE TRIGGER no_history BEFORE INSERT ON registered_model_tags"
             " BEGIN SELECT RAISE(ABORT, 'read only'); END"
         )
     with pytest.raises(TrackingError, match="write the history"):
-        registry.promote("orchard", 2, why="better")
+        registry.promote("orchard", 2, reason="better")
     champion = registry.champion("orchard")
     assert champion is not None
     assert champion.number == 1

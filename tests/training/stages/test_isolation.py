@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tabento.errors import TabentoError
 from tests.conftest import bentoml_home
 from tests.training.stages.small import run, small_config
-from training.errors import TrainingError
+from training.data.parquet import read_table, write_table
 from training.stages.table import STAGES
-from training.stages.tables import read_table, write_table
 
 DECIDE = "features,select,sweep"
 WHAT_IS_CHOSEN = (
@@ -23,7 +23,7 @@ WHAT_IS_CHOSEN = (
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def complete_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run of the whole pipeline, everything decided by its stages."""
     folder = tmp_path_factory.mktemp("whole")
     with bentoml_home(folder / "bentoml"):
@@ -32,7 +32,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def apart(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def isolated_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of another run, whose deciding stages had no test part, and whose fit had a wholly different one."""
     folder = tmp_path_factory.mktemp("apart")
     run(small_config(), folder, "config,data,validate")
@@ -53,28 +53,33 @@ def apart(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def chosen(folder: Path) -> dict[str, bytes]:
+def decided_files(folder: Path) -> dict[str, bytes]:
     """The bytes of everything that was fitted or chosen."""
     workspace = folder / "artifacts" / "orchard"
     return {name: (workspace / name).read_bytes() for name in WHAT_IS_CHOSEN}
 
 
-def test_no_fitted_step_sees_the_test_part(whole: Path, apart: Path) -> None:
+@pytest.mark.slow
+def test_no_fitted_step_sees_the_test_part(complete_run: Path, isolated_run: Path) -> None:
     """Studies, selection and sweep run without a test part; with all its values changed the same pipeline is fitted."""
-    assert chosen(apart) == chosen(whole)
-    metrics = [json.loads((folder / "artifacts/orchard/fit/metrics.json").read_bytes()) for folder in (apart, whole)]
+    assert decided_files(isolated_run) == decided_files(complete_run)
+    metrics = [
+        json.loads((folder / "artifacts/orchard/fit/metrics.json").read_bytes())
+        for folder in (isolated_run, complete_run)
+    ]
     assert metrics[0]["rmse"] > metrics[1]["rmse"] + 50
 
 
-def test_truth_is_read_once(whole: Path, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_truth_is_read_once(complete_run: Path, tmp_path: Path) -> None:
     """After the fit has measured, nobody reads the truth again: without the file the rest of the pipeline runs."""
-    shutil.copytree(whole / "artifacts", tmp_path / "artifacts")
+    shutil.copytree(complete_run / "artifacts", tmp_path / "artifacts")
     workspace = tmp_path / "artifacts" / "orchard"
     (workspace / "validate" / "test_truth.npy").unlink()
     with bentoml_home(tmp_path / "bentoml"):
         done = run(small_config(), tmp_path, "export,gate,register", "sweep", force=True)
     assert list(done) == ["export", "gate", "register"]
-    with pytest.raises(TrainingError, match="test_truth"):
+    with pytest.raises(TabentoError, match="test_truth"):
         run(small_config(), tmp_path, "fit", "sweep", force=True)
 
 
@@ -90,10 +95,11 @@ def test_test_part_is_declared_where_it_is_read() -> None:
     }
 
 
-def test_two_runs_give_the_same_figures_and_the_same_graph(whole: Path, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_two_runs_give_the_same_figures_and_the_same_graph(complete_run: Path, tmp_path: Path) -> None:
     """Run again from nothing with the same decisions, figures, answers and ONNX bytes are the same."""
-    swept = tmp_path / "artifacts" / "orchard" / "sweep"
-    shutil.copytree(whole / "artifacts" / "orchard" / "sweep", swept)
+    sweep_folder = tmp_path / "artifacts" / "orchard" / "sweep"
+    shutil.copytree(complete_run / "artifacts" / "orchard" / "sweep", sweep_folder)
     run(small_config(), tmp_path, "config,data,validate,fit,export", "sweep")
     for name in (
         "fit/pipeline.joblib",
@@ -102,5 +108,5 @@ def test_two_runs_give_the_same_figures_and_the_same_graph(whole: Path, tmp_path
         "export/model.onnx",
         "export/parity.json",
     ):
-        first, second = (folder / "artifacts" / "orchard" / name for folder in (whole, tmp_path))
+        first, second = (folder / "artifacts" / "orchard" / name for folder in (complete_run, tmp_path))
         assert first.read_bytes() == second.read_bytes(), name

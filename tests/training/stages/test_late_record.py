@@ -17,23 +17,23 @@ from tests.conftest import bentoml_home
 from tests.training.mlflows import mlflow_settings
 from tests.training.stages.small import small_config
 from training.config import Limit
+from training.config.settings import TrainingSettings
 from training.errors import GateError
 from training.progress import Progress, silence
 from training.registry import Registry
-from training.settings import TrainingSettings
+from training.registry.tracking import TrackingError, tracking_uri
 from training.stages import late_record
 from training.stages.journal import read_journal
-from training.stages.table import QUICK
-from training.stored import ensure
-from training.tracking import TrackingError, tracking_uri
-from training.unrecorded import finish_records, unrecorded
+from training.stages.stored_model import ensure_model
+from training.stages.table import QUICK_STAGES
+from training.stages.unrecorded import find_unrecorded, finish_records
 
-RECORDED = QUICK[2:]
+RECORDED = QUICK_STAGES[2:]
 """The stages that are recorded: the first is ``validate``."""
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredModel:
     """A model that was stored and not recorded."""
 
     tag: str
@@ -42,22 +42,24 @@ class Stored:
 
 
 @pytest.fixture(scope="module")
-def once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stored]:
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoredModel]:
     """One run whose record is left for later."""
     folder = tmp_path_factory.mktemp("late")
     settings = mlflow_settings(folder, artifacts_folder=folder / "artifacts")
     with bentoml_home(folder / "bentoml"):
-        yield Stored(ensure(small_config(), None, settings, silence(), record_later=True), folder / "bentoml", settings)
+        yield StoredModel(
+            ensure_model(small_config(), None, settings, silence(), record_later=True), folder / "bentoml", settings
+        )
 
 
 @pytest.fixture
-def stored(once: Stored, tmp_path: Path) -> Iterator[Stored]:
+def stored_model(first_run: StoredModel, tmp_path: Path) -> Iterator[StoredModel]:
     """A copy of it that a test may record."""
     settings = mlflow_settings(tmp_path, artifacts_folder=tmp_path / "artifacts")
-    shutil.copytree(once.settings.artifacts_folder, settings.artifacts_folder)
-    shutil.copytree(once.home, tmp_path / "bentoml")
+    shutil.copytree(first_run.settings.artifacts_folder, settings.artifacts_folder)
+    shutil.copytree(first_run.home, tmp_path / "bentoml")
     with bentoml_home(tmp_path / "bentoml"):
-        yield Stored(once.tag, tmp_path / "bentoml", settings)
+        yield StoredModel(first_run.tag, tmp_path / "bentoml", settings)
 
 
 def runs(settings: TrainingSettings) -> list[str]:
@@ -66,36 +68,38 @@ def runs(settings: TrainingSettings) -> list[str]:
     experiment = client.get_experiment_by_name("orchard")
     if experiment is None:
         return []
-    found = client.search_runs([experiment.experiment_id])
-    return sorted(f"{run.data.tags['stage']} {run.info.status}" for run in found if "stage" in run.data.tags)
+    recorded = client.search_runs([experiment.experiment_id])
+    return sorted(f"{run.data.tags['stage']} {run.info.status}" for run in recorded if "stage" in run.data.tags)
 
 
-def test_model_is_stored_before_anything_is_recorded(once: Stored) -> None:
+def test_model_is_stored_before_anything_is_recorded(first_run: StoredModel) -> None:
     """The store has the model, MLflow knows nothing, and what there is to record is kept."""
-    assert bentoml.models.get(once.tag).tag.name == "orchard"
-    (folder,) = unrecorded(once.settings, "orchard")
+    assert bentoml.models.get(first_run.tag).tag.name == "orchard"
+    (folder,) = find_unrecorded(first_run.settings, "orchard")
     assert [entry.stage for entry in read_journal(folder)] == list(RECORDED)
-    assert runs(once.settings) == []
-    assert Registry(once.settings).challenger("orchard") is None
+    assert runs(first_run.settings) == []
+    assert Registry(first_run.settings).challenger("orchard") is None
 
 
-def test_late_record_is_whole(stored: Stored) -> None:
+def test_late_record_is_whole(stored_model: StoredModel) -> None:
     """Every stage has its run, the model is the challenger with its run, and nothing is left to do."""
-    assert finish_records(stored.settings, silence())
-    assert runs(stored.settings) == sorted(f"{stage} FINISHED" for stage in RECORDED)
-    challenger = Registry(stored.settings).challenger("orchard")
+    assert finish_records(stored_model.settings, silence())
+    assert runs(stored_model.settings) == sorted(f"{stage} FINISHED" for stage in RECORDED)
+    challenger = Registry(stored_model.settings).challenger("orchard")
     assert challenger is not None
-    assert challenger.bundle_tag == stored.tag
-    parent = MlflowClient(tracking_uri(stored.settings)).get_run(challenger.run_id or "")
+    assert challenger.bundle_tag == stored_model.tag
+    parent = MlflowClient(tracking_uri(stored_model.settings)).get_run(challenger.run_id or "")
     assert parent.info.status == "FINISHED"
     assert parent.data.metrics["rmse"] == challenger.metrics["rmse"]
     assert parent.data.tags["data_kind"] == "synthetic"
-    assert unrecorded(stored.settings) == []
-    assert not stored.settings.artifacts_folder.exists()
-    assert finish_records(stored.settings, silence())
+    assert find_unrecorded(stored_model.settings) == []
+    assert not stored_model.settings.artifacts_folder.exists()
+    assert finish_records(stored_model.settings, silence())
 
 
-def test_interrupted_record_goes_on_where_it_stopped(stored: Stored, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_record_goes_on_where_it_stopped(
+    stored_model: StoredModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A record that fails is told and kept; the next command finishes it and records nothing twice."""
     err = io.StringIO()
     with monkeypatch.context() as patch:
@@ -104,40 +108,40 @@ def test_interrupted_record_goes_on_where_it_stopped(stored: Stored, monkeypatch
             raise TrackingError("MLflow is gone")
 
         patch.setattr(late_record, "enter_version", refuse)
-        assert not finish_records(stored.settings, Progress(io.StringIO(), err))
+        assert not finish_records(stored_model.settings, Progress(io.StringIO(), err))
     assert "MLflow is gone" in err.getvalue()
     assert "tabento record" in err.getvalue()
-    assert len(unrecorded(stored.settings)) == 1
-    assert ensure(small_config(), None, stored.settings, silence()) == stored.tag
-    assert unrecorded(stored.settings) == []
-    assert runs(stored.settings) == sorted(f"{stage} FINISHED" for stage in RECORDED)
-    assert len(Registry(stored.settings).versions("orchard")) == 1
+    assert len(find_unrecorded(stored_model.settings)) == 1
+    assert ensure_model(small_config(), None, stored_model.settings, silence()) == stored_model.tag
+    assert find_unrecorded(stored_model.settings) == []
+    assert runs(stored_model.settings) == sorted(f"{stage} FINISHED" for stage in RECORDED)
+    assert len(Registry(stored_model.settings).versions("orchard")) == 1
 
 
-def test_version_is_registered_once(stored: Stored, tmp_path: Path) -> None:
+def test_version_is_registered_once(stored_model: StoredModel, tmp_path: Path) -> None:
     """A record that was killed after the registration and before its end does not register the model again."""
-    (folder,) = unrecorded(stored.settings)
+    (folder,) = find_unrecorded(stored_model.settings)
     shutil.copytree(folder, tmp_path / "copy")
-    assert finish_records(stored.settings, silence())
+    assert finish_records(stored_model.settings, silence())
     shutil.copytree(tmp_path / "copy", folder)
-    assert finish_records(stored.settings, silence())
-    assert len(Registry(stored.settings).versions("orchard")) == 1
+    assert finish_records(stored_model.settings, silence())
+    assert len(Registry(stored_model.settings).versions("orchard")) == 1
 
 
-def test_model_that_was_deleted_is_not_recorded(stored: Stored) -> None:
-    """What is not in the store any more is let go of, with a word."""
-    bentoml.models.delete(stored.tag)
+def test_model_that_was_deleted_is_not_recorded(stored_model: StoredModel) -> None:
+    """A model that is no longer in the store is not recorded, and a warning says so."""
+    bentoml.models.delete(stored_model.tag)
     err = io.StringIO()
-    assert finish_records(stored.settings, Progress(io.StringIO(), err))
-    assert "not in the store any more" in " ".join(err.getvalue().replace("!", " ").split())
-    assert unrecorded(stored.settings) == []
-    assert runs(stored.settings) == []
+    assert finish_records(stored_model.settings, Progress(io.StringIO(), err))
+    assert "no longer in the store" in " ".join(err.getvalue().replace("!", " ").split())
+    assert find_unrecorded(stored_model.settings) == []
+    assert runs(stored_model.settings) == []
 
 
-def test_nothing_is_recorded_where_nothing_is_tracked(stored: Stored) -> None:
+def test_nothing_is_recorded_where_nothing_is_tracked(stored_model: StoredModel) -> None:
     """With tracking off the folder waits for a command that tracks."""
-    assert finish_records(stored.settings.model_copy(update={"tracking": False}), silence())
-    assert len(unrecorded(stored.settings)) == 1
+    assert finish_records(stored_model.settings.model_copy(update={"tracking": False}), silence())
+    assert len(find_unrecorded(stored_model.settings)) == 1
 
 
 def test_model_that_fails_its_gate_is_recorded_at_once(tmp_path: Path, model_store: Path) -> None:
@@ -145,29 +149,30 @@ def test_model_that_fails_its_gate_is_recorded_at_once(tmp_path: Path, model_sto
     settings = mlflow_settings(tmp_path, artifacts_folder=tmp_path / "artifacts")
     gate = {**small_config().model_dump()["gate"], "metrics": {"rmse": Limit(at_most=1e-6)}}
     with pytest.raises(GateError):
-        ensure(small_config(gate=gate), None, settings, silence(), record_later=True)
+        ensure_model(small_config(gate=gate), None, settings, silence(), record_later=True)
     assert runs(settings) == ["export FINISHED", "fit FINISHED", "gate FAILED", "validate FINISHED"]
-    assert unrecorded(settings) == []
+    assert find_unrecorded(settings) == []
 
 
-def test_two_records_at_once_are_one(stored: Stored) -> None:
+def test_two_records_at_once_are_one(stored_model: StoredModel) -> None:
     """Of two processes one records the model, and the other waits and finds nothing left; nobody complains."""
     errors = [io.StringIO(), io.StringIO()]
     threads = [
-        threading.Thread(target=finish_records, args=(stored.settings, Progress(io.StringIO(), err))) for err in errors
+        threading.Thread(target=finish_records, args=(stored_model.settings, Progress(io.StringIO(), err)))
+        for err in errors
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert [err.getvalue() for err in errors] == ["", ""]
-    assert len(Registry(stored.settings).versions("orchard")) == 1
-    assert unrecorded(stored.settings) == []
+    assert len(Registry(stored_model.settings).versions("orchard")) == 1
+    assert find_unrecorded(stored_model.settings) == []
 
 
-def test_what_a_killed_record_left_is_removed(stored: Stored) -> None:
-    """A folder without its config is what was left of a record whose end was interrupted."""
-    (folder,) = unrecorded(stored.settings, "orchard")
+def test_what_a_killed_record_left_is_removed(stored_model: StoredModel) -> None:
+    """A folder without its config is the rest of a record that was interrupted at its end."""
+    (folder,) = find_unrecorded(stored_model.settings, "orchard")
     shutil.rmtree(folder / "config")
-    assert finish_records(stored.settings, silence())
-    assert unrecorded(stored.settings) == []
+    assert finish_records(stored_model.settings, silence())
+    assert find_unrecorded(stored_model.settings) == []

@@ -12,11 +12,11 @@ from mlflow import MlflowClient
 from tests.conftest import bentoml_home
 from tests.training.mlflows import mlflow_settings
 from tests.training.stages.small import FEATURES, context_of, small_config, small_settings
+from training.config.settings import TrainingSettings
 from training.errors import GateError
 from training.registry import Registry
-from training.settings import TrainingSettings
+from training.registry.tracking import tracking_uri
 from training.stages.runner import run_stages
-from training.tracking import tracking_uri
 
 ALL_BUT_STUDIES = "config,data,validate,fit,export,gate,register"
 

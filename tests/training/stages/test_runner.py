@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.stages.small import context_of, ran, run, small_config
-from training.errors import SaveError, TrainingError
-from training.pipeline import FitError
+from tabento.errors import SaveError, TabentoError
+from tests.training.stages.small import context_of, copy_artifacts, ran, run, small_config
+from training.model.pipeline import FitError
 from training.progress import Progress
 from training.stages import fit
 from training.stages.context import Context, read_decisions, write_decisions
 from training.stages.outcome import Outcome
-from training.stages.runner import Done, run_stages, tell
+from training.stages.runner import FinishedStage, report_stages, run_stages
 
 UP_TO_FIT = "config,data,validate,fit"
 
@@ -39,7 +39,7 @@ def test_second_run_does_nothing(tmp_path: Path) -> None:
 
 def test_only_what_changed_is_redone(tmp_path: Path) -> None:
     """Another section of the config runs the stages that read it; force runs all."""
-    run(small_config(), tmp_path, UP_TO_FIT)
+    copy_artifacts(tmp_path, UP_TO_FIT)
     assert ran(run(small_config(seed=7), tmp_path, UP_TO_FIT)) == ["config", "fit"]
     # Validation writes down why columns are dropped; its rows stay the same, so the fit stays, too.
     other = small_config(seed=7, drop=dict.fromkeys(("height", "pruned", "soil"), "Nobody measures it."))
@@ -49,7 +49,7 @@ def test_only_what_changed_is_redone(tmp_path: Path) -> None:
 
 def test_output_that_was_changed_by_hand_is_made_anew(tmp_path: Path) -> None:
     """A file of a stage that is not what it wrote does not count, and is put right."""
-    run(small_config(), tmp_path, UP_TO_FIT)
+    copy_artifacts(tmp_path, UP_TO_FIT)
     metrics = tmp_path / "artifacts" / "orchard" / "fit" / "metrics.json"
     truth = metrics.read_bytes()
     metrics.write_text('{"rmse": 0.0}')
@@ -59,22 +59,22 @@ def test_output_that_was_changed_by_hand_is_made_anew(tmp_path: Path) -> None:
 
 def test_other_data_runs_what_follows(tmp_path: Path) -> None:
     """Rows that differ go through all stages; the same rows under another setting do not."""
-    run(small_config(), tmp_path, UP_TO_FIT)
-    whole = small_config().model_dump()
-    other = small_config(synthetic={**whole["synthetic"], "seed": 9})
+    copy_artifacts(tmp_path, UP_TO_FIT)
+    content = small_config().model_dump()
+    other = small_config(synthetic={**content["synthetic"], "seed": 9})
     assert ran(run(other, tmp_path, UP_TO_FIT)) == ["config", "data", "validate", "fit"]
 
 
 def test_raw_copy_is_what_was_read(tmp_path: Path) -> None:
     """The copy is byte for byte the file, read-only, with its checksum and origin beside it."""
-    run(small_config(), tmp_path, "data")
+    copy_artifacts(tmp_path, "data")
     folder = tmp_path / "artifacts" / "orchard" / "data"
-    given = tmp_path / "trees.csv"
-    given.write_bytes((folder / "raw.csv").read_bytes().replace(b"\n", b"\r\n"))
+    data_file = tmp_path / "trees.csv"
+    data_file.write_bytes((folder / "raw.csv").read_bytes().replace(b"\n", b"\r\n"))
     context = context_of(small_config(), tmp_path, "data")
-    context = Context(**{**vars(context), "given_data": str(given)})
+    context = Context(**{**vars(context), "given_data": str(data_file)})
     assert [item.ran for item in run_stages(context)] == [True]
-    assert (folder / "raw.csv").read_bytes() == given.read_bytes()
+    assert (folder / "raw.csv").read_bytes() == data_file.read_bytes()
     assert (folder / "raw.csv").stat().st_mode & 0o222 == 0
     source = json.loads((folder / "source.json").read_bytes())
     assert (source["kind"], source["source"], source["rows"]) == ("real", "trees.csv", 260)
@@ -83,10 +83,10 @@ def test_raw_copy_is_what_was_read(tmp_path: Path) -> None:
 
 def test_missing_input_names_stage_and_command(tmp_path: Path) -> None:
     """Who begins in the middle is told what has to run before."""
-    with pytest.raises(TrainingError, match=r"resolved\.json, which the stage validate makes.*--steps validate"):
+    with pytest.raises(TabentoError, match=r"resolved\.json, which the stage validate makes.*--steps validate"):
         run(small_config(), tmp_path, "fit")
-    run(small_config(), tmp_path, "config,data,validate")
-    with pytest.raises(TrainingError, match=r"best_params\.yaml, which the stage sweep makes.*--steps sweep"):
+    copy_artifacts(tmp_path, "config,data,validate")
+    with pytest.raises(TabentoError, match=r"best_params\.yaml, which the stage sweep makes.*--steps sweep"):
         run(small_config(), tmp_path, "fit", "sweep")
     assert not (tmp_path / "artifacts" / "orchard" / "fit").exists()
 
@@ -96,15 +96,15 @@ def test_failing_stage_leaves_the_old_output_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: BaseException
 ) -> None:
     """An error or Ctrl-C in the middle of a stage changes no file, and the next run goes on from there."""
-    run(small_config(), tmp_path, UP_TO_FIT)
+    copy_artifacts(tmp_path, UP_TO_FIT)
     before = content(tmp_path / "artifacts")
 
-    def broken(context: Context, folder: Path) -> Outcome:
+    def fail(context: Context, folder: Path) -> Outcome:
         (folder / "metrics.json").write_text("{")
         raise ending
 
     with monkeypatch.context() as patch:
-        patch.setattr(fit, "run", broken)
+        patch.setattr(fit, "run", fail)
         with pytest.raises(type(ending)):
             run(small_config(), tmp_path, "fit", force=True)
     assert content(tmp_path / "artifacts") == before
@@ -113,7 +113,7 @@ def test_failing_stage_leaves_the_old_output_whole(
 
 def test_stage_that_keeps_silent_about_an_output_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stage has to write what it is declared to make."""
-    run(small_config(), tmp_path, "config,data,validate")
+    copy_artifacts(tmp_path, "config,data,validate")
     monkeypatch.setattr(fit, "run", lambda context, folder: Outcome("nothing"))
     with pytest.raises(SaveError, match=r"the stage fit has not written pipeline\.joblib"):
         run(small_config(), tmp_path, "fit")
@@ -121,12 +121,12 @@ def test_stage_that_keeps_silent_about_an_output_is_refused(tmp_path: Path, monk
 
 def test_decisions_are_handed_on(tmp_path: Path) -> None:
     """The fit takes what the stage before decided where that is asked for, and else what the config says."""
-    run(small_config(), tmp_path, "config,data,validate")
+    copy_artifacts(tmp_path, "config,data,validate")
     decisions = small_config().decisions().model_copy(update={"impute": "median"})
-    decided = tmp_path / "artifacts" / "orchard" / "select" / "decisions.yaml"
-    decided.parent.mkdir()
-    write_decisions(decisions, decided, "Decided by hand.")
-    assert read_decisions(decided) == decisions
+    decisions_file = tmp_path / "artifacts" / "orchard" / "select" / "decisions.yaml"
+    decisions_file.parent.mkdir()
+    write_decisions(decisions, decisions_file, "Decided by hand.")
+    assert read_decisions(decisions_file) == decisions
     fitted = tmp_path / "artifacts" / "orchard" / "fit" / "decisions.yaml"
     run(small_config(), tmp_path, "fit")
     assert "impute: mean" in fitted.read_text()
@@ -136,18 +136,20 @@ def test_decisions_are_handed_on(tmp_path: Path) -> None:
 
 def test_decisions_that_say_something_else_are_refused(tmp_path: Path) -> None:
     """A file that holds no decisions is named, with every fault."""
-    run(small_config(), tmp_path, "config,data,validate")
-    decided = tmp_path / "artifacts" / "orchard" / "select" / "decisions.yaml"
-    decided.parent.mkdir()
-    decided.write_text("impute: guess\n")
-    with pytest.raises(TrainingError, match=r"does not hold decisions:[\s\S]*impute: got 'guess'[\s\S]*--force"):
+    copy_artifacts(tmp_path, "config,data,validate")
+    decisions_file = tmp_path / "artifacts" / "orchard" / "select" / "decisions.yaml"
+    decisions_file.parent.mkdir()
+    decisions_file.write_text("impute: guess\n")
+    with pytest.raises(TabentoError, match=r"does not hold decisions:[\s\S]*impute: got 'guess'[\s\S]*--force"):
         run(small_config(), tmp_path, "fit", "select")
 
 
 def test_summary_has_a_line_for_each_stage() -> None:
-    """What ran shows its time and what it found; what did not says so."""
+    """A stage that ran has its time and outcome; a skipped stage is marked as unchanged."""
     out = io.StringIO()
-    tell([Done("data", "260 rows", 1.26, True), Done("fit", "", 0.0, False)], Progress(out, out))
+    report_stages(
+        [FinishedStage("data", "260 rows", 1.26, True), FinishedStage("fit", "", 0.0, False)], Progress(out, out)
+    )
     text = out.getvalue()
     assert "data       1.3 s  260 rows" in text
     assert "fit    unchanged" in text

@@ -10,22 +10,22 @@ from training.stages.table import DECIDING, STAGES
 
 def test_all_are_all_in_their_order() -> None:
     """``all`` runs every stage, and every decision counts."""
-    made = make_plan("all")
-    assert made.steps == tuple(STAGES)
-    assert made.chain == DECIDING == ("features", "select", "sweep")
+    plan = make_plan("all")
+    assert plan.steps == tuple(STAGES)
+    assert plan.chain == DECIDING == ("features", "select", "sweep")
 
 
 def test_names_come_in_the_order_of_the_stages() -> None:
-    """However they are written, data comes before what is made of it; a name that stands twice runs once."""
+    """The order of the names has no effect, and a repeated name runs once."""
     assert make_plan("fit, validate,data,fit").steps == ("data", "validate", "fit")
 
 
 def test_from_goes_to_the_end() -> None:
     """``from:NAME`` runs that stage and all after it, on what those before have decided."""
-    made = make_plan("from:sweep")
-    assert made.steps == ("sweep", "fit", "export", "gate", "register")
-    assert made.source_of("sweep") == "select"
-    assert made.source_of("fit") == "sweep"
+    plan = make_plan("from:sweep")
+    assert plan.steps == ("sweep", "fit", "export", "gate", "register")
+    assert plan.source_of("sweep") == "select"
+    assert plan.source_of("fit") == "sweep"
 
 
 @pytest.mark.parametrize(
@@ -46,8 +46,8 @@ def test_fit_takes_the_last_decisions_that_count(steps: str, decisions: str | No
 
 def test_first_deciding_stage_starts_from_the_config() -> None:
     """Nobody takes decisions from itself or from a later stage."""
-    made = make_plan("all")
-    assert [made.source_of(name) for name in DECIDING] == [None, "features", "select"]
+    plan = make_plan("all")
+    assert [plan.source_of(name) for name in DECIDING] == [None, "features", "select"]
 
 
 @pytest.mark.parametrize("steps", ["", "fly", "fit,fly", "from:fly", "from:", "ALL"])

@@ -12,10 +12,10 @@ import pytest
 from tests.conftest import bentoml_home
 from tests.training.stages.small import context_of, run, small_config
 from training.config import ModelConfig
-from training.stages.checksums import ROOT
 from training.stages.context import Context
 from training.stages.runner import run_stages
-from training.stages.table import EVERYTHING, MACHINERY, QUICK, STAGES
+from training.stages.state import ROOT
+from training.stages.table import ALL_SECTIONS, MACHINERY, QUICK_STAGES, STAGES
 
 LOOKED_AT: set[str] = set()
 
@@ -25,7 +25,7 @@ class Watched(ModelConfig):
 
     def __getattribute__(self, name: str) -> Any:
         """Note the section and give it."""
-        if name in EVERYTHING:
+        if name in ALL_SECTIONS:
             LOOKED_AT.add(name)
         return super().__getattribute__(name)
 
@@ -45,33 +45,33 @@ def modules_of(path: Path) -> Iterator[Path]:
 
 def imported_by(name: str) -> set[str]:
     """Return all files of the repository that a stage's module imports, directly or through others."""
-    found: set[str] = set()
+    modules: set[str] = set()
     empty = ("training/__init__.py", "training/stages/__init__.py")
     waiting = [ROOT / "training" / "stages" / f"{name}.py"]
     while waiting:
         file = waiting.pop()
         relative = file.relative_to(ROOT).as_posix()
-        if relative in found or relative in (*MACHINERY, *empty):
+        if relative in modules or relative in (*MACHINERY, *empty):
             continue
-        found.add(relative)
+        modules.add(relative)
         waiting += modules_of(file)
-    return found
+    return modules
 
 
 def test_every_section_is_known() -> None:
     """The sections of the table are those of a config, each once."""
-    assert sorted(EVERYTHING) == sorted(ModelConfig.model_fields)
+    assert sorted(ALL_SECTIONS) == sorted(ModelConfig.model_fields)
 
 
 def test_inputs_are_made_by_stages_before() -> None:
     """Whatever a stage needs is among the outputs of an earlier one; so is what it may read."""
-    made: set[str] = set()
+    outputs: set[str] = set()
     for stage in STAGES.values():
-        missing = [name for name in stage.needs if name not in made]
+        missing = [name for name in stage.needs if name not in outputs]
         assert not missing, stage.name
-        assert {name.partition("/")[0] for name in stage.may_read} <= {name.partition("/")[0] for name in made}
+        assert {name.partition("/")[0] for name in stage.may_read} <= {name.partition("/")[0] for name in outputs}
         assert stage.decides is None or stage.decides in stage.makes
-        made |= {f"{stage.name}/{name}" for name in stage.makes}
+        outputs |= {f"{stage.name}/{name}" for name in stage.makes}
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -93,16 +93,16 @@ def test_all_declared_code_is_there(name: str) -> None:
 
 
 def test_stages_read_only_the_sections_that_they_declare(tmp_path: Path) -> None:
-    """Each stage is run with a config that notes what is read: nothing else can change what it makes."""
+    """Each stage is run with a config that records the sections it reads: no other section can change its outputs."""
     config = Watched.model_validate(small_config().model_dump())
     undeclared = {}
     with bentoml_home(tmp_path / "bentoml"):
-        for name in QUICK[:-1]:
+        for name in QUICK_STAGES[:-1]:
             context = context_of(small_config(), tmp_path, name)
             LOOKED_AT.clear()
             run_stages(Context(**{**vars(context), "config": config}), force=True)
             undeclared[name] = sorted(LOOKED_AT - set(STAGES[name].sections) - {"name"})
-    assert undeclared == {name: [] for name in QUICK[:-1]}
+    assert undeclared == {name: [] for name in QUICK_STAGES[:-1]}
 
 
 def test_config_stage_writes_every_default(tmp_path: Path) -> None:
@@ -110,6 +110,6 @@ def test_config_stage_writes_every_default(tmp_path: Path) -> None:
     import yaml
 
     run(small_config(), tmp_path, "config")
-    written = yaml.safe_load((tmp_path / "artifacts" / "orchard" / "config" / "config.yaml").read_text())
-    assert list(written) == list(ModelConfig.model_fields)
-    assert ModelConfig.model_validate(written) == small_config()
+    content = yaml.safe_load((tmp_path / "artifacts" / "orchard" / "config" / "config.yaml").read_text())
+    assert list(content) == list(ModelConfig.model_fields)
+    assert ModelConfig.model_validate(content) == small_config()

@@ -6,17 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from training.errors import GateError, SaveError
+from tabento.errors import SaveError
+from training.errors import GateError
 from training.stages.workspace import Workspace
 
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     """A workspace in which the stage ``fit`` has run once."""
-    made = Workspace(tmp_path / "artifacts" / "trees")
-    with made.writing("fit") as folder:
+    workspace = Workspace(tmp_path / "artifacts" / "trees")
+    with workspace.writing("fit") as folder:
         (folder / "old.txt").write_text("old")
-    return made
+    return workspace
 
 
 def names(folder: Path) -> list[str]:
@@ -75,14 +76,14 @@ def test_killed_run_is_put_right_by_the_next(workspace: Workspace, moment: str) 
 def test_two_runs_do_not_share_a_workspace(workspace: Workspace) -> None:
     """The second is told so at once; when the first has ended, it may work."""
     other = Workspace(workspace.root)
-    with workspace.locked(), pytest.raises(SaveError, match="another run is working in"), other.locked():
+    with workspace.locked(), pytest.raises(SaveError, match="another run uses"), other.locked():
         pass
     with other.locked():
         assert other.root.is_dir()
 
 
 def test_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    """Where a file stands in the way, the error names the place and the option."""
+    """Where a file blocks the folder, the error names the place and the option."""
     (tmp_path / "artifacts").write_text("in the way")
     workspace = Workspace(tmp_path / "artifacts" / "trees")
     with pytest.raises(SaveError, match=r"trees could not be written[\s\S]*--artifacts-folder"), workspace.locked():

@@ -1,0 +1,138 @@
+"""A model that answers on this process's event loop: decoder, runner and encoder, with the limits of a request."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from runners.clock import RunningLoop, ThreadOffload
+from runners.errors import DrainingError, ExpiredError, GoneError, InferenceError, QueueFullError
+from runners.work import Values
+from serving.codec.encode import with_identifiers
+from serving.codec.rows import Rows
+from serving.codec.slices import SliceScheduler, SliceTime
+from serving.errors import (
+    ClientGoneError,
+    DeadlineError,
+    Detail,
+    InternalError,
+    InvalidError,
+    ServingError,
+    overload_error,
+    stopping_error,
+)
+from serving.model import ServedModel
+from serving.operations.accounting import RequestAccounting
+from serving.routes.openapi import build_openapi
+from serving.settings import ServingSettings
+from tabento.bundle.numbers import number_text
+
+logger = logging.getLogger("tabento.serving")
+
+SINGLE_ROW_FACTOR = 1.5
+"""A body of up to this many times the length of an example row is assumed to have one row."""
+
+
+class LiveModel:
+    """A loaded model with its runner on the running event loop.
+
+    Args:
+        served: the loaded model.
+        settings: the serving settings.
+        accounting: counts requests.
+        loop: the running event loop.
+    """
+
+    def __init__(
+        self,
+        served: ServedModel,
+        settings: ServingSettings,
+        accounting: RequestAccounting,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self.served = served
+        self.bundle = served.bundle
+        self.openapi: dict[str, Any] = build_openapi(served.bundle, settings, served.max_rows)
+        self.accounting = accounting
+        self.new_future = loop.create_future
+        self._offload = ThreadOffload(loop)
+        self.runner = served.start(RunningLoop(loop), self._offload)
+        self.admission = self.runner.admission
+        self.batcher = self.runner.batcher
+        self.decoder = served.decoder
+        self.slo_s = served.options.slo_s
+        self.max_body_bytes = settings.max_body_bytes
+        self.body_timeout_s = settings.body_timeout_s
+        self._encoder = served.encoder
+        self._has_identifiers = bool(served.bundle.contract.identifiers)
+        self._field_names = frozenset(served.bundle.contract.field_names)
+        self._slices = SliceScheduler()
+        # The cost of a request is estimated from its length before it is read, by the length of an example row.
+        self._row_bytes = max(len(str(served.bundle.examples[0])), 1)
+        # Rows differ in length: a body of up to this length is assumed to have one row.
+        self._single_row_bytes = SINGLE_ROW_FACTOR * self._row_bytes
+
+    def close(self) -> None:
+        """End the thread that runs expensive batches, once its work is done."""
+        self._offload.close()
+
+    def admit(self, body_bytes: int) -> bool:
+        """Return whether a request is admitted, given the length of its body. Called once for each request."""
+        if self.admission.admit(body_bytes / self._row_bytes if body_bytes > self._single_row_bytes else 1.0):
+            return True
+        self.accounting.count_shed("budget")
+        return False
+
+    async def decode(self, body: bytes, batch_only: bool) -> Rows:
+        """Return the rows of a body, decoded in slices, and let admission learn the time that this takes.
+
+        Raises:
+            ServingError: the body does not hold rows of the contract.
+        """
+        slice_time = SliceTime(self.admission.worked)
+        try:
+            rows = await self._slices.run(self.served.decode_steps(body, batch_only), slice_time)
+        except ServingError:
+            estimated_rows = len(body) / self._row_bytes if len(body) > self._single_row_bytes else 1.0
+            self.admission.rejected(estimated_rows, slice_time.total_s)
+            raise
+        if rows.count > 1:
+            self.admission.decoded(rows.count, slice_time.total_s)
+        return rows
+
+    def encode(self, values: Values, rows: Rows, request_id: bytes) -> bytes:
+        """Return the body of an answer; see ``serving.codec.encode.Encoder``.
+
+        Raises:
+            InternalError: the model's values cannot be written as JSON or contradict its contract; it is in the log.
+        """
+        try:
+            content = self._encoder.encode(values, rows.single, request_id)
+        except InternalError as error:
+            logger.error("request %s: %s", request_id.decode(), error)
+            raise
+        return with_identifiers(content, rows.identifiers) if self._has_identifiers else content
+
+    def count_invalid(self, error: InvalidError) -> None:
+        """Count the fields of an invalid body."""
+        self.accounting.count_invalid(error, self._field_names)
+
+    def explain(
+        self, error: Exception | None, deadline_ms: float | None, request_id: bytes
+    ) -> ServingError | ClientGoneError:
+        """Return the client's error for a request to which the runner gave no predictions; our own faults are logged."""
+        if isinstance(error, ExpiredError) and deadline_ms is not None:
+            return DeadlineError(f"The deadline of {number_text(deadline_ms)} ms passed before the model ran.")
+        if isinstance(error, ExpiredError | QueueFullError):
+            self.accounting.count_shed("expired" if isinstance(error, ExpiredError) else "queue_full")
+            return overload_error()
+        if isinstance(error, DrainingError):
+            return stopping_error()
+        if isinstance(error, GoneError):
+            return ClientGoneError()
+        logger.error("request %s: %s", request_id.decode(), error or "the model gave no answer")
+        details = []
+        if isinstance(error, InferenceError):
+            details.append(Detail(error.row, None, "a row that the model can answer", "a row on which it fails"))
+        return InternalError("The model failed; the service's log has the reason under the request's id.", details)

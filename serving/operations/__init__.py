@@ -1,0 +1,1 @@
+"""Operations: metrics, health, drain, logs and worker processes."""

@@ -1,0 +1,153 @@
+"""The drain at SIGTERM: requests in flight are answered, new ones get 503, then the port closes and the process ends.
+
+uvicorn alone closes its port immediately, while BentoML's supervisor still has the socket open: new connections would wait
+until they are reset. So this module handles the signal first. Readiness is withdrawn and new predictions get 503 until a load
+balancer has noticed (``drain_s``). Then uvicorn gets its signal and closes. No client can delay this beyond
+``drain_limit_s``: then all connections are closed, also if requests are in flight. If the event loop itself does not respond, a
+thread ends the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from serving.application import Application
+from serving.operations.accounting import RequestAccounting
+from serving.operations.worker_link import LinkError
+from serving.settings import ServingSettings
+from serving.state import ServiceState
+
+logger = logging.getLogger("tabento.serving")
+
+LAST_RESORT_S = 5.0
+"""The time after the limit at which a thread ends a process that has not ended."""
+LAST_RESORT_STATUS = 70
+"""The exit status of a process that a thread ended (``EX_SOFTWARE`` of sysexits.h)."""
+
+
+def drain_on_sigterm(application: Application, loop: asyncio.AbstractEventLoop, settings: ServingSettings) -> None:
+    """Drain at SIGTERM, before the present handler runs. Only the main thread gets signals: another thread changes nothing.
+
+    Args:
+        application: the application to drain.
+        loop: the event loop on which it runs.
+        settings: the serving settings.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    previous_handler = signal.getsignal(signal.SIGTERM)
+    drain = Drain(application, loop, settings, previous_handler)
+    signal.signal(signal.SIGTERM, drain.on_signal)
+
+
+def start_draining(state: ServiceState, accounting: RequestAccounting, done: Callable[[], object]) -> None:
+    """Refuse new predictions, and call ``done`` when every prediction that was accepted is answered."""
+
+    def drain_batcher() -> None:
+        if state.model is None:
+            done()
+        else:
+            state.model.batcher.drain(done)
+
+    state.start_draining()
+    accounting.when_idle(drain_batcher)
+
+
+class Drain:
+    """One drain of one process.
+
+    Args:
+        application: the application to drain.
+        loop: the event loop on which it runs.
+        settings: the serving settings.
+        previous_handler: the former handler of SIGTERM: uvicorn's.
+        end_process: ends the process immediately, with a status; ``os._exit``.
+    """
+
+    def __init__(
+        self,
+        application: Application,
+        loop: asyncio.AbstractEventLoop,
+        settings: ServingSettings,
+        previous_handler: Any,
+        end_process: Callable[[int], object] = os._exit,
+    ) -> None:
+        self._application = application
+        self._loop = loop
+        self._settings = settings
+        self._previous_handler = previous_handler
+        self._end_process = end_process
+        self._signal: tuple[int, FrameType | None] = (signal.SIGTERM, None)
+        self._ended = False
+
+    def on_signal(self, number: int, frame: FrameType | None) -> None:
+        """Begin to drain; a second signal ends the process immediately."""
+        self._signal = number, frame
+        signal.signal(signal.SIGTERM, self._on_second_signal)
+        limit_s = self._settings.drain_s + self._settings.drain_limit_s
+        last_resort = threading.Timer(limit_s + LAST_RESORT_S, self._last_resort)
+        last_resort.daemon = True
+        last_resort.start()
+        self._loop.call_soon_threadsafe(self._begin)
+
+    def _on_second_signal(self, number: int, frame: FrameType | None) -> None:
+        self._loop.call_soon_threadsafe(self._end)
+
+    def _begin(self) -> None:
+        settings, now = self._settings, self._loop.time()
+        logger.info(
+            "stopping: requests get 503 for %g s, and the process ends within %g s;"
+            " an orchestrator's grace period should be longer",
+            settings.drain_s,
+            settings.drain_s + settings.drain_limit_s + LAST_RESORT_S,
+        )
+        port_closes = now + settings.drain_s
+        start_draining(
+            self._application.state, self._application.accounting, lambda: self._loop.call_at(port_closes, self._end)
+        )
+        self._loop.call_at(port_closes + settings.drain_limit_s, self._close_all)
+
+    def _end(self) -> None:
+        """Close the port, and give uvicorn its signal."""
+        if self._ended:
+            return
+        self._ended = True
+        self._close_port()
+        signal.signal(signal.SIGTERM, self._previous_handler)
+        if callable(self._previous_handler):
+            self._previous_handler(*self._signal)
+        else:
+            signal.raise_signal(signal.SIGTERM)
+
+    def _close_port(self) -> None:
+        """Accept no more connections, and let the supervisor, which also has the listening socket, refuse them."""
+        # uvicorn's handler is a method of its server, and would close its listeners up to a tenth of a second later.
+        for server in getattr(getattr(self._previous_handler, "__self__", None), "servers", ()):
+            server.close()
+        link = self._application.accounting.metrics.link
+        if link is not None:
+            with contextlib.suppress(LinkError):
+                link.leave()
+
+    def _close_all(self) -> None:
+        """Close the remaining connections, and end."""
+        n_closed = self._application.table.abort_all()
+        if n_closed:
+            logger.warning("%d connections were closed because the time for draining is over", n_closed)
+        self._end()
+        # uvicorn checks its connections ten times a second; connections that were opened since are closed as well.
+        self._loop.call_later(0.05, self._close_all)
+
+    def _last_resort(self) -> None:
+        sys.stderr.write("tabento: the event loop did not end in time; the process is ended\n")
+        sys.stderr.flush()
+        self._end_process(LAST_RESORT_STATUS)

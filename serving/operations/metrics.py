@@ -1,0 +1,244 @@
+"""The metrics for Prometheus, summed over all worker processes.
+
+Requests are counted in plain numbers (also in `runners.stats`), which costs a tenth of a microsecond an update. A snapshot of
+them goes to the supervisor every second and before each scrape; the scraped worker answers the sum that comes back. Without
+a supervisor, as in tests or under a plain ASGI server, a worker shows its own numbers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator, Mapping, Sized
+
+from prometheus_client import CollectorRegistry, Metric, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
+
+from runners.runner import Runner
+from runners.stats import RATIOS, ROWS, SECONDS, Stats, Tally
+from serving.operations.snapshots import Buckets, Family, Labels, Series, Snapshot
+from serving.operations.worker_link import LinkError, WorkerLink
+
+logger = logging.getLogger("tabento.serving")
+
+CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
+SYNC_S = 1.0
+"""The seconds of counting that a killed worker may lose."""
+
+FAMILIES = (
+    Family("tabento_requests", "counter", "Requests answered.", ("route", "status")),
+    Family("tabento_invalid_values", "counter", "Values refused.", ("field",)),
+    Family("tabento_shed", "counter", "Requests refused for load.", ("reason",)),
+    Family("tabento_request_seconds", "histogram", "Time to answer a prediction.", bounds=SECONDS),
+    Family("tabento_slo_missed", "counter", "Predictions later than the latency target."),
+    Family("tabento_in_flight_requests", "sum", "Predictions being worked on."),
+    Family("tabento_queue_rows", "sum", "Rows that wait for the model."),
+    Family("tabento_request_cost_seconds", "max", "Estimated cost of a request without the model, for admission."),
+    Family("tabento_refusal_cost_seconds", "max", "Estimated cost of a refusal, for admission."),
+    Family(
+        "tabento_model_info",
+        "max",
+        "The model that is served, as labels; the value is 1.",
+        ("model", "version", "data"),
+    ),
+    Family("tabento_queue_wait_seconds", "histogram", "Time in the queue.", bounds=SECONDS),
+    Family("tabento_batch_rows", "histogram", "Rows in a batch.", bounds=ROWS),
+    Family("tabento_batch_seconds", "histogram", "Time of a batch in the model.", bounds=SECONDS),
+    Family("tabento_batch_predicted_ratio", "histogram", "Actual over predicted time of a batch.", bounds=RATIOS),
+    Family("tabento_batches", "counter", "Batches, by the reason for their release.", ("reason",)),
+    Family("tabento_dropped", "counter", "Requests accepted but not run, by reason.", ("reason",)),
+    Family("tabento_batch_retries", "counter", "Batches that failed and were halved."),
+    Family("tabento_callback_errors", "counter", "Callbacks of requests that raised; above 0 is a defect."),
+    Family("tabento_watchdog", "counter", "Requests that only the watchdog answered; above 0 is a defect."),
+    Family(
+        "tabento_protocol_errors",
+        "counter",
+        "Requests that are not HTTP/1.1, too large or too slow, by reason.",
+        ("reason",),
+    ),
+    Family("tabento_connections", "sum", "Open connections."),
+)
+"""All metrics. A new one needs a line here and its numbers in `Metrics.snapshot`."""
+
+
+class Metrics:
+    """The numbers of this worker, and the link to the numbers of all workers.
+
+    Requests are counted in the public attributes, and in the runner's `Stats` once one is attached.
+    """
+
+    def __init__(self) -> None:
+        self.answered: dict[tuple[str, int], int] = {}
+        """Requests by route and status."""
+        self.invalid_fields: dict[str, int] = {}
+        """Refused values by field."""
+        self.shed: dict[str, int] = {}
+        """Requests refused for load, by reason."""
+        self.latency_s = Tally(SECONDS)
+        """The latencies of predictions, from the end of decoding to the answer, in seconds."""
+        self.over_slo = 0
+        """Predictions that took longer than the SLO."""
+        self.in_flight = 0
+        """Predictions being worked on now, and requests whose bodies are still arriving."""
+        self.watchdog = 0
+        """Requests that only the watchdog answered; more than 0 is a defect."""
+        self.protocol_errors: dict[str, int] = {}
+        """Requests that could not be framed, by reason."""
+        self.connections = 0
+        """Open connections, as of the last second."""
+        self.link: WorkerLink | None = None
+        """The link to the supervisor; None without a supervisor."""
+        self.fault: str | None = None
+        """The reason why the metrics of other workers are missing; None if they are not missing."""
+        self._model: Labels | None = None
+        self._stats = Stats()
+        self._runner: Runner | None = None
+
+    def describe_model(self, name: str, version: str, data: str) -> None:
+        """Show the model that is served."""
+        self._model = (name, version, data)
+
+    def attach(self, runner: Runner) -> None:
+        """Show the counts of a runner, the rows in its queue, and the costs that its admission has learned."""
+        self._stats = runner.batcher.stats
+        self._runner = runner
+
+    def snapshot(self) -> Snapshot:
+        """Return the numbers of this worker as they are now."""
+        stats, runner = self._stats, self._runner
+        return Snapshot(
+            values={
+                "tabento_requests": {
+                    (route, str(status)): count for (route, status), count in list(self.answered.items())
+                },
+                "tabento_invalid_values": _series(self.invalid_fields),
+                "tabento_shed": _series(self.shed),
+                "tabento_slo_missed": {(): self.over_slo},
+                "tabento_in_flight_requests": {(): self.in_flight},
+                "tabento_queue_rows": {(): runner.batcher.queued_rows if runner else 0},
+                "tabento_request_cost_seconds": {(): runner.admission.request_s if runner else 0.0},
+                "tabento_refusal_cost_seconds": {(): runner.admission.refusal_s if runner else 0.0},
+                "tabento_model_info": {} if self._model is None else {self._model: 1},
+                "tabento_batches": _series(stats.released),
+                "tabento_dropped": _series(stats.dropped),
+                "tabento_batch_retries": {(): stats.retried},
+                "tabento_callback_errors": {(): stats.callback_errors},
+                "tabento_watchdog": {(): self.watchdog},
+                "tabento_protocol_errors": _series(self.protocol_errors),
+                "tabento_connections": {(): self.connections},
+            },
+            histograms={
+                "tabento_request_seconds": _buckets(self.latency_s),
+                "tabento_queue_wait_seconds": _buckets(stats.wait_s),
+                "tabento_batch_rows": _buckets(stats.batch_rows),
+                "tabento_batch_seconds": _buckets(stats.batch_s),
+                "tabento_batch_predicted_ratio": _buckets(stats.predicted_ratio),
+            },
+        )
+
+    def sync(self) -> None:
+        """Send this worker's numbers to the supervisor, so that they are not lost if the worker is killed."""
+        if self.link is not None:
+            try:
+                self.link.push(self.snapshot())
+            except LinkError as error:
+                self._degrade(error)
+
+    async def collect(self) -> bytes:
+        """Return the text that Prometheus scrapes: the numbers of all workers, or of this one if the others are not available."""
+        own = self.snapshot()
+        if self.link is None:
+            return exposition(own)
+        try:
+            total = await self.link.collect(own)
+        except LinkError as error:
+            self._degrade(error)
+            return exposition(own)
+        self.fault = None
+        return exposition(total)
+
+    def close(self) -> None:
+        """Send the last counts; the supervisor drops the gauges when this process ends."""
+        self.in_flight = self.connections = 0
+        self._runner = None
+        self.sync()
+
+    def _degrade(self, error: LinkError) -> None:
+        if self.fault is None:
+            logger.warning("metrics show this worker only: %s", error)
+        self.fault = str(error)
+
+
+class MetricsTimer:
+    """Sends this worker's numbers to the supervisor every second.
+
+    Args:
+        metrics: the numbers.
+        connections: the open connections, which are counted at that time only.
+    """
+
+    def __init__(self, metrics: Metrics, connections: Sized) -> None:
+        self._metrics = metrics
+        self._connections = connections
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Send the numbers now, and every second from now on."""
+        self._metrics.connections = len(self._connections)
+        self._metrics.sync()
+        self._timer = loop.call_later(SYNC_S, self.start, loop)
+
+    def stop(self) -> None:
+        """Send the last counts, and stop."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._metrics.close()
+
+
+def exposition(snapshot: Snapshot) -> bytes:
+    """Return a snapshot in the text format of Prometheus."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_SnapshotCollector(snapshot))
+    return generate_latest(registry)
+
+
+class _SnapshotCollector(Collector):
+    """Passes a snapshot to Prometheus' client."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield each family with its values; a family without labels has always one."""
+        for family in FAMILIES:
+            if family.kind == "histogram":
+                yield _histogram(family, self._snapshot.histograms.get(family.name))
+                continue
+            kind = CounterMetricFamily if family.kind == "counter" else GaugeMetricFamily
+            metric = kind(family.name, family.text, labels=family.labels)
+            series = self._snapshot.values.get(family.name, {})
+            for labels, value in (series or ({} if family.labels else {(): 0})).items():
+                metric.add_metric(labels, value)
+            yield metric
+
+
+def _histogram(family: Family, buckets: Buckets | None) -> Metric:
+    buckets = buckets or Buckets([0] * (len(family.bounds) + 1), 0.0)
+    cumulative, cumulative_counts = 0, []
+    for bound, count in zip((*family.bounds, float("inf")), buckets.counts, strict=True):
+        cumulative += count
+        cumulative_counts.append((floatToGoString(bound), float(cumulative)))  # type: ignore[no-untyped-call]
+    metric = HistogramMetricFamily(family.name, family.text)
+    metric.add_metric([], cumulative_counts, buckets.total)
+    return metric
+
+
+def _series(counts: Mapping[str, int]) -> Series:
+    return {(label,): count for label, count in list(counts.items())}
+
+
+def _buckets(tally: Tally) -> Buckets:
+    return Buckets(list(tally.counts), tally.total)

@@ -1,0 +1,287 @@
+"""The thread in BentoML's supervisor process: it guards the port, ends a start that failed, and adds up all workers' metrics.
+
+`bentoml serve` is a supervisor process (BentoML's, built on circus) that opens the port and starts workers, which share it.
+BentoML alone has three weaknesses. The port accepts connections even if no worker runs, and they are never answered. A worker
+that cannot start is restarted without a limit. Workers share metrics through files in a folder that every start of any service
+empties.
+
+`supervise` runs before the port is opened (`bentoml.on_deployment`) and starts a thread to which every worker connects
+(`serving.operations.worker_link`). The thread knows the running workers, because the kernel closes the connection of a worker that ends:
+
+- The port refuses connections until a worker listens, and again when the last one has ended.
+- If a worker cannot start and no other worker answers, the service ends with the reason as its last line.
+- The numbers of all workers are added up here, including workers that have ended.
+
+It needs Linux: abstract Unix sockets that keep the bounds of messages, and listening sockets that can stop listening.
+On other systems `supervise` does nothing, and a service behaves as any BentoML service.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import errno
+import logging
+import os
+import secrets
+import selectors
+import signal
+import socket
+import struct
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import psutil
+
+from serving.operations.metrics import FAMILIES
+from serving.operations.snapshots import Snapshot, merge, retire
+from serving.operations.worker_link import (
+    ADDRESS_VARIABLE,
+    MESSAGE_BYTES,
+    Message,
+    SupervisorReply,
+    WorkerCounts,
+    WorkerFailed,
+)
+
+logger = logging.getLogger("tabento.serving")
+
+REPEAT_S = 1.0
+"""The time after which the process is asked again to end: circus ignores the request while it starts workers."""
+STOPPED_BY = (signal.SIGTERM, signal.SIGINT)
+"""Signals that end a worker on purpose."""
+
+_PEER = struct.Struct("3i")
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Message)
+
+
+class StartError(Exception):
+    """The service cannot start."""
+
+
+@dataclass
+class _Worker:
+    """A connected worker."""
+
+    pid: int
+    connection: socket.socket
+    snapshot: Snapshot = field(default_factory=Snapshot)
+    leaving: bool = False
+
+
+class Supervisor:
+    """The thread to which workers connect.
+
+    Args:
+        end: asks this process to end in an orderly way; called repeatedly until it ends.
+    """
+
+    def __init__(self, end: Callable[[], None]) -> None:
+        self.failure: str | None = None
+        """The reason why the service ends; None if it does not."""
+        self._end = end
+        self._listener: socket.socket | None = None
+        self._workers: dict[int, _Worker] = {}
+        self._ended = Snapshot()
+        name = f"tabento-{os.getpid()}-{secrets.token_hex(8)}"
+        self._server = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._server.bind(f"\0{name}")
+        self._server.listen(64)
+        self._server.setblocking(False)
+        self.address = f"{os.getpid()}:{name}"
+        """The value of ``ADDRESS_VARIABLE`` in the workers' environment."""
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._server, selectors.EVENT_READ)
+        self._thread = threading.Thread(target=self._run, name="tabento-supervisor", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def guard(self, listener: socket.socket) -> None:
+        """Let the port refuse connections while no worker listens, beginning now.
+
+        Args:
+            listener: the socket that workers inherit. Each of them makes it listen again when it is ready.
+        """
+        self._listener = listener
+        self._refuse()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self._turn()
+            except Exception:
+                logger.exception("the supervisor failed at a worker's message")
+                threading.Event().wait(REPEAT_S)  # an error that repeats immediately must not use a whole core
+
+    def _turn(self) -> None:
+        # All workers' numbers are read before a question is answered, so that no counter ever decreases.
+        questions: list[tuple[_Worker, int]] = []
+        for key, _ in self._selector.select(REPEAT_S if self.failure else None):
+            if key.fileobj is self._server:
+                self._accept()
+            else:
+                self._read(self._workers[key.fd], questions)
+        for worker, question in questions:
+            self._answer(worker, question)
+        if self.failure:
+            self._end()
+
+    def _accept(self) -> None:
+        connection, _ = self._server.accept()
+        connection.setblocking(False)
+        pid, user, _ = _PEER.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
+        if user != os.geteuid() or not _is_child(pid):
+            logger.warning("process %d of user %d is not a worker of this service; its connection is closed", pid, user)
+            connection.close()
+            return
+        self._workers[connection.fileno()] = _Worker(pid, connection)
+        self._selector.register(connection, selectors.EVENT_READ)
+
+    def _read(self, worker: _Worker, questions: list[tuple[_Worker, int]]) -> None:
+        while True:
+            try:
+                data = worker.connection.recv(MESSAGE_BYTES)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if not data:
+                self._remove(worker)
+                return
+            try:
+                message = _decoder.decode(data)
+            except msgspec.DecodeError as error:
+                logger.warning("worker %d sent data that is not a message: %s", worker.pid, error)
+                continue
+            if isinstance(message, WorkerCounts):
+                worker.snapshot = message.snapshot
+                if message.question is not None:
+                    questions.append((worker, message.question))
+            elif isinstance(message, WorkerFailed):
+                self._fail(worker, message.reason)
+            else:
+                worker.leaving = True
+                if all(other.leaving for other in self._workers.values()):
+                    self._refuse()
+
+    def _answer(self, worker: _Worker, question: int) -> None:
+        total = merge(FAMILIES, [running.snapshot for running in self._workers.values()], self._ended)
+        with contextlib.suppress(OSError):  # the worker has ended, or does not read and will ask again
+            worker.connection.send(_encoder.encode(SupervisorReply(question, total)))
+
+    def _remove(self, worker: _Worker) -> None:
+        """Remove a worker that has ended."""
+        self._selector.unregister(worker.connection)
+        del self._workers[worker.connection.fileno()]
+        worker.connection.close()
+        self._ended = retire(FAMILIES, worker.snapshot, self._ended)
+        if self._workers or self.failure:
+            return
+        if self._answers():
+            self._refuse()
+        elif cause := _cause_of_end(worker.pid):
+            self._fail(worker, f"{cause} before it could answer a request; see the lines above")
+
+    def _fail(self, worker: _Worker, reason: str) -> None:
+        reason = " ".join(reason.split())
+        if self._answers():
+            logger.error("worker %d cannot start, while others answer: %s", worker.pid, reason)
+        elif self.failure is None:
+            self.failure = reason
+
+    def _answers(self) -> bool:
+        """Return whether a worker listens."""
+        if self._listener is None or self._listener.fileno() < 0:
+            return False
+        return bool(self._listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+
+    def _refuse(self) -> None:
+        """Stop listening without closing the port; connections that wait to be accepted are reset."""
+        if self._answers() and self._listener is not None:
+            self._listener.shutdown(socket.SHUT_RD)
+
+
+def supervise(check: Callable[[], object]) -> None:
+    """Check that the service can start, and prepare this process, BentoML's supervisor, to look after its workers.
+
+    Args:
+        check: raises an error if the service cannot be served; its message should name the remedy.
+    """
+    check()
+    if not sys.platform.startswith("linux"):
+        return
+    supervisor = Supervisor(end=lambda: os.kill(os.getpid(), signal.SIGTERM))
+    os.environ[ADDRESS_VARIABLE] = supervisor.address
+    guard_next_port(supervisor.guard)
+    atexit.register(_exit_with_failure, supervisor)
+    supervisor.start()
+
+
+def guard_next_port(guard: Callable[[socket.socket], None]) -> None:
+    """Pass the port of the service that is about to start to ``guard`` as soon as circus has opened it.
+
+    Circus has no hook for this, so its method is replaced until then. `tests/serving/operations/test_supervisor.py` pins its name.
+    """
+    # Workers import this module too, and need neither of these.
+    from _bentoml_impl.server.serving import API_SERVER_NAME
+    from circus.sockets import CircusSocket
+
+    original = CircusSocket.bind_and_listen
+
+    def bind_and_guard(listener: Any) -> None:
+        if listener.name != API_SERVER_NAME:
+            original(listener)
+            return
+        CircusSocket.bind_and_listen = original
+        is_fixed = listener.port != 0
+        try:
+            original(listener)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise StartError(
+                f"port {listener.port} of {listener.host} is in use: stop the process that listens there, or choose another port with --port."
+            ) from error
+        if is_fixed:  # a port that the kernel chose would be lost
+            guard(listener)
+
+    CircusSocket.bind_and_listen = bind_and_guard
+
+
+def _is_child(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).ppid() == os.getpid())
+    except psutil.Error:
+        return False
+
+
+def _cause_of_end(pid: int) -> str | None:
+    """Return how a worker ended, or None if it was stopped on purpose, by a signal or by circus."""
+    try:
+        # The process is left for circus to collect. It has closed its connection, so its end is near.
+        status = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    except ChildProcessError:
+        return None
+    if status is None:
+        return None
+    if status.si_code == os.CLD_EXITED:
+        return f"worker {pid} ended with code {status.si_status}"
+    if status.si_status in STOPPED_BY:
+        return None
+    return f"worker {pid} was killed by {signal.Signals(status.si_status).name}"
+
+
+def _exit_with_failure(supervisor: Supervisor) -> None:
+    """End this process with an error and the reason as the last line, if there is one."""
+    if supervisor.failure is None:
+        return
+    sys.stdout.flush()
+    print(f"The service has ended: {supervisor.failure}", file=sys.stderr, flush=True)  # noqa: T201
+    os._exit(1)  # an exit handler cannot set the exit code otherwise

@@ -1,0 +1,197 @@
+"""The OpenAPI document, built from the contract: real field names, ranges, units, labels and examples."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+from serving import errors
+from serving.errors import ServingError
+from serving.routes.schemas import answer_schemas, row_schema
+from serving.settings import ServingSettings
+from tabento.bundle.contract import RESERVED_NAME
+from tabento.bundle.store import Bundle
+
+_COMMON_ERRORS: tuple[type[ServingError], ...] = (errors.InternalError, errors.UnavailableError)
+_PREDICT_ERRORS: tuple[type[ServingError], ...] = (
+    errors.MalformedError,
+    errors.RequestTimeoutError,
+    errors.TooLargeError,
+    errors.MediaTypeError,
+    errors.InvalidError,
+    *_COMMON_ERRORS,
+)
+
+
+_ERROR_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "error": {
+            "type": "object",
+            "properties": {
+                "code": {"type": "string"},
+                "message": {"type": "string"},
+                "details": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "properties": {
+                            "row": {"type": ["integer", "null"]},
+                            "field": {"type": ["string", "null"]},
+                            "expected": {"type": "string"},
+                            "got": {"type": "string"},
+                        },
+                        "required": ["row", "field", "expected", "got"],
+                        "additionalProperties": False,
+                    },
+                },
+            },
+            "required": ["code", "message", "details"],
+            "additionalProperties": False,
+        },
+        "request_id": {"type": "string"},
+    },
+    "required": ["error", "request_id"],
+    "additionalProperties": False,
+}
+
+
+def _responses(
+    schema: dict[str, Any], kinds: tuple[type[ServingError], ...], media: str = "application/json"
+) -> dict[str, Any]:
+    responses: dict[str, Any] = {"200": {"description": "The answer.", "content": {media: {"schema": schema}}}}
+    for kind in kinds:
+        assert kind.__doc__ is not None
+        responses[str(kind.status)] = {
+            "description": kind.__doc__.splitlines()[0],
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+        }
+    return responses
+
+
+def _post(
+    summary: str, operation: str, request: dict[str, Any], response: dict[str, Any], examples: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "post": {
+            "summary": summary,
+            "operationId": operation,
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": request, "examples": examples}},
+            },
+            "responses": _responses(response, _PREDICT_ERRORS),
+        }
+    }
+
+
+def _get(
+    summary: str, operation: str, kinds: tuple[type[ServingError], ...], media: str = "application/json"
+) -> dict[str, Any]:
+    schema = {"type": "object"} if media == "application/json" else {"type": "string"}
+    return {"get": {"summary": summary, "operationId": operation, "responses": _responses(schema, kinds, media)}}
+
+
+def build_openapi(bundle: Bundle, settings: ServingSettings, max_rows: int | None = None) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document of the service that serves this bundle.
+
+    Args:
+        bundle: the bundle that is served.
+        settings: of the service.
+        max_rows: the largest number of rows of a request, if it differs from the settings.
+    """
+    max_rows = max_rows or settings.max_rows
+    contract = bundle.contract
+    row = {"$ref": "#/components/schemas/Row"}
+    batch = {"$ref": "#/components/schemas/Batch"}
+    single_answer = {"$ref": "#/components/schemas/Prediction"}
+    batch_answer = {"$ref": "#/components/schemas/Predictions"}
+    row_example = {"one object": {"value": bundle.examples[0]}}
+    batch_example = {"many rows": {"value": {RESERVED_NAME: list(bundle.examples[:2])}}}
+    either = {"anyOf": [row, batch]}
+    either_answer = {"anyOf": [single_answer, batch_answer]}
+    health = _get("Which components work.", "health", _COMMON_ERRORS)
+    health["get"]["responses"]["503"]["content"]["application/json"]["schema"] = {"type": "object"}
+    provenance = bundle.manifest.provenance
+    warning = " **This model has seen synthetic data only.**" if provenance.data == "synthetic" else ""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": contract.title,
+            "version": bundle.version,
+            "description": f"{contract.description}{warning}\n\nModel `{bundle.tag}`, trained {provenance.trained_at}.",
+        },
+        "paths": {
+            "/predict": _post(
+                "Predict one row or many.", "predict", either, either_answer, row_example | batch_example
+            ),
+            "/api/v1/predict": _post(
+                "The same as /predict.", "predict_v1", either, either_answer, row_example | batch_example
+            ),
+            "/predict/batch": _post("Predict many rows.", "predict_batch", batch, batch_answer, batch_example),
+            "/livez": _get("Whether the process is alive.", "livez", (errors.InternalError,)),
+            "/readyz": _get("Whether the model is loaded and warm.", "readyz", _COMMON_ERRORS),
+            "/health": health,
+            "/model": _get("Name, version, metrics, provenance, contract and card.", "model", _COMMON_ERRORS),
+            "/metrics": _get("Metrics for Prometheus.", "metrics", (errors.InternalError,), "text/plain"),
+        },
+        "components": {
+            "schemas": {
+                "Row": row_schema(contract, ignore_unknown=settings.unknown_fields == "ignore"),
+                "Batch": {
+                    "type": "object",
+                    "properties": {RESERVED_NAME: {"type": "array", "items": row, "minItems": 1, "maxItems": max_rows}},
+                    "required": [RESERVED_NAME],
+                    "additionalProperties": False,
+                },
+                **answer_schemas(contract),
+                "Error": _ERROR_SCHEMA,
+            }
+        },
+    }
+
+
+def with_server(document: dict[str, Any], prefix: str | None) -> dict[str, Any]:
+    """Return an OpenAPI document that names the address of its service.
+
+    Args:
+        document: the document from `build_openapi`.
+        prefix: the path prefix that clients see. If None, the address is relative to the document's own, which is right
+            behind any proxy (OpenAPI 3.1, section 4.8.5).
+    """
+    return document | {"servers": [{"url": "./" if prefix is None else f"{prefix}/"}]}
+
+
+def docs_page(title: str, prefix: str | None, path: str) -> bytes:
+    """Return the page that shows the OpenAPI document; it loads nothing from other hosts.
+
+    Args:
+        title: the title of the page.
+        prefix: the path prefix that clients see. If None, links are relative to the page.
+        path: the path of the page, which relative links depend on.
+    """
+    relative = "../" if path.endswith("/") and path.strip("/") else ""
+    base = relative if prefix is None else f"{prefix}/"
+    # Swagger UI asks validator.swagger.io about every document unless `validatorUrl` is null.
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>{html.escape(title)}</title>
+<link rel="icon" href="{base}static_content/favicon-light-32x32.png">
+<link rel="stylesheet" href="{base}static_content/swagger-ui.css">
+</head>
+<body>
+<div id="swagger-ui"></div>
+<script src="{base}static_content/swagger-ui-bundle.js"></script>
+<script>
+SwaggerUIBundle({{
+  url: new URL("{base}docs.json", document.baseURI).href,
+  dom_id: "#swagger-ui",
+  deepLinking: true,
+  validatorUrl: null,
+}});
+</script>
+</body>
+</html>
+""".encode()

@@ -1,0 +1,1 @@
+"""Converters of Tabento's own transformers."""

@@ -1,0 +1,1 @@
+"""Formulas that several converters use, written as ONNX nodes."""

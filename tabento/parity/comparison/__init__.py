@@ -1,0 +1,1 @@
+"""How the answers of graph and pipeline are compared."""

@@ -1,0 +1,1 @@
+"""Tables: CSV files, frames and packed rows, and their faults."""

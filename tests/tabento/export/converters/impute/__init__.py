@@ -1,0 +1,1 @@
+"""Tests of tabento/export/converters/impute."""

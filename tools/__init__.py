@@ -1,0 +1,1 @@
+"""Tools of the checkout that are part of no package and no image."""

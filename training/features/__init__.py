@@ -1,1 +1,0 @@
-"""The feature studies: which imputation, how many clusters and which columns, each decided by a figure and drawn."""

@@ -1,0 +1,1 @@
+"""The model: pipeline, estimators, metrics, cross-validation and explanations."""

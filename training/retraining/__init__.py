@@ -1,1 +1,0 @@
-"""Retraining: what changed since the champion learned, and a challenger where a new model passes its gate."""

@@ -1,0 +1,1 @@
+"""A pipeline that was fitted elsewhere, from its file to the model store."""

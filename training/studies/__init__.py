@@ -1,0 +1,1 @@
+"""Studies: comparisons by which training decides features, estimator and parameters, and the study of the data."""
