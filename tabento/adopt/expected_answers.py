@@ -7,8 +7,6 @@ row has a column for each, named as the answer. They prove that the pipeline giv
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +21,7 @@ from tabento.adopt.sample import class_indices
 from tabento.bundle.contract import Contract, Label, OutputTarget, label_key
 from tabento.bundle.numbers import number_text
 from tabento.parity import differences
-from tabento.tables.csv_table import csv_text, read_csv
+from tabento.tables.csv_table import csv_text, read_cells
 
 PREDICTION_COLUMNS = ("prediction", "predicted", "label", "answer")
 """Names of the column with the label or number, besides the target's."""
@@ -83,8 +81,7 @@ def read_expected(path: Path, contract: Contract, rows: int) -> ExpectedAnswers:
     except OSError as error:
         raise AdoptionError(f"{path} cannot be read: {error.strerror}. Correct --expected.") from error
     text = csv_text(content, path.name)
-    header = next(csv.reader(io.StringIO(text)))
-    cells = read_csv(text, path.name, header, ())
+    cells = read_cells(text, path.name)
     if len(cells) != rows:
         raise AdoptionError(
             f"{path.name} has {len(cells):,} rows, the sample has {rows:,}: expected one answer for each row of the"

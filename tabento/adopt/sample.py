@@ -6,10 +6,8 @@ requests have them. The type, range and missing values of each column are inferr
 
 from __future__ import annotations
 
-import csv
 import difflib
 import hashlib
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +21,7 @@ from tabento.adopt.columns import ColumnFacts
 from tabento.adopt.errors import AdoptionError
 from tabento.bundle.contract import Contract, Feature, Label
 from tabento.tables.cell_checks import check_cells, fault_message
-from tabento.tables.csv_table import csv_text, read_csv
+from tabento.tables.csv_table import csv_text, read_cells, read_csv
 from tabento.tables.faults import DataError, Example, Fault
 from tabento.transformers.category_columns import as_category
 
@@ -65,8 +63,7 @@ def read_sample(path: Path) -> Sample:
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}. Correct --sample.") from error
     text = csv_text(content, path.name)
-    header = next(csv.reader(io.StringIO(text)))
-    cells = read_csv(text, path.name, header, ())
+    cells = read_cells(text, path.name)
     return Sample(text, path.name, hashlib.sha256(content).hexdigest(), cells)
 
 

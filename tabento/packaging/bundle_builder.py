@@ -209,12 +209,8 @@ def save_proven(
     """
     from tabento.packaging.save import save  # needs BentoML, which the export alone does without
 
-    return save(
-        tags,
-        pipeline,
-        contents,
-        provenance,
-        lambda stored: check_examples(stored, pipeline, relative_max),
-        startup=startup,
-        labels=labels,
-    )
+    def check(stored: Bundle) -> None:
+        check_examples(stored, pipeline, relative_max)
+        startup(tags.bundle)
+
+    return save(tags, pipeline, contents, provenance, check, labels=labels)

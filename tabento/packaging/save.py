@@ -109,7 +109,6 @@ def save(
     provenance: Provenance,
     check: Callable[[Bundle], None],
     *,
-    startup: Callable[[str], None] | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> Bundle:
     """Store pipeline and bundle, read the bundle back and check it. If a step fails, neither remains stored.
@@ -120,12 +119,10 @@ def save(
         contents: The bundle's files.
         provenance: For the manifest and the labels.
         check: Called with the stored and verified bundle; its exception removes both entries.
-        startup: Called last with the bundle's tag: the check that the service makes when it starts. Its exception
-            removes both entries.
         labels: Additional labels for both entries; they cannot replace the labels of every run.
 
     Raises:
-        SaveError: the store cannot be written, or the service would not start with the bundle.
+        SaveError: the store cannot be written; or an error of ``check``.
         BundleError: the stored bundle does not verify.
     """
     for tag in (tags.bundle, tags.pipeline):
@@ -157,8 +154,6 @@ def save(
             write_files(Path(model.path), contents, provenance)
         bundle = load_bundle(tags.bundle)
         check(bundle)
-        if startup is not None:
-            startup(tags.bundle)
     except BaseException as error:
         # Also on Ctrl-C: one entry without the other is worse than none.
         for tag in (tags.bundle, tags.pipeline):

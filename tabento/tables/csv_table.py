@@ -64,6 +64,19 @@ def read_csv(
     return frame
 
 
+def read_cells(text: str, source: str) -> pd.DataFrame:
+    """Parse the text of a CSV file with every cell as text, also empty cells; see ``read_csv``.
+
+    Args:
+        text: as ``csv_text`` returns it.
+        source: see ``read_csv``.
+
+    Raises:
+        DataError: see ``read_csv``.
+    """
+    return read_csv(text, source, next(csv.reader(io.StringIO(text))), ())
+
+
 def read_stream(
     stream: BinaryIO, source: str, text_columns: Iterable[str], missing: Sequence[str] | Mapping[str, Sequence[str]]
 ) -> tuple[pd.DataFrame, str]:

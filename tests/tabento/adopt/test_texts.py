@@ -24,31 +24,13 @@ from tabento.parity.rows.hostile_texts import HOSTILE_TEXTS
 from tests.conftest import bentoml_home
 from tests.tabento.adopt.bundle_server import serve
 from tests.tabento.adopt.makers import save_joblib, save_skops
+from tests.tabento.review_words import WORDS
 from training.config.settings import TrainingSettings
 from training.progress import silence
 from training.stages.adoption.request import ImportResult, Request
 from training.stages.adoption.run import adopt
 
 SETTINGS = TrainingSettings(latency_budget_s=0.05)
-WORDS = [
-    "good",
-    "bad",
-    "great",
-    "awful",
-    "the",
-    "and",
-    "Movie",
-    "plot",
-    "loved",
-    "hated",
-    "café",
-    "Straße",
-    "don't",
-    "10",
-    "really,",
-    "very.",
-    "not!",
-]
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tabento.tables.checked_text import HEAD_BYTES
-from tabento.tables.csv_table import CELL_LIMIT, csv_text, read_csv, read_stream
+from tabento.tables.csv_table import CELL_LIMIT, csv_text, read_cells, read_csv, read_stream
 from tabento.tables.faults import DataError
 
 
@@ -172,3 +172,9 @@ def test_a_pipe_can_be_read(tmp_path: Path) -> None:
             else:
                 assert len(read_stream(stream, "pipe", (), ())[0]) == 1
         writer.join()
+
+
+def test_cells_are_read_as_their_texts() -> None:
+    """Digits, a boolean and an empty cell keep their texts, and no cell becomes a number or is missing."""
+    cells = read_cells("size,sunny,note\n007,true,\n1.50,no,NA\n", "sheds.csv")
+    assert cells.to_dict("list") == {"size": ["007", "1.50"], "sunny": ["true", "no"], "note": ["", "NA"]}

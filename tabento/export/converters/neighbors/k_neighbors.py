@@ -43,7 +43,6 @@ METRICS = {
 }
 """The supported metrics besides Minkowski's, as powers of the differences."""
 
-NEIGHBOURS_BY = "which rows are its neighbours would depend on"
 WEIGHTED = "sums of weights by distance, whose last bits depend on the order in which NumPy adds them up"
 EQUAL_WEIGHTS = "weights='uniform'"
 

@@ -28,26 +28,8 @@ from tabento.export import ExportError, export_pipeline, serialise
 from tabento.parity import ParityReport, check_parity
 from tabento.tables.frames import to_frame, to_rows
 from tabento.transformers.text_column import TextColumn
+from tests.tabento.review_words import WORDS
 
-WORDS = [
-    "good",
-    "bad",
-    "great",
-    "awful",
-    "the",
-    "and",
-    "Movie",
-    "plot",
-    "loved",
-    "hated",
-    "café",
-    "Straße",
-    "don't",
-    "10",
-    "really,",
-    "very.",
-    "not!",
-]
 TEXT = Feature(name="review", type="text", maximum_length=500)
 STARS = Feature(name="stars", type="number", minimum=0, maximum=5)
 
