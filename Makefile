@@ -17,7 +17,7 @@ PORT ?= 3000
 HOST ?= 127.0.0.1
 # Optional packages that `make setup` installs as well: EXTRAS=lightgbm or EXTRAS=lightgbm,xgboost.
 EXTRAS ?=
-KNOWN_EXTRAS := lightgbm xgboost catboost imbalanced-learn feature-engine category-encoders dvc tracing
+KNOWN_EXTRAS := lightgbm xgboost catboost imbalanced-learn feature-engine category-encoders dvc tracing grpc
 COMMA := ,
 # The number of processes that run the tests, and the commit from which `make check` looks for changes.
 WORKERS ?= 2
@@ -36,7 +36,7 @@ export PYTHONHASHSEED ?= 0
 # Modules are compiled when they are first imported; `uv pip install --compile-bytecode` would compile all packages, in 20 s.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup setup-dev init data train import serve test test-slow test-all test-real test-others check lint prose format lock bento image bench bench-full siege zoo judge fuzz-export league export-cost old-versions figures footprint first-steps clean
+.PHONY: help setup setup-dev init data train import serve test test-slow test-all test-real test-others check lint prose format lock bento image bench bench-full siege attacks rate-limits bench-guards bench-cache bench-health bench-protocols zoo judge fuzz-export league export-cost old-versions figures footprint first-steps grpc-code clean
 
 help: ## print this list
 	@echo "make TARGET [MODEL=$(MODEL)] [DATA=file.csv] [PORT=$(PORT)]"
@@ -70,11 +70,18 @@ $(VENV)/.others: $(VENV)/.dev requirements/others.txt
 	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --require-hashes -r requirements/others.txt
 	@touch $@
 
+# KServe's client needs pandas 2, so it has an environment of its own.
+$(VENV)/kserve/.installed: $(VENV)/.dev requirements/kserve.txt
+	@echo "Installing KServe's client into its own environment (requirements/kserve.txt); about 300 MB ..."
+	@$(UV) venv --quiet --clear --python $(BIN)/python $(VENV)/kserve
+	@VIRTUAL_ENV=$(VENV)/kserve $(UV) pip install --quiet --require-hashes -r requirements/kserve.txt
+	@touch $@
+
 # Versions and checksums are taken from the locks of development.
 $(VENV)/.extra-%: $(VENV)/.training requirements/dev.txt requirements/others.txt
 	@[[ " $(KNOWN_EXTRAS) " == *" $* "* ]] || { echo "EXTRAS=$*: there is no such group. Expected one of: $(KNOWN_EXTRAS)." >&2; exit 1; }
 	@echo "Installing $* ..."
-	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet $(if $(filter $*,dvc tracing),--group $*,-r pyproject.toml --extra $*) --constraint requirements/dev.txt --constraint requirements/others.txt
+	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet $(if $(filter $*,dvc tracing grpc),--group $*,-r pyproject.toml --extra $*) --constraint requirements/dev.txt --constraint requirements/others.txt
 	@touch $@
 
 setup: $(VENV)/.training $(patsubst %,$(VENV)/.extra-%,$(subst $(COMMA), ,$(EXTRAS))) ## install the packages of training and serving into .venv [EXTRAS=lightgbm,xgboost]
@@ -82,10 +89,11 @@ setup-dev: $(VENV)/.dev ## install the packages of development as well
 
 # Each lock: its name, then the extras and groups of pyproject.toml that it holds in addition to the base.
 LIBRARIES := lightgbm imbalanced-learn feature-engine category-encoders
-LOCKS := serving training tracing dev bench others
+LOCKS := serving training tracing grpc dev bench others
 LOCK_serving := --group serving
 LOCK_training := --extra export --group training
 LOCK_tracing := --group tracing
+LOCK_grpc := --group grpc
 LOCK_dev := --extra export $(addprefix --extra ,$(LIBRARIES)) --group dev
 LOCK_bench := --extra export --group bench
 LOCK_others := --extra catboost
@@ -96,6 +104,7 @@ lock: $(UV) ## resolve all dependency groups again and lock them with hashes [KE
 	  $(if $(KEEP),$(foreach lock,dev bench others,-c requirements/$(lock).txt),--upgrade) -o requirements/all.txt
 	@$(foreach lock,$(LOCKS),$(COMPILE) pyproject.toml $(LOCK_$(lock)) -c requirements/all.txt -o requirements/$(lock).txt;)
 	@echo uv | $(COMPILE) - -o requirements/uv.txt
+	@echo 'kserve>=0.21,<0.22' | $(COMPILE) - $(if $(KEEP),-c requirements/kserve.txt) -o requirements/kserve.txt
 	@rm requirements/all.txt
 
 # For init and serve: the target column of a table of your own, and the name of its model. They are never read from the
@@ -155,10 +164,10 @@ check: $(VENV)/.dev ## run the tests of the folders that changed since BASE=main
 	@files=$$($(BIN)/python -m tests.changes $(BASE)); [[ -n "$$files" ]] || exit 0; \
 	  $(PYTEST) -m "not slow and not real_parts" $$files || [[ $$? == 5 ]] # 5: these files have no test but slow ones
 
-test-real: $(VENV)/.dev ## run the tests with real proxies and clients: Debian's nginx-light, haproxy, curl and default-jdk-headless
+test-real: $(VENV)/.dev ## run the tests with real proxies, clients and Redis: Debian's nginx-light, haproxy, curl, default-jdk-headless and redis-server
 	@$(BIN)/python -m pytest -m real_parts
 
-test-others: $(VENV)/.others ## run the tests of the library that `make setup-dev` does not install: CatBoost
+test-others: $(VENV)/.others $(VENV)/kserve/.installed ## run the tests of the libraries that `make setup-dev` does not install: CatBoost, KServe's client
 	@$(BIN)/python -m pytest -m others
 
 lint: $(VENV)/.dev ## check style, types, layers of imports, declared packages and plain English
@@ -168,11 +177,15 @@ lint: $(VENV)/.dev ## check style, types, layers of imports, declared packages a
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m tools.plain_english
 	@$(BIN)/deptry tabento
-	@$(BIN)/deptry . --non-dev-dependency-groups serving,training,tracing
-	@$(BIN)/deptry tests benchmarks --exclude "\.venv" --non-dev-dependency-groups serving,training,tracing,dev,bench --ignore DEP002
+	@$(BIN)/deptry . --non-dev-dependency-groups serving,training,tracing,grpc
+	@$(BIN)/deptry tests benchmarks --exclude "\.venv" --non-dev-dependency-groups serving,training,tracing,grpc,dev,bench --ignore DEP002
 
 prose: $(VENV)/.dev ## count names and phrases that are hard to read, by folder and in libraries of the field
 	@$(BIN)/python -m tools.plain_english --count $(foreach package,starlette uvicorn skl2onnx msgspec,--package $(package))
+
+# For developers: the Python modules of the gRPC protocol, after a change of its .proto file.
+grpc-code: $(VENV)/.dev
+	@$(BIN)/python -m tools.grpc_code
 
 format: $(VENV)/.dev ## rewrite the code in the house style
 	@$(BIN)/ruff check --fix-only --quiet .
@@ -190,6 +203,12 @@ bench: $(VENV)/.training ## measure, in minutes, the highest rate within the lat
 	@$(BIN)/python -m benchmarks.side_by_side --models california
 	@$(BIN)/python -m benchmarks.limits --results benchmarks/results/california.json
 
+bench-cache: $(VENV)/.training ## measure the cache of answers, on against off, with 30% repeated rows
+	@$(BIN)/python -m benchmarks.cache
+
+bench-health: $(VENV)/.training ## measure the health routes while the service is overloaded; the limit is 50 ms
+	@$(BIN)/python -m benchmarks.health_latency
+
 bench-full: $(VENV)/.training ## run the whole comparison for hours: all peers, three models, long runs, a soak test
 	@$(BIN)/python -m benchmarks.peers.install
 	@$(BIN)/python -m benchmarks.run --full $(if $(DATA),--data "$(DATA)")
@@ -200,6 +219,18 @@ bench-full: $(VENV)/.training ## run the whole comparison for hours: all peers, 
 
 siege: $(VENV)/.training ## attack one real service with hostile clients of every kind and with well-behaved ones, for MINUTES [ARGS="--kinds a,b --json file.json"]
 	@$(BIN)/python -m benchmarks.siege --minutes $(MINUTES) $(ARGS)
+
+rate-limits: $(VENV)/.training ## measure, in four minutes, that limits are exact over processes and that a failing Redis delays nobody; needs redis-server
+	@$(BIN)/python -m benchmarks.rate_limits $(ARGS)
+
+attacks: $(VENV)/.training ## attack real services with hostile requests, slow sockets, wrong keys and smuggling; let parts fail under load [ARGS="--requests 2000"]
+	@$(BIN)/python -m benchmarks.attacks --document docs/attacks.md $(ARGS)
+
+bench-guards: $(VENV)/.training ## measure what keys, limits, cache and security headers cost, with each on against all off
+	@$(BIN)/python -m benchmarks.guard_costs $(ARGS)
+
+bench-protocols: $(VENV)/.dev ## compare JSON, the Open Inference Protocol in JSON and binary, and gRPC
+	@$(BIN)/python -m benchmarks.protocols $(ARGS)
 
 first-steps: $(VENV)/.training ## measure commands, edits and seconds from a table to its first prediction, for six tables
 	@$(BIN)/python -m benchmarks.first_steps --document docs/first-steps.md

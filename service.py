@@ -15,10 +15,15 @@ from bentoml.models import BentoModel
 from pydantic import BaseModel, StringConstraints
 
 from serving.bento import TabentoService, lean_config, packed_tag
+from serving.codec.input_policies import InputPolicies
+from serving.guards.exposure import exposure_problem
+from serving.guards.key_source import read_all_keys
 from serving.model import ServedModel
 from serving.operations.supervisor import supervise
 from serving.operations.tracing import check_tracing
+from serving.protocols.grpc.startup import check_grpc
 from serving.settings import load_settings
+from serving.tls import check_tls
 from tabento.bundle.store import Bundle, get_stored, load_bundle
 
 
@@ -42,9 +47,12 @@ def _bundle() -> Bundle:
 
 
 def _check() -> None:
-    """Check settings and bundle before a worker starts."""
+    """Check settings, keys and bundle before a worker starts."""
     check_tracing(SETTINGS)
-    _bundle()
+    check_grpc(SETTINGS)
+    check_tls(SETTINGS)
+    read_all_keys(SETTINGS)
+    InputPolicies(_bundle().contract, SETTINGS.input_policies)
 
 
 @bentoml.service(name="tabento", image=IMAGE, service_class=TabentoService, **lean_config(SETTINGS))
@@ -64,7 +72,7 @@ class Tabento:
     @bentoml.on_deployment  # type: ignore[untyped-decorator]
     def before_start() -> None:
         """Run once in BentoML's supervisor, before it opens the port."""
-        supervise(check=_check)
+        supervise(_check, lambda host: exposure_problem(host, SETTINGS), SETTINGS.grpc_port)
 
     @bentoml.api(route="/predict")  # type: ignore[untyped-decorator]
     async def predict(self, body: dict[str, Any], /) -> dict[str, Any]:

@@ -19,24 +19,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 
 from benchmarks.bodies import BenchModel, load_model
 from benchmarks.machine import describe_machine
 from benchmarks.peers.registry import PEERS
-from benchmarks.process import ROOT, BenchmarkError, serve_bento, unwind_on_sigterm
+from benchmarks.pinned_servers import REPEATS, alternating, measure_cpu_us, start_pinned
+from benchmarks.process import ROOT, BenchmarkError, unwind_on_sigterm
 from benchmarks.run import (
     FACTORS,
-    GENERATOR_CORE,
     MANY_CONNECTIONS,
     OVERLOAD_CONNECTIONS,
     RESULTS,
-    SERVER_CORE,
     SLO_MS,
     START_PER_S,
     requests_of,
 )
-from benchmarks.scenarios import Target, overload, warm_up
+from benchmarks.scenarios import Target, overload
 from benchmarks.staircase import climb, ratio
 
 BEFORE, AFTER = "before", "after"
@@ -45,8 +43,6 @@ LAST_STEP = 1.015
 CPU_SHARE = 0.5
 """The share of the rate at which the processor time of a request is measured."""
 OVERLOAD_S = 3.0
-REPEATS = 6
-"""The number of runs of each overload on each service, in turns."""
 
 
 @contextmanager
@@ -76,22 +72,15 @@ def compare(model: BenchModel, revision: str, rounds: int, seconds: float) -> di
     Raises:
         BenchmarkError: a service does not start.
     """
-    peer = PEERS["tabento"]
     slo_s = SLO_MS.get(model.name, 10.0) / 1000
-    arguments = ("service:Tabento", "--arg", f"model={model.tag}")
     with ExitStack() as up:
         folders = {BEFORE: up.enter_context(checkout_of(revision)), AFTER: ROOT}
-        targets: dict[str, Target] = {}
-        workers: dict[str, psutil.Process] = {}
-        for name, folder in folders.items():
-            environment = {"PYTHONPATH": str(folder), "BENTOML_DO_NOT_TRACK": "True", "OMP_NUM_THREADS": "1"}
-            service = serve_bento(
-                sys.executable, *arguments, cwd=folder, environment=environment, cores=frozenset({SERVER_CORE})
-            )
-            server = up.enter_context(service)
-            workers[name] = max(psutil.Process(server.pid).children(), key=lambda child: child.memory_info().rss)
-            targets[name] = Target(server.address, requests_of(peer, model), slo_s, core=GENERATOR_CORE)
-            warm_up(targets[name])
+        requests = requests_of(PEERS["tabento"], model)
+        servers = {
+            name: start_pinned(up, model, requests, folder, {"PYTHONPATH": str(folder)})
+            for name, folder in folders.items()
+        }
+        targets = {name: server.target for name, server in servers.items()}
         start = START_PER_S.get("tabento", 200.0)
         stairs = climb(
             {name: (target.poisson, slo_s, start) for name, target in targets.items()},
@@ -107,7 +96,7 @@ def compare(model: BenchModel, revision: str, rounds: int, seconds: float) -> di
             "ratio": ratio(stairs[AFTER], stairs[BEFORE]),
         }
         qps = result["servers"][BEFORE]["qps"]
-        result["cpu_us"] = _cpu_us(targets, workers, qps * CPU_SHARE)
+        result["cpu_us"] = measure_cpu_us(servers, qps * CPU_SHARE)
         result["overload"] = [
             {"factor": factor, "connections": connections, **_overload_shares(targets, qps, factor, connections)}
             for connections in (OVERLOAD_CONNECTIONS, MANY_CONNECTIONS)
@@ -116,38 +105,13 @@ def compare(model: BenchModel, revision: str, rounds: int, seconds: float) -> di
     return result
 
 
-def _alternating(targets: Mapping[str, Target], number: int) -> list[tuple[str, Target]]:
-    """Return the services in an order that changes with each repeat: the first and the second service are not measured under the same conditions."""
-    order = list(targets.items())
-    return order if number % 2 else order[::-1]
-
-
-def _cpu_us(
-    targets: Mapping[str, Target], workers: Mapping[str, psutil.Process], rate_per_s: float
-) -> dict[str, list[float]]:
-    """Return the processor time of a request on each service, in microseconds, as median, minimum and maximum of the runs.
-
-    Processor time is more exact than the held rate, and does not depend on other programs of the computer.
-    """
-    cpu_us: dict[str, list[float]] = {name: [] for name in targets}
-    for number in range(REPEATS):
-        for name, target in _alternating(targets, number):
-            start_s = sum(workers[name].cpu_times()[:2])
-            run = target.poisson(rate_per_s, OVERLOAD_S, 301 + number)
-            cpu_us[name].append((sum(workers[name].cpu_times()[:2]) - start_s) / len(run.latencies_s()) * 1e6)
-    return {
-        name: [round(float(value), 2) for value in (np.median(times_us), min(times_us), max(times_us))]
-        for name, times_us in cpu_us.items()
-    }
-
-
 def _overload_shares(
     targets: Mapping[str, Target], qps: float, factor: float, connections: int
 ) -> dict[str, list[float] | None]:
     """Return for each service the share of the rate that it answered in time, as median, minimum and maximum of the runs."""
     shares: dict[str, list[float]] = {name: [] for name in targets}
     for number in range(REPEATS):
-        for name, target in _alternating(targets, number):
+        for name, target in alternating(targets, number):
             run = overload(replace(target, connections=connections), qps, OVERLOAD_S, factor=factor, seed=201 + number)
             if run["valid"]:
                 shares[name].append(run["goodput_share"])

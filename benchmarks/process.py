@@ -115,6 +115,7 @@ def serve_bento(
     cwd: Path = ROOT,
     environment: Mapping[str, str] | None = None,
     cores: frozenset[int] | None = None,
+    log: IO[bytes] | None = None,
 ) -> Iterator[RunningServer]:
     """Run ``bentoml serve`` on a free port of the loopback interface until the block ends.
 
@@ -125,13 +126,15 @@ def serve_bento(
         cwd: the folder in which the server runs.
         environment: variables to add.
         cores: the cores of the server and its workers; None for any.
+        log: the file of the server's output; None discards the output.
 
     Raises:
         BenchmarkError: the server did not become ready.
     """
     port = free_port()
     command = [str(python), "-m", "bentoml", "serve", target, *arguments, "--host", "127.0.0.1", "--port", str(port)]
-    with run_server(command, f"http://127.0.0.1:{port}", cwd=cwd, environment=environment, cores=cores) as server:
+    address = f"http://127.0.0.1:{port}"
+    with run_server(command, address, cwd=cwd, environment=environment, cores=cores, log=log) as server:
         yield server
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -78,8 +78,10 @@ def _say(line: str) -> None:
     sys.stderr.write(line + "\n")
 
 
-def requests_of(peer: Peer, model: BenchModel, *, batch: bool = False) -> Requests:
-    """Return the requests for a server, with the expected answers."""
+def requests_of(
+    peer: Peer, model: BenchModel, *, batch: bool = False, headers: Mapping[str, str] | None = None
+) -> Requests:
+    """Return the requests for a server, with additional headers, and with the expected answers."""
     contract = contract_of(model)
     bodies = read_bodies(model.batch if batch else model.single, BODIES // 4 if batch else BODIES)
     requests = [peer.request(body, contract) for body in bodies]
@@ -87,6 +89,7 @@ def requests_of(peer: Peer, model: BenchModel, *, batch: bool = False) -> Reques
         [content for _, content in requests],
         [peer.expected(body) for body in bodies],
         path=requests[0][0],
+        headers=headers,
         rows_each=len(bodies[0].rows),
     )
 

@@ -58,13 +58,14 @@ class Engine:
         return True
 
     def run_line(self, image: str) -> str:
-        """Return the line for a shell that runs an image, with the service at this machine's port 3000."""
+        """Return the line for a shell that tries an image: without API keys, at port 3000 for this machine only."""
         if self.name == "buildah":
             return (
                 f"buildah run --isolation chroot $(buildah from --pull-never {shlex.quote(image)}) --"
-                f" {ENTRYPOINT} serve --port {SERVICE_PORT}"
+                f" {ENTRYPOINT} serve --host 127.0.0.1 --port {SERVICE_PORT}"
             )
-        return f"{self.name} run --rm -p {SERVICE_PORT}:{SERVICE_PORT} {shlex.quote(image)}"
+        port = f"127.0.0.1:{SERVICE_PORT}:{SERVICE_PORT}"
+        return f"{self.name} run --rm -p {port} -e TABENTO_ALLOW_NO_KEYS=true {shlex.quote(image)}"
 
 
 def _fault(name: str) -> str | None:

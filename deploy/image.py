@@ -134,7 +134,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         bento = find_bento(options.bento)
         image = options.tag or str(bento.tag)
         build_image(str(bento.tag), image, engine, options.base, options.mirror)
-        print(f"image: {image}, {engine.size(image)}\nrun it: {engine.run_line(image)}", flush=True)
+        print(
+            f"image: {image}, {engine.size(image)}\ntry it: {engine.run_line(image)}\nAPI keys for other computers: docs/keys.md",
+            flush=True,
+        )
         if options.prove:
             print(f"proved: {prove(engine, image, bento)}", flush=True)
     except ImageError as error:

@@ -1,4 +1,5 @@
-"""The proof of an image: the image starts, becomes ready, gives the answers of the bundle on this host, and ends after SIGTERM.
+"""The proof of an image: the image starts, becomes ready, gives the answers of the bundle on this host to a caller with an API
+key and to no other caller, and ends after SIGTERM.
 
 The rows are the bundle's own examples, so any Bento can be proved; the expected answers come from the same bundle,
 loaded in this process.
@@ -32,6 +33,10 @@ from serving.model import ServedModel
 from serving.settings import ServingSettings
 from tabento.bundle.errors import BundleError
 from tabento.bundle.store import Bundle, load_bundle
+from tabento.keys.changes import create_key
+from tabento.keys.inline import inline_entry
+from tabento.keys.record import utc_now
+from tabento.keys.secret import new_secret
 from tools.ports import free_port
 
 READY_DEADLINE_S = 120.0
@@ -65,7 +70,7 @@ class Proof:
     def __str__(self) -> str:
         return (
             f"runs as user {self.user} without {', '.join(FORBIDDEN)}; ready after {self.ready_s:.1f} s;"
-            f" {self.rows} predictions as here; ended {self.stop_s:.1f} s after SIGTERM"
+            f" {self.rows} predictions as here, none without a key; ended {self.stop_s:.1f} s after SIGTERM"
         )
 
 
@@ -137,8 +142,29 @@ def _is_ready(address: str) -> bool:
         return False
 
 
-def _post(address: str, body: bytes) -> dict[str, Any]:
+def check_refusal(address: str, body: bytes) -> None:
+    """Check that a request without an API key is refused.
+
+    Raises:
+        ImageError: it is answered in another way.
+    """
     request = urllib.request.Request(f"{address}/predict", body, {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:
+            status = response.status
+    except urllib.error.HTTPError as error:
+        status = error.code
+    except OSError as error:
+        raise ImageError(f"expected status 401, got {error!r}. The container's log says more.") from error
+    if status != 401:
+        raise ImageError(
+            f"expected status 401 without an API key, got {status}. Does the image contain `serving/guards`?"
+        )
+
+
+def _post(address: str, body: bytes, secret: str) -> dict[str, Any]:
+    headers = {"Content-Type": "application/json", "X-API-Key": secret}
+    request = urllib.request.Request(f"{address}/predict", body, headers)
     try:
         with urllib.request.urlopen(request, timeout=30) as response:
             answer: dict[str, Any] = json.loads(response.read())
@@ -150,15 +176,24 @@ def _post(address: str, body: bytes) -> dict[str, Any]:
 
 
 @contextmanager
-def _container(engine: Engine, image: str, port: int) -> Iterator[tuple[list[str], list[str]]]:
-    """Yield the command that looks inside an image and the one that serves it at a port, and remove the container afterwards."""
+def _container(engine: Engine, image: str, port: int, keys: str) -> Iterator[tuple[list[str], list[str]]]:
+    """Yield the command that looks inside an image and the one that serves it at a port, and remove the container afterwards.
+
+    Args:
+        engine: the engine.
+        image: the image.
+        port: a free port.
+        keys: the value of ``TABENTO_API_KEYS``.
+    """
+    variable = f"TABENTO_API_KEYS={keys}"
     look = ["-c", _LOOK_INSIDE, *FORBIDDEN]
     if engine.name == "buildah":
         container = run_command([engine.name, "from", "--pull-never", image])
         # Chroot isolation shares this machine's network, so the service itself must use the loopback interface only.
         run = [engine.name, "run", "--isolation", "chroot", container, "--"]
         try:
-            yield [*run, "python", *look], [*run, ENTRYPOINT, "serve", "--host", "127.0.0.1", "--port", str(port)]
+            serve = [*run, "env", variable, ENTRYPOINT, "serve", "--host", "127.0.0.1", "--port", str(port)]
+            yield [*run, "python", *look], serve
         finally:
             run_command([engine.name, "rm", container])
         return
@@ -167,7 +202,7 @@ def _container(engine: Engine, image: str, port: int) -> Iterator[tuple[list[str
     try:
         yield (
             [*run, "--entrypoint", "python", image, *look],
-            [*run, "--name", name, "-p", f"127.0.0.1:{port}:{SERVICE_PORT}", image],
+            [*run, "--name", name, "-e", variable, "-p", f"127.0.0.1:{port}:{SERVICE_PORT}", image],
         )
     finally:
         subprocess.run([engine.name, "rm", "--force", name], capture_output=True, check=False)
@@ -194,7 +229,12 @@ def prove(engine: Engine, image: str, bento: bentoml.Bento) -> Proof:
     expected = (ServedModel(bundle, ServingSettings()).predict(body))["predictions"]
     port = free_port()
     address = f"http://127.0.0.1:{port}"
-    with _container(engine, image, port) as (look, serve), tempfile.NamedTemporaryFile(suffix=".log") as log:
+    secret = new_secret()
+    record = create_key((), secret, owner="proof", scopes=["predict"], now=utc_now())
+    with (
+        _container(engine, image, port, inline_entry(record)) as (look, serve),
+        tempfile.NamedTemporaryFile(suffix=".log") as log,
+    ):
 
         def last_words(fault: str) -> str:
             return f"{fault}. The end of its log:\n{Path(log.name).read_text(errors='replace')[-2000:]}"
@@ -213,7 +253,8 @@ def prove(engine: Engine, image: str, bento: bentoml.Bento) -> Proof:
                     last_words(f"the container ended with status {process.returncode} before it was ready")
                 )
             family = psutil.Process(process.pid).children(recursive=True)
-            check_answers(expected, _post(address, body))
+            check_answers(expected, _post(address, body, secret))
+            check_refusal(address, body)
             find_server(psutil.Process(process.pid)).send_signal(signal.SIGTERM)
             stop_s = wait_for(
                 lambda: process.poll() is not None and not any(member.is_running() for member in family),

@@ -199,6 +199,11 @@ class Admission:
         """
         self._measured_s += seconds
 
+    def reuse(self, rows: int) -> None:
+        """Take back the charge for rows of an admitted request that need not run, since a cache has their predictions."""
+        reused_s = self._first_row_s if rows == 1 else min(rows, self._slice_rows) * self._further_row_s
+        self._spent_s = max(self._spent_s - reused_s, 0.0)
+
     def decoded(self, rows: int, seconds: float) -> None:
         """Report the time of decoding a request of more than one row. Single rows are part of a request's cost.
 

@@ -116,6 +116,13 @@ class MicroBatcher:
         if not self._arranged:
             self._arrange()
 
+    def answer(self, work: Work, values: Values) -> None:
+        """Give a request its predictions without the model, which a cache in front of the batcher has; see ``submit``."""
+        if work.count > 1:
+            self._answer_many(work, values)
+        else:
+            self._callbacks.answer(work, values, None)
+
     def hold(self, rows: int) -> None:
         """Dispatch no batch until ``rows`` rows wait, then that batch, once: for tests that need a certain batch."""
         self._hold_rows = rows
@@ -277,6 +284,7 @@ class MicroBatcher:
                     result = work.values
                 if len(result) == work.count:
                     self._answer_many(work, result)
+        stats.last_failed = failed
         if self.queue.turn_since_s is not None:
             self.queue.end_batch(seconds, rows, self._clock())
         # The time of a batch that failed, or was run by halves, does not predict the next one.

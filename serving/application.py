@@ -8,24 +8,45 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from time import perf_counter
+from typing import TYPE_CHECKING
 
+from serving.cache.answer_cache import AnswerCache
+from serving.cache.cached_batcher import RemoteAnswers
+from serving.client_address import CLIENT_ADDRESS, ClientAddresses
+from serving.errors import ForbiddenError, ServingError
 from serving.fastpath.connection_table import ConnectionTable, raise_file_limit
+from serving.guards.build import build_guard, build_limiter, build_redis_link
+from serving.guards.caller import CALLER
+from serving.guards.guard import read_secret
+from serving.guards.hosts import AllowedHosts, host_of, misdirected_error
+from serving.guards.route_scopes import ALWAYS_OPEN_PATHS, is_admin_path, needed_scope, open_paths
 from serving.http import App, Receive, Scope, Send
 from serving.live_model import LiveModel
 from serving.model import ServedModel
 from serving.operations.access_log import AccessLog
 from serving.operations.accounting import RequestAccounting
+from serving.operations.components import DiskSpace, service_health, temporary_folder
+from serving.operations.health_monitor import HealthMonitor
 from serving.operations.metrics import Metrics, MetricsTimer
+from serving.operations.overload_watch import OverloadWatch
+from serving.prediction_headers import PredictionHeaders
+from serving.protocols.invocations import InvocationsRoute, invocations_routes
+from serving.protocols.open_inference import InferRoute, error_response_for
+from serving.protocols.open_inference_routes import OpenInferenceRoutes
+from serving.protocols.paths import INVOCATIONS_PATH, infer_target
 from serving.request_ids import RequestIds
+from serving.routes.bentoml_pages import BENTOML_PATHS, BentomlPages
 from serving.routes.cold import CLIENT_SCOPE, ColdRoutes
 from serving.routes.paths import PREDICT_PATHS
 from serving.routes.predict import PredictRoute
 from serving.routes.prefix import without_prefix
+from serving.security_headers import with_security_headers
 from serving.settings import ServingSettings
 from serving.state import ServiceState
 
-BENTOML_PATHS = ("/schema.json", "/static_content/")
-"""The paths of BentoML's own application that stay reachable: the schema for its clients, and the assets of pages."""
+if TYPE_CHECKING:
+    from serving.protocols.grpc.server import GrpcServer
 
 
 class Application:
@@ -45,23 +66,80 @@ class Application:
         self.ids = RequestIds()
         self.metrics = Metrics()
         self.accounting = RequestAccounting(self.metrics, AccessLog() if settings.access_log else None)
+        self.cache = AnswerCache(settings.cache_bytes, settings.cache_age_s) if settings.cache_bytes else None
+        """The answers of this process; None if they are not cached."""
+        self.metrics.cache = self.cache
         self._metrics_timer = MetricsTimer(self.metrics, self.table)
+        self.redis = self.metrics.redis = build_redis_link(settings)
+        """The connection to Redis; None if the settings have no URL."""
+        if self.redis is not None:
+            self.metrics.breakers.append(self.redis.breaker)
+        self.limiter = build_limiter(settings, self.metrics.rates, self.redis)
+        self.guard = build_guard(settings, self.metrics, self.limiter)
+        """Finds the caller of each request; None if the service has neither keys nor limits."""
+        self._open_paths = open_paths(settings)
+        self.addresses = ClientAddresses(settings.trusted_proxies)
+        self.hosts = AllowedHosts(settings.allowed_hosts) if settings.allowed_hosts else None
+        """The host names of the service; None if every name is allowed."""
+        self.grpc: GrpcServer | None = None
+        """The server of gRPC; None without ``grpc_port``, and before the service starts."""
+        self.health = service_health(self.state, self.metrics)
+        """The components of the service; another part of the service adds its own."""
+        disk = DiskSpace([temporary_folder()])
+        self.health.add("disk", False, disk.probe, disk.check)
+        self.overload = OverloadWatch(settings.readiness_max_overload_s)
+        self._health_monitor = HealthMonitor(self.health, self.metrics, self.overload)
         self._predict = PredictRoute(self.state, self.accounting, self.ids)
-        self._cold = ColdRoutes(self.state, self.accounting, self.ids, self._predict, settings.root_path)
+        self._bentoml_pages = BentomlPages(inner, self.accounting, self.ids)
+        self._infer = InferRoute(self.state, self.accounting, self.ids)
+        self._invocations = InvocationsRoute(self.state, self.accounting, self.ids)
+        protocol_routes = OpenInferenceRoutes(self.state, self._infer).routes if settings.open_inference else []
+        if settings.invocations:
+            protocol_routes += invocations_routes(self.state, self._invocations)
+        self._cold = ColdRoutes(
+            self.state,
+            self.accounting,
+            self.ids,
+            self._predict,
+            settings.root_path,
+            protocol_routes,
+            self.health,
+            self.overload,
+        )
 
     def serve(self, served: ServedModel) -> None:
         """Start answering with a model that is loaded and warmed up; called on the running event loop."""
         loop = asyncio.get_running_loop()
         self.table.max_connections = raise_file_limit(self.settings.max_connections)
-        model = LiveModel(served, self.settings, self.accounting, loop)
+        model = LiveModel(served, self.settings, self.accounting, loop, self.cache, self._remote_answers())
         bundle = model.bundle
         self.metrics.attach(model.runner)
+        self.metrics.inputs = model.inputs
         self.metrics.describe_model(bundle.name, bundle.version, bundle.manifest.provenance.data)
         self.state.set_model(model)
+        if self.settings.grpc_port is not None:
+            from serving.protocols.grpc.server import start_server  # not imported without the setting
+
+            self.grpc = start_server(self, self.settings.grpc_port)
         self._metrics_timer.start(loop)
+        if self.guard is not None:
+            self.guard.start()
+        if self.redis is not None:
+            self.redis.start()
+        self._health_monitor.start(loop)
         # The objects made so far live as long as the process: no collection needs to visit them again.
         gc.collect()
         gc.freeze()
+
+    def _remote_answers(self) -> RemoteAnswers | None:
+        """Return the second tier of the cache; None without a cache or without Redis."""
+        if self.cache is None or self.redis is None:
+            return None
+        # Imported only here: it loads nothing that a service without Redis needs.
+        from serving.cache.redis_answers import RedisAnswers, runtime_identity
+
+        settings = self.settings
+        return RedisAnswers(self.redis, settings.redis_prefix, settings.cache_age_s, runtime_identity())
 
     def stop(self) -> None:
         """Stop answering for good."""
@@ -69,24 +147,73 @@ class Application:
         if model is not None:
             model.close()
         self._metrics_timer.stop()
+        if self.guard is not None:
+            self.guard.stop()
+        self._health_monitor.stop()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; see the ASGI specification, version 3."""
         if scope["type"] != "http":
             await self._inner(scope, receive, send)
             if scope["type"] == "lifespan":
+                if self.grpc is not None:
+                    await self.grpc.stop()
                 self.stop()
+                if self.redis is not None:
+                    await self.redis.close()
             return
+        if CLIENT_ADDRESS not in scope:  # another server than ours
+            peer = scope["client"][0] if scope.get("client") else None
+            scope[CLIENT_ADDRESS] = self.addresses.resolve(peer, scope["headers"])
+            if self.settings.security_headers:
+                send = with_security_headers(send, is_tls=scope.get("scheme") == "https")
         path = without_prefix(scope["path"], scope, self.settings.root_path)
         if len(path) > 1 and path[-1] == "/":
             path = path.rstrip("/") or "/"
+        if self.hosts is not None and path not in ALWAYS_OPEN_PATHS and not self.hosts.allow(host_of(scope["headers"])):
+            await self._refuse(scope, path, perf_counter(), misdirected_error())(scope, receive, send)
+            return
+        if self.guard is not None or is_admin_path(path):
+            error = self._identify(scope, path)
+            if error is not None:
+                await error(scope, receive, send)
+                return
         if path in PREDICT_PATHS and scope["method"] == "POST":
             # Copying a scope costs more than this comparison.
             await self._predict(scope if path == scope["path"] else {**scope, "path": path}, receive, send)
             return
         routed = {**scope, "path": path, "root_path": ""}
+        if scope["method"] == "POST":
+            if self.settings.open_inference and infer_target(path) is not None:
+                await self._infer(routed, receive, send)
+                return
+            if self.settings.invocations and path == INVOCATIONS_PATH:
+                await self._invocations(routed, receive, send)
+                return
         if path.startswith(BENTOML_PATHS):
-            await self._inner(routed, receive, send)
+            await self._bentoml_pages(routed, receive, send)
         else:
             routed[CLIENT_SCOPE] = scope
             await self._cold(routed, receive, send)
+
+    def _identify(self, scope: Scope, path: str) -> App | None:
+        """Store the caller of a request in its scope, or return the response that refuses the caller."""
+        permission = needed_scope(scope["method"], path, self._open_paths)
+        if permission is None:
+            return None
+        started_s = perf_counter()
+        try:
+            if self.guard is None:
+                raise ForbiddenError(f"{path} needs an API key with the scope 'admin'; the service has no keys.")
+            scope[CALLER] = self.guard.identify(read_secret(scope["headers"]), scope[CLIENT_ADDRESS], permission)
+        except ServingError as error:
+            return self._refuse(scope, path, started_s, error)
+        return None
+
+    def _refuse(self, scope: Scope, path: str, started_s: float, error: ServingError) -> App:
+        """Return the response to a request that is refused before its route, and account for it."""
+        request_id = self.ids.choose(PredictionHeaders(scope["headers"]).request_id)
+        route = path if path in PREDICT_PATHS else "refused"
+        client = scope[CLIENT_ADDRESS]
+        self.accounting.finish(scope["method"], route, path, error.status, started_s, request_id, client)
+        return error_response_for(path, request_id, error)

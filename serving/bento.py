@@ -25,9 +25,12 @@ from serving.operations.drain import drain_on_sigterm
 from serving.operations.tracing import add_tracing
 from serving.operations.worker_link import LinkError, connect
 from serving.settings import ServingSettings
+from serving.tls import install_tls
 from tabento.bundle.errors import BundleNotFoundError
 
 CHECKED_BENTOML_VERSION = "1.4.39"
+EXPOSED_HEADERS = ("x-request-id", "retry-after", "ratelimit", "ratelimit-policy", "x-cache")
+"""The headers of answers that scripts of allowed origins may read."""
 
 
 def lean_config(settings: ServingSettings) -> dict[str, Any]:
@@ -38,13 +41,17 @@ def lean_config(settings: ServingSettings) -> dict[str, Any]:
     likewise. Tracing cannot be switched off, but every path can be excluded; ours is `serving.operations.tracing`. The timeout cannot be switched off
     either: it keeps a timer for each request that reaches BentoML's own application, so it is short.
     """
-    return {
+    config: dict[str, Any] = {
         "workers": settings.workers,
         "metrics": {"enabled": False},
         "logging": {"access": {"enabled": False}},
         "tracing": {"sample_rate": 0.0, "excluded_urls": ".*"},
         "traffic": {"timeout": 10},
     }
+    if settings.tls_certificate_file is not None:
+        # BentoML only needs to know that there is TLS. It would pass a password on the command line, which every user can read.
+        config["ssl"] = {"enabled": True, "certfile": str(settings.tls_certificate_file)}
+    return config
 
 
 class TabentoService(Service[Any]):
@@ -59,6 +66,7 @@ class TabentoService(Service[Any]):
         settings: ServingSettings = self.inner.settings
         self.application = Application(super().to_asgi(is_main=is_main), settings)
         install()
+        install_tls(settings)
         self.application.metrics.link = connect()
         return with_options(self.application, settings)
 
@@ -98,7 +106,7 @@ def with_options(application: Application, settings: ServingSettings) -> App:
             allow_origins=list(settings.cors_origins),
             allow_methods=("GET", "POST"),
             allow_headers=settings.cors_headers,
-            expose_headers=("x-request-id", "retry-after"),
+            expose_headers=EXPOSED_HEADERS,
             allow_credentials=False,
             max_age=3600,
         )

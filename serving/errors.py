@@ -1,13 +1,15 @@
 """Every error that a client can receive. Each class owns its status and its code; all have the same envelope.
 
-The path of a request, and the errors of each step: connection → route (404, 405) → guard (415, 413, 503) → bytes (400) → rows
+The path of a request, and the errors of each step: connection → guard (401, 403, 429) → route (404, 405) → head (415, 413, 503) → bytes (400) → rows
 (422) → runner (503, 504, 500) → answer.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -49,12 +51,11 @@ class ServingError(Exception):
 
     def body(self, request_id: str) -> bytes:
         """Return the envelope, encoded as JSON."""
-        return msgspec.json.encode(
-            {
-                "error": {"code": self.code, "message": self.message, "details": self.details[:DETAILS_LIMIT]},
-                "request_id": request_id,
-            }
-        )
+        return msgspec.json.encode({"error": self.envelope(), "request_id": request_id})
+
+    def envelope(self) -> dict[str, Any]:
+        """Return the content of ``error`` in the answer."""
+        return {"code": self.code, "message": self.message, "details": self.details[:DETAILS_LIMIT]}
 
 
 class InternalError(ServingError):
@@ -66,6 +67,23 @@ class MalformedError(ServingError):
 
     status = 400
     code = "malformed"
+
+
+class UnauthorizedError(ServingError):
+    """The request has no valid API key. The answer is the same for every kind of invalid key, so it helps no guesser."""
+
+    status = 401
+    code = "unauthorized"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, headers=((b"www-authenticate", b"Bearer"),))  # RFC 9110, 15.5.2
+
+
+class ForbiddenError(ServingError):
+    """The API key is valid, but does not have the permission."""
+
+    status = 403
+    code = "forbidden"
 
 
 class NoRouteError(ServingError):
@@ -110,11 +128,58 @@ class MediaTypeError(ServingError):
     code = "unsupported_media_type"
 
 
+class MisdirectedError(ServingError):
+    """The request is for a host name that the service does not have."""
+
+    status = 421
+    code = "misdirected"
+
+
 class InvalidError(ServingError):
     """The body is JSON, but does not fit the contract."""
 
     status = 422
     code = "invalid"
+    kinds: Mapping[tuple[str, str], int] = MappingProxyType({})
+    """The number of refused values by field and kind, for metrics; see ``serving.codec.value_kinds``."""
+
+
+class RateLimitedError(ServingError):
+    """The caller has sent more requests or rows than its limit allows.
+
+    Args:
+        message: names the limit.
+        limit: the largest number in a window.
+        remaining: the number that is left in the present window.
+        retry_after_s: the seconds after which the request would be allowed; None if no waiting helps, because the request
+            alone is over the limit.
+        headers: the RateLimit headers.
+        quantity: the limited quantity.
+    """
+
+    status = 429
+    code = "rate_limited"
+
+    def __init__(
+        self,
+        message: str,
+        limit: int,
+        remaining: int,
+        retry_after_s: int | None,
+        headers: tuple[tuple[bytes, bytes], ...] = (),
+        quantity: Literal["requests", "rows"] = "requests",
+    ) -> None:
+        waits = () if retry_after_s is None else ((b"retry-after", b"%d" % retry_after_s),)
+        super().__init__(message, headers=(*waits, *headers))
+        self.quantity = quantity
+        self.limit = limit
+        self.remaining = remaining
+        self.retry_after_s = retry_after_s
+
+    def envelope(self) -> dict[str, Any]:
+        """Return the content of ``error`` in the answer, with the numbers of the limit."""
+        numbers = {"limit": self.limit, "remaining": self.remaining, "retry_after_seconds": self.retry_after_s}
+        return super().envelope() | numbers
 
 
 class HeadTooLargeError(ServingError):

@@ -37,12 +37,23 @@ def header_lines(headers: Headers) -> bytes:
 
 
 OK_LINE = status_line(200)
-_OK_REST = b"%b%b: %%b\r\ncontent-length: %%d\r\n\r\n%%b" % (header_lines((JSON_HEADER,)), REQUEST_ID_HEADER)
+_OK_REST = b"%b%b: %%b\r\n%%bcontent-length: %%d\r\n\r\n%%b" % (header_lines((JSON_HEADER,)), REQUEST_ID_HEADER)
 
 
-def ok_rest(request_id: bytes, content: bytes) -> bytes:
-    """Return headers and body of a prediction, to be written after ``OK_LINE`` and the server's own headers."""
-    return _OK_REST % (request_id, len(content), content)
+def ok_rest(request_id: bytes, content: bytes, lines: bytes = b"") -> bytes:
+    """Return headers and body of a prediction, to be written after ``OK_LINE`` and the server's own headers.
+
+    Args:
+        request_id: the id of the request.
+        content: the body.
+        lines: further headers, as ``header_lines`` returns them.
+    """
+    return _OK_REST % (request_id, lines, len(content), content)
+
+
+def parse_header_lines(lines: bytes) -> Headers:
+    """Return the headers of lines that ``header_lines`` returned."""
+    return tuple((name, value) for name, _, value in (line.partition(b": ") for line in lines.split(b"\r\n")[:-1]))
 
 
 def error_rest(request_id: bytes, error: ServingError) -> bytes:

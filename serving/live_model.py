@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from runners.clock import RunningLoop, ThreadOffload
 from runners.errors import DrainingError, ExpiredError, GoneError, InferenceError, QueueFullError
-from runners.work import Values
-from serving.codec.encode import with_identifiers
+from runners.work import Values, Work
+from serving.cache.answer_cache import AnswerCache
+from serving.cache.cached_batcher import CachedBatcher, RemoteAnswers
+from serving.cache.packed_answers import seal_of
+from serving.codec.encode import with_additions
 from serving.codec.rows import Rows
-from serving.codec.slices import SliceScheduler, SliceTime
+from serving.codec.slices import SliceScheduler, SliceTime, Steps
 from serving.errors import (
     ClientGoneError,
     DeadlineError,
@@ -24,11 +28,15 @@ from serving.errors import (
 )
 from serving.model import ServedModel
 from serving.operations.accounting import RequestAccounting
+from serving.operations.input_values import InputValues
 from serving.routes.openapi import build_openapi
+from serving.routes.openapi_keys import add_security
 from serving.settings import ServingSettings
 from tabento.bundle.numbers import number_text
 
 logger = logging.getLogger("tabento.serving")
+
+T = TypeVar("T")
 
 SINGLE_ROW_FACTOR = 1.5
 """A body of up to this many times the length of an example row is assumed to have one row."""
@@ -42,6 +50,8 @@ class LiveModel:
         settings: the serving settings.
         accounting: counts requests.
         loop: the running event loop.
+        cache: the answers of this process; None if they are not cached.
+        remote: the second tier of the cache, if there is one.
     """
 
     def __init__(
@@ -50,28 +60,39 @@ class LiveModel:
         settings: ServingSettings,
         accounting: RequestAccounting,
         loop: asyncio.AbstractEventLoop,
+        cache: AnswerCache | None = None,
+        remote: RemoteAnswers | None = None,
     ) -> None:
         self.served = served
         self.bundle = served.bundle
-        self.openapi: dict[str, Any] = build_openapi(served.bundle, settings, served.max_rows)
+        document = build_openapi(served.bundle, settings, served.max_rows)
+        self.openapi: dict[str, Any] = add_security(document, settings)
         self.accounting = accounting
         self.new_future = loop.create_future
         self._offload = ThreadOffload(loop)
         self.runner = served.start(RunningLoop(loop), self._offload)
         self.admission = self.runner.admission
         self.batcher = self.runner.batcher
+        self.submit: Callable[[Work], None] = self.batcher.submit
+        """Hands the rows of a request to the batcher; see ``runners.batcher.MicroBatcher.submit``."""
+        if cache is not None:
+            seal = seal_of(served.bundle)
+            self.submit = CachedBatcher(
+                self.batcher, self.admission, cache, seal, served.row_bytes, served.answer_width, remote
+            ).submit
         self.decoder = served.decoder
         self.slo_s = served.options.slo_s
         self.max_body_bytes = settings.max_body_bytes
         self.body_timeout_s = settings.body_timeout_s
         self._encoder = served.encoder
-        self._has_identifiers = bool(served.bundle.contract.identifiers)
+        self.inputs = InputValues(served.policies, served.row_values, accounting.metrics.input_values)
+        self._has_additions = bool(served.bundle.contract.identifiers) or served.policies.clipper is not None
         self._field_names = frozenset(served.bundle.contract.field_names)
         self._slices = SliceScheduler()
         # The cost of a request is estimated from its length before it is read, by the length of an example row.
         self._row_bytes = max(len(str(served.bundle.examples[0])), 1)
-        # Rows differ in length: a body of up to this length is assumed to have one row.
-        self._single_row_bytes = SINGLE_ROW_FACTOR * self._row_bytes
+        self.single_row_bytes = SINGLE_ROW_FACTOR * self._row_bytes
+        """Rows differ in length: a body of up to this length is assumed to have one row."""
 
     def close(self) -> None:
         """End the thread that runs expensive batches, once its work is done."""
@@ -79,7 +100,11 @@ class LiveModel:
 
     def admit(self, body_bytes: int) -> bool:
         """Return whether a request is admitted, given the length of its body. Called once for each request."""
-        if self.admission.admit(body_bytes / self._row_bytes if body_bytes > self._single_row_bytes else 1.0):
+        return self.admit_rows(body_bytes / self._row_bytes if body_bytes > self.single_row_bytes else 1.0)
+
+    def admit_rows(self, rows: float) -> bool:
+        """Return whether a request of about this number of rows is admitted. Called once for each request."""
+        if self.admission.admit(rows):
             return True
         self.accounting.count_shed("budget")
         return False
@@ -90,16 +115,32 @@ class LiveModel:
         Raises:
             ServingError: the body does not hold rows of the contract.
         """
+        estimated_rows = len(body) / self._row_bytes if len(body) > self.single_row_bytes else 1.0
+        return await self.run_decoder(self.served.decode_steps(body, batch_only), estimated_rows)
+
+    async def run_decoder(self, steps: Steps[Rows], estimated_rows: float) -> Rows:
+        """Return the rows of a request, decoded in slices, and let admission learn the time that this takes.
+
+        Args:
+            steps: decodes the request.
+            estimated_rows: the number of rows for which the request was admitted.
+
+        Raises:
+            ServingError: the request does not hold rows of the contract.
+        """
         slice_time = SliceTime(self.admission.worked)
         try:
-            rows = await self._slices.run(self.served.decode_steps(body, batch_only), slice_time)
+            rows = await self._slices.run(steps, slice_time)
         except ServingError:
-            estimated_rows = len(body) / self._row_bytes if len(body) > self._single_row_bytes else 1.0
             self.admission.rejected(estimated_rows, slice_time.total_s)
             raise
         if rows.count > 1:
             self.admission.decoded(rows.count, slice_time.total_s)
         return rows
+
+    async def run_slices(self, steps: Steps[T]) -> T:
+        """Return the result of a computation for a request that is not admitted yet. Admission learns the time."""
+        return await self._slices.run(steps, self.admission.worked)
 
     def encode(self, values: Values, rows: Rows, request_id: bytes) -> bytes:
         """Return the body of an answer; see ``serving.codec.encode.Encoder``.
@@ -108,15 +149,16 @@ class LiveModel:
             InternalError: the model's values cannot be written as JSON or contradict its contract; it is in the log.
         """
         try:
-            content = self._encoder.encode(values, rows.single, request_id)
+            content = self._encoder.encode(values, rows.single, request_id, rows.data)
         except InternalError as error:
             logger.error("request %s: %s", request_id.decode(), error)
             raise
-        return with_identifiers(content, rows.identifiers) if self._has_identifiers else content
+        return with_additions(content, rows) if self._has_additions else content
 
     def count_invalid(self, error: InvalidError) -> None:
-        """Count the fields of an invalid body."""
+        """Count the fields and the values of an invalid body."""
         self.accounting.count_invalid(error, self._field_names)
+        self.inputs.count_refused(error.kinds)
 
     def explain(
         self, error: Exception | None, deadline_ms: float | None, request_id: bytes

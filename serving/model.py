@@ -9,13 +9,19 @@ from runners.clock import Loop, Offload
 from runners.errors import RunnerError
 from runners.runner import Runner, RunnerOptions, warm_up
 from runners.session import OnnxSession
-from serving.codec.encode import Encoder, NumberEncoder, with_identifiers
+from runners.work import Values
+from serving.codec.encode import Encoder, NumberEncoder, with_additions
 from serving.codec.identify import decoder_of
+from serving.codec.input_policies import InputPolicies
+from serving.codec.intervals import IntervalEncoder
 from serving.codec.labels import LabelEncoder
 from serving.codec.rows import Rows
 from serving.codec.slices import Steps, run_steps
 from serving.codec.targets import TargetsEncoder
 from serving.errors import Detail, InternalError, InvalidError
+from serving.protocols.answer_tensors import AnswerTensors
+from serving.protocols.tables import TableDecoder
+from serving.protocols.tensor_rows import TensorDecoder
 from serving.settings import ServingSettings
 from tabento.bundle.contract import RESERVED_NAME, answer_width
 from tabento.bundle.store import Bundle
@@ -27,9 +33,12 @@ def _encoder(bundle: Bundle) -> Encoder:
     output = bundle.contract.output
     if output.targets is not None:
         return TargetsEncoder(bundle.name, bundle.version, output.targets)
+    if output.interval is not None:
+        return IntervalEncoder(bundle.name, bundle.version, output.interval, bundle.contract.interval_column)
     if output.classes is None:
         return NumberEncoder(bundle.name, bundle.version)
-    return LabelEncoder(bundle.name, bundle.version, output.classes, output.probabilities, output.ranking)
+    thresholds = None if output.prediction_set is None else output.prediction_set.thresholds
+    return LabelEncoder(bundle.name, bundle.version, output.classes, output.probabilities, output.ranking, thresholds)
 
 
 QUEUED_REQUESTS = 8
@@ -47,19 +56,29 @@ class ServedModel:
         RunnerError: the graph cannot be loaded, or fails on the bundle's own examples, or its answers
             contradict the contract.
         ServingError: an example of the bundle does not fit its contract.
+        SettingsError: ``input_policies`` does not fit the contract.
     """
 
     def __init__(self, bundle: Bundle, settings: ServingSettings) -> None:
         self.bundle = bundle
         self.encoder = _encoder(bundle)
         contract = bundle.contract
-        self._session = OnnxSession(
-            bundle.model_path, len(contract.features), settings.onnx_threads, answer_width(contract)
-        )
+        self.answer_width = answer_width(contract)
+        """The number of numbers of the graph's answer to a row; None if it is one float."""
+        self._session = OnnxSession(bundle.model_path, len(contract.features), settings.onnx_threads, self.answer_width)
+        self.row_bytes = self._session.row_bytes
+        """The length of a packed row."""
         texts = self._checked_texts()
         self.max_rows = settings.max_rows if texts is None else rows_limit(settings.max_rows, texts, contract.features)
         """The largest number of rows of a request."""
-        self.decoder = decoder_of(contract, self.max_rows, settings.unknown_fields == "ignore", texts)
+        self.policies = InputPolicies(contract, settings.input_policies)
+        ignore_unknown = settings.unknown_fields == "ignore"
+        self.decoder = decoder_of(contract, self.max_rows, ignore_unknown, texts, self.policies)
+        self.tensors = TensorDecoder(self.policies.contract, self.decoder.careful)
+        self.tables = TableDecoder(self.policies.contract, self.tensors.columns, self.max_rows, ignore_unknown)
+        self.answer_tensors = AnswerTensors(contract)
+        self.tensor_row_bytes = sum(len(json.dumps(value)) + 2 for value in bundle.examples[0].values())
+        """The bytes of an example's values in JSON, without the names of its fields."""
         self.options = RunnerOptions(
             slo_s=(settings.slo_p99_ms or bundle.contract.p99_ms) / 1000,
             max_queue_rows=self._queue_limit(settings.max_queue_rows),
@@ -67,9 +86,14 @@ class ServedModel:
             slice_rows=settings.slice_rows,
             inline_s=settings.inline_ms / 1000,
         )
-        rows = [self.decoder.decode(json.dumps(example).encode()) for example in bundle.examples]
+        # The examples fit the contract, but perhaps not the policies.
+        decoder = decoder_of(contract, 1, texts=texts) if settings.input_policies else self.decoder
+        rows = [decoder.decode(json.dumps(example).encode()) for example in bundle.examples]
         data = b"".join(row.data for row in rows)
-        self._try_out(data, len(rows))
+        self.example_row = rows[0].data
+        """The first example of the bundle, packed."""
+        self.example_answer = self._try_out(data, len(rows))[0]
+        """The model's answer to it."""
         self._costs = warm_up(self._session, data, self.options)
 
     def _queue_limit(self, limit: int) -> int:
@@ -93,15 +117,21 @@ class ServedModel:
                 )
         return texts
 
-    def _try_out(self, data: bytes, count: int) -> None:
-        """Run and encode rows as for requests, before the service is ready."""
+    def _try_out(self, data: bytes, count: int) -> Values:
+        """Run and encode rows as for requests, before the service is ready; return the model's answers."""
         values = self._session.run_bytes(data, count)
         try:
-            self.encoder.encode(values, False, b"examples")
+            self.encoder.encode(values, False, b"examples", data)
         except InternalError as error:
             raise RunnerError(
                 f"the bundle {self.bundle.tag} cannot answer its own examples: {error} Train the model again."
             ) from error
+        return values
+
+    @property
+    def row_values(self) -> int:
+        """The number of float64 values of a packed row."""
+        return self._session.features
 
     def start(self, loop: Loop, offload: Offload) -> Runner:
         """Return a runner of this model on an event loop."""
@@ -136,10 +166,8 @@ class ServedModel:
             values = self._session.run_bytes(rows.data, rows.count)
         except RunnerError as error:
             raise InternalError(f"The model failed on these rows: {error}") from error
-        content = self.encoder.encode(values, rows.single, b"in-process")
-        answer: dict[str, Any] = json.loads(
-            with_identifiers(content, rows.identifiers) if self.bundle.contract.identifiers else content
-        )
+        content = self.encoder.encode(values, rows.single, b"in-process", rows.data)
+        answer: dict[str, Any] = json.loads(with_additions(content, rows))
         return answer
 
     def description(self) -> dict[str, Any]:
@@ -157,6 +185,7 @@ class ServedModel:
             "metrics": bundle.metrics,
             "parity": bundle.parity,
             "contract": bundle.contract.model_dump(),
+            "input_policies": self.policies.policies,
             "examples": list(bundle.examples[:3]),
             "card": bundle.card,
         }

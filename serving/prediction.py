@@ -17,6 +17,8 @@ from typing import Protocol
 from runners.work import Values, Work
 from serving.codec.rows import Rows
 from serving.errors import ClientGoneError, InternalError, InvalidError, ServingError
+from serving.guards.caller import Caller
+from serving.guards.rate_limiter import RateDecision
 from serving.live_model import LiveModel
 
 logger = logging.getLogger("tabento.serving")
@@ -24,17 +26,28 @@ logger = logging.getLogger("tabento.serving")
 CLIENT_GONE_STATUS = 499
 """The status under which a request is counted if its client left before the answer; no such answer is sent."""
 
+SERVER_FAULT_STATUS = 500
+"""The first status of a fault of the service, or of a refusal for load; a lower one is the client's fault."""
+
 
 class ClientConnection(Protocol):
     """The connection to the client that waits for an answer."""
+
+    client_address: str
+    """The client's address, for the access log."""
 
     @property
     def is_gone(self) -> bool:
         """Whether no client waits for the answer any more."""
         ...
 
-    def send_answer(self, request_id: bytes, content: bytes) -> None:
-        """Send the status 200 and a body of JSON.
+    def send_answer(self, request_id: bytes, content: bytes, lines: bytes) -> None:
+        """Send the status 200 and a body.
+
+        Args:
+            request_id: the id of the request.
+            content: the body.
+            lines: further headers, as ``serving.http.header_lines`` returns them.
 
         Raises:
             ClientGoneError: the client left, or the request was ended otherwise.
@@ -59,18 +72,23 @@ class Prediction:
         path: the path of the request.
         request_id: its id.
         deadline_ms: the time that the caller waits, if the caller set one.
+        caller: the caller, if the service has guards.
     """
 
     __slots__ = (
+        "_caller",
+        "_client",
         "_connection",
         "_deadline_ms",
         "_is_open",
+        "_is_rated",
         "_model",
         "_path",
         "_read_s",
         "_request_id",
         "_rows",
         "_started_s",
+        "lines",
     )
 
     def __init__(
@@ -80,14 +98,20 @@ class Prediction:
         path: str,
         request_id: bytes,
         deadline_ms: float | None,
+        caller: Caller | None = None,
     ) -> None:
         self._model = model
         self._connection = connection
+        self._client = connection.client_address
         self._path = path
         self._request_id = request_id
         self._deadline_ms = deadline_ms
+        self._caller = caller
         self._is_open = False
+        self._is_rated = False
         self._rows: Rows | None = None
+        self.lines = b""
+        """Further headers of the answer, as lines."""
         self._started_s = self._read_s = perf_counter()
 
     def open(self) -> None:
@@ -119,16 +143,56 @@ class Prediction:
         return True
 
     def submit(self, rows: Rows) -> None:
-        """Hand decoded rows to the batcher."""
-        model, deadline_ms = self._model, self._deadline_ms
+        """Check the caller's rate, then hand decoded rows to the batcher."""
         self._rows = rows
-        self._read_s = read_s = perf_counter()
+        self._read_s = perf_counter()
+        caller = self._caller
+        if caller is None or caller.limiter is None:
+            self._run(rows, self._read_s)
+            return
+        self._is_rated = True
+        decision = caller.limiter.check(caller, rows.count, self._continue)
+        if decision is not None:
+            self._apply(decision, self._read_s)
+
+    def _continue(self, decision: RateDecision) -> None:
+        """Continue with a request whose decision needed another service: the batcher must not refuse it for that wait."""
+        self._apply(decision, perf_counter())
+
+    def _apply(self, decision: RateDecision, ready_s: float) -> None:
+        """Run a request whose rate was checked, or refuse it."""
+        rows = self._rows
+        if not self._is_open or rows is None:
+            return
+        if decision.error is not None:
+            self.fail(decision.error)
+            return
+        self.lines = decision.lines
+        self._run(rows, ready_s)
+
+    def _run(self, rows: Rows, ready_s: float) -> None:
+        """Hand rows to the batcher.
+
+        Args:
+            rows: the rows.
+            ready_s: the time from which they could be run.
+        """
+        model, deadline_ms = self._model, self._deadline_ms
+        model.inputs.record(rows)
         # The SLO holds from the moment at which the body is read, the caller's deadline from the start of the request.
         if deadline_ms is None:
-            work = Work(rows.data, rows.count, read_s, read_s + model.slo_s, self)
+            work = Work(rows.data, rows.count, ready_s, ready_s + model.slo_s, self)
         else:
-            work = Work(rows.data, rows.count, read_s, self._started_s + deadline_ms / 1000, self, strict=True)
-        model.batcher.submit(work)
+            work = Work(rows.data, rows.count, ready_s, self._started_s + deadline_ms / 1000, self, strict=True)
+        model.submit(work)
+
+    def encode(self, values: Values, rows: Rows) -> bytes:
+        """Return the body of the answer.
+
+        Raises:
+            InternalError: the model's values contradict its contract.
+        """
+        return self._model.encode(values, rows, self._request_id)
 
     def is_abandoned(self) -> bool:
         """Return whether no client waits: it left, or the watchdog answered."""
@@ -142,13 +206,13 @@ class Prediction:
         try:
             if values is None or rows is None:
                 raise model.explain(error, self._deadline_ms, self._request_id)
-            content = model.encode(values, rows, self._request_id)
+            content = self.encode(values, rows)
             latency_s = perf_counter() - self._read_s
             metrics = model.accounting.metrics
             metrics.latency_s.add(latency_s)
             if latency_s > model.slo_s:
                 metrics.over_slo += 1
-            self._connection.send_answer(self._request_id, content)
+            self._connection.send_answer(self._request_id, content, self.lines)
         except Exception as failure:
             self.fail(failure)
         else:
@@ -171,10 +235,19 @@ class Prediction:
             self._model.count_invalid(error)
         elif not isinstance(error, ServingError):
             error = unexpected_error(error, self._request_id)
+        if error.status < SERVER_FAULT_STATUS:
+            self._count_rate()
         try:
             self._connection.send_error(self._request_id, error)
         finally:
             self._close(error.status)
+
+    def _count_rate(self) -> None:
+        """Count a request that was refused for its content: it uses the caller's rate as well."""
+        caller = self._caller
+        if caller is not None and caller.limiter is not None and not self._is_rated:
+            self._is_rated = True
+            caller.limiter.check(caller, 0, _ignore)
 
     def cancel(self) -> None:
         """Account for a request that is ended from outside, which sends the error."""
@@ -185,7 +258,11 @@ class Prediction:
         self._is_open = False
         accounting = self._model.accounting
         accounting.metrics.in_flight -= 1
-        accounting.finish("POST", self._path, self._path, status, self._started_s, self._request_id)
+        accounting.finish("POST", self._path, self._path, status, self._started_s, self._request_id, self._client)
+
+
+def _ignore(decision: RateDecision) -> None:
+    """Do nothing: the request is refused in any case."""
 
 
 def unexpected_error(error: Exception, request_id: bytes) -> InternalError:

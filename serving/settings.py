@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -17,8 +17,11 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from serving.client_address import parse_proxy
+from serving.remote.redis_link import check_url
 from tabento.bundle.env_files import EnvironmentFileError, environment_files
 from tabento.bundle.environment import refused_variables, variables_of_settings, without_injected
+from tabento.keys.secret import PREFIX as SECRET_PREFIX
 
 ENV_PREFIX = "TABENTO_"
 TRAINING_PREFIX = "TABENTO_TRAINING_"
@@ -30,9 +33,17 @@ ROOT_PATH_PATTERN = r"^(/[A-Za-z0-9._~-]+)*$"
 
 Two slashes at the beginning would name another host, so an empty segment is not allowed.
 """
+HOST_PATTERN = re.compile(r"(?:\*\.)?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]").fullmatch
+"""A host name, an address of IPv4, an address of IPv6 in brackets, or ``*.`` and a name for all names below it."""
+_SECRET_NAME = re.compile(r"key|secret|token|password")
+"""Parts of the names of settings whose values are not shown, also if a name is not a setting."""
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
+InputPolicy = Literal["reject", "accept", "clip"]
+"""The treatment of a value outside the contract's range or categories."""
+
 PositiveInt = Annotated[int, Field(gt=0)]
+RatePerMinute = Annotated[int, Field(ge=1, le=1_000_000_000)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -46,7 +57,7 @@ class ServingSettings(BaseSettings):
     Order: environment > ``.env`` > profile > YAML > default, see ``tabento.bundle.env_files``.
     """
 
-    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True)
 
     model: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(:[A-Za-z0-9._-]+)?$")] = "california"
     """The bundle of the model store that is served: ``name``, for the latest, or ``name:version``."""
@@ -54,6 +65,10 @@ class ServingSettings(BaseSettings):
     """The largest number of rows of a request."""
     unknown_fields: Literal["refuse", "ignore"] = "refuse"
     """Whether a row with fields outside the contract is refused, or answered as if it did not have them."""
+    input_policies: dict[str, InputPolicy] = Field(default_factory=dict)
+    """The treatment of values outside the range or the categories of a feature, by the feature's name: ``reject``, ``accept``
+    (the value is answered and counted) or ``clip`` (the value is moved to the bound, which the answer says). A feature that is
+    not listed is treated as its contract says."""
     max_body_bytes: Annotated[int, Field(ge=1_024, le=1 << 30)] = 4 * 1024 * 1024
     """The largest number of bytes of a request's body."""
     body_timeout_s: PositiveFloat = 10.0
@@ -68,6 +83,10 @@ class ServingSettings(BaseSettings):
     """The largest number of rows of one request in one call of the model, so that a large request does not delay others."""
     inline_ms: PositiveFloat = 10.0
     """A batch that is predicted to take longer than this runs in a thread, a faster one on the event loop."""
+    cache_bytes: Annotated[int, Field(ge=0, le=1 << 40)] = 0
+    """The largest number of bytes of cached answers in each worker process; 0: answers are not cached."""
+    cache_age_s: PositiveFloat = 3_600.0
+    """The seconds after which a cached answer is not used any more."""
     max_head_bytes: Annotated[int, Field(ge=1_024, le=1 << 20)] = 32 * 1024
     """The largest number of bytes of a request's head, and of the trailers and extensions of a chunked body."""
     head_timeout_s: PositiveFloat = 10.0
@@ -78,12 +97,18 @@ class ServingSettings(BaseSettings):
     """The seconds after which a client that does not read its answer is disconnected."""
     max_connections: PositiveInt = 10_000
     """The largest number of open connections; further ones get 503 immediately."""
+    max_connections_per_address: PositiveInt = 1_000
+    """The largest number of open connections of one address, of IPv6 of one /64 network. Trusted proxies and this computer have no such limit."""
+    max_slow_connections: PositiveInt = 1_000
+    """The largest number of connections whose request has not arrived after two seconds; of more, the ones that wait longest are closed with 408."""
     max_buffered_bytes: Annotated[int, Field(ge=1 << 20)] = 256 * 1024 * 1024
     """The largest number of bytes of all bodies that are still arriving; further requests get 503."""
     answer_timeout_s: PositiveFloat = 60.0
     """The seconds after which a watchdog answers 500 to a request that was not answered; this should never happen."""
     doorman: bool = True
     """Whether plain predictions, and refusals for load, take the fast path without ASGI, which takes half the time."""
+    readiness_max_overload_s: Annotated[float, Field(ge=0, le=86_400)] = 30.0
+    """The seconds of refusing nearly all predictions after which ``/readyz`` is 503 for a short time; 0: never."""
     drain_s: Annotated[float, Field(ge=0, le=600)] = 1.0
     """The seconds after SIGTERM in which new requests get 503, before the port closes."""
     drain_limit_s: Annotated[float, Field(gt=0, le=3_600)] = 30.0
@@ -92,6 +117,32 @@ class ServingSettings(BaseSettings):
     """Whether each request is logged as a line of JSON."""
     root_path: Annotated[str, Field(pattern=ROOT_PATH_PATTERN)] = ""
     """The path prefix under which a proxy publishes the service, such as ``/models/house``; requests may arrive with or without it."""
+    trusted_proxies: tuple[str, ...] = ()
+    """The proxies that may name the client's address: addresses, networks such as ``10.0.0.0/8``, and ``unix``; by default none."""
+    allowed_hosts: tuple[str, ...] = ()
+    """The host names under which the service answers, such as ``api.example.com`` or ``*.example.com``; empty for any. Health probes need none."""
+    security_headers: bool = True
+    """Whether answers have security headers for browsers, such as ``x-content-type-options: nosniff``."""
+    tls_certificate_file: Path | None = None
+    """The certificate chain in PEM format with which the service speaks HTTPS; it is read again when the file changes. Null: plain HTTP."""
+    tls_key_file: Path | None = None
+    """The private key of the certificate in PEM format; null if the certificate's file contains it."""
+    tls_key_password: SecretStr | None = None
+    """The password of the private key."""
+    tls_client_ca_file: Path | None = None
+    """The certificates in PEM format that sign clients' certificates; if set, clients without a valid certificate are refused."""
+    api_keys_file: Path | None = None
+    """The file of API keys, which ``tabento keys`` writes; a relative path starts at the folder of ``service.py``. It is read again when it changes."""
+    api_keys: SecretStr | None = None
+    """API keys without a file: ``ID:SCOPE+SCOPE=sha256:DIGEST``, or a secret in place of ``sha256:DIGEST``; several are separated by commas or blanks."""
+    allow_no_keys: bool = False
+    """Whether the service may serve other computers without API keys; without them it otherwise starts on a loopback address only."""
+    metrics_access: Literal["open", "key"] = "key"
+    """Whether ``/metrics`` needs a key with the scope ``read``, if the service has keys."""
+    docs_access: Literal["open", "key"] = "key"
+    """Whether ``/``, ``/docs`` and ``/docs.json`` need a key with the scope ``read``, if the service has keys."""
+    auth_failures_per_minute: PositiveInt = 20
+    """The largest number of invalid API keys of one address in a minute; further ones get 429. Valid keys are always answered."""
     cors_origins: tuple[str, ...] = ()
     """The origins from which browsers may call; ``*`` is not accepted."""
     cors_headers: tuple[str, ...] = (
@@ -108,10 +159,50 @@ class ServingSettings(BaseSettings):
     """The share of requests that are traced with OpenTelemetry, in addition to requests whose caller traces; above 0 an endpoint is needed."""
     tracing_endpoint: Annotated[str, Field(pattern=r"^https?://[^\s/]+")] | None = None
     """The collector's address for traces by OTLP over HTTP, such as ``http://localhost:4318/v1/traces``."""
+    open_inference: bool = True
+    """Whether the Open Inference Protocol over REST is answered, below ``/v2``."""
+    invocations: bool = True
+    """Whether ``/invocations`` and ``/ping`` are answered, as MLflow's scoring server and containers on SageMaker do."""
+    grpc_port: Annotated[int, Field(ge=1, le=65_535)] | None = None
+    """The port of the Open Inference Protocol over gRPC, on the same address as HTTP. Null: no gRPC. See docs/grpc.md."""
+    grpc_max_connections: PositiveInt = 1_000
+    """The largest number of open connections of gRPC in each worker; further ones are closed immediately."""
+    grpc_max_streams: PositiveInt = 100
+    """The largest number of calls at the same time on one connection of gRPC; further ones wait in the client."""
+    grpc_max_calls: PositiveInt = 64
+    """The largest number of calls of gRPC at the same time in each worker; further ones are refused as overload."""
+    grpc_keepalive_s: Annotated[float, Field(ge=1, le=86_400)] = 60.0
+    """The seconds without data after which the service checks whether a connection of gRPC is still open."""
     onnx_threads: PositiveInt = 1
     """The number of threads of one ONNX Runtime call."""
     workers: PositiveInt = 1
     """The number of worker processes that share the port. In a container leave it at 1 and scale by replicas."""
+
+    key_requests_per_minute: RatePerMinute | None = None
+    """The largest number of predictions in any 60 seconds for an API key without a limit of its own; null for no limit."""
+    key_rows_per_minute: RatePerMinute | None = None
+    """The same for the number of rows in these predictions."""
+    anonymous_requests_per_minute: RatePerMinute | None = None
+    """The largest number of predictions in any 60 seconds for each address, if the service needs no keys; null for no limit."""
+    anonymous_rows_per_minute: RatePerMinute | None = None
+    """The same for the number of rows in these predictions."""
+    max_anonymous_callers: PositiveInt = 10_000
+    """The largest number of addresses that are counted at once; the one that was not seen for the longest time is forgotten."""
+    redis_url: SecretStr | None = None
+    """The Redis in which all processes share their limits, such as ``rediss://:password@redis.example:6379/0``; null for none."""
+    redis_timeout_ms: PositiveFloat = 20.0
+    """The milliseconds after which a call of Redis has failed; the limits of the process are then used."""
+    redis_open_s: PositiveFloat = 60.0
+    """The seconds after five failures of Redis until it is tried again."""
+    redis_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$")] = "tabento"
+    """The first part of all keys in Redis; services with the same prefix share their limits."""
+
+    @field_validator("redis_url")
+    @classmethod
+    def _names_redis(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            check_url(url.get_secret_value())
+        return url
 
     @field_validator("cors_origins")
     @classmethod
@@ -119,6 +210,30 @@ class ServingSettings(BaseSettings):
         if "*" in origins:
             raise ValueError("'*' would allow every site; list each origin, such as https://shop.example")
         return origins
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _names_proxies(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            parse_proxy(proxy)
+        return proxies
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _names_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if not HOST_PATTERN(host):
+                raise ValueError(f"{host!r} is not a host name; write api.example.com or *.example.com, without a port")
+        return hosts
+
+    @model_validator(mode="after")
+    def _has_certificate(self) -> ServingSettings:
+        dependent_names = ("tls_key_file", "tls_key_password", "tls_client_ca_file")
+        if self.tls_certificate_file is None and any(getattr(self, name) is not None for name in dependent_names):
+            raise ValueError(
+                "tls_key_file, tls_key_password and tls_client_ca_file need tls_certificate_file; set it too"
+            )
+        return self
 
     @field_validator("cors_headers")
     @classmethod
@@ -171,7 +286,7 @@ def load_settings(folder: Path) -> ServingSettings:
     except EnvironmentFileError as error:
         raise SettingsError(str(error)) from error
     try:
-        return ServingSettings(_env_file=files, **content)
+        settings = ServingSettings(_env_file=files, **content)
     except ValidationError as error:
         lines = []
         for fault in error.errors(include_url=False):
@@ -181,6 +296,17 @@ def load_settings(folder: Path) -> ServingSettings:
                 if fault["type"] == "extra_forbidden"
                 else fault["msg"]
             )
-            lines.append(f"  {key}: got {fault['input']!r}: {allowed}")
+            got = "a value that is not shown" if _may_be_secret(key, fault["input"]) else repr(fault["input"])
+            lines.append(f"  {key}: got {got}: {allowed}")
         places = ", ".join(map(str, (path, *files)))
         raise SettingsError(f"settings ({places} and {ENV_PREFIX}… variables):\n" + "\n".join(lines)) from error
+    if settings.api_keys_file is None:
+        return settings
+    return settings.model_copy(update={"api_keys_file": folder / settings.api_keys_file})
+
+
+def _may_be_secret(key: str, value: object) -> bool:
+    """Return whether the value of a wrong setting must not appear in a message."""
+    field = ServingSettings.model_fields.get(key.partition(".")[0])
+    is_declared = field is not None and SecretStr in (field.annotation, *get_args(field.annotation))
+    return is_declared or _SECRET_NAME.search(key.lower()) is not None or SECRET_PREFIX in str(value)

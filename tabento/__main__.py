@@ -1,4 +1,4 @@
-"""The command ``tabento``: ``export``, and in a checkout of the project all its commands.
+"""The command ``tabento``: ``export`` and ``keys``, and in a checkout of the project all its commands.
 
 The commands of the project are in its package ``training``, which the wheel does not hold. Exit codes: 0; 1 for an error
 that is told in one message; 2 for wrong usage; 130 if the user interrupts.
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from tabento.command_line import export
+from tabento.command_line import export, keys
 from tabento.command_line.commands import CommandState
 from tabento.command_line.groups import CommandGroup, run_group
 from tabento.command_line.project import PROJECT_COMMANDS, add_project_to_path
@@ -37,7 +37,7 @@ class LibraryGroup(CommandGroup):
 
             raise TabentoError(
                 f"`{SCRIPT} {cmd_name}` needs the project: run it in a checkout of Tabento, in the folder that has"
-                f" bentofile.yaml, or below it. Only the library is installed here; it has `{SCRIPT} export`."
+                f" bentofile.yaml, or below it. Only the library is installed here; it has `{SCRIPT} export` and `{SCRIPT} keys`."
             )
 
         return click.Command(
@@ -52,9 +52,9 @@ def library_group() -> CommandGroup:
     """Return the commands that need no project."""
     return LibraryGroup(
         SCRIPT,
-        entries=[export.ENTRY],
+        entries=[export.ENTRY, keys.ENTRY],
         params=[version_option()],
-        help="Export a fitted scikit-learn pipeline to an exact ONNX model.",
+        help="Export a fitted scikit-learn pipeline to an exact ONNX model, and manage the API keys of a service.",
         epilog=f"In a checkout of Tabento there are more commands: {', '.join(PROJECT_COMMANDS)}.",
     )
 
@@ -87,8 +87,9 @@ def _message(error: Exception) -> str | None:
     """Return the message of an error that has one for users, else None."""
     from tabento.bundle.errors import BundleError
     from tabento.errors import TabentoError
+    from tabento.keys.errors import KeysError
 
-    if isinstance(error, TabentoError | BundleError):
+    if isinstance(error, TabentoError | BundleError | KeysError):
         return str(error)
     if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] != SCRIPT:
         with_pip = f"{sys.executable} -m pip" if find_spec("pip") is not None else "pip"

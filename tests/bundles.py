@@ -77,6 +77,13 @@ def tagged_contract() -> Contract:
     return Contract.model_validate(content)
 
 
+def with_output(contract: Contract, **output: object) -> Contract:
+    """Return a contract with some keys of its output changed."""
+    content = contract.model_dump()
+    content["output"] |= output
+    return Contract.model_validate(content)
+
+
 def linear_model(features: int, *, rank: int = 1) -> onnx.ModelProto:
     """Return a graph that answers the weighted sum of a row, with the weights 1, 2, 3, …; NaN is treated as 0."""
     weights = np.arange(1.0, features + 1).reshape(features, 1)

@@ -7,6 +7,7 @@ tests start inherit.
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from simple_di import sentinel
 
 from benchmarks.siege.service import BesiegedService, besieged
 from tabento.bundle.format import BENTOML_MODULE
+from tabento.remote.breakers import forget_breakers
 from tests.bundles import write_bundle
 from tests.examples import load_profile
 
@@ -32,6 +34,8 @@ REAL_PARTS = "real_parts"
 """The marker of tests that need real programs from Debian's packages."""
 SLOW = "slow"
 """The marker of tests that take long and have a command of their own."""
+KSERVE_PYTHON = Path(sys.prefix) / "kserve" / "bin" / "python"
+"""The interpreter of KServe's client, which has an environment of its own."""
 _EXCLUDED_COUNTS = pytest.StashKey[dict[str, int]]()
 """The number of tests that each marker excluded."""
 
@@ -105,6 +109,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line(f"left out: {counts[SLOW]} slow tests (make test-slow)")
     if find_spec("catboost") is None:
         terminalreporter.write_line("left out: the tests of CatBoost, which is not installed (make test-others)")
+    if not KSERVE_PYTHON.exists():
+        terminalreporter.write_line("left out: the test of KServe's client, which is not installed (make test-others)")
 
 
 @contextmanager
@@ -190,3 +196,10 @@ def besieged_service(siege_store: Path) -> Iterator[BesiegedService]:
     environment = {"TABENTO_SLO_P99_MS": "60000", "TABENTO_DRAIN_S": "0"}
     with besieged(siege_store, environment=environment) as service:
         yield service
+
+
+@pytest.fixture(autouse=True)
+def closed_breakers() -> Iterator[None]:
+    """Each test starts without failures of outside dependencies."""
+    yield
+    forget_breakers()

@@ -49,10 +49,15 @@ def load_service(tag: str, name: str) -> ModuleType:
 
 
 @contextmanager
-def running(app: Any) -> Iterator[str]:
-    """Serve an application and yield its address."""
+def running(app: Any, **options: Any) -> Iterator[str]:
+    """Serve an application and yield its address.
+
+    Args:
+        app: the application.
+        options: of uvicorn's configuration.
+    """
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=5))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=5, **options))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="server")
     thread.start()
     try:

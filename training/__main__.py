@@ -72,8 +72,9 @@ def _has_message(error: Exception) -> bool:
     """Return whether the text of an error is written for users."""
     from tabento.bundle.errors import BundleError
     from tabento.errors import TabentoError
+    from tabento.keys.errors import KeysError
 
-    return isinstance(error, BundleError | TabentoError)
+    return isinstance(error, BundleError | TabentoError | KeysError)
 
 
 def _fail(message: str) -> None:

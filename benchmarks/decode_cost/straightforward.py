@@ -9,9 +9,12 @@ from __future__ import annotations
 import json
 import math
 import struct
+from collections import Counter
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NoReturn
 
-from serving.codec.rows import Rows
+from serving.codec.rows import Clips, Rows
 from serving.errors import DETAILS_LIMIT, Detail, InvalidError, MalformedError
 from tabento.bundle.contract import (
     LARGEST_EXACT_INTEGER,
@@ -89,7 +92,15 @@ def _describe(value: Any) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _number(feature: Feature, value: Any) -> float | None:
+def _range(feature: Feature, policy: str | None) -> tuple[float, float]:
+    """Return the smallest and the largest number of a feature that a request can have."""
+    if policy in ("accept", "clip"):
+        unbounded = Feature(name=feature.name, type=feature.type)
+        return unbounded.lower, unbounded.upper
+    return feature.lower, feature.upper
+
+
+def _number(feature: Feature, value: Any, policy: str | None) -> float | None:
     """Return the number of a value, or None if the feature does not accept the value."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
@@ -100,14 +111,15 @@ def _number(feature: Feature, value: Any) -> float | None:
         except OverflowError:
             return None
     number = float(value)
-    if not feature.lower <= number <= feature.upper:
+    lower, upper = _range(feature, policy)
+    if not lower <= number <= upper:
         return None
     if feature.type == "integer" and not number.is_integer():
         return None
     return number
 
 
-def _value(feature: Feature, value: Any) -> float | None:
+def _value(feature: Feature, value: Any, policy: str | None) -> float | None:
     """Return the number that represents a value in a packed row, or None if the feature does not accept the value."""
     if value is None:
         return math.nan if feature.nullable else None
@@ -124,15 +136,23 @@ def _value(feature: Feature, value: Any) -> float | None:
         if not isinstance(value, str):
             return None
         code = encode_value(feature, value)
-        return None if code == UNKNOWN_CATEGORY and feature.unknown == "refuse" else code
+        refuses = feature.unknown == "refuse" or policy == "reject"
+        return None if code == UNKNOWN_CATEGORY and refuses else code
     if feature.type == "timestamp":
         seconds = timestamp_seconds(value) if isinstance(value, str) else None
-        return seconds if seconds is not None and feature.lower <= seconds <= feature.upper else None
-    return _number(feature, value)
+        lower, upper = _range(feature, policy)
+        return seconds if seconds is not None and lower <= seconds <= upper else None
+    return _number(feature, value, policy)
 
 
 def _row(
-    contract: Contract, index: int, row: Any, details: list[Detail], ignore_unknown: bool
+    contract: Contract,
+    index: int,
+    row: Any,
+    details: list[Detail],
+    ignore_unknown: bool,
+    policies: Mapping[str, str],
+    clipped: list[dict[str, Any]],
 ) -> tuple[list[float], dict[str, Any]]:
     """Return a row's numbers and identifiers, and add the row's errors to ``details``."""
     if not isinstance(row, _Pairs):
@@ -155,15 +175,41 @@ def _row(
     for feature in contract.features:
         if feature.name not in values:
             if feature.required:
-                details.append(Detail(index, feature.name, feature.expected(), "nothing: the field is missing"))
+                expected = _expected_text(feature, policies.get(feature.name))
+                details.append(Detail(index, feature.name, expected, "nothing: the field is missing"))
             numbers.append(math.nan)
             continue
-        number = _value(feature, values[feature.name])
+        policy = policies.get(feature.name)
+        number = _value(feature, values[feature.name], policy)
         if number is None:
-            details.append(Detail(index, feature.name, feature.expected(), _describe(values[feature.name])))
+            expected = _expected_text(feature, policy)
+            details.append(Detail(index, feature.name, expected, _describe(values[feature.name])))
             number = math.nan
+        elif policy == "clip" and not math.isnan(number) and not feature.lower <= number <= feature.upper:
+            bound = feature.lower if number < feature.lower else feature.upper
+            if feature.type == "integer":
+                bound = float(math.ceil(bound) if number < bound else math.floor(bound))
+            sent, replacement = (
+                feature.value_text(item)
+                if feature.type == "timestamp"
+                else int(item)
+                if feature.type == "integer"
+                else item
+                for item in (number, bound)
+            )
+            clipped.append({"row": index, "field": feature.name, "from": sent, "to": replacement})
+            number = bound
         numbers.append(number)
     return numbers, _identifiers(contract, index, values, details)
+
+
+def _expected_text(feature: Feature, policy: str | None) -> str:
+    """Return the accepted values as text."""
+    if policy in ("accept", "clip") and feature.ordered:
+        feature = Feature(name=feature.name, type=feature.type, nullable=feature.nullable)
+    elif policy == "reject" and feature.type == "category":
+        feature = feature.model_copy(update={"unknown": "refuse"})
+    return feature.expected()
 
 
 def _identifiers(contract: Contract, index: int, values: dict[str, Any], details: list[Detail]) -> dict[str, Any]:
@@ -217,8 +263,21 @@ def _instances(body: _Pairs, max_rows: int) -> list[Any]:
     return list(rows)
 
 
-def decode_straightforward(body: bytes, contract: Contract, max_rows: int, ignore_unknown: bool = False) -> Rows:
+def decode_straightforward(
+    body: bytes,
+    contract: Contract,
+    max_rows: int,
+    ignore_unknown: bool = False,
+    policies: Mapping[str, str] = MappingProxyType({}),
+) -> Rows:
     """Return the rows of a body, or raise an error that lists the wrong values.
+
+    Args:
+        body: the body of the request.
+        contract: the contract of the model.
+        max_rows: the largest number of rows.
+        ignore_unknown: whether fields outside the contract are skipped.
+        policies: the policies of features, see ``serving.codec.input_policies``.
 
     Raises:
         MalformedError: the body is not JSON in UTF-8.
@@ -234,9 +293,10 @@ def decode_straightforward(body: bytes, contract: Contract, max_rows: int, ignor
     details: list[Detail] = []
     packed = []
     objects = []
+    clipped: list[dict[str, Any]] = []
     pack = struct.Struct(f"={len(contract.features)}d").pack
     for index, row in enumerate(rows):
-        numbers, identifiers = _row(contract, index, row, details, ignore_unknown)
+        numbers, identifiers = _row(contract, index, row, details, ignore_unknown, policies, clipped)
         if len(details) > DETAILS_LIMIT:
             _refuse(details, is_cut=True)
         if not details:
@@ -247,4 +307,8 @@ def decode_straightforward(body: bytes, contract: Contract, max_rows: int, ignor
     identifiers_json = json.dumps(
         objects[0] if is_single else objects, ensure_ascii=False, separators=(",", ":")
     ).encode()
-    return Rows(b"".join(packed), len(packed), is_single, identifiers_json if contract.identifiers else b"")
+    clips = None
+    if clipped:
+        entries = [json.dumps(clip, ensure_ascii=False, separators=(",", ":")).encode() for clip in clipped]
+        clips = Clips(entries, dict(Counter(clip["field"] for clip in clipped)))
+    return Rows(b"".join(packed), len(packed), is_single, identifiers_json if contract.identifiers else b"", clips)

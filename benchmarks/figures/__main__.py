@@ -61,7 +61,8 @@ def main() -> int:
             ledger["systems"][name], tag = measure_system(name, data, progress)
             if name == "california":
                 model = ServedModel(load_bundle(tag), ServingSettings(model=tag))
-                ledger["readme_answer"] = model.predict(json.dumps(readme_request()).encode())["prediction"]
+                answer = model.predict(json.dumps(readme_request()).encode())
+                ledger["readme_answer"], ledger["readme_interval"] = answer["prediction"], answer["interval"]
         (ROOT / LEDGER).write_text(json.dumps(ledger, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     lines = stale_figures()
     for line in lines:

@@ -52,7 +52,8 @@ def quotations(ledger: Mapping[str, Any], footprint: Mapping[str, Any]) -> Itera
     """
     metrics = {name: ledger["systems"][name]["metrics"] for name in SYSTEMS}
     house, tract, bank, plan = (metrics[name] for name in SYSTEMS)
-    yield "README.md", f'{{"prediction":{ledger["readme_answer"]!r},"model":"california"'
+    interval = ",".join(f'"{name}":{ledger["readme_interval"][name]!r}' for name in ("lower", "upper", "coverage"))
+    yield "README.md", f'{{"prediction":{ledger["readme_answer"]!r},"interval":{{{interval}}},"model":"california"'
     yield (
         "README.md",
         f"RMSE {house['rmse']:,.0f} USD, R² {house['r2']:.3f}, MAPE {house['mape']:.1f}% on the test part",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.siege.rows import prediction
@@ -55,14 +56,23 @@ class GoodClients:
         count: the number of clients.
         think_s: the mean time between an answer and the next request, in seconds.
         hung_s: when a request counts as hung, in seconds.
+        headers: more header lines of each request.
     """
 
     def __init__(
-        self, port: int, seed: int, *, count: int = CLIENTS, think_s: float = THINK_S, hung_s: float = HUNG_S
+        self,
+        port: int,
+        seed: int,
+        *,
+        count: int = CLIENTS,
+        think_s: float = THINK_S,
+        hung_s: float = HUNG_S,
+        headers: Sequence[str] = (),
     ) -> None:
         self._port = port
         self._think_s = think_s
         self._hung_s = hung_s
+        self._headers = tuple(headers)
         self._figures = Figures()
         self._go = asyncio.Event()
         self._go.set()
@@ -122,7 +132,7 @@ class GoodClients:
                 if wire is None:
                     wire = await Wire.open(self._port)
                 started = time.perf_counter()
-                await wire.send(prediction_request(number, request_id))
+                await wire.send(prediction_request(number, request_id, *self._headers))
                 answer = await wire.answer()
         except TimeoutError:
             self._figures.hung += 1

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -60,7 +61,11 @@ class BesiegedService:
 
 @contextmanager
 def besieged(
-    folder: Path, *, cores: frozenset[int] | None = None, environment: Mapping[str, str] | None = None
+    folder: Path,
+    *,
+    cores: frozenset[int] | None = None,
+    environment: Mapping[str, str] | None = None,
+    log: IO[bytes] | None = None,
 ) -> Iterator[BesiegedService]:
     """Serve the siege's model from its own model store.
 
@@ -68,6 +73,7 @@ def besieged(
         folder: the folder of the model store, which gets the model if it has none.
         cores: the cores of the service; None for any.
         environment: more variables for it.
+        log: the file of its output; None discards the output.
 
     Raises:
         BenchmarkError: it did not get ready.
@@ -76,7 +82,7 @@ def besieged(
     tag = _stored_tag(folder) or run(sys.executable, "-m", "benchmarks.siege.model", **home).splitlines()[-1]
     arguments = ("service:Tabento", "--arg", f"model={tag}")
     environment = {**home, **(environment or {})}
-    with serve_bento(sys.executable, *arguments, environment=environment, cores=cores) as server:
+    with serve_bento(sys.executable, *arguments, environment=environment, cores=cores, log=log) as server:
         yield BesiegedService(server.address, server.pid)
 
 

@@ -136,6 +136,11 @@ class Wire:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def local_port(self) -> int:
+        """The port of this side."""
+        return int(self._socket.getsockname()[1])
+
     async def send(self, data: bytes) -> None:
         """Send all of some bytes; waits while the server does not read.
 

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import TypeVar
 
 from serving.codec.faults import FOREIGN_KEYS, Faults, foreign_hint
 from serving.codec.fields import IGNORED_FIELDS_LIMIT, Fields, longest_text
+from serving.codec.input_policies import CLIPS_LIMIT, InputPolicies
 from serving.codec.packing import RowPacker
-from serving.codec.rows import Rows
+from serving.codec.rows import Clips, Rows
 from serving.codec.scanner import CALL_BYTES, Scanner
 from serving.codec.slices import Steps, WorkMeter
 from serving.codec.texts import TextPacker
@@ -25,6 +27,8 @@ from serving.codec.values import DEPTH_LIMIT, NestedValue, NestingError, Value, 
 from serving.errors import DETAILS_LIMIT, MalformedError
 from tabento.bundle.contract import RESERVED_NAME, Contract
 from tabento.bundle.texts import Texts
+
+T = TypeVar("T")
 
 _CALL_BYTES_PER_FEATURE = 64
 _FLAT_OBJECT = re.compile(rb'\{[^{}"\[\]]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^{}"\[\]]*+)*+\}', re.DOTALL)
@@ -43,18 +47,21 @@ class CarefulDecoder:
     """Decodes bodies of one contract in slices.
 
     Args:
-        contract: the contract of the model.
+        policies: the contract of the model, with the policies of its features.
         max_rows: the largest number of rows in one request.
         decode_rows: the compiled decoder of rows.
         ignore_unknown: whether fields outside the contract are skipped, instead of refused.
     """
 
     def __init__(
-        self, contract: Contract, max_rows: int, decode_rows: DecodeRows, ignore_unknown: bool = False
+        self, policies: InputPolicies, max_rows: int, decode_rows: DecodeRows, ignore_unknown: bool = False
     ) -> None:
+        contract = policies.contract
+        self.policies = policies
         self.max_rows = max_rows
         self.decode_rows = decode_rows
         self.fields = Fields(contract, ignore_unknown)
+        self.clipper = policies.clipper
         self.text_limit = longest_text(contract)
         # A row of this length has at most one nested value that is short enough to be read in one call itself.
         self.call_bytes = CALL_BYTES + _CALL_BYTES_PER_FEATURE * len(self.fields)
@@ -78,24 +85,55 @@ class CarefulDecoder:
             InvalidError: it is JSON but not rows of the contract, or has too many.
         """
         meter = meter or WorkMeter()
-        if body.startswith(_BYTE_ORDER_MARK):
-            raise MalformedError("The body begins with a byte order mark (the bytes EF BB BF). Send it without.")
-        try:
-            yield from check_utf8(body, meter)
-            return (yield from _Reading(self, body, meter).rows())
-        except InvalidUtf8Error as error:
-            raise MalformedError(
-                f"The body is not UTF-8: byte {error.position} is {body[error.position]:#04x}. Encode it as UTF-8."
-            ) from None
-        except JsonSyntaxError as error:
-            line, column = yield from line_and_column(body, error.position, meter)
-            raise MalformedError(
-                f"The body is not JSON: {error.message.removesuffix(' at')} at line {line}, column {column}."
-            ) from None
-        except NestingError:
-            raise MalformedError(
-                f"The body is nested too deeply, more than {DEPTH_LIMIT} levels; a row is a flat object."
-            ) from None
+        return (yield from explain_syntax(body, _Reading(self, body, meter).rows(), meter))
+
+
+def explain_syntax(body: bytes, reading: Steps[T], meter: WorkMeter) -> Steps[T]:
+    """Check that a body is UTF-8, run the steps that read it, and name the position of an error of its syntax.
+
+    Args:
+        body: the bytes of the request.
+        reading: reads the body as JSON. May raise JsonSyntaxError and NestingError.
+        meter: counts the work.
+
+    Raises:
+        MalformedError: the body is not JSON in UTF-8.
+    """
+    if body.startswith(_BYTE_ORDER_MARK):
+        raise MalformedError("The body begins with a byte order mark (the bytes EF BB BF). Send it without.")
+    try:
+        yield from check_utf8(body, meter)
+        return (yield from reading)
+    except InvalidUtf8Error as error:
+        raise MalformedError(
+            f"The body is not UTF-8: byte {error.position} is {body[error.position]:#04x}. Encode it as UTF-8."
+        ) from None
+    except JsonSyntaxError as error:
+        line, column = yield from line_and_column(body, error.position, meter)
+        raise MalformedError(
+            f"The body is not JSON: {error.message.removesuffix(' at')} at line {line}, column {column}."
+        ) from None
+    except NestingError:
+        raise MalformedError(
+            f"The body is nested too deeply, more than {DEPTH_LIMIT} levels; a row is a flat object."
+        ) from None
+
+
+def check_clips(clips: Clips | None, faults: Faults, field: str | None) -> None:
+    """Check that a request has at most as many clipped values as an answer lists.
+
+    Args:
+        clips: the clipped values of the rows that have been read.
+        faults: the faults of the request.
+        field: the field that holds the rows; None if the form of the request has no such field.
+
+    Raises:
+        InvalidError: there are more.
+    """
+    if clips is not None and len(clips.entries) > CLIPS_LIMIT:
+        expected = f"at most {CLIPS_LIMIT} values outside the range of their feature"
+        faults.add(None, field, expected, "more; send several requests")
+        faults.refuse(complete=False)
 
 
 class _Reading:
@@ -109,6 +147,7 @@ class _Reading:
         self._scanner = Scanner(body, meter, decoder.text_limit)
         self._faults = Faults()
         self._packed: list[bytes] = []
+        self._clips: Clips | None = None
         # Each pair beyond the number of fields is an unknown field or a repeated one: a fault, or a fault beyond the limit of
         # ignored fields.
         n_other_pairs = IGNORED_FIELDS_LIMIT + 1 if decoder.fields.ignore_unknown else DETAILS_LIMIT
@@ -156,7 +195,7 @@ class _Reading:
             return (yield from self._single(pairs, complete))
         yield from self._check_frame(pairs, complete)
         yield from self._finish(complete)
-        return self._decoder.packer.rows(self._packed, single=False)
+        return self._decoder.packer.rows(self._packed, single=False, clips=self._clips)
 
     def _single(self, pairs: Pairs, complete: bool) -> Steps[Rows]:
         """Return the row of a body that is one object."""
@@ -168,7 +207,7 @@ class _Reading:
                 break
         yield from self._row(0, pairs, complete)
         yield from self._finish(complete and not self._faults.too_many)
-        return self._decoder.packer.rows(self._packed, single=True)
+        return self._decoder.packer.rows(self._packed, single=True, clips=self._clips)
 
     def _finish(self, complete: bool) -> Steps[None]:
         """Check the end of the body, if it was read up to there. Raise its faults if it has any."""
@@ -272,6 +311,9 @@ class _Reading:
         if not self._faults:
             texts = self._decoder.texts
             terms = b"" if texts is None else (yield from texts.pack(dict(pairs), self._meter))
+            if self._decoder.clipper is not None:
+                self._clips = self._decoder.clipper.clip(index, numbers, self._clips)
+                check_clips(self._clips, self._faults, RESERVED_NAME)
             self._packed.append(self._decoder.packer.pack(numbers, identifiers, terms))
         units = _PAIR_UNITS * len(pairs) + _FEATURE_UNITS * len(self._fields)
         if self._meter.spend(units + _FAULT_UNITS * (len(self._faults) - faults_before)):

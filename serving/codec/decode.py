@@ -21,6 +21,7 @@ from msgspec.structs import astuple
 
 from serving.codec.careful import CarefulDecoder
 from serving.codec.categories import CategoryTable
+from serving.codec.input_policies import InputPolicies
 from serving.codec.rows import Rows
 from serving.codec.slices import Steps, run_steps
 from serving.codec.timestamps import TimestampReader
@@ -49,7 +50,7 @@ def _field_type(feature: Feature) -> Any:
     return kind | None if feature.nullable else kind
 
 
-def _text_reader(feature: Feature) -> tuple[dict[str, float], Callable[[str], float | None]]:
+def text_reader(feature: Feature) -> tuple[dict[str, float], Callable[[str], float | None]]:
     """Return the numbers of usual texts, and a function that returns the number of any other text, or None."""
     if feature.type == "timestamp":
         reader = TimestampReader(feature)
@@ -65,9 +66,18 @@ class Decoder:
         contract: what the model takes; if it has identifiers, see ``serving.codec.identify``.
         max_rows: the largest number of rows in one request.
         ignore_unknown: whether fields outside the contract are skipped. A row with such fields is not plain.
+        policies: the policies of the contract's features; by default values outside the contract are refused.
     """
 
-    def __init__(self, contract: Contract, max_rows: int, ignore_unknown: bool = False) -> None:
+    def __init__(
+        self,
+        contract: Contract,
+        max_rows: int,
+        ignore_unknown: bool = False,
+        policies: InputPolicies | None = None,
+    ) -> None:
+        policies = policies or InputPolicies(contract)
+        contract = policies.plain
         width = len(contract.features)
         members = self._fields(contract)
         names = [name for name, _, _ in members]
@@ -95,7 +105,7 @@ class Decoder:
         self._decode_batch = msgspec.json.Decoder(batch_type).decode
         self._pack: Callable[..., bytes] = struct.Struct(f"={width}d").pack
         self._texts = [
-            (index, *_text_reader(feature))
+            (index, *text_reader(feature))
             for index, feature in enumerate(contract.features)
             if feature.type in ("category", "timestamp")
         ]
@@ -108,7 +118,7 @@ class Decoder:
         )
         self._quotes_per_row = 2 * width + 2 * len(self._texts)
         self._plain_row_bytes = min(max(_PLAIN_ROW_BYTES, _PLAIN_ROW_BYTES_PER_FEATURE * width), PLAIN_BYTES)
-        self.careful = CarefulDecoder(contract, max_rows, self._plain_rows, ignore_unknown)
+        self.careful = CarefulDecoder(policies, max_rows, self._plain_rows, ignore_unknown)
 
     def _fields(self, contract: Contract) -> list[tuple[str, Any, bool]]:
         """Return name, msgspec type and requiredness of each field of a row, in the order in which they are packed."""

@@ -9,22 +9,24 @@ from typing import Protocol
 import msgspec
 
 from runners.work import Values
+from serving.codec.rows import Rows
 from serving.errors import InternalError
 
 _encode = msgspec.json.Encoder().encode
 
 
 class Encoder(Protocol):
-    """Encodes the answers of one model: ``NumberEncoder``, ``serving.codec.labels.LabelEncoder``, or
-    ``serving.codec.targets.TargetsEncoder``."""
+    """Encodes the answers of one model: ``NumberEncoder``, ``serving.codec.intervals.IntervalEncoder``,
+    ``serving.codec.labels.LabelEncoder``, or ``serving.codec.targets.TargetsEncoder``."""
 
-    def encode(self, values: Values, single: bool, request_id: bytes) -> bytes:
+    def encode(self, values: Values, single: bool, request_id: bytes, data: bytes = b"") -> bytes:
         """Return the body of an answer.
 
         Args:
             values: one prediction a row, from the graph.
             single: whether to answer ``prediction`` instead of ``predictions``.
             request_id: letters, digits, dots, dashes and underscores only: it is not escaped.
+            data: the packed rows, see ``serving.codec.rows.Rows``; only an interval by a feature reads them.
 
         Raises:
             InternalError: the model answered what JSON or its contract cannot say.
@@ -53,13 +55,14 @@ class NumberEncoder:
     def __init__(self, model: str, version: str) -> None:
         self._tail = answer_tail(model, version)
 
-    def encode(self, values: Sequence[float], single: bool, request_id: bytes) -> bytes:
+    def encode(self, values: Sequence[float], single: bool, request_id: bytes, data: bytes = b"") -> bytes:
         """Return the body of an answer; see ``Encoder``.
 
         Args:
             values: one float a row; written with enough digits to read the same float64.
             single: whether to answer ``prediction`` instead of ``predictions``.
             request_id: letters, digits, dots, dashes and underscores only: it is not escaped.
+            data: not used.
 
         Raises:
             InternalError: the model answered NaN or infinity, which JSON cannot say.
@@ -72,6 +75,20 @@ class NumberEncoder:
         if single:
             return b'{"prediction":%b%b%b"}' % (text, self._tail, request_id)
         return b'{"predictions":%b%b%b"}' % (text, self._tail, request_id)
+
+
+def with_additions(content: bytes, rows: Rows) -> bytes:
+    """Return the body of an answer with the identifiers and the clipped values of its rows, if they have some.
+
+    Args:
+        content: a body as an ``Encoder`` wrote it.
+        rows: the rows of the request.
+    """
+    if rows.identifiers:
+        content = with_identifiers(content, rows.identifiers)
+    if rows.clips is not None:
+        content = b'%b,"clipped":%b}' % (content[:-1], rows.clips.json())
+    return content
 
 
 def with_identifiers(content: bytes, identifiers: bytes) -> bytes:

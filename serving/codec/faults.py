@@ -29,6 +29,8 @@ class Faults:
 
     def __init__(self) -> None:
         self.details: list[Detail] = []
+        self.kinds: dict[tuple[str, str], int] = {}
+        """The number of faults by field and kind, see ``serving.codec.value_kinds``."""
         self.hint = ""
         """A sentence that is appended to the message."""
         self.names_listed = False
@@ -42,9 +44,20 @@ class Faults:
         """Whether there are more faults than an answer lists, so that the rest of the body need not be read."""
         return len(self.details) > DETAILS_LIMIT
 
-    def add(self, row: int | None, field: str | None, expected: str, got: str) -> None:
-        """Add a fault; see ``serving.errors.Detail``."""
+    def add(self, row: int | None, field: str | None, expected: str, got: str, kind: str | None = None) -> None:
+        """Add a fault; see ``serving.errors.Detail``.
+
+        Args:
+            row: the index of the row.
+            field: the field's name.
+            expected: the accepted values.
+            got: the value.
+            kind: the kind under which the value is counted, if it belongs to a feature.
+        """
         self.details.append(Detail(row, field, expected, got))
+        if kind is not None and field is not None:
+            key = (field, kind)
+            self.kinds[key] = self.kinds.get(key, 0) + 1
 
     def refuse(self, *, complete: bool) -> NoReturn:
         """Raise the error that lists the faults.
@@ -63,4 +76,6 @@ class Faults:
         if not complete:
             subject = f"at least {subject}"
         message = f"{subject} wrong; first {where}: expected {first.expected}, got {first.got}.{self.hint}"
-        raise InvalidError(message, self.details)
+        error = InvalidError(message, self.details)
+        error.kinds = self.kinds
+        raise error

@@ -8,6 +8,7 @@ from typing import Protocol
 from serving.codec.categories import CategoryTable
 from serving.codec.faults import Faults
 from serving.codec.timestamps import TimestampReader
+from serving.codec.value_kinds import NULL, OTHER, kind_of_refused
 from serving.codec.values import LongText, NestedValue, NumberText, Value, show, show_name
 from tabento.bundle.contract import LARGEST_EXACT_INTEGER, Contract, Feature, Identifier, parse_boolean
 from tabento.bundle.identifier import IDENTIFIER_CHARACTERS_LIMIT, IdentifierValue
@@ -100,9 +101,10 @@ def _missing_check(feature: Feature, check: FieldCheck) -> FieldCheck:
 class Field:
     """One field of a row, with its check and the texts of its messages."""
 
-    __slots__ = ("check", "expected", "name", "nullable", "required")
+    __slots__ = ("check", "expected", "feature", "name", "nullable", "required")
 
     def __init__(self, feature: Feature) -> None:
+        self.feature = feature
         self.name = feature.name
         self.nullable = feature.nullable
         self.required = feature.required
@@ -155,6 +157,13 @@ class Fields:
     def __len__(self) -> int:
         return len(self._fields) + len(self._identifiers)
 
+    def unknown_name(self, faults: Faults) -> str:
+        """Return the message for a name that no field has. The names of all fields are listed once among ``faults``."""
+        # With a hundred features, a hundred lists of them make a large answer.
+        expected = "no such field" if faults.names_listed else self._no_such_field
+        faults.names_listed = True
+        return expected
+
     def knows(self, name: str) -> bool:
         """Return whether there is a field of this name."""
         return name in self._known
@@ -184,9 +193,9 @@ class Fields:
             if number is None:
                 number = math.nan
                 if value is not _MISSING:
-                    faults.add(row, field.name, field.expected, show(value))
+                    faults.add(row, field.name, field.expected, show(value), kind_of_refused(field.feature, value))
                 elif field.required and complete:
-                    faults.add(row, field.name, field.expected, "nothing: the field is missing")
+                    faults.add(row, field.name, field.expected, "nothing: the field is missing", NULL)
                 if faults.too_many:
                     return [], []
             numbers.append(number)
@@ -224,12 +233,9 @@ class Fields:
                     faults.add(row, None, f"at most {IGNORED_FIELDS_LIMIT} fields that are ignored", "more")
                     break
             elif key not in self._known:
-                # The names are listed once: with a hundred features, a hundred lists of them make a large answer.
-                expected = "no such field" if faults.names_listed else self._no_such_field
-                faults.names_listed = True
-                faults.add(row, show_name(key), expected, show(value))
+                faults.add(row, show_name(key), self.unknown_name(faults), show(value))
             elif key in values:
-                faults.add(row, key, "the field once", f"it again, with {show(value)}")
+                faults.add(row, key, "the field once", f"it again, with {show(value)}", OTHER)
             else:
                 values[key] = value
             if faults.too_many:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import msgspec
 
 from serving.codec.decode import Decoder
+from serving.codec.input_policies import InputPolicies
 from serving.codec.packing import RowPacker
 from serving.codec.rows import Rows
 from serving.codec.text_decoder import TextDecoder
@@ -30,8 +31,10 @@ def _identifier_type(identifier: Identifier) -> Any:
 class IdentifyingDecoder(Decoder):
     """Decodes requests for one contract that has identifiers; see ``Decoder``."""
 
-    def __init__(self, contract: Contract, max_rows: int, ignore_unknown: bool = False) -> None:
-        super().__init__(contract, max_rows, ignore_unknown)
+    def __init__(
+        self, contract: Contract, max_rows: int, ignore_unknown: bool = False, policies: InputPolicies | None = None
+    ) -> None:
+        super().__init__(contract, max_rows, ignore_unknown, policies)
         self._packer = RowPacker(contract)
         self._checks = [identifier.check() for identifier in contract.identifiers]
         self._width = len(contract.features)
@@ -74,7 +77,13 @@ class IdentifyingDecoder(Decoder):
         return self._packer.pack(values[:width], identifiers)
 
 
-def decoder_of(contract: Contract, max_rows: int, ignore_unknown: bool = False, texts: Texts | None = None) -> Decoder:
+def decoder_of(
+    contract: Contract,
+    max_rows: int,
+    ignore_unknown: bool = False,
+    texts: Texts | None = None,
+    policies: InputPolicies | None = None,
+) -> Decoder:
     """Return the decoder for a contract.
 
     Args:
@@ -82,8 +91,9 @@ def decoder_of(contract: Contract, max_rows: int, ignore_unknown: bool = False, 
         max_rows: see ``Decoder``.
         ignore_unknown: see ``Decoder``.
         texts: the rules by which the texts of the contract become numbers, if it has texts.
+        policies: see ``Decoder``.
     """
     if texts is not None:
-        return TextDecoder(contract, max_rows, ignore_unknown, texts)
+        return TextDecoder(contract, max_rows, ignore_unknown, texts, policies)
     kind = IdentifyingDecoder if contract.identifiers else Decoder
-    return kind(contract, max_rows, ignore_unknown)
+    return kind(contract, max_rows, ignore_unknown, policies)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from serving.codec.rows import Rows
+from serving.codec.rows import Clips, Rows
 from tabento.bundle.contract import Contract
 from tabento.bundle.identifier import IdentifierValue
 
@@ -45,16 +45,17 @@ class RowPacker:
         packed = self.pack_numbers(*numbers) + terms
         return packed + self._object % tuple(map(_encode, identifiers)) if self._object else packed
 
-    def rows(self, packed: Sequence[bytes], single: bool) -> Rows:
+    def rows(self, packed: Sequence[bytes], single: bool, clips: Clips | None = None) -> Rows:
         """Return packed rows for the runner.
 
         Args:
             packed: at least one row; exactly one if the client sent a single object.
             single: whether the client sent a single object.
+            clips: the values that were clipped, if there are some.
         """
         if not self._object:
-            return Rows(packed[0] if single else b"".join(packed), len(packed), single)
+            return Rows(packed[0] if single else b"".join(packed), len(packed), single, clips=clips)
         size = self._size
         objects = [row[size:] for row in packed]
         identifiers = objects[0] if single else b"[%b]" % b",".join(objects)
-        return Rows(b"".join([row[:size] for row in packed]), len(packed), single, identifiers)
+        return Rows(b"".join([row[:size] for row in packed]), len(packed), single, identifiers, clips)

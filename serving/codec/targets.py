@@ -36,13 +36,14 @@ class TargetsEncoder:
             if target.classes is not None
         ]
 
-    def encode(self, values: Sequence[Sequence[float]], single: bool, request_id: bytes) -> bytes:
+    def encode(self, values: Sequence[Sequence[float]], single: bool, request_id: bytes, data: bytes = b"") -> bytes:
         """Return the body of an answer; see ``serving.codec.encode.Encoder``.
 
         Args:
             values: T numbers a row, or T indices of labels, in the targets' order.
             single: whether to answer ``prediction`` instead of ``predictions``.
             request_id: letters, digits, dots, dashes and underscores only: it is not escaped.
+            data: not used.
 
         Raises:
             InternalError: a number is NaN or infinite, which JSON cannot say, or an index is none of a label.

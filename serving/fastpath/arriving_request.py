@@ -135,6 +135,10 @@ class ArrivingRequest:
                     self.head = None
                     return BufferedRequest(head, b"", data, len(data), closes=True)
                 self._ask_for_body()
+            elif (head.chunked or len(data) < position + head.length) and not self._context.admits(head):
+                # No memory for the body of a caller without a valid key: the head is answered, and the connection ends.
+                self.head = None
+                return BufferedRequest(head, b"", data, len(data), closes=True)
             if head.chunked:
                 self._enter_body(0)
                 self._chunks = ChunkedBody(self._context.max_body_bytes, self._context.max_head_bytes)

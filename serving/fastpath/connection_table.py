@@ -46,8 +46,23 @@ def raise_file_limit(connections: int) -> int:
     return max(allowed - OTHER_FILES, 1)
 
 
+SLOW_S = 2.0
+"""A connection is slow if it has waited longer than this time, in seconds, for the rest of a request."""
+
+
 class TimedConnection(Protocol):
     """The part of a connection that the table uses."""
+
+    def reading_since(self) -> float | None:
+        """Return the time since which the connection waits for a request, on the loop's clock.
+
+        None if it waits for no bytes of its client, or only for another request after an answer.
+        """
+        ...
+
+    def end_slow(self) -> None:
+        """End the connection, because too many wait for their clients."""
+        ...
 
     def check(self, now: float) -> None:
         """End the connection if it has waited longer than a limit allows.
@@ -71,6 +86,8 @@ class ConnectionTable:
 
     def __init__(self, settings: ServingSettings) -> None:
         self.max_connections = settings.max_connections
+        self._max_per_address = settings.max_connections_per_address
+        self._max_slow = settings.max_slow_connections
         self._max_buffered_bytes = settings.max_buffered_bytes
         limits = (
             settings.head_timeout_s,
@@ -85,6 +102,7 @@ class ConnectionTable:
         self.buffered_bytes = 0
         """The number of bytes that are reserved for bodies that are still arriving."""
         self._connections: set[TimedConnection] = set()
+        self._per_address: dict[str, int] = {}
         self._memory = MemoryTrimmer(trim=c_library_trim())
         self._timer: asyncio.TimerHandle | None = None
 
@@ -101,6 +119,19 @@ class ConnectionTable:
     def remove(self, connection: TimedConnection) -> None:
         """Forget a connection that is lost."""
         self._connections.discard(connection)
+
+    def add_address(self, address: str) -> bool:
+        """Count a connection of an address; return whether the address has no more than it may have."""
+        count = self._per_address[address] = self._per_address.get(address, 0) + 1
+        return count <= self._max_per_address
+
+    def remove_address(self, address: str) -> None:
+        """Forget a connection of an address."""
+        count = self._per_address.get(address, 0) - 1
+        if count > 0:
+            self._per_address[address] = count
+        else:
+            self._per_address.pop(address, None)
 
     def reserve(self, size: int) -> bool:
         """Reserve memory for a body that is still arriving; return whether there is enough."""
@@ -128,5 +159,22 @@ class ConnectionTable:
             except Exception:
                 logger.exception("a connection could not be checked, and is closed")
                 connection.abort()
+        if len(self._connections) > self._max_slow:
+            self._end_slow()
         self._memory.check(self.now)
         self._timer = loop.call_later(self.tick_s, self._tick, loop) if self._connections else None
+
+    def _end_slow(self) -> None:
+        """End the connections that have waited longest for a request, if too many wait."""
+        waits = []
+        for connection in self._connections:
+            since = connection.reading_since()
+            if since is not None and self.now - since > SLOW_S:
+                waits.append((since, connection))
+        excess = len(waits) - self._max_slow
+        if excess <= 0:
+            return
+        waits.sort(key=lambda wait: wait[0])
+        logger.warning("%d connections wait for the rest of a request; %d are closed", len(waits), excess)
+        for _, connection in waits[:excess]:
+            connection.end_slow()

@@ -36,6 +36,8 @@ REASONS = (
     "buffer_full",
     "timeout",
     "truncated",
+    "slow",
     "too_many_connections",
+    "too_many_of_address",
 )
 """Every label of the metric ``tabento_protocol_errors_total``."""

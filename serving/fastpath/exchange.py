@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from serving.errors import InternalError
 from serving.fastpath.request_head import TOKEN, VALUE, RequestHead
-from serving.http import App, Message, Receive, Scope, Send, status_line
+from serving.http import App, Headers, Message, Receive, Scope, Send, header_lines, status_line
 
 logger = logging.getLogger("tabento.serving")
 
@@ -24,20 +24,40 @@ _WITHOUT_BODY = (204, 304)
 
 
 class ServerLines:
-    """The headers that the server adds to every answer, joined once for each list of them; uvicorn makes one a second."""
+    """The headers that the server adds to every answer, joined once for each list of them; uvicorn makes one a second.
 
-    def __init__(self) -> None:
+    Args:
+        further: headers that are added to each list, such as the security headers.
+    """
+
+    def __init__(self, further: Headers = ()) -> None:
+        self._further = further
+        self._names = frozenset(name for name, _ in further)
         self._headers: list[tuple[bytes, bytes]] | None = None
         self._lines = b""
 
     def __call__(self, headers: list[tuple[bytes, bytes]]) -> bytes:
         """Return the headers as lines."""
         if headers is not self._headers:
-            self._headers, self._lines = headers, b"".join([b"%b: %b\r\n" % pair for pair in headers])
+            self._headers, self._lines = headers, header_lines((*_without_name(headers), *self._further))
         return self._lines
 
+    def join_without(self, headers: list[tuple[bytes, bytes]], names: Iterable[bytes]) -> bytes:
+        """Return the headers as lines, without the further ones that the application sends itself.
 
-server_lines = ServerLines()
+        Args:
+            headers: the server's headers.
+            names: the names of the application's headers, in lower case.
+        """
+        if self._names.isdisjoint(names):
+            return self(headers)
+        own_names = set(names)
+        return header_lines((*_without_name(headers), *(pair for pair in self._further if pair[0] not in own_names)))
+
+
+def _without_name(headers: list[tuple[bytes, bytes]]) -> Headers:
+    """Return a server's headers without its name: attackers look for servers by their names."""
+    return tuple(pair for pair in headers if pair[0] != b"server")
 
 
 class AnswerWriter(Protocol):
@@ -46,8 +66,12 @@ class AnswerWriter(Protocol):
     is_gone: bool
     """Whether the client has left."""
 
-    def server_headers(self) -> list[tuple[bytes, bytes]]:
-        """Return the headers that the server adds to every answer; another list each second."""
+    def server_lines(self, names: Iterable[bytes] = ()) -> bytes:
+        """Return the headers that the server adds to an answer, as lines.
+
+        Args:
+            names: the names of the application's own headers, in lower case.
+        """
         ...
 
     def must_close(self) -> bool:
@@ -200,6 +224,7 @@ class Exchange:
         """Return status line and headers, and decide how the body is framed."""
         status: int = start["status"]
         lines = []
+        names = []
         says_connection = False
         for name, value in start.get("headers", ()):
             name = name.lower()
@@ -211,6 +236,7 @@ class Exchange:
                 says_connection = says_connection or b"close" in value.lower()
             elif name == b"transfer-encoding":
                 continue  # this class decides about the transfer
+            names.append(name)
             lines.append(b"%b: %b\r\n" % (name, value))
         ends = self._missing is None and self._frame(status, length, lines)
         self._closes = self._closes or self._writer.must_close() or says_connection or ends
@@ -221,7 +247,7 @@ class Exchange:
             first = b"connection: keep-alive\r\n"
         if self._head.method == "HEAD" or status in _WITHOUT_BODY:
             self._missing, self._chunked = 0, False
-        return b"".join([status_line(status), server_lines(self._writer.server_headers()), first, *lines, b"\r\n"])
+        return b"".join([status_line(status), self._writer.server_lines(names), first, *lines, b"\r\n"])
 
     def _frame(self, status: int, length: int | None, lines: list[bytes]) -> bool:
         """Frame a body without a Content-Length of the application; return whether only closing the connection ends it."""
@@ -268,7 +294,7 @@ class Exchange:
         ):
             return False
         self._start = {}
-        writer.write(b"%b%b%b" % (status_line, server_lines(writer.server_headers()), rest))
+        writer.write(b"%b%b%b" % (status_line, writer.server_lines(), rest))
         self._finish()
         return True
 

@@ -18,15 +18,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
+from time import perf_counter
 
 from serving.errors import CLOSE_HEADER, InternalError, OverloadedError, RequestTimeoutError, ServingError
 from serving.fastpath.arriving_request import ArrivingRequest
 from serving.fastpath.connection_context import ConnectionContext
 from serving.fastpath.error import ProtocolError
-from serving.fastpath.exchange import Exchange, server_lines
-from serving.fastpath.plain_request import STARTS, PlainRequestHead
+from serving.fastpath.exchange import Exchange
+from serving.fastpath.plain_request import KNOWN_SECRET, STARTS, PlainMatch, key_line_of
 from serving.fastpath.request_head import RequestHead, malformed, parse_head, request_id_of
 from serving.fastpath.tcp_connection import TcpConnection
+from serving.guards.caller import Caller
+from serving.guards.guard import Guard, require_rate
+from serving.guards.known_key import KnownKey
 from serving.http import OK_LINE, error_rest, ok_rest, status_line
 from serving.prediction import Prediction
 from serving.routes.predict import STATE_ADMITTED, STATE_STARTED
@@ -49,10 +54,14 @@ class FastPathProtocol(TcpConnection):
         "_admitting",
         "_answering",
         "_arriving",
+        "_client_ends",
         "_fast",
         "_find_plain",
+        "_guard",
         "_idle",
+        "_known_key",
         "_position",
+        "_server_lines",
         "_task",
         "_turn",
         "_used",
@@ -64,6 +73,10 @@ class FastPathProtocol(TcpConnection):
         # Looked up once, for the fast path.
         self._fast = context.fast
         self._find_plain = context.heads.find
+        self._guard = context.guard
+        self._known_key: KnownKey | None = None
+        """The key of the last request, if it was accepted."""
+        self._server_lines = context.server_lines
         self._admitting = context.state.admitting
         self._idle = True
         """Whether no bytes of a request are there and no answer is due."""
@@ -77,6 +90,8 @@ class FastPathProtocol(TcpConnection):
         self._task: asyncio.Task[None] | None = None
         self._turn = False
         """Whether the next request is read in the next turn of the loop."""
+        self._client_ends = False
+        """Whether the client asked for the end of the connection after the present request."""
 
     # Called by the transport.
 
@@ -87,15 +102,24 @@ class FastPathProtocol(TcpConnection):
         context.server_state.connections.add(self)  # type: ignore[arg-type]
         table.add(self, self._loop)
         self._since = table.now
+        is_counted = self._group is None or table.add_address(self._group)
         if len(table) > table.max_connections:
             error = OverloadedError(f"There are {table.max_connections} connections already. Try again shortly.")
             self._refuse(ProtocolError("too_many_connections", error))
+            transport.close()
+        elif not is_counted:
+            error = OverloadedError(
+                "There are too many connections of this address already. Use fewer, for more requests each."
+            )
+            self._refuse(ProtocolError("too_many_of_address", error))
             transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Report to the request that its client has left, and release all resources."""
         self.is_gone = True
         self._table.remove(self)
+        if self._group is not None:
+            self._table.remove_address(self._group)
         self._context.server_state.connections.discard(self)
         self._idle = False
         self._waiting = b""
@@ -128,6 +152,8 @@ class FastPathProtocol(TcpConnection):
     def eof_received(self) -> bool:
         """Note that the client sends no more; the requests that it has sent are still answered."""
         self._eof = True
+        if self._is_tls:
+            return False  # TLS cannot stay open for one side
         if self._answering is not None or self._turn or self._write_paused:
             return True
         if self._lingering or self._arriving.empty:
@@ -183,6 +209,20 @@ class FastPathProtocol(TcpConnection):
             text = f"The body did not arrive within {number_text(context.body_timeout_s)} seconds."
             self._fail(ProtocolError("timeout", RequestTimeoutError(text)))
 
+    def reading_since(self) -> float | None:
+        """Return the time since which a request is awaited; see ``serving.fastpath.connection_table``."""
+        if self._answering is not None or self._turn or self._lingering or self._write_paused or self.is_gone:
+            return None
+        return None if (self._idle and self._used) or self._transport.is_closing() else self._since
+
+    def end_slow(self) -> None:
+        """End the connection, because too many wait for their clients."""
+        if self._idle:
+            self._transport.close()
+            return
+        text = "The request did not arrive in time, and too many others are arriving. Send it in one piece."
+        self._fail(ProtocolError("slow", RequestTimeoutError(text)))
+
     def abort(self) -> None:
         """Close the connection immediately, also if a request is in flight on it."""
         super().abort()
@@ -197,7 +237,10 @@ class FastPathProtocol(TcpConnection):
         arriving = self._arriving
         try:
             if self._fast and data.startswith(STARTS, position) and arriving.head is None:
-                plain = self._find_plain(data, position)
+                known_key = self._known_key
+                if known_key is not None and not known_key.is_current(self._table.now):
+                    known_key = self._known_key = None
+                plain = self._find_plain(data, position, None if known_key is None else known_key.line)
                 if plain is not None:
                     self._read_plain(plain, data, position)
                     return
@@ -219,17 +262,24 @@ class FastPathProtocol(TcpConnection):
             arriving.forget()
             self.abort()
 
-    def _read_plain(self, plain: tuple[PlainRequestHead, bytes | None, int], data: bytes, position: int) -> None:
+    def _read_plain(self, plain: PlainMatch, data: bytes, position: int) -> None:
         """Answer a plain request if it is complete, or keep the bytes that have arrived.
 
         Args:
-            plain: its head, the request id that the caller chose, and the index of its body.
+            plain: its head, with the values that were cut out of it.
             data: the bytes.
             position: the index at which the request begins.
         """
-        head, caller_id, start = plain
+        head, caller_id, start, secret, forwarded = plain
         end = start + head.length
+        if self._is_proxied:
+            self.client_address = self._context.client_of(self._address, forwarded)
+        guard = self._guard
+        caller: Caller | None = None
         if len(data) < end:
+            if guard is not None and secret is not KNOWN_SECRET and not guard.admits(secret):
+                self._answer_by_asgi(parse_head(data[position : start - 2]), b"", None, closes=True)
+                return
             self._arriving.keep(data[position:], end - position)
             self._since = self._table.now
             return
@@ -238,17 +288,43 @@ class FastPathProtocol(TcpConnection):
         model = self._admitting.get(head.path)
         if model is None:
             self._answer_by_asgi(parse_head(data[position : start - 2]), data[start:end], None)
+        elif guard is not None and (caller := self._identify(guard, plain, data, position)) is None:
+            pass
         elif model.admit(head.length):
             request_id = self._context.ids.choose(caller_id)
             # The answer may have been sent when ``start_plain`` returns.
-            self._answering = prediction = Prediction(model, self, head.path, request_id, head.deadline_ms)
+            self._answering = prediction = Prediction(model, self, head.path, request_id, head.deadline_ms, caller)
             if not prediction.start_plain(data[start:end], head.batch_only):
                 self._answer_by_asgi(parse_head(data[position : start - 2]), data[start:end], True)
         else:
-            self._transport.write(self._context.refuse(head.path, caller_id))
+            self._transport.write(self._context.refuse(head.path, caller_id, self.client_address))
             self.complete_answer(closes=False)
         if self._arriving.reserved is not None:
             self._arriving.answering()
+
+    def _identify(self, guard: Guard, plain: PlainMatch, data: bytes, position: int) -> Caller | None:
+        """Return the caller of a plain request, or refuse the request and return None.
+
+        The caller of a key is remembered with its header line until the next tick of the connection table, so that the key of a
+        connection is not hashed again for each request.
+        """
+        head, request_id, _, secret, _ = plain
+        known_key = self._known_key
+        try:
+            if secret is KNOWN_SECRET and known_key is not None:
+                require_rate(known_key.caller)
+                return known_key.caller
+            caller = guard.identify(secret, self.client_address, "predict")
+        except ServingError as error:
+            request_id = self._context.ids.choose(request_id)
+            self._context.accounting.finish(
+                "POST", head.path, head.path, error.status, perf_counter(), request_id, self.client_address
+            )
+            self.send_error(request_id, error)
+            return None
+        if secret is not None and guard.keys is not None and (line := key_line_of(data, position, secret)) is not None:
+            self._known_key = KnownKey(line, caller, guard.keys, self._table.now)
+        return caller
 
     def _ask_for_body(self) -> None:
         self._transport.write(CONTINUE)
@@ -262,6 +338,7 @@ class FastPathProtocol(TcpConnection):
             scope[STATE_ADMITTED] = admitted
         if self._arriving.before_drain:
             scope[STATE_STARTED] = True
+        self._client_ends = not closes and not head.keep_alive
         exchange = Exchange(self, head, body, scope, closes or not head.keep_alive)
         self._answering = exchange
         self._since = self._table.now
@@ -276,9 +353,9 @@ class FastPathProtocol(TcpConnection):
         if self._task is task:
             self._task = None
 
-    def send_answer(self, request_id: bytes, content: bytes) -> None:
+    def send_answer(self, request_id: bytes, content: bytes, lines: bytes) -> None:
         """Write the answer to a plain request; see ``serving.prediction.ClientConnection``."""
-        self._reply(OK_LINE, ok_rest(request_id, content), closes=False)
+        self._reply(OK_LINE, ok_rest(request_id, content, lines), closes=False)
 
     def send_error(self, request_id: bytes, error: ServingError) -> None:
         """Write the error of a plain request; see ``serving.prediction.ClientConnection``."""
@@ -301,7 +378,7 @@ class FastPathProtocol(TcpConnection):
             closes = True
             rest = b"connection: close\r\n" + rest
         state = context.server_state
-        self._transport.write(b"%b%b%b" % (first_line, server_lines(state.default_headers), rest))
+        self._transport.write(b"%b%b%b" % (first_line, self._server_lines(state.default_headers), rest))
         if closes or self._write_paused or self._waiting or self._eof or self._closing or self._reading_paused:
             self.complete_answer(closes)
             return
@@ -315,10 +392,9 @@ class FastPathProtocol(TcpConnection):
         """Forget the request that is being answered; see ``serving.prediction.ClientConnection``."""
         self._answering = None
 
-    def server_headers(self) -> list[tuple[bytes, bytes]]:
-        """Return the headers that the server adds to every answer."""
-        headers: list[tuple[bytes, bytes]] = self._context.server_state.default_headers
-        return headers
+    def server_lines(self, names: Iterable[bytes] = ()) -> bytes:
+        """Return the headers that the server adds to an answer; see ``serving.fastpath.exchange.AnswerWriter``."""
+        return self._server_lines.join_without(self._context.server_state.default_headers, names)
 
     def must_close(self) -> bool:
         """Return whether the connection ends with the present answer: the service stops, or the client sends no more."""
@@ -373,11 +449,14 @@ class FastPathProtocol(TcpConnection):
         """Answer a request that cannot be framed, and close the connection."""
         self._refuse(fault)
         self._arriving.forget()
+        self._client_ends = False
         self._end()
 
     def _refuse(self, fault: ProtocolError) -> None:
         self._context.accounting.count_protocol_error(fault)
-        self.write(self._context.error_answer(fault.error, self._arriving.caller_id()))
+        head = self._arriving.head
+        path = "" if head is None else head.path
+        self.write(self._context.error_answer(fault.error, self._arriving.caller_id(), path))
 
     def _end(self) -> None:
         """Close the connection, so that the client can read the bytes that were written."""
@@ -385,7 +464,7 @@ class FastPathProtocol(TcpConnection):
         if self.is_gone or self._transport.is_closing():
             return
         self._waiting = b""
-        self._linger()
+        self._linger(self._client_ends)
 
     def _watchdog(self) -> None:
         """Answer a request that was not answered in time. This is a defect, so it is counted and logged."""

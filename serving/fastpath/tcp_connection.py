@@ -8,6 +8,7 @@ import select
 import socket
 from typing import Any
 
+from serving.client_address import UNKNOWN_ADDRESS, address_group, normal_address, parse_address
 from serving.fastpath.connection_context import ConnectionContext
 
 logger = logging.getLogger("tabento.serving")
@@ -27,10 +28,14 @@ class TcpConnection(asyncio.Protocol):
     """
 
     __slots__ = (
+        "_address",
         "_client",
         "_closing",
         "_context",
         "_eof",
+        "_group",
+        "_is_proxied",
+        "_is_tls",
         "_lingered_bytes",
         "_lingering",
         "_loop",
@@ -43,6 +48,7 @@ class TcpConnection(asyncio.Protocol):
         "_transport",
         "_writable",
         "_write_paused",
+        "client_address",
         "is_gone",
     )
 
@@ -52,8 +58,17 @@ class TcpConnection(asyncio.Protocol):
         self._table = context.table
         self._transport: Any = None
         self._client: tuple[str, int] | None = None
+        self._address = UNKNOWN_ADDRESS
+        """The address of the other end of the connection."""
+        self._is_proxied = False
+        """Whether the other end is a trusted proxy."""
+        self.client_address = UNKNOWN_ADDRESS
+        """The address of the client of the present plain request; behind a proxy it is the one that the proxy names."""
         self._server: tuple[str, int | None] | None = None
+        self._group: str | None = None
+        """The group of addresses for which the connection is counted; None if it is not counted."""
         self._scheme = "http"
+        self._is_tls = False
         self._since = 0.0
         """The time of the last progress, on the table's clock."""
         self._closing = False
@@ -73,9 +88,15 @@ class TcpConnection(asyncio.Protocol):
         """Store a new transport and its addresses."""
         self._transport = transport
         self._client = _address(transport.get_extra_info("peername"))
+        if self._client is not None:
+            self._address = normal_address(self._client[0])
+        self._is_proxied = self._context.addresses.trusts(self._address)
+        self.client_address = self._address
+        if not self._is_proxied:
+            self._group = _counted_group(self._address)
         self._server = _address(transport.get_extra_info("sockname"))
         if transport.get_extra_info("sslcontext") is not None:
-            self._scheme = "https"
+            self._scheme, self._is_tls = "https", True
         _keep_tcp_alive(transport)
 
     def write(self, data: bytes) -> None:
@@ -90,14 +111,22 @@ class TcpConnection(asyncio.Protocol):
                 self._writable = self._loop.create_future()
             await asyncio.shield(self._writable)
 
-    def _linger(self) -> None:
-        """Close the connection, so that the client can read the bytes that were written."""
+    def _linger(self, is_expected: bool) -> None:
+        """Close the connection, so that the client can read the bytes that were written.
+
+        TLS has no end of one side only: the client learns from ``Connection: close`` that the answer is the last one. Its
+        further bytes are dropped before the connection is closed, since bytes that arrive later would reset it.
+
+        Args:
+            is_expected: whether the client has asked for the end, so that it sends nothing more.
+        """
         self._note_unsent()
-        if self._eof or not self._transport.can_write_eof():
+        if self._eof or (self._is_tls and is_expected):
             self._transport.close()
             return
         self._lingering = True
-        self._transport.write_eof()
+        if not self._is_tls:
+            self._transport.write_eof()
         self._resume_reading()
 
     def _throw_away(self, size: int) -> None:
@@ -119,7 +148,11 @@ class TcpConnection(asyncio.Protocol):
             logger.warning("a client did not read its answer for %g s and is cut off", self._context.write_timeout_s)
             self.abort()
         elif not size and waited_s > LINGER_S:
-            self.abort()
+            if self._is_tls and not self._transport.is_closing():
+                self._since = now
+                self._transport.close()  # with TLS's own end, which shows the client that nothing is missing
+            else:
+                self.abort()
 
     def abort(self) -> None:
         """Close the connection immediately, also if a request is in flight on it."""
@@ -149,6 +182,12 @@ class TcpConnection(asyncio.Protocol):
 def _address(name: Any) -> tuple[str, int] | None:
     """Return host and port of a socket's name; None for sockets without them."""
     return (str(name[0]), int(name[1])) if isinstance(name, list | tuple) and len(name) >= 2 else None
+
+
+def _counted_group(address: str) -> str | None:
+    """Return the group for which connections of an address are counted; None for this computer and Unix sockets."""
+    parsed = parse_address(address)
+    return None if parsed is None or parsed.is_loopback else address_group(address)
 
 
 def _keep_tcp_alive(transport: asyncio.BaseTransport) -> None:

@@ -21,11 +21,12 @@ class AccessLog:
             handler.setFormatter(logging.Formatter("%(message)s"))
             self._logger.addHandler(handler)
 
-    def write(self, method: str, path: str, status: int, seconds: float, request_id: bytes) -> None:
-        """Log one request; the time is UTC, the latency in milliseconds."""
+    def write(self, method: str, path: str, status: int, seconds: float, request_id: bytes, client: str | None) -> None:
+        """Log one request; the time is UTC, the latency in milliseconds, and the client is the address of the client."""
         line = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "request_id": request_id.decode(),
+            "client": client,
             "method": method,
             "path": path,
             "status": status,

@@ -31,7 +31,16 @@ class RequestAccounting:
         self.access_log = access_log
         self._idle_callbacks: list[Callable[[], object]] = []
 
-    def finish(self, method: str, route: str, path: str, status: int, started_s: float, request_id: bytes) -> None:
+    def finish(
+        self,
+        method: str,
+        route: str,
+        path: str,
+        status: int,
+        started_s: float,
+        request_id: bytes,
+        client: str | None = None,
+    ) -> None:
         """Count a request that was answered, and write it to the access log.
 
         Args:
@@ -41,6 +50,7 @@ class RequestAccounting:
             status: the status of the answer.
             started_s: the time at which the service began to work on the request, by ``time.perf_counter``.
             request_id: its id.
+            client: the client's address for the access log.
         """
         counts = self.metrics.answered
         key = (route, status)
@@ -48,7 +58,7 @@ class RequestAccounting:
         if self._idle_callbacks:
             self._report_idle()
         if self.access_log is not None:
-            self.access_log.write(method, path, status, perf_counter() - started_s, request_id)
+            self.access_log.write(method, path, status, perf_counter() - started_s, request_id, client)
 
     def start_receiving(self) -> None:
         """Count a request whose body is still arriving as in flight."""

@@ -133,6 +133,8 @@ class Drain:
         # uvicorn's handler is a method of its server, and would close its listeners up to a tenth of a second later.
         for server in getattr(getattr(self._previous_handler, "__self__", None), "servers", ()):
             server.close()
+        if self._application.grpc is not None:
+            self._application.grpc.close()
         link = self._application.accounting.metrics.link
         if link is not None:
             with contextlib.suppress(LinkError):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator, Mapping, Sized
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -18,18 +19,34 @@ from prometheus_client.utils import floatToGoString
 
 from runners.runner import Runner
 from runners.stats import RATIOS, ROWS, SECONDS, Stats, Tally
+from serving.cache.answer_cache import AnswerCache
+from serving.guards.rate_limits import RateCounts
+from serving.operations.input_values import InputCounts, InputValues
 from serving.operations.snapshots import Buckets, Family, Labels, Series, Snapshot
 from serving.operations.worker_link import LinkError, WorkerLink
+from serving.remote.redis_link import RedisLink
+from tabento.remote.circuit_breaker import CircuitBreaker
+
+if TYPE_CHECKING:
+    from serving.guards.key_source import KeySource
 
 logger = logging.getLogger("tabento.serving")
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
+CIRCUIT_STATES = {"closed": 0, "half_open": 1, "open": 2}
+"""The values of ``tabento_circuit_state``."""
 SYNC_S = 1.0
 """The seconds of counting that a killed worker may lose."""
 
 FAMILIES = (
     Family("tabento_requests", "counter", "Requests answered.", ("route", "status")),
     Family("tabento_invalid_values", "counter", "Values refused.", ("field",)),
+    Family(
+        "tabento_input_values",
+        "counter",
+        "Missing, unusual and refused values of the features.",
+        ("feature", "kind", "treatment"),
+    ),
     Family("tabento_shed", "counter", "Requests refused for load.", ("reason",)),
     Family("tabento_request_seconds", "histogram", "Time to answer a prediction.", bounds=SECONDS),
     Family("tabento_slo_missed", "counter", "Predictions later than the latency target."),
@@ -58,7 +75,30 @@ FAMILIES = (
         "Requests that are not HTTP/1.1, too large or too slow, by reason.",
         ("reason",),
     ),
+    Family(
+        "tabento_auth_failures", "counter", "Requests without a valid API key or its scope, by reason.", ("reason",)
+    ),
+    Family("tabento_key_file_failed", "sum", "Worker processes that cannot use the present key file."),
     Family("tabento_connections", "sum", "Open connections."),
+    Family(
+        "tabento_cache_rows",
+        "counter",
+        "Rows looked up in the cache of answers, by result: hit in this process, remote_hit in Redis, miss.",
+        ("result",),
+    ),
+    Family(
+        "tabento_circuit_state",
+        "max",
+        "Circuit breaker of an outside dependency: 0 closed, 1 half-open, 2 open.",
+        ("dependency",),
+    ),
+    Family("tabento_cache_evictions", "counter", "Answers removed from the cache, by limit: size or age.", ("limit",)),
+    Family("tabento_cache_entries", "sum", "Answers in the cache."),
+    Family("tabento_cache_bytes", "sum", "Bytes of the cache of answers."),
+    Family("tabento_rate_limited", "counter", "Requests over the limit of their caller, by limit.", ("limit",)),
+    Family("tabento_rate_fallbacks", "counter", "Requests checked in this process, because Redis could not be used."),
+    Family("tabento_redis_down", "sum", "Worker processes that cannot use Redis."),
+    Family("tabento_redis_failures", "counter", "Failed calls of Redis, by reason.", ("reason",)),
 )
 """All metrics. A new one needs a line here and its numbers in `Metrics.snapshot`."""
 
@@ -74,6 +114,10 @@ class Metrics:
         """Requests by route and status."""
         self.invalid_fields: dict[str, int] = {}
         """Refused values by field."""
+        self.input_values: InputCounts = {}
+        """Missing, unusual and refused values by feature, kind and treatment; see ``serving.operations.input_values``."""
+        self.inputs: InputValues | None = None
+        """Counts the values of accepted requests; None before a model answers."""
         self.shed: dict[str, int] = {}
         """Requests refused for load, by reason."""
         self.latency_s = Tally(SECONDS)
@@ -86,12 +130,24 @@ class Metrics:
         """Requests that only the watchdog answered; more than 0 is a defect."""
         self.protocol_errors: dict[str, int] = {}
         """Requests that could not be framed, by reason."""
+        self.auth_failures: dict[str, int] = {}
+        """Requests without a valid API key or without its scope, by reason."""
+        self.key_source: KeySource | None = None
+        """The origin of the API keys; None if the service has no keys."""
         self.connections = 0
         """Open connections, as of the last second."""
         self.link: WorkerLink | None = None
         """The link to the supervisor; None without a supervisor."""
+        self.rates = RateCounts()
+        """Requests over the limit of their caller."""
+        self.redis: RedisLink | None = None
+        """The connection to Redis; None if the service uses none."""
         self.fault: str | None = None
         """The reason why the metrics of other workers are missing; None if they are not missing."""
+        self.cache: AnswerCache | None = None
+        """The cache of answers; None if it is off."""
+        self.breakers: list[CircuitBreaker] = []
+        """The circuit breakers of outside dependencies."""
         self._model: Labels | None = None
         self._stats = Stats()
         self._runner: Runner | None = None
@@ -107,13 +163,16 @@ class Metrics:
 
     def snapshot(self) -> Snapshot:
         """Return the numbers of this worker as they are now."""
-        stats, runner = self._stats, self._runner
+        stats, runner, redis = self._stats, self._runner, self.redis
+        if self.inputs is not None:
+            self.inputs.flush()
         return Snapshot(
             values={
                 "tabento_requests": {
                     (route, str(status)): count for (route, status), count in list(self.answered.items())
                 },
                 "tabento_invalid_values": _series(self.invalid_fields),
+                "tabento_input_values": dict(self.input_values.items()),
                 "tabento_shed": _series(self.shed),
                 "tabento_slo_missed": {(): self.over_slo},
                 "tabento_in_flight_requests": {(): self.in_flight},
@@ -127,7 +186,15 @@ class Metrics:
                 "tabento_callback_errors": {(): stats.callback_errors},
                 "tabento_watchdog": {(): self.watchdog},
                 "tabento_protocol_errors": _series(self.protocol_errors),
+                "tabento_auth_failures": _series(self.auth_failures),
+                "tabento_key_file_failed": {(): int(self.key_source is not None and self.key_source.fault is not None)},
                 "tabento_connections": {(): self.connections},
+                "tabento_circuit_state": {(breaker.name,): CIRCUIT_STATES[breaker.state] for breaker in self.breakers},
+                **_cache_values(self.cache),
+                "tabento_rate_limited": _series(self.rates.refused),
+                "tabento_rate_fallbacks": {(): self.rates.fallbacks},
+                "tabento_redis_down": {(): 0 if redis is None or redis.available() else 1},
+                "tabento_redis_failures": {} if redis is None else _series(redis.failures),
             },
             histograms={
                 "tabento_request_seconds": _buckets(self.latency_s),
@@ -234,6 +301,18 @@ def _histogram(family: Family, buckets: Buckets | None) -> Metric:
     metric = HistogramMetricFamily(family.name, family.text)
     metric.add_metric([], cumulative_counts, buckets.total)
     return metric
+
+
+def _cache_values(cache: AnswerCache | None) -> dict[str, Series]:
+    """Return the numbers of the cache of answers; all are 0 without a cache."""
+    cache = cache or AnswerCache(0, 0.0)
+    hits = {"hit": cache.hits - cache.remote_hits, "remote_hit": cache.remote_hits, "miss": cache.misses}
+    return {
+        "tabento_cache_rows": _series(hits),
+        "tabento_cache_evictions": _series(cache.evictions),
+        "tabento_cache_entries": {(): len(cache)},
+        "tabento_cache_bytes": {(): cache.bytes},
+    }
 
 
 def _series(counts: Mapping[str, int]) -> Series:

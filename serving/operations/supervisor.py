@@ -13,7 +13,7 @@ empties.
 - The numbers of all workers are added up here, including workers that have ended.
 
 It needs Linux: abstract Unix sockets that keep the bounds of messages, and listening sockets that can stop listening.
-On other systems `supervise` does nothing, and a service behaves as any BentoML service.
+On other systems `supervise` checks the address of the port only, and a service behaves as any BentoML service.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ from serving.operations.worker_link import (
     WorkerCounts,
     WorkerFailed,
 )
+from serving.protocols.grpc.startup import PortError, reserve_port
 
 logger = logging.getLogger("tabento.serving")
 
@@ -56,6 +57,8 @@ STOPPED_BY = (signal.SIGTERM, signal.SIGINT)
 """Signals that end a worker on purpose."""
 
 _PEER = struct.Struct("3i")
+_reserved_ports: list[socket.socket] = []
+"""The ports of gRPC that this process keeps until it ends."""
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Message)
 
@@ -208,24 +211,42 @@ class Supervisor:
             self._listener.shutdown(socket.SHUT_RD)
 
 
-def supervise(check: Callable[[], object]) -> None:
+def supervise(
+    check: Callable[[], object], host_problem: Callable[[str], str | None], grpc_port: int | None = None
+) -> None:
     """Check that the service can start, and prepare this process, BentoML's supervisor, to look after its workers.
 
     Args:
         check: raises an error if the service cannot be served; its message should name the remedy.
+        host_problem: returns the message that refuses to open the port at an address; None if the port may be opened.
+        grpc_port: the setting; the port is kept for the workers.
     """
     check()
     if not sys.platform.startswith("linux"):
+        guard_next_port(None, host_problem, grpc_port)
         return
     supervisor = Supervisor(end=lambda: os.kill(os.getpid(), signal.SIGTERM))
     os.environ[ADDRESS_VARIABLE] = supervisor.address
-    guard_next_port(supervisor.guard)
+    guard_next_port(supervisor.guard, host_problem, grpc_port)
+    repeat_quit()
     atexit.register(_exit_with_failure, supervisor)
     supervisor.start()
 
 
-def guard_next_port(guard: Callable[[socket.socket], None]) -> None:
+def guard_next_port(
+    guard: Callable[[socket.socket], None] | None,
+    host_problem: Callable[[str], str | None] = lambda _: None,
+    grpc_port: int | None = None,
+) -> None:
     """Pass the port of the service that is about to start to ``guard`` as soon as circus has opened it.
+
+    Only here is the address of the port certain: it comes from ``--host``, BENTOML_HOST or BentoML's configuration.
+    The port of gRPC on the same address is reserved then, see ``serving.protocols.grpc.startup``.
+
+    Args:
+        guard: receives the listening socket; None if nothing looks after it.
+        host_problem: returns the message that refuses to open the port at an address, see ``supervise``.
+        grpc_port: the port of gRPC; None if there is none.
 
     Circus has no hook for this, so its method is replaced until then. `tests/serving/operations/test_supervisor.py` pins its name.
     """
@@ -240,6 +261,9 @@ def guard_next_port(guard: Callable[[socket.socket], None]) -> None:
             original(listener)
             return
         CircusSocket.bind_and_listen = original
+        if problem := host_problem(str(listener.host)):
+            listener.close()
+            raise StartError(problem)
         is_fixed = listener.port != 0
         try:
             original(listener)
@@ -249,10 +273,37 @@ def guard_next_port(guard: Callable[[socket.socket], None]) -> None:
             raise StartError(
                 f"port {listener.port} of {listener.host} is in use: stop the process that listens there, or choose another port with --port."
             ) from error
-        if is_fixed:  # a port that the kernel chose would be lost
+        if grpc_port is not None:
+            try:
+                _reserved_ports.append(reserve_port(listener.host, grpc_port))
+            except PortError as error:
+                raise StartError(str(error)) from error
+        if guard is not None and is_fixed:  # a port that the kernel chose would be lost
             guard(listener)
 
     CircusSocket.bind_and_listen = bind_and_guard
+
+
+def repeat_quit() -> None:
+    """Let circus try again to end after a signal, until it has ended: it ignores a signal that arrives while it starts workers.
+
+    Circus has no setting for this, so its method is replaced. While circus ends, it ignores further tries.
+    """
+    from circus.sighandler import SysHandler
+
+    original = SysHandler.quit
+
+    def quit_until_ended(handler: Any) -> None:
+        loop = handler.controller.loop
+
+        def try_again() -> None:
+            original(handler)
+            loop.call_later(REPEAT_S, try_again)
+
+        original(handler)
+        loop.add_callback_from_signal(loop.call_later, REPEAT_S, try_again)
+
+    SysHandler.quit = quit_until_ended
 
 
 def _is_child(pid: int) -> bool:

@@ -82,12 +82,12 @@ class _TracedApplication:
     """
 
     def __init__(self, app: App, provider: TracerProvider) -> None:
-        self._app = app
+        self.app = app
         self._provider = provider
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
 
         async def send_spans_first(message: Message) -> None:
@@ -95,7 +95,7 @@ class _TracedApplication:
                 await asyncio.to_thread(self._provider.shutdown)
             await send(message)
 
-        await self._app(scope, receive, send_spans_first)
+        await self.app(scope, receive, send_spans_first)
 
 
 def _collector(settings: ServingSettings) -> SpanExporter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from time import perf_counter
 
 import msgspec
@@ -11,22 +12,27 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, Router
 
-from serving.errors import InternalError, MethodError, NoRouteError, ServingError
+from serving.client_address import CLIENT_ADDRESS
+from serving.errors import InternalError, MethodError, NoRouteError, ServingError, UnavailableError
 from serving.http import Message, Receive, Scope, Send
 from serving.operations.accounting import RequestAccounting
-from serving.operations.health import overall, report, service_components
+from serving.operations.components import service_health
+from serving.operations.deep_health import DeepHealth
+from serving.operations.health import HealthRegistry
 from serving.operations.metrics import CONTENT_TYPE
+from serving.operations.overload_watch import OverloadWatch
 from serving.prediction import unexpected_error
 from serving.prediction_headers import PredictionHeaders
+from serving.protocols.open_inference import error_response_for
 from serving.request_ids import RequestIds
 from serving.routes.openapi import docs_page, with_server
 from serving.routes.paths import PREDICT_PATHS
 from serving.routes.predict import PredictRoute
 from serving.routes.prefix import FORWARDED_PREFIX_HEADER, public_prefix
-from serving.routes.responses import error_response, response
+from serving.routes.responses import REQUEST_ID, response
+from serving.security_headers import POLICY_HEADER, page_policy
 from serving.state import ServiceState
 
-_REQUEST_ID = "tabento.request_id"
 CLIENT_SCOPE = "tabento.client_scope"
 """The key of the scope as the server made it, with the path that the client asked for."""
 _VARIES = (b"vary", FORWARDED_PREFIX_HEADER)
@@ -43,6 +49,9 @@ class ColdRoutes:
         ids: gives requests their ids.
         predict: answers ``POST`` on the prediction paths.
         root_path: the setting, see ``serving.routes.prefix``.
+        protocol_routes: the routes of other protocols.
+        health: the components; by default the components of every service.
+        overload: decides whether the service is too overloaded to be ready; by default it never is.
     """
 
     def __init__(
@@ -52,27 +61,33 @@ class ColdRoutes:
         ids: RequestIds,
         predict: PredictRoute,
         root_path: str,
+        protocol_routes: Sequence[Route] = (),
+        health: HealthRegistry | None = None,
+        overload: OverloadWatch | None = None,
     ) -> None:
         self._state = state
         self._accounting = accounting
         self._ids = ids
         self._root_path = root_path
-        router = Router(
-            [
-                Route("/livez", self.livez),
-                Route("/healthz", self.livez),
-                Route("/readyz", self.readyz),
-                Route("/health", self.health),
-                Route("/model", self.model),
-                Route("/metrics", self.metrics),
-                Route("/docs.json", self.openapi),
-                Route("/docs", self.docs),
-                Route("/", self.docs),
-                # The application calls it without the detour through the router. Here other methods get their 405.
-                *(Route(path, predict, methods=["POST"]) for path in PREDICT_PATHS),
-            ],
-            redirect_slashes=False,
-        )
+        self._health = health or service_health(state, accounting.metrics)
+        self._deep_health = DeepHealth(state, self._health)
+        self._overload = overload or OverloadWatch(0.0)
+        self.routes = [
+            Route("/livez", self.livez),
+            Route("/healthz", self.livez),
+            Route("/readyz", self.readyz),
+            Route("/health", self.health),
+            Route("/health/deep", self.deep_health),
+            Route("/model", self.model),
+            Route("/metrics", self.metrics),
+            Route("/docs.json", self.openapi),
+            Route("/docs", self.docs),
+            Route("/", self.docs),
+            # The application calls it without the detour through the router. Here other methods get their 405.
+            *(Route(path, predict, methods=["POST"]) for path in PREDICT_PATHS),
+            *protocol_routes,
+        ]
+        router = Router(self.routes, redirect_slashes=False)
         self._app = ExceptionMiddleware(
             router,
             handlers={HTTPException: _routing_error, ServingError: _serving_error, Exception: _unexpected_error},
@@ -85,7 +100,7 @@ class ColdRoutes:
         request_id = self._ids.choose(PredictionHeaders(scope["headers"]).request_id)
         # Starlette raises an exception for an unknown path or a wrong method, which gets our envelope, only within an "app".
         # A line end in the path is encoded again: Starlette's patterns would ignore it at the end.
-        routed = {**scope, "path": path.replace("\n", "%0A"), "app": self, _REQUEST_ID: request_id}
+        routed = {**scope, "path": path.replace("\n", "%0A"), "app": self, REQUEST_ID: request_id}
         status = InternalError.status
 
         async def send_counted(message: Message) -> None:
@@ -98,50 +113,63 @@ class ColdRoutes:
             await self._app(routed, receive, send_counted)
         finally:
             route = routed["route"].path if "route" in routed else "unknown"
-            self._accounting.finish(scope["method"], route, path, status, started_s, request_id)
+            self._accounting.finish(
+                scope["method"], route, path, status, started_s, request_id, scope.get(CLIENT_ADDRESS)
+            )
 
     async def livez(self, request: Request) -> Response:
         """Return that the process is alive."""
-        return response(request.scope[_REQUEST_ID], b'{"status":"alive"}')
+        return response(request.scope[REQUEST_ID], b'{"status":"alive"}')
 
     async def readyz(self, request: Request) -> Response:
         """Return that the service accepts predictions.
 
         Raises:
-            UnavailableError: it does not.
+            UnavailableError: the model is not loaded, the service stops, or it was overloaded for too long.
         """
         self._state.ready_model()
-        return response(request.scope[_REQUEST_ID], b'{"status":"ready"}')
+        if self._overload.is_out:
+            raise UnavailableError("This replica refuses nearly all predictions for load. Use another replica.")
+        return response(request.scope[REQUEST_ID], b'{"status":"ready"}')
 
     async def health(self, request: Request) -> Response:
         """Return the state of each component."""
-        components = service_components(self._state, self._accounting.metrics)
-        status = 503 if overall(components) == "unhealthy" else 200
-        return response(request.scope[_REQUEST_ID], msgspec.json.encode(report(components)), status)
+        return _health_response(request, self._health.describe())
+
+    async def deep_health(self, request: Request) -> Response:
+        """Return the state of each component after its check, and of a prediction."""
+        return _health_response(request, await self._deep_health.report())
 
     async def model(self, request: Request) -> Response:
         """Return the description of the model."""
         body = msgspec.json.encode(self._state.ready_model().served.description())
-        return response(request.scope[_REQUEST_ID], body)
+        return response(request.scope[REQUEST_ID], body)
 
     async def metrics(self, request: Request) -> Response:
         """Return the metrics of all worker processes."""
         body = await self._accounting.metrics.collect()
-        return response(request.scope[_REQUEST_ID], body, content_type=CONTENT_TYPE)
+        return response(request.scope[REQUEST_ID], body, content_type=CONTENT_TYPE)
 
     async def openapi(self, request: Request) -> Response:
         """Return the OpenAPI document."""
         document = with_server(self._state.ready_model().openapi, self._public_prefix(request))
-        return response(request.scope[_REQUEST_ID], msgspec.json.encode(document), headers=(_VARIES,))
+        return response(request.scope[REQUEST_ID], msgspec.json.encode(document), headers=(_VARIES,))
 
     async def docs(self, request: Request) -> Response:
         """Return the page that shows the OpenAPI document."""
         title = self._state.ready_model().bundle.contract.title
-        body = docs_page(title, self._public_prefix(request), request.scope[CLIENT_SCOPE]["path"])
-        return response(request.scope[_REQUEST_ID], body, headers=(_VARIES,), content_type=_HTML)
+        body, script = docs_page(title, self._public_prefix(request), request.scope[CLIENT_SCOPE]["path"])
+        headers = (_VARIES, (POLICY_HEADER, page_policy(script)))
+        return response(request.scope[REQUEST_ID], body, headers=headers, content_type=_HTML)
 
     def _public_prefix(self, request: Request) -> str | None:
         return public_prefix(request.scope[CLIENT_SCOPE], self._root_path)
+
+
+def _health_response(request: Request, report: dict[str, object]) -> Response:
+    """Return a report of health: 503 if the service is unhealthy, 200 otherwise."""
+    status = 503 if report["status"] == "unhealthy" else 200
+    return response(request.scope[REQUEST_ID], msgspec.json.encode(report), status)
 
 
 async def _routing_error(request: Request, _error: Exception) -> Response:
@@ -149,23 +177,23 @@ async def _routing_error(request: Request, _error: Exception) -> Response:
     scope = request.scope
     path, route = scope["path"], scope.get("route")
     if route is None:
-        return error_response(
-            scope[_REQUEST_ID], NoRouteError(f"There is nothing at {path}; GET /docs shows what there is.")
+        return error_response_for(
+            path, scope[REQUEST_ID], NoRouteError(f"There is nothing at {path}; GET /docs shows what there is.")
         )
     allowed = ", ".join(sorted(route.methods))
     wrong_method = MethodError(
         f"{path} takes {allowed}, got {scope['method']}.", headers=((b"allow", allowed.encode()),)
     )
-    return error_response(scope[_REQUEST_ID], wrong_method)
+    return error_response_for(path, scope[REQUEST_ID], wrong_method)
 
 
 async def _serving_error(request: Request, error: Exception) -> Response:
     """Return the response for an error of a route."""
     assert isinstance(error, ServingError)
-    return error_response(request.scope[_REQUEST_ID], error)
+    return error_response_for(request.scope["path"], request.scope[REQUEST_ID], error)
 
 
 async def _unexpected_error(request: Request, error: Exception) -> Response:
     """Log an exception that no route expects, and return its response."""
-    request_id = request.scope[_REQUEST_ID]
-    return error_response(request_id, unexpected_error(error, request_id))
+    request_id = request.scope[REQUEST_ID]
+    return error_response_for(request.scope["path"], request_id, unexpected_error(error, request_id))

@@ -6,7 +6,9 @@ import html
 from typing import Any
 
 from serving import errors
+from serving.codec.input_policies import InputPolicies
 from serving.errors import ServingError
+from serving.protocols.openapi_paths import protocol_paths, protocol_schemas
 from serving.routes.schemas import answer_schemas, row_schema
 from serving.settings import ServingSettings
 from tabento.bundle.contract import RESERVED_NAME
@@ -23,6 +25,33 @@ _PREDICT_ERRORS: tuple[type[ServingError], ...] = (
 )
 
 
+_HEALTH_STATUS = {"enum": ["healthy", "degraded", "unhealthy"]}
+_HEALTH_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "status": _HEALTH_STATUS,
+        "model": {
+            "type": ["object", "null"],
+            "properties": {"name": {"type": "string"}, "version": {"type": "string"}},
+        },
+        "components": {
+            "type": "object",
+            "additionalProperties": {
+                "type": "object",
+                "properties": {
+                    "status": _HEALTH_STATUS,
+                    "critical": {"type": "boolean"},
+                    "message": {"type": "string"},
+                    "age_s": {"type": "number", "description": "The seconds since the last check."},
+                    "unchanged_s": {"type": "number", "description": "The seconds since the status changed."},
+                    "duration_ms": {"type": "number", "description": "The duration of the check."},
+                },
+                "required": ["status", "critical", "message", "age_s"],
+            },
+        },
+    },
+    "required": ["status", "components"],
+}
 _ERROR_SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -101,7 +130,8 @@ def build_openapi(bundle: Bundle, settings: ServingSettings, max_rows: int | Non
         max_rows: the largest number of rows of a request, if it differs from the settings.
     """
     max_rows = max_rows or settings.max_rows
-    contract = bundle.contract
+    policies = InputPolicies(bundle.contract, settings.input_policies)
+    contract = policies.contract
     row = {"$ref": "#/components/schemas/Row"}
     batch = {"$ref": "#/components/schemas/Batch"}
     single_answer = {"$ref": "#/components/schemas/Prediction"}
@@ -111,7 +141,16 @@ def build_openapi(bundle: Bundle, settings: ServingSettings, max_rows: int | Non
     either = {"anyOf": [row, batch]}
     either_answer = {"anyOf": [single_answer, batch_answer]}
     health = _get("Which components work.", "health", _COMMON_ERRORS)
-    health["get"]["responses"]["503"]["content"]["application/json"]["schema"] = {"type": "object"}
+    deep_health = _get(
+        "Which components work after a check of each, and whether an example is predicted.",
+        "deep_health",
+        _COMMON_ERRORS,
+    )
+    health_report, error = {"$ref": "#/components/schemas/Health"}, {"$ref": "#/components/schemas/Error"}
+    for operation in (health, deep_health):
+        responses = operation["get"]["responses"]
+        responses["200"]["content"]["application/json"]["schema"] = health_report
+        responses["503"]["content"]["application/json"]["schema"] = {"anyOf": [health_report, error]}
     provenance = bundle.manifest.provenance
     warning = " **This model has seen synthetic data only.**" if provenance.data == "synthetic" else ""
     return {
@@ -132,8 +171,10 @@ def build_openapi(bundle: Bundle, settings: ServingSettings, max_rows: int | Non
             "/livez": _get("Whether the process is alive.", "livez", (errors.InternalError,)),
             "/readyz": _get("Whether the model is loaded and warm.", "readyz", _COMMON_ERRORS),
             "/health": health,
+            "/health/deep": deep_health,
             "/model": _get("Name, version, metrics, provenance, contract and card.", "model", _COMMON_ERRORS),
             "/metrics": _get("Metrics for Prometheus.", "metrics", (errors.InternalError,), "text/plain"),
+            **protocol_paths(bundle, settings),
         },
         "components": {
             "schemas": {
@@ -144,8 +185,10 @@ def build_openapi(bundle: Bundle, settings: ServingSettings, max_rows: int | Non
                     "required": [RESERVED_NAME],
                     "additionalProperties": False,
                 },
-                **answer_schemas(contract),
+                **answer_schemas(contract, may_clip=policies.clipper is not None),
                 "Error": _ERROR_SCHEMA,
+                **protocol_schemas(bundle, settings),
+                "Health": _HEALTH_SCHEMA,
             }
         },
     }
@@ -162,8 +205,8 @@ def with_server(document: dict[str, Any], prefix: str | None) -> dict[str, Any]:
     return document | {"servers": [{"url": "./" if prefix is None else f"{prefix}/"}]}
 
 
-def docs_page(title: str, prefix: str | None, path: str) -> bytes:
-    """Return the page that shows the OpenAPI document; it loads nothing from other hosts.
+def docs_page(title: str, prefix: str | None, path: str) -> tuple[bytes, str]:
+    """Return the page that shows the OpenAPI document, and its script. The page loads nothing from other hosts.
 
     Args:
         title: the title of the page.
@@ -173,7 +216,15 @@ def docs_page(title: str, prefix: str | None, path: str) -> bytes:
     relative = "../" if path.endswith("/") and path.strip("/") else ""
     base = relative if prefix is None else f"{prefix}/"
     # Swagger UI asks validator.swagger.io about every document unless `validatorUrl` is null.
-    return f"""<!DOCTYPE html>
+    script = f"""
+SwaggerUIBundle({{
+  url: new URL("{base}docs.json", document.baseURI).href,
+  dom_id: "#swagger-ui",
+  deepLinking: true,
+  validatorUrl: null,
+}});
+"""
+    page = f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -184,14 +235,8 @@ def docs_page(title: str, prefix: str | None, path: str) -> bytes:
 <body>
 <div id="swagger-ui"></div>
 <script src="{base}static_content/swagger-ui-bundle.js"></script>
-<script>
-SwaggerUIBundle({{
-  url: new URL("{base}docs.json", document.baseURI).href,
-  dom_id: "#swagger-ui",
-  deepLinking: true,
-  validatorUrl: null,
-}});
-</script>
+<script>{script}</script>
 </body>
 </html>
-""".encode()
+"""
+    return page.encode(), script

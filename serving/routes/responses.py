@@ -8,6 +8,9 @@ from serving.errors import ServingError
 from serving.http import JSON_HEADER, Headers
 from serving.request_ids import HEADER as REQUEST_ID_HEADER
 
+REQUEST_ID = "tabento.request_id"
+"""The key of an ASGI scope that holds the request's id."""
+
 
 def response(
     request_id: bytes, body: bytes, status: int = 200, headers: Headers = (), content_type: bytes = JSON_HEADER[1]

@@ -10,10 +10,12 @@ from tabento.bundle.contract import (
     Contract,
     Feature,
     Identifier,
+    Interval,
     Label,
     LetterCase,
     Output,
     OutputTarget,
+    PredictionSet,
     label_key,
     letter_spellings,
 )
@@ -206,23 +208,79 @@ def _targets_schema(targets: tuple[OutputTarget, ...]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": [*properties], "additionalProperties": False}
 
 
-def _answer_schema(parts: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _percent(share: float) -> str:
+    return f"{100 * share:.10g}%"  # rounded: a share of two decimals is not exact in binary
+
+
+def interval_schema(interval: Interval, unit: str | None) -> dict[str, Any]:
+    """Return the JSON Schema of one answer's prediction interval."""
+    end = {"type": "number"} | ({"description": f"[{unit}]"} if unit else {})
+    ranges = f", also within ranges of {interval.by}" if interval.by is not None else ""
+    return {
+        "type": "object",
+        "description": f"The true value is expected to be inside for {_percent(interval.coverage)} of all rows{ranges}.",
+        "properties": {"lower": end, "upper": end, "coverage": {"type": "number", "const": interval.coverage}},
+        "required": ["lower", "upper", "coverage"],
+        "additionalProperties": False,
+    }
+
+
+def set_schema(classes: tuple[Label, ...], prediction_set: PredictionSet) -> dict[str, Any]:
+    """Return the JSON Schema of one answer's prediction set: the answered label, and others that may be true."""
+    return {
+        "type": "array",
+        "description": (
+            "The labels that may be true, in the classes' order; the answered label is one of them. The true label is"
+            f" expected to be in the set for {_percent(prediction_set.coverage)} of the rows of each class."
+        ),
+        "items": label_schema(classes),
+        "minItems": 1,
+        "maxItems": len(classes),
+        "uniqueItems": True,
+    }
+
+
+def _answer_schema(parts: dict[str, dict[str, Any]], may_clip: bool) -> dict[str, Any]:
     """Return the JSON Schema of an answer: its own parts, and the common parts of every answer."""
     properties = parts | {"model": _TEXT, "version": _TEXT, "request_id": _TEXT}
-    return {"type": "object", "properties": properties, "required": [*properties], "additionalProperties": False}
+    required = [*properties]
+    if may_clip:
+        properties["clipped"] = {"type": "array", "items": {"$ref": "#/components/schemas/Clip"}, "minItems": 1}
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
-def answer_schemas(contract: Contract) -> dict[str, Any]:
+def clip_schema() -> dict[str, Any]:
+    """Return the JSON Schema of one value that was moved to a bound of its feature's range."""
+    value = {"type": ["number", "string"]}
+    properties = {"row": {"type": "integer"}, "field": _TEXT, "from": value, "to": value}
+    return {
+        "type": "object",
+        "description": "A value that was outside the range of its feature, and the bound that the model got instead.",
+        "properties": properties,
+        "required": [*properties],
+        "additionalProperties": False,
+    }
+
+
+def answer_schemas(contract: Contract, *, may_clip: bool = False) -> dict[str, Any]:
     """Return the JSON Schemas of answers by their names in the document's components.
 
     ``Prediction`` answers one object and ``Predictions`` many rows; a classification that answers probabilities or a
-    ranking has ``Probabilities`` and ``Ranking`` as well, and a contract with identifiers ``Identifiers``, to which both
-    refer.
+    ranking has ``Probabilities`` and ``Ranking`` as well, a contract with intervals ``Interval``, with prediction sets ``Set``,
+    and with identifiers ``Identifiers``, to which both refer.
+
+    Args:
+        contract: the contract of the model.
+        may_clip: whether an answer may list values that were clipped; there is then ``Clip`` as well.
     """
     output = contract.output
     single: dict[str, Any] = {"prediction": _prediction_schema(contract)}
     batch: dict[str, Any] = {"predictions": {"type": "array", "items": _prediction_schema(contract)}}
     schemas: dict[str, Any] = {}
+    if output.interval is not None:
+        schemas["Interval"] = interval_schema(output.interval, output.unit)
+        single["interval"] = {"$ref": "#/components/schemas/Interval"}
+        batch["intervals"] = {"type": "array", "items": single["interval"]}
     if output.classes is not None and output.probabilities:
         schemas["Probabilities"] = probabilities_schema(output.classes)
         single["probabilities"] = {"$ref": "#/components/schemas/Probabilities"}
@@ -231,8 +289,18 @@ def answer_schemas(contract: Contract) -> dict[str, Any]:
         schemas["Ranking"] = ranking_schema(output.classes)
         single["ranking"] = {"$ref": "#/components/schemas/Ranking"}
         batch["ranking"] = {"type": "array", "items": single["ranking"]}
+    if output.classes is not None and output.prediction_set is not None:
+        schemas["Set"] = set_schema(output.classes, output.prediction_set)
+        single["set"] = {"$ref": "#/components/schemas/Set"}
+        batch["sets"] = {"type": "array", "items": single["set"]}
     if contract.identifiers:
         schemas["Identifiers"] = identifiers_schema(contract)
         single["identifiers"] = {"$ref": "#/components/schemas/Identifiers"}
         batch["identifiers"] = {"type": "array", "items": single["identifiers"]}
-    return {"Prediction": _answer_schema(single), "Predictions": _answer_schema(batch), **schemas}
+    if may_clip:
+        schemas["Clip"] = clip_schema()
+    return {
+        "Prediction": _answer_schema(single, may_clip),
+        "Predictions": _answer_schema(batch, may_clip),
+        **schemas,
+    }

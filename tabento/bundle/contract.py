@@ -20,6 +20,7 @@ from tabento.bundle.feature import Feature as Feature
 from tabento.bundle.feature import FeatureType as FeatureType
 from tabento.bundle.format import FEATURES_LIMIT, FIRST_FORMAT, LATER_KEYS_FORMAT
 from tabento.bundle.identifier import Identifier as Identifier
+from tabento.bundle.interval import Interval as Interval
 from tabento.bundle.label import Label as Label
 from tabento.bundle.label import label_key as label_key
 from tabento.bundle.label import require_distinct_labels, require_label_types
@@ -30,6 +31,7 @@ from tabento.bundle.numbers import LARGEST_EXACT_INTEGER as LARGEST_EXACT_INTEGE
 from tabento.bundle.numbers import number_text as number_text
 from tabento.bundle.output_target import TARGETS_LIMIT, require_one_kind
 from tabento.bundle.output_target import OutputTarget as OutputTarget
+from tabento.bundle.prediction_set import PredictionSet as PredictionSet
 from tabento.bundle.strict import ExtensibleModel as ExtensibleModel
 from tabento.bundle.strict import Name as Name
 from tabento.bundle.strict import Number as Number
@@ -43,6 +45,9 @@ RESERVED_NAME = "instances"
 UNKNOWN_CATEGORY = -1.0
 """The number of a category outside the contract, if the feature has ``unknown: ignore``; no known category has it."""
 
+INTERVAL_GROUP_TYPES: tuple[FeatureType, ...] = ("number", "integer", "timestamp")
+"""The types of features whose value can determine the group of a row's interval."""
+
 IDENTIFIERS_LIMIT = 20
 """The largest number of identifiers in a row."""
 
@@ -50,7 +55,7 @@ IDENTIFIERS_LIMIT = 20
 class Output(ExtensibleModel):
     """The answers of a model."""
 
-    later_keys = ("targets",)
+    later_keys = ("targets", "interval", "prediction_set")
 
     name: Name
     """The target's name; if there are several ``targets``, the name of the group."""
@@ -70,6 +75,10 @@ class Output(ExtensibleModel):
     targets: Annotated[tuple[OutputTarget, ...], Field(min_length=2, max_length=TARGETS_LIMIT)] | None = None
     """The targets of a model with several answers to a row, in the order of the graph; None for one answer. The answer is then an
     object with one key for each target, and of the other keys only ``name`` and ``description`` are used."""
+    interval: Interval | None = None
+    """The prediction intervals of a regression; None if an answer has no interval."""
+    prediction_set: PredictionSet | None = None
+    """The prediction sets of a classification with probabilities; None if an answer has no set."""
 
     @field_validator("classes", mode="before")
     @classmethod
@@ -87,7 +96,10 @@ class Output(ExtensibleModel):
     @model_validator(mode="after")
     def _classes_are_distinct(self) -> Self:
         if self.targets is not None:
-            single_target_keys = ("unit", "classes", "probabilities", "ranking", "threshold")
+            single_target_keys = (
+                *("unit", "classes", "probabilities", "ranking", "threshold"),
+                *("interval", "prediction_set"),
+            )
             used = [key for key in single_target_keys if getattr(self, key) not in (None, False)]
             if used:
                 raise ValueError(
@@ -98,7 +110,19 @@ class Output(ExtensibleModel):
         if self.classes is None:
             if self.probabilities or self.ranking or self.threshold is not None:
                 raise ValueError("output: `probabilities`, `ranking` and `threshold` need `classes`")
+            if self.prediction_set is not None:
+                raise ValueError("output: `prediction_set` needs `classes`; a number has an `interval`")
             return self
+        if self.interval is not None:
+            raise ValueError("output: `interval` is for a number, not for `classes`; they have a `prediction_set`")
+        if self.prediction_set is not None:
+            if not self.probabilities:
+                raise ValueError("output: `prediction_set` needs `probabilities`")
+            if len(self.prediction_set.thresholds) != len(self.classes):
+                raise ValueError(
+                    f"output: `prediction_set` needs a threshold for each of {len(self.classes)} classes, got"
+                    f" {len(self.prediction_set.thresholds)}"
+                )
         if self.ranking and not self.probabilities:
             raise ValueError("output: `ranking` needs `probabilities`")
         if self.threshold is not None and len(self.classes) != 2:
@@ -158,6 +182,14 @@ class Contract(ExtensibleModel):
             names.add(identifier.name)
         if (self.task == "classification") != bool(self.output.label_sets):
             raise ValueError(f"output: `classes` goes with `task: classification` and only with it, not {self.task!r}")
+        interval = self.output.interval
+        if interval is not None and interval.by is not None:
+            grouping = next((feature for feature in self.features if feature.name == interval.by), None)
+            if grouping is None or grouping.type not in INTERVAL_GROUP_TYPES:
+                raise ValueError(
+                    f"output.interval: `by` must be a feature of type {' or '.join(INTERVAL_GROUP_TYPES)}, got"
+                    f" {interval.by!r}"
+                )
         for name in self.target_names:
             if name in names:
                 raise ValueError(
@@ -169,6 +201,12 @@ class Contract(ExtensibleModel):
     def feature_names(self) -> tuple[str, ...]:
         """The names of the features, in order."""
         return tuple(feature.name for feature in self.features)
+
+    @property
+    def interval_column(self) -> int | None:
+        """The index of the feature that determines the group of a row's interval; None if there is no such feature."""
+        interval = self.output.interval
+        return None if interval is None or interval.by is None else self.feature_names.index(interval.by)
 
     @property
     def target_names(self) -> tuple[str, ...]:

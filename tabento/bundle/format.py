@@ -7,7 +7,7 @@ readers can ignore is added without a new version.
 
 Formats so far: 1 is the first. 2 adds keys to the contract: ``identifiers``; for a feature ``missing``,
 ``exclusive_minimum``, ``exclusive_maximum``, ``maximum_length`` and the types ``timestamp`` and ``text``; for the output
-``targets``. A bundle whose contract uses none of these keys is still written in format 1, so that older services can serve it.
+``targets``, ``interval`` and ``prediction_set``. A bundle whose contract uses none of these keys is still written in format 1, so that older services can serve it.
 An older service refuses a bundle that uses them, because it would misread it. The splitting of texts is stored in the graph's
 metadata, see ``tabento.bundle.texts``.
 """

@@ -92,6 +92,18 @@ class CommandGroup(click.Group):
         return [CompletionItem(entry.name, help=entry.help) for entry in names] + options
 
 
+class ListedGroup(click.Group):
+    """A group of a few commands, in their order and with its examples."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the help."""
+        return list(self.commands)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples line by line."""
+        write_examples(self.epilog, formatter)
+
+
 def run_group(group: CommandGroup, words: Sequence[str], program: str, shared: object = None) -> int:
     """Run the command that the words name and return its exit code.
 

@@ -1,4 +1,4 @@
-"""The project: the checkout whose ``training`` package has all commands but ``export``.
+"""The project: the checkout whose ``training`` package has all commands but ``export`` and ``keys``.
 
 The wheel holds the library only. The installed script therefore looks for the project in the working folder and its
 parents, then next to the library, where an editable install has it.

@@ -13,13 +13,14 @@ from tabento.bundle.session import open_session
 from tabento.bundle.store import Bundle
 from tabento.errors import SaveError
 from tabento.parity import differences, pipeline_answers
+from tabento.parity.comparison.intervals import other_intervals
 from tabento.tables.frames import to_frame
 from tabento.tables.texts import text_number
 from tabento.tables.wide_rows import wide_rows
 
 
 def check_examples(bundle: Bundle, pipeline: Any, relative_max: float) -> None:
-    """Compare the answers of a stored bundle to its examples with the pipeline's answers.
+    """Compare the answers of a stored bundle to its examples, and their intervals or sets, with the pipeline's.
 
     The examples take the path of a request: JSON values, encoded by the contract, through the stored graph.
 
@@ -48,6 +49,14 @@ def check_examples(bundle: Bundle, pipeline: Any, relative_max: float) -> None:
         raise SaveError(
             f"{bundle.tag}: the stored bundle answers {_answer_text(actual[worst])} to its example {worst}, the pipeline"
             f" {_answer_text(expected[worst])} (relative difference {difference[worst]:.3g}, allowed {number_text(relative_max)})."
+            " Nothing was saved; report it with the config."
+        )
+    other = other_intervals(contract, rows, expected.reshape(len(rows), -1), actual.reshape(len(rows), -1))
+    if other.any():
+        example = int(np.argmax(other))
+        raise SaveError(
+            f"{bundle.tag}: the stored bundle gives its example {example} another prediction interval or set than the pipeline:"
+            f" {_answer_text(actual[example])} and {_answer_text(expected[example])} are on two sides of an edge of its table."
             " Nothing was saved; report it with the config."
         )
 

@@ -19,6 +19,7 @@ from tabento.parity.comparison.batch_sensitivity import BatchSensitivity
 from tabento.parity.comparison.batches import Batches, compare_batches
 from tabento.parity.comparison.branches import BranchProbe, ComparedLeaves
 from tabento.parity.comparison.compared_rows import ComparedRows, RaisedRows, Scale
+from tabento.parity.comparison.intervals import has_intervals, other_intervals
 from tabento.parity.comparison.knife_edges import KnifeEdges
 from tabento.parity.comparison.worst_rows import RAISES, worst_rows
 from tabento.parity.recorded_calls import record_calls
@@ -169,6 +170,9 @@ class Proof:
             classification=bool(self._labels),
             label_flips=sum(part.label_flips for part in parts),
             worst_probability=max(part.worst_absolute for part in parts) if probabilities else None,
+            other_intervals=sum(_other_intervals(kind, contract) for kind in kinds)
+            if has_intervals(contract)
+            else None,
             undecided=sum(part.undecided for part in parts) + batches.undecided,
             cancelled=sum(part.cancelled for part in parts) + batches.cancelled,
             worst_cancelled=max(part.worst_cancelled for part in parts),
@@ -264,6 +268,13 @@ def _find_excluded(kind: ComparedRows, sensitivity: BatchSensitivity, knife_edge
             scale.limits.relative,
         )
         kind.undecided[indices], kind.is_cancellation[indices] = result.undecided, result.is_cancellation
+
+
+def _other_intervals(kind: ComparedRows, contract: Contract) -> int:
+    """Return the number of rows of one kind that get another prediction interval or set."""
+    included = ~kind.excluded
+    mask = other_intervals(contract, kind.rows.packed[included], kind.expected[included], kind.graph_answers[included])
+    return int(mask.sum())
 
 
 def _part(kind: ComparedRows, answered_type: np.dtype[Any], scale: Scale) -> ParityPart:

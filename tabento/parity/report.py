@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from tabento.bundle.contract import Strict
+from tabento.bundle.contract import ExtensibleModel, Strict
 from tabento.bundle.numbers import number_text, value_text
 from tabento.errors import TabentoError
 
@@ -100,7 +100,7 @@ class BatchParity(Strict):
     """The largest difference over the scale, see ``ParityReport.typical``."""
 
 
-class ParityReport(Strict):
+class ParityReport(ExtensibleModel):
     """The content of ``parity.json``.
 
     A row is *undecided* if scikit-learn itself has more than one answer to it. Linear algebra adds in an order that depends on
@@ -118,6 +118,8 @@ class ParityReport(Strict):
     The counts of all three kinds are lower bounds: of the rows that differ, a small sample is tested first, and the others only
     if no row of the sample is wrong. Rows that were not tested count as wrong.
     """
+
+    later_keys = ("other_intervals",)
 
     limit: float = Field(gt=0)
     """The largest relative difference allowed."""
@@ -154,6 +156,9 @@ class ParityReport(Strict):
     """The number of rows that get another label, without undecided rows."""
     worst_probability: float | None = None
     """The largest difference of a probability; None if the graph answers no probabilities."""
+    other_intervals: int | None = None
+    """The number of rows that get another prediction interval or prediction set, without undecided, cancelled and knife-edge rows;
+    None if answers have neither. No such row is allowed."""
     undecided: int = 0
     """The number of undecided rows."""
     cancelled: int = 0
@@ -212,6 +217,8 @@ class ParityReport(Strict):
             excesses.append(
                 f"probabilities within {number_text(self.limits.probability)}, got {number_text(self.worst_probability)} at worst"
             )
+        if self.other_intervals:
+            excesses.append(f"the same prediction intervals or sets, got another one for {self.other_intervals} rows")
         if self.raised:
             excesses.append(
                 f"no answer where the pipeline has none, got one for {self.raised} rows that the contract takes and on"

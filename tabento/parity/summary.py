@@ -12,6 +12,8 @@ def parity_summary(report: ParityReport) -> str:
         words += f", {report.other_branches:,} on another branch of {report.trees:,} trees"
     if report.classification:
         words += f", {report.label_flips:,} with another label"
+    if report.other_intervals is not None:
+        words += f", {report.other_intervals:,} with another interval or set"
     if report.cancelled:
         words += f", {report.cancelled:,} with rounding that shows"
     if report.knife_edges:

@@ -18,8 +18,8 @@ from training.data.validation import validate
 from training.model.cross_validation import make_folds
 from training.model.estimators import build_estimator
 from training.model.metrics import HIGHER_IS_BETTER, measure
+from training.model.out_of_fold import predict_out_of_fold
 from training.model.pipeline import fit_pipeline
-from training.studies.evaluation.out_of_fold import predict_out_of_fold
 from training.studies.evaluation.variants import add_columns
 
 CONFIGS = Path(__file__).parents[2] / "configs"

@@ -77,6 +77,8 @@ def test_an_image_is_there_or_not(programs: Programs) -> None:
 
 def test_the_line_that_runs_an_image() -> None:
     """Docker and podman publish a port; buildah needs the entry point on its command line."""
-    assert Engine("podman", "").run_line("tabento:x") == "podman run --rm -p 3000:3000 tabento:x"
+    assert Engine("podman", "").run_line("tabento:x") == (
+        "podman run --rm -p 127.0.0.1:3000:3000 -e TABENTO_ALLOW_NO_KEYS=true tabento:x"
+    )
     line = Engine("buildah", "").run_line("tabento:x")
     assert "$(buildah from --pull-never tabento:x) -- /home/bentoml/bento/env/docker/entrypoint.sh serve" in line

@@ -69,7 +69,7 @@ def test_a_bento_becomes_an_image(programs: Programs, pebble: str, capfd: pytest
     output = capfd.readouterr().out
     assert "engine: docker (docker works)" in output
     assert "image: pebble:test, 123 MB" in output
-    assert "run it: docker run --rm -p 3000:3000 pebble:test" in output
+    assert "try it: docker run --rm -p 127.0.0.1:3000:3000 -e TABENTO_ALLOW_NO_KEYS=true pebble:test" in output
     dockerfile = (programs.folder / "Dockerfile").read_text(encoding="utf-8")
     assert "USER bentoml" in dockerfile
     assert [call for call in programs.calls() if call.startswith("docker build") and "--tag pebble:test" in call]

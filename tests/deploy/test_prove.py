@@ -94,4 +94,4 @@ def test_a_proof_reads_as_a_sentence() -> None:
     """The printed text has the user, the times and the rows."""
     text = str(Proof(user=1034, ready_s=1.62, rows=2, stop_s=0.6))
     assert text.startswith("runs as user 1034 without sklearn, pandas")
-    assert text.endswith("ready after 1.6 s; 2 predictions as here; ended 0.6 s after SIGTERM")
+    assert text.endswith("ready after 1.6 s; 2 predictions as here, none without a key; ended 0.6 s after SIGTERM")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.real_parts.tools import running_program, tool
 from tools.ports import free_port
+
+PROXY_FILES = Path(__file__).parents[2] / "deploy" / "proxies"
+"""The complete configurations that docs/proxies.md explains."""
 
 NGINX = """
 {user}
@@ -101,6 +104,67 @@ def haproxy(folder: Path, backend: int, *, reuse: bool = True) -> Iterator[int]:
     port = free_port()
     connections = "http-reuse always" if reuse else "option http-server-close"
     text = HAPROXY.format(backend=backend, port=port, connections=connections)
+    (folder / "haproxy.cfg").write_text(text, encoding="utf-8")
+    with running_program([tool("haproxy"), "-db", "-f", str(folder / "haproxy.cfg")], port, folder / "log"):
+        yield port
+
+
+def replace_once(text: str, changes: Mapping[str, str]) -> str:
+    """Return a shipped configuration with other values; fail if it does not have each of the former values once.
+
+    Args:
+        text: the configuration.
+        changes: from each former text to the new one.
+    """
+    for former, changed in changes.items():
+        assert text.count(former) == 1, f"expected {former!r} once, got it {text.count(former)} times"
+        text = text.replace(former, changed)
+    return text
+
+
+@contextmanager
+def shipped_nginx(folder: Path, backend: int, *, idle_s: float = 60) -> Iterator[int]:
+    """Run nginx with ``deploy/proxies/nginx.conf`` in front of a server, and yield nginx' port.
+
+    Args:
+        folder: an empty one, for its files.
+        backend: the server's port.
+        idle_s: the time for which nginx keeps idle connections to the server, in seconds.
+    """
+    port = free_port()
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    files = "".join(f"{kind}_temp_path {folder}/{kind};\n" for kind in kinds)
+    changes = {
+        "worker_processes auto;": "worker_processes 1;" + (" user root;" if os.geteuid() == 0 else ""),
+        "http {": f"http {{\n{files}",
+        "server 127.0.0.1:3000;": f"server 127.0.0.1:{backend};",
+        "listen 127.0.0.1:8080;": f"listen 127.0.0.1:{port};",
+        "keepalive_timeout 60s;": f"keepalive_timeout {round(idle_s * 1000)}ms;",
+        "keepalive 64;": "keepalive 512;",
+    }
+    text = replace_once((PROXY_FILES / "nginx.conf").read_text(encoding="utf-8"), changes)
+    (folder / "nginx.conf").write_text(text, encoding="utf-8")
+    command = [tool("nginx"), "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", "daemon off;"]
+    with running_program(command, port, folder / "log"):
+        yield port
+
+
+@contextmanager
+def shipped_haproxy(folder: Path, backend: int, *, purge_s: float = 2) -> Iterator[int]:
+    """Run HAProxy with ``deploy/proxies/haproxy.cfg`` in front of a server, and yield HAProxy's port.
+
+    Args:
+        folder: an empty one, for its files.
+        backend: the server's port.
+        purge_s: the time between two checks of idle connections, in seconds.
+    """
+    port = free_port()
+    changes = {
+        "bind 127.0.0.1:8080": f"bind 127.0.0.1:{port}",
+        "server tabento1 127.0.0.1:3000": f"server tabento1 127.0.0.1:{backend}",
+        "pool-purge-delay 2s": f"pool-purge-delay {round(purge_s * 1000)}ms",
+    }
+    text = replace_once((PROXY_FILES / "haproxy.cfg").read_text(encoding="utf-8"), changes)
     (folder / "haproxy.cfg").write_text(text, encoding="utf-8")
     with running_program([tool("haproxy"), "-db", "-f", str(folder / "haproxy.cfg")], port, folder / "log"):
         yield port

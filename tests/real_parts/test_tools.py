@@ -11,5 +11,7 @@ def test_a_missing_program_names_the_packages(monkeypatch: pytest.MonkeyPatch) -
     """The test fails, and is not skipped, with the command that installs all packages."""
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setattr(tools, "_SYSTEM_FOLDERS", "/nowhere")
-    with pytest.raises(pytest.fail.Exception, match=r"apt-get install .*nginx-light haproxy curl default-jdk-headless"):
+    with pytest.raises(
+        pytest.fail.Exception, match=r"apt-get install .*nginx-light haproxy curl default-jdk-headless redis-server"
+    ):
         tools.tool("nginx")

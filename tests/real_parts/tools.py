@@ -14,7 +14,13 @@ import pytest
 
 from tests.servers import wait_until
 
-PACKAGES = {"nginx": "nginx-light", "haproxy": "haproxy", "curl": "curl", "javac": "default-jdk-headless"}
+PACKAGES = {
+    "nginx": "nginx-light",
+    "haproxy": "haproxy",
+    "curl": "curl",
+    "javac": "default-jdk-headless",
+    "redis-server": "redis-server",
+}
 """The Debian package of each program."""
 _SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin:/sbin"
 """The folders of Debian's servers, which not every user's PATH has."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, cast
 
@@ -13,7 +14,7 @@ import httpx
 import pytest
 import uvicorn.protocols.http.auto
 from bentoml import Tag
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from serving.application import Application
 from serving.bento import CHECKED_BENTOML_VERSION, TabentoService, lean_config, packed_tag, with_options
@@ -87,6 +88,41 @@ def test_browsers_may_send_the_headers_of_the_setting(application: Application) 
     assert _preflight(own, "traceparent").status_code == 400
 
 
+def _options(app: Any, origin: str, method: str) -> httpx.Response:
+    async def request() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client:
+            headers = {"origin": origin, "access-control-request-method": method}
+            return await client.options("/predict", headers=headers)
+
+    return asyncio.run(request())
+
+
+def test_a_preflight_allows_the_least(application: Application) -> None:
+    """An allowed origin may GET and POST, for an hour, without credentials; other origins and methods are refusal."""
+    origin = "https://shop.example"
+    app = with_options(application, ServingSettings(cors_origins=(origin,)))
+    answer = _options(app, origin, "POST")
+    assert answer.status_code == 200
+    assert answer.headers["access-control-allow-origin"] == origin
+    assert answer.headers["access-control-allow-methods"] == "GET, POST"
+    assert answer.headers["access-control-max-age"] == "3600"
+    assert "access-control-allow-credentials" not in answer.headers
+    for method in ("PUT", "DELETE", "PATCH"):
+        assert _options(app, origin, method).status_code == 400
+    for other in ("https://evil.example", "https://shop.example.evil.example", "null", "http://shop.example"):
+        refusal = _options(app, other, "POST")
+        assert refusal.status_code == 400
+        assert "access-control-allow-origin" not in refusal.headers
+    assert _options(application, origin, "POST").status_code == 405
+
+
+def test_scripts_may_read_the_headers_of_limits_and_cache(application: Application) -> None:
+    """A page can wait as long as Retry-After says, and show the remaining rate."""
+    app = with_options(application, ServingSettings(cors_origins=("https://shop.example",)))
+    exposed = _get(app, origin="https://shop.example").headers["access-control-expose-headers"]
+    assert exposed.split(", ") == ["x-request-id", "retry-after", "ratelimit", "ratelimit-policy", "x-cache"]
+
+
 def test_every_origin_at_once_is_refused() -> None:
     """The star is not taken: an allow-list names whom it allows."""
     with pytest.raises(ValidationError, match="list each origin"):
@@ -99,6 +135,10 @@ def test_bentomls_configuration_is_lean(service_module: ModuleType) -> None:
 
     config = lean_config(ServingSettings(workers=3))
     assert validate(cast("Any", config)) == config
+    with_tls = lean_config(
+        ServingSettings(tls_certificate_file=Path("server.pem"), tls_key_password=SecretStr("secret"))
+    )
+    assert validate(cast("Any", with_tls))["ssl"] == {"enabled": True, "certfile": "server.pem"}  # and no password
     assert service_module.Tabento.config["metrics"] == {"enabled": False}
     assert service_module.Tabento.config["workers"] == 1
 

@@ -16,7 +16,7 @@ def _classes(base: type[ServingError] = ServingError) -> list[type[ServingError]
 def test_every_error_has_its_own_code_and_a_sentence() -> None:
     """Clients can tell errors apart by code; the documents describe each by its docstring."""
     classes = _classes()[1:]
-    assert len({kind.code for kind in classes}) == len(classes) == 15
+    assert len({kind.code for kind in classes}) == len(classes) == 19
     assert all(400 <= kind.status < 600 and kind.__doc__ for kind in classes)
 
 
@@ -36,3 +36,12 @@ def test_the_envelope_has_one_shape() -> None:
 def test_unavailable_says_when_to_come_back() -> None:
     """A 503 always has Retry-After."""
     assert UnavailableError("later", 7).headers == ((b"retry-after", b"7"),)
+
+
+def test_a_rate_limit_says_its_numbers() -> None:
+    """A 429 has the limit, the remaining number and the seconds to wait; without a wait that helps there is no Retry-After."""
+    error = errors.RateLimitedError("slow down", 100, 0, 12, ((b"ratelimit", b'"requests";r=0;t=12'),))
+    assert error.headers == ((b"retry-after", b"12"), (b"ratelimit", b'"requests";r=0;t=12'))
+    content = json.loads(error.body("id-1"))["error"]
+    assert (content["limit"], content["remaining"], content["retry_after_seconds"]) == (100, 0, 12)
+    assert errors.RateLimitedError("too many rows", 100, 100, None).headers == ()

@@ -520,7 +520,7 @@ def test_an_answer_later_than_promised_is_counted(
 def test_an_answer_is_in_the_access_log(
     tmp_path: Path, paths_taken: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each answer is one line with method, path, status, time and id, on both paths."""
+    """Each answer is one line with method, path, status, time, id and client, on both paths."""
     application = application_of(tmp_path, ServingSettings(slo_p99_ms=60_000, access_log=True))
     log_entries: list[tuple[Any, ...]] = []
     log = application.accounting.access_log
@@ -532,12 +532,12 @@ def test_an_answer_is_in_the_access_log(
             line.send(plain_request(path="/predict/batch", body=_batch(TREE)))
             connection_made_before = line.names(1)[0]
         wait_until(lambda: len(log_entries) == 3, "the lines")
-    assert [(method, path, status, name) for method, path, status, _, name in log_entries] == [
-        ("POST", "/predict", 200, b"call-7"),
-        ("POST", "/predict", 200, b"call-7"),
-        ("POST", "/predict/batch", 200, connection_made_before.encode()),
+    assert [(method, path, status, *rest) for method, path, status, _, *rest in log_entries] == [
+        ("POST", "/predict", 200, b"call-7", "127.0.0.1"),
+        ("POST", "/predict", 200, b"call-7", "127.0.0.1"),
+        ("POST", "/predict/batch", 200, connection_made_before.encode(), "127.0.0.1"),
     ]
-    assert all(0 < seconds < 30 for *_, seconds, _ in log_entries)
+    assert all(0 < seconds < 30 for *_, seconds, _, _ in log_entries)
     assert paths_taken == ["fast", "asgi", "fast"]
 
 

@@ -43,12 +43,41 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
         ("model: No Name", "model: got 'No Name'"),
         ("- a", "must have keys and values"),
         ("a: [", "is not valid YAML"),
+        ("input_policies: {age: drop}", "input_policies.age: got 'drop': .*'reject', 'accept' or 'clip'"),
     ],
 )
 def test_an_impossible_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
     """The error names the key, the value and the allowed values."""
     with pytest.raises(SettingsError, match=message):
         load_settings(_write(tmp_path, text))
+
+
+SECRET = "tabento_" + "a1" * 24 + "b"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"api_keys: [{SECRET}]",
+        f"api_keys: {{a: {SECRET}}}",
+        f"api_key: {SECRET}",
+        f"admin_password: {SECRET[8:]}",
+        f"docs_access: {SECRET}",
+    ],
+)
+def test_a_wrong_secret_is_not_shown(text: str, tmp_path: Path) -> None:
+    """The message about a wrong setting shows no value that may be a secret, and neither does its cause."""
+    with pytest.raises(SettingsError, match="got a value that is not shown") as error:
+        load_settings(_write(tmp_path, text))
+    assert SECRET[8:] not in f"{error.value} {error.value.__cause__}"
+
+
+def test_a_key_file_is_found_from_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative path starts at the folder of the service, an absolute one stays."""
+    monkeypatch.setenv("TABENTO_API_KEYS_FILE", "keys.json")
+    assert load_settings(tmp_path).api_keys_file == tmp_path / "keys.json"
+    monkeypatch.setenv("TABENTO_API_KEYS_FILE", "/run/keys.json")
+    assert load_settings(tmp_path).api_keys_file == Path("/run/keys.json")
 
 
 def test_an_unknown_variable_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,3 +132,9 @@ def test_every_setting_is_documented() -> None:
         following = body[index + 1]
         assert isinstance(following, ast.Expr), ast.unparse(body[index])
         assert isinstance(following.value, ast.Constant), ast.unparse(body[index])
+
+
+def test_policies_come_from_a_variable_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mapping is written as JSON in the environment."""
+    monkeypatch.setenv("TABENTO_INPUT_POLICIES", '{"crown width": "clip"}')
+    assert load_settings(tmp_path).input_policies == {"crown width": "clip"}

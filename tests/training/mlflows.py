@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import bentoml.models
-import tenacity
 
 from tabento.bundle.contract import Contract
 from tabento.bundle.format import BENTOML_MODULE
@@ -19,9 +18,6 @@ from training.config.settings import TrainingSettings
 from training.registry import Registry, Version
 from training.registry.tracking.connection import connect
 from training.registry.tracking.place import DATABASE_FILE
-
-AT_ONCE = tenacity.wait_none()
-"""The wait between attempts in tests: none."""
 
 
 @cache

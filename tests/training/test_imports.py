@@ -58,6 +58,8 @@ def run(*arguments: str) -> tuple[int, set[str]]:
         (["--help"], 0),
         (["train", "--help"], 0),
         (["models", "--help"], 0),
+        (["keys", "--help"], 0),
+        (["keys", "list", "--file", "nope.json"], 1),
         (["fly"], 2),
         (["train"], 2),
         (["data", "--config", "nope.yaml"], 1),

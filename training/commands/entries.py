@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tabento.command_line import export
+from tabento.command_line import export, keys
 from tabento.command_line.groups import CommandEntry
 
 _BEGIN, _TRAIN, _MODELS, _SERVE = "Begin", "Train", "Models", "Serve"
@@ -29,7 +29,7 @@ MODELS = CommandEntry(
 )
 SERVE = CommandEntry("serve", "training.commands.serve", "Serve a stored model, or that of a config.", _SERVE)
 BENTO = CommandEntry("bento", "training.commands.bento", "Build a Bento that holds a stored model.", _SERVE)
-ENTRIES = (INIT, DATA, TRAIN, ENSURE, RECORD, EVALUATE, RETRAIN, IMPORT, MODELS, SERVE, BENTO, export.ENTRY)
+ENTRIES = (INIT, DATA, TRAIN, ENSURE, RECORD, EVALUATE, RETRAIN, IMPORT, MODELS, SERVE, BENTO, export.ENTRY, keys.ENTRY)
 """All commands in the order of the help."""
 EXAMPLES = """examples:
   python -m training init rows.csv --target COLUMN

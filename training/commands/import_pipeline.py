@@ -103,7 +103,9 @@ def tell(config: Path, result: ImportResult, progress: Progress) -> None:
     )
     if result.remarks:
         progress.say("\nTo know\n" + "\n".join(f"  {remark}" for remark in result.remarks))
-    progress.say(f"\nServe it\n  bentoml serve service:Tabento --arg model={shlex.quote(result.tags.bundle)}")
+    progress.say(
+        f"\nServe it\n  bentoml serve service:Tabento --arg model={shlex.quote(result.tags.bundle)} --host 127.0.0.1"
+    )
 
 
 command = SectionedCommand(

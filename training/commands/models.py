@@ -16,8 +16,8 @@ from tabento.command_line.commands import (
     SectionedCommand,
     SectionedOption,
     verbose_option,
-    write_examples,
 )
+from tabento.command_line.groups import ListedGroup
 from training.commands.options import Invocation, tracking_options
 from training.registry.action_arguments import ActionArguments
 
@@ -28,7 +28,7 @@ EXAMPLES = """examples:
   tabento models promote NAME challenger --why "better on every slice"
   tabento models rollback NAME --why "complaints since noon"
   tabento models compare NAME champion challenger
-  bentoml serve service:Tabento --arg model=$(tabento models resolve NAME@champion --fetch)
+  bentoml serve service:Tabento --host 127.0.0.1 --arg model=$(tabento models resolve NAME@champion --fetch)
 
 A VERSION is a number, or an alias such as champion or challenger. docs/registry.md has the details.
 """
@@ -98,19 +98,7 @@ def _reasons() -> list[click.Parameter]:
     ]
 
 
-class _ModelsGroup(click.Group):
-    """The group of the actions, in their order and with its examples."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names in the order of the help."""
-        return list(self.commands)
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the examples line by line."""
-        write_examples(self.epilog, formatter)
-
-
-command = _ModelsGroup(
+command = ListedGroup(
     "models",
     help="Look into the registry, and decide which version serves.",
     epilog=EXAMPLES,

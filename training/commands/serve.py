@@ -18,6 +18,7 @@ from training.commands.configs import read_config
 from training.commands.options import Invocation, config_option, data_options, training_options
 from training.commands.preflight import port_problem, require_none
 from training.commands.preflight.home import home_problem
+from training.stages.startup_check import address_problem
 
 EXAMPLES = """examples:
   tabento serve --config configs/NAME.yaml
@@ -46,7 +47,7 @@ def serve(
 
     Raises:
         UsageError: neither or both of a model and a config are given.
-        PreflightError: the port is taken, or another problem was found; nothing was trained.
+        PreflightError: the port is taken, the service has no API keys for the address, or another problem was found; nothing was trained.
         BundleNotFoundError: the store does not have the model.
         TabentoError: the server cannot be started.
         Exception: as for ``training.stages.stored_model.ensure_model``.
@@ -54,15 +55,14 @@ def serve(
     if (model is None) == (config is None):
         raise click.UsageError("give either the NAME of a stored model or --config YAML")
     settings, progress = invocation.begin(config, moves_registry=True)
-    problem = port_problem(host, port)
+    problems = [problem for problem in (port_problem(host, port), address_problem(host)) if problem]
     if config is not None:
         from training.commands.ensure import ensured_tag
 
         model_config = read_config(config, data, overrides, settings, progress)
-        problems = [problem] if problem else []
         tag = ensured_tag(model_config, data, settings, progress, problems=problems, record_later=True)
     else:
-        require_none([problem, home_problem()])
+        require_none([*problems, home_problem()])
         from tabento.bundle.store import load_bundle
 
         assert model is not None

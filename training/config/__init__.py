@@ -11,6 +11,7 @@ from training.config.features import Clusters, CustomTransformer, Dates, Derived
 from training.config.gate import (
     Calibration,
     ChampionComparison,
+    CoverageLimits,
     Direction,
     Gate,
     Invariance,
@@ -20,6 +21,7 @@ from training.config.gate import (
     Slices,
 )
 from training.config.grid import Grid
+from training.config.intervals import Intervals, Sets
 from training.config.model import ModelConfig, Slo
 from training.config.reading import format_faults, load_as, load_config
 from training.config.study import Candidate, Evaluation, Metric, Range, Selection, Studies, Sweep
@@ -37,6 +39,7 @@ __all__ = [
     "Column",
     "ConfigError",
     "ConfigText",
+    "CoverageLimits",
     "CustomTransformer",
     "DatePart",
     "Dates",
@@ -50,6 +53,7 @@ __all__ = [
     "Gate",
     "Grid",
     "Imputer",
+    "Intervals",
     "Invariance",
     "Kind",
     "Leakage",
@@ -62,6 +66,7 @@ __all__ = [
     "Ratio",
     "Seeds",
     "Selection",
+    "Sets",
     "Slices",
     "Slo",
     "Source",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from tabento.bundle.contract import Feature, timestamp_seconds
+from tabento.bundle.contract import INTERVAL_GROUP_TYPES, Feature, timestamp_seconds
 from tabento.bundle.format import TERMS_LIMIT
 from training.config.estimator import KINDS_OF_ONE_TASK, Estimator
 from training.config.faults import ConfigFault, did_you_mean
@@ -29,6 +29,7 @@ def disagreements(config: ModelConfig) -> Iterator[ConfigFault]:
     yield from _texts(config)
     yield from _task(config)
     yield from _invariances(config)
+    yield from _intervals(config)
 
 
 def _target(config: ModelConfig) -> Iterator[ConfigFault]:
@@ -42,6 +43,23 @@ def _target(config: ModelConfig) -> Iterator[ConfigFault]:
     elif target.unit is not None or target.minimum is not None or target.maximum is not None:
         message = "target: `unit`, `minimum` and `maximum` go with a regression, got task 'classification'"
         yield ConfigFault(("target",), message)
+
+
+def _intervals(config: ModelConfig) -> Iterator[ConfigFault]:
+    """Check that intervals are asked of a regression and sets of a classification, and that the feature of groups has an order."""
+    if config.intervals is not None and config.task != "regression":
+        message = "intervals: goes with a regression, got task 'classification': use `sets`"
+        yield ConfigFault(("intervals",), message)
+    if config.sets is not None and config.task != "classification":
+        yield ConfigFault(("sets",), "sets: goes with a classification, got task 'regression': use `intervals`")
+    by = config.intervals.by if config.intervals is not None else None
+    names = [column.name for column in config.features if column.type in INTERVAL_GROUP_TYPES]
+    if by is not None and by not in names:
+        message = (
+            f"intervals.by: expected a feature of type {', '.join(INTERVAL_GROUP_TYPES)}, got {by!r}; there are"
+            f" {sorted(names)}{did_you_mean(by, names)}"
+        )
+        yield ConfigFault(("intervals", "by"), message)
 
 
 def _names(config: ModelConfig) -> Iterator[ConfigFault]:

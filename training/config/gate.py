@@ -60,6 +60,23 @@ class Slices(Strict):
     lower end of the ratio's 95% bootstrap interval is above it, so that chance alone does not explain it."""
 
 
+class CoverageLimits(Strict):
+    """The limits of the coverage of prediction intervals or sets on the test part. A limit applies to the end of a binomial
+    interval, so that chance alone does not fail a model."""
+
+    below_max: Annotated[float, Field(ge=0, lt=1)] | None = 0.02
+    """The largest difference by which the coverage of all test rows may be below the promised coverage."""
+    above_max: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """The largest difference by which it may be above."""
+    slice_below_max: Annotated[float, Field(ge=0, lt=1)] | None = 0.05
+    """The largest difference by which the coverage of a slice may be below. The slices are those of ``gate.slices``, the ranges of
+    ``intervals.by`` and the classes."""
+    width_max: Positive | None = None
+    """The largest mean width of an interval in the target's unit, or the largest mean number of labels in a set."""
+    confidence: Share = 0.95
+    """The confidence of the binomial intervals."""
+
+
 class Leakage(Strict):
     """Checks whether the target leaks into the features."""
 
@@ -119,6 +136,8 @@ class Gate(Strict):
     """The comparison with the champion, if there is one."""
     calibration: Calibration | None = None
     slices: Slices | None = Slices()
+    coverage: CoverageLimits | None = CoverageLimits()
+    """The limits of the coverage, if the config asks for ``intervals`` or ``sets``."""
     leakage: Leakage | None = Leakage()
     invariances: tuple[Invariance, ...] = ()
     directions: tuple[Direction, ...] = ()

@@ -1,9 +1,16 @@
-"""Names and units of the metrics of ``training.model.metrics``, for users."""
+"""Names and units of the metrics of ``training.model.metrics`` and ``training.model.coverage``, for users."""
 
 from __future__ import annotations
 
 OF_TARGET = "unit"
 """A placeholder for the target's own unit."""
+COVERAGE_METRICS = {
+    "interval_coverage": ("Coverage of the prediction intervals", ""),
+    "interval_width": ("Mean width of the prediction intervals", OF_TARGET),
+    "set_coverage": ("Coverage of the prediction sets", ""),
+    "set_size": ("Mean number of labels in a prediction set", ""),
+}
+"""Metrics of models with intervals or sets. ``gate.coverage`` limits them; a limit of ``gate.metrics`` would ignore the number of rows."""
 METRICS: dict[str, tuple[str, str]] = {
     "rmse": ("RMSE", OF_TARGET),
     "mae": ("MAE", OF_TARGET),
@@ -26,6 +33,7 @@ METRICS: dict[str, tuple[str, str]] = {
     "f1_macro": ("F1, mean over the classes", ""),
     "log_loss": ("Log loss", ""),
     "brier": ("Brier score", ""),
+    **COVERAGE_METRICS,
 }
 """A metric's name and unit by its key, in the order in which they are shown."""
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from tabento.bundle.contract import Contract, Feature, Identifier, Output, Strict
+from tabento.bundle.contract import Contract, Feature, Identifier, Interval, Output, PredictionSet, Strict
 from training.config.agreements import disagreements
 from training.config.card import CardNotes
 from training.config.column import Column
@@ -16,6 +16,7 @@ from training.config.estimator import Estimator
 from training.config.faults import raise_all
 from training.config.features import DerivedFeatures
 from training.config.gate import Gate
+from training.config.intervals import Intervals, Sets
 from training.config.study import Evaluation, Selection, Studies, Sweep
 from training.config.target import Decision, Target
 from training.config.text import ConfigText
@@ -60,6 +61,10 @@ class ModelConfig(Strict):
     estimator: Estimator = DEFAULT_ESTIMATOR
     decision: Decision = Decision()
     """The rule by which a binary classification answers its positive class."""
+    intervals: Intervals | None = None
+    """The prediction intervals of a regression; null if an answer has no interval."""
+    sets: Sets | None = None
+    """The prediction sets of a classification; null if an answer has no set."""
     split: Split = Split()
     studies: Studies = Studies()
     selection: Selection = Selection()
@@ -97,11 +102,19 @@ class ModelConfig(Strict):
         self._contract_so_far()
         return self
 
-    def contract(self, *, threshold: float | None = None) -> Contract:
+    def contract(
+        self,
+        *,
+        threshold: float | None = None,
+        interval: Interval | None = None,
+        prediction_set: PredictionSet | None = None,
+    ) -> Contract:
         """Return the contract of this config, for clients and servers.
 
         Args:
             threshold: the lowest probability for which the positive class is answered, if a threshold was chosen.
+            interval: the calibrated prediction intervals, if an answer has one.
+            prediction_set: the calibrated prediction sets, if an answer has one.
 
         Raises:
             ConfigError: a part of the config is not yet taken from the data.
@@ -112,7 +125,8 @@ class ModelConfig(Strict):
                 " run the stage `validate` first"
             )
         features = tuple(column.feature() for column in self.features)
-        return self._contract_of(features, self.target.output(threshold=threshold))
+        output = self.target.output(threshold=threshold, interval=interval, prediction_set=prediction_set)
+        return self._contract_of(features, output)
 
     def _contract_so_far(self) -> Contract:
         """Return a contract with placeholders for the parts that the data decides, to check all other parts."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from tabento.bundle.contract import Label, Name, Number, Output, Strict
+from tabento.bundle.contract import Interval, Label, Name, Number, Output, PredictionSet, Strict
 from training.config.types import Positive
 
 
@@ -97,14 +97,22 @@ class Target(Strict):
         labels = tuple(item.label for item in self.classes or ())
         return labels if list(labels) == sorted(labels) else tuple(range(len(labels)))
 
-    def output(self, *, threshold: float | None = None) -> Output:
+    def output(
+        self,
+        *,
+        threshold: float | None = None,
+        interval: Interval | None = None,
+        prediction_set: PredictionSet | None = None,
+    ) -> Output:
         """Return the answer as the contract has it.
 
         Args:
             threshold: the lowest probability for which the positive class is answered, if a threshold was chosen.
+            interval: the calibrated prediction intervals, if an answer has one.
+            prediction_set: the calibrated prediction sets, if an answer has one.
         """
         if self.classes is None:
-            return Output(name=self.name, unit=self.unit, description=self.description)
+            return Output(name=self.name, unit=self.unit, description=self.description, interval=interval)
         return Output(
             name=self.name,
             description=self.description,
@@ -112,6 +120,7 @@ class Target(Strict):
             probabilities=True,
             ranking=self.ranking,
             threshold=threshold,
+            prediction_set=prediction_set,
         )
 
 

@@ -20,10 +20,11 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 import httpx
-import tenacity
-from tenacity.wait import wait_base
 
 from tabento.bundle.checksums import file_sha256
+from tabento.remote.breakers import breaker_of
+from tabento.remote.errors import RemoteUnavailableError
+from tabento.remote.retry import RetryPolicy
 from tabento.tables.faults import DownloadError
 from training.config import Source
 from training.data.identity import PLAIN_SUFFIX, cached_suffix
@@ -31,11 +32,10 @@ from training.data.kaggle import Download, is_kaggle, kaggle_download
 
 __all__ = ["DownloadError", "fetch", "fetch_unpinned"]
 
-ATTEMPTS = 3
-TIMEOUT = httpx.Timeout(10.0, connect=5.0)
-"""Seconds: 5 to connect, 10 for each read. After a timeout the request is sent again."""
-WAIT: wait_base = tenacity.wait_exponential_jitter(initial=1.0, max=8.0, jitter=1.0)
-"""Between attempts: 1, 2, 4, 8 seconds and up to one second of jitter, so that many clients do not retry together."""
+RETRY = RetryPolicy(jitter_s=1.0)
+"""Three attempts with 2 and 4 seconds between them. The time limit, 10 seconds, is that of a read: a large file takes longer."""
+CONNECT_SHARE = 0.5
+"""The share of the time limit of a read in which a connection must be made."""
 LIMIT_BYTES = 1 << 30
 """1 GiB; a larger file is treated as a mistake in the address, and would not fit in memory either."""
 
@@ -58,10 +58,8 @@ def fetch(
     source: Source,
     cache_folder: Path,
     *,
-    wait: wait_base = WAIT,
-    timeout: httpx.Timeout = TIMEOUT,
+    retry: RetryPolicy = RETRY,
     limit_bytes: int = LIMIT_BYTES,
-    attempts: int = ATTEMPTS,
 ) -> Path:
     """Return the CSV file of a source: from the cache if its checksum is right there, else downloaded.
 
@@ -72,7 +70,7 @@ def fetch(
     """
     cached = cache_folder / f"{source.sha256}{cached_suffix(source.url)}"
     if not (cached.is_file() and file_sha256(cached) == source.sha256):
-        _download(source.url, cache_folder, source.sha256, wait, timeout, limit_bytes, attempts)
+        _download(source.url, cache_folder, source.sha256, retry, limit_bytes)
     return _unpack(cached, source.url, limit_bytes)
 
 
@@ -80,8 +78,7 @@ def fetch_unpinned(
     url: str,
     cache_folder: Path,
     *,
-    wait: wait_base = WAIT,
-    timeout: httpx.Timeout = TIMEOUT,
+    retry: RetryPolicy = RETRY,
     limit_bytes: int = LIMIT_BYTES,
 ) -> Path:
     """Download an address without a known checksum, on every call, and return its CSV file in the cache.
@@ -89,32 +86,27 @@ def fetch_unpinned(
     Raises:
         DownloadError: for the same reasons as in ``fetch``, except the checksum.
     """
-    return _unpack(_download(url, cache_folder, None, wait, timeout, limit_bytes), url, limit_bytes)
+    return _unpack(_download(url, cache_folder, None, retry, limit_bytes), url, limit_bytes)
 
 
 def _download(
     url: str,
     cache_folder: Path,
     sha256: str | None,
-    wait: wait_base,
-    timeout: httpx.Timeout,
+    retry: RetryPolicy,
     limit_bytes: int,
-    attempts: int = ATTEMPTS,
 ) -> Path:
     """Download with retries, check, and move into place; return the file's path in the cache."""
-    retrying = tenacity.Retrying(
-        stop=tenacity.stop_after_attempt(attempts),
-        wait=wait,
-        retry=tenacity.retry_if_exception_type((*_TEMPORARY_ERRORS, _TemporaryError)),
-        reraise=True,
-    )
     remedy = "Check the address and the connection, or give a file with DATA=<path>."
     try:
         cache_folder.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(cache_folder)
         with _temporary_file(cache_folder) as (file, temporary):
             request = kaggle_download(url) if is_kaggle(url) else Download(url)
-            downloaded_sha256 = retrying(_stream, request, file, timeout, limit_bytes)
+            timeout = httpx.Timeout(retry.timeout_s, connect=retry.timeout_s * CONNECT_SHARE)
+            downloaded_sha256 = retry.run(
+                lambda: _stream(request, file, timeout, limit_bytes), _is_temporary, breaker_of(request.url)
+            )
             if is_kaggle(url) and cached_suffix(url) == PLAIN_SUFFIX:
                 downloaded_sha256 = _without_archive(file, temporary, url, limit_bytes) or downloaded_sha256
             file.close()
@@ -126,12 +118,17 @@ def _download(
             return temporary.replace(cache_folder / f"{downloaded_sha256}{cached_suffix(url)}")
     except (*_TEMPORARY_ERRORS, _TemporaryError) as error:
         reason = str(error) or type(error).__name__
-        attempts_text = f"{attempts} attempts; the last" if attempts > 1 else "one attempt"
+        attempts_text = f"{retry.attempts} attempts; the last" if retry.attempts > 1 else "one attempt"
         raise DownloadError(f"could not download {url} in {attempts_text}: {reason}. {remedy}") from error
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, RemoteUnavailableError) as error:
         raise DownloadError(f"could not download {url}: {error}. {remedy}") from error
     except OSError as error:
         raise DownloadError(f"could not write to the cache folder {cache_folder}: {error}.") from error
+
+
+def _is_temporary(error: BaseException) -> bool:
+    """Return whether another attempt may resolve an error."""
+    return isinstance(error, (*_TEMPORARY_ERRORS, _TemporaryError))
 
 
 def _stream(download: Download, file: IO[bytes], timeout: httpx.Timeout, limit_bytes: int) -> str:

@@ -13,13 +13,13 @@ from typing import BinaryIO, Literal
 
 import numpy as np
 import pandas as pd
-from tenacity.wait import wait_base
 
+from tabento.remote.retry import RetryPolicy
 from tabento.tables.cells import timestamp_texts
 from tabento.tables.csv_table import csv_text, read_csv, read_stream
 from tabento.tables.faults import DataError, DownloadError
 from training.config import ModelConfig
-from training.data.download import WAIT, fetch, fetch_unpinned
+from training.data.download import RETRY, fetch, fetch_unpinned
 from training.data.identity import SYNTHETIC, is_address, no_such_file, synthetic_source, synthetic_warning
 from training.data.imitation import imitated_rows
 from training.data.synthetic import generate
@@ -51,7 +51,7 @@ def load_dataset(
     cache_folder: Path,
     warn: Callable[[str], None],
     *,
-    wait: wait_base = WAIT,
+    retry: RetryPolicy = RETRY,
 ) -> Dataset:
     """Load the requested data, else the config's source, else synthetic rows.
 
@@ -60,7 +60,7 @@ def load_dataset(
         requested: The path of a CSV file, an http(s) or kaggle address, the word ``synthetic``, or None.
         cache_folder: The folder of downloaded files.
         warn: Called with one message if the rows are synthetic, also if they were requested.
-        wait: The time between attempts to download.
+        retry: The attempts to download.
 
     Raises:
         DataError: the requested data cannot be read. No other data replaces it.
@@ -70,8 +70,8 @@ def load_dataset(
         return _synthetic_dataset(config, "as requested", warn)
     if requested is not None and is_address(requested):
         pinned = config.source is not None and requested == config.source.url
-        path = fetch(config.source, cache_folder, wait=wait) if pinned and config.source else None
-        return _read(path or fetch_unpinned(requested, cache_folder, wait=wait), requested, config)
+        path = fetch(config.source, cache_folder, retry=retry) if pinned and config.source else None
+        return _read(path or fetch_unpinned(requested, cache_folder, retry=retry), requested, config)
     if requested is not None:
         path = Path(requested).expanduser()
         return _read(path, path.name, config)
@@ -81,7 +81,7 @@ def load_dataset(
             raise no_data(config, reason)
         return _synthetic_dataset(config, reason, warn)
     try:
-        path = fetch(config.source, cache_folder, wait=wait)
+        path = fetch(config.source, cache_folder, retry=retry)
     except DownloadError as error:
         reason = f"because the real data is not available: {error}"
         if config.synthetic is None:

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from tabento.bundle.contract import Contract, Feature
 from tabento.bundle.numbers import number_text
 
+INTERVAL_FIELDS = {"interval": "interval", "prediction_set": "set"}
+"""The fields of an answer to one row by the keys of the contract's output that ask for them."""
+
 
 def incomparable(old: Contract, new: Contract) -> list[str]:
     """Return the reasons why the answers of two models have different meanings; empty if they can be compared."""
@@ -46,6 +49,9 @@ def breaking_changes(old: Contract, new: Contract) -> list[str]:
     changes += _narrower_identifiers(old, new)
     if old.output.ranking and not new.output.ranking:
         changes.append("the answer has no ranking any more")
+    for key, field in INTERVAL_FIELDS.items():
+        if getattr(old.output, key) is not None and getattr(new.output, key) is None:
+            changes.append(f"the answer has no `{field}` any more")
     return changes
 
 
@@ -63,6 +69,15 @@ def compatible_changes(old: Contract, new: Contract) -> list[str]:
             _narrower_feature(before[feature.name], feature)
         ):
             changes.append(f"{feature.name!r} takes {feature.expected()}, before {before[feature.name].expected()}")
+    for key, field in INTERVAL_FIELDS.items():
+        before_table, after_table = getattr(old.output, key), getattr(new.output, key)
+        if before_table is None and after_table is not None:
+            changes.append(f"the answer has a new field `{field}`")
+        elif before_table is not None and after_table is not None and before_table.coverage != after_table.coverage:
+            changes.append(
+                f"the coverage of `{field}` is {number_text(after_table.coverage)}, before"
+                f" {number_text(before_table.coverage)}"
+            )
     if old.output.threshold != new.output.threshold:
         changes.append(f"the decision threshold is {_threshold(new)}, before {_threshold(old)}")
     if old.p99_ms != new.p99_ms:

@@ -11,7 +11,14 @@ from pydantic import ConfigDict
 
 from tabento.bundle.contract import Strict
 from training.errors import GateError
-from training.gate.figures import CalibrationFigures, ChampionFigures, SliceFigures, limit_in_words, number_in_words
+from training.gate.figures import (
+    CalibrationFigures,
+    ChampionFigures,
+    SliceFigures,
+    limit_in_words,
+    number_in_words,
+)
+from training.model.coverage import CoverageFigures
 
 Bound = Literal["at most", "at least"]
 Verdict = Literal["passed", "failed", "not judged", "shown", "off"]
@@ -121,6 +128,8 @@ class GateReport(Strict):
     """The comparison with the champion; None without a champion."""
     slices: tuple[SliceFigures, ...] = ()
     """The parts of the test rows, worst first."""
+    coverage: tuple[CoverageFigures, ...] = ()
+    """The coverage of all test rows and of each slice, lowest first; empty without intervals and sets."""
     calibration: CalibrationFigures | None = None
     """The reliability of the probabilities; None for a regression."""
 

@@ -13,6 +13,7 @@ from tabento.packaging.latency import BatchLatency
 from training.gate.behaviour import check_behaviour
 from training.gate.calibration import check_calibration
 from training.gate.champion import check_champion
+from training.gate.coverage import check_coverage
 from training.gate.gate_input import GateInput, RefitInput
 from training.gate.limits import BATCH_ROWS, TEN_ROWS, latency_checks, metric_checks, parity_checks, size_check
 from training.gate.limits import GROUP as LIMITS
@@ -54,11 +55,12 @@ def run_gate(
         calibrated, calibration = check_calibration(gate_input)
         sliced, slices = check_slices(gate_input)
         step.detail = f"{len(slices)} slices"
+    covered, coverage = check_coverage(gate_input)
     if refitted is None:
         refitted = [_run_refit(title, look, gate_input, progress) for title, look in REFITS]
     refits = [check for checks in refitted for check in checks]
-    every = (*limits, *against, *calibrated, *sliced, *methods, *refits, *behaviour)
-    return GateReport(checks=every, champion=champion, slices=slices, calibration=calibration)
+    every = (*limits, *against, *calibrated, *sliced, *covered, *methods, *refits, *behaviour)
+    return GateReport(checks=every, champion=champion, slices=slices, coverage=coverage, calibration=calibration)
 
 
 def _limits(gate_input: GateInput) -> list[Check]:

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from tenacity.wait import wait_base
-
 from tabento.bundle.checksums import file_sha256
 from tabento.bundle.errors import BundleNotFoundError
 from tabento.bundle.format import MANIFEST_FILE
 from tabento.bundle.store import Bundle, load_bundle
+from tabento.remote.retry import RetryPolicy
 from training.config.settings import TrainingSettings
 from training.model.metrics import HIGHER_IS_BETTER
 from training.registry.errors import RegistryError
@@ -22,7 +21,7 @@ from training.registry.files import download
 from training.registry.history import Event, read_history
 from training.registry.names import parse_name
 from training.registry.tracking import Connection, connect, move_former_registry, tracking_uri
-from training.registry.tracking.place import WAIT, mask_passwords
+from training.registry.tracking.place import RETRY, mask_passwords
 from training.registry.version import (
     BUNDLE_TAG,
     CHALLENGER,
@@ -42,21 +41,21 @@ _PAGE = 1000
 class Catalogue:
     """The registered models of an MLflow server or database."""
 
-    def __init__(self, settings: TrainingSettings, *, wait: wait_base = WAIT) -> None:
+    def __init__(self, settings: TrainingSettings, *, retry: RetryPolicy = RETRY) -> None:
         """Store the address; the first call connects.
 
         Args:
             settings: the address, see ``training.registry.tracking.place``.
-            wait: the time between attempts.
+            retry: the attempts of each call.
         """
         self._settings = settings
-        self._wait = wait
+        self._retry = retry
         self._opened: Connection | None = None
 
     def _connection(self) -> Connection:
         if self._opened is None:
             move_former_registry(self._settings)
-            self._opened = connect(tracking_uri(self._settings), wait=self._wait)
+            self._opened = connect(tracking_uri(self._settings), retry=self._retry)
         return self._opened
 
     @property

@@ -23,6 +23,7 @@ from training.config import Decisions, ModelConfig, explain, load_class, module_
 from training.config.settings import TrainingSettings
 from training.data.parquet import read_table
 from training.gate.background_refits import BackgroundRefits
+from training.model.conformal import Calibration
 from training.progress import Progress
 from training.registry.provenance import Origin
 from training.stages.outcome import Outcome
@@ -97,6 +98,10 @@ class Context:
             # The file names classes by their modules. A module next to the config must be importable first.
             load_class(custom.transformer, module_folder(self.config))
         return joblib.load(self._existing_path("fit/pipeline.joblib"))
+
+    def calibration(self) -> Calibration:
+        """Return the calibrated prediction intervals or sets of the pipeline."""
+        return Calibration.model_validate_json(self.read("fit/calibration.json"))
 
     def model(self) -> bytes:
         """Return the serialised ONNX graph."""

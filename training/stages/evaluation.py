@@ -9,17 +9,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tabento.tables.frames import to_rows
 from training.config import Decisions, ModelConfig
 from training.config.metric_names import name_of
 from training.data.validation import validate
+from training.gate.coverage import coverage_figures
+from training.model.conformal import Calibration
+from training.model.coverage import RowCoverage, coverage_metrics, row_coverage
 from training.model.cross_validation import Fold, make_folds
 from training.model.metrics import measure
+from training.model.out_of_fold import predict_out_of_fold
 from training.model.pipeline import FitError
 from training.progress import Progress
 from training.report.evaluation.markdown import format_metric, render_evaluation
 from training.report.evaluation.plots import plot_folds
-from training.studies.evaluation.out_of_fold import predict_out_of_fold
-from training.studies.evaluation.results import CONFIDENCE, EvaluationReport, FoldMetric, Variant
+from training.studies.evaluation.fold_calibrations import calibrate_folds
+from training.studies.evaluation.results import CONFIDENCE, EvaluatedCoverage, EvaluationReport, FoldMetric, Variant
 from training.studies.evaluation.variants import add_columns
 
 AS_CONFIGURED = "as configured"
@@ -68,6 +73,7 @@ def evaluate(
             (f"with {', '.join(plan.also_with)}", *add_columns(config, decisions, plan.also_with, frame))
         )
     variants: list[Variant] = []
+    coverage: EvaluatedCoverage | None = None
     rows = 0
     for name, variant_config, variant_decisions in requested_variants:
         with progress.step(f"Cross-validate {name}, {plan.folds} folds × {plan.repeats}") as step:
@@ -80,6 +86,11 @@ def evaluate(
             first = variants[0] if variants else None
             variants.append(_measure_variant(name, config, variant_decisions.columns, y_true, answers, folds, first))
             step.detail = _summary_text(variants[-1])
+        if first is None and (config.intervals is not None or config.sets is not None):
+            with progress.step("Calibrate the intervals of each fold again, and measure their coverage") as step:
+                calibrations = calibrate_folds(config, valid, decisions, folds, n_jobs)
+                coverage = _measure_coverage(config, valid, y_true, answers, calibrations, folds)
+                step.detail = f"{coverage.slices[0].coverage:.1%} of {rows:,} rows"
     report = EvaluationReport(
         name=config.name,
         title=config.title,
@@ -91,11 +102,42 @@ def evaluate(
         seed=config.seed,
         confidence=CONFIDENCE,
         variants=tuple(variants),
+        coverage=coverage,
     )
     (folder / JSON_FILE).write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
     (folder / MARKDOWN_FILE).write_text(render_evaluation(report, config), encoding="utf-8")
     plot_folds(report, config, folder / PLOT_FILE)
     return report
+
+
+def _measure_coverage(
+    config: ModelConfig,
+    frame: pd.DataFrame,
+    y_true: NDArray[np.float64],
+    answers: Sequence[NDArray[np.float64]],
+    calibrations: Sequence[Calibration],
+    folds: Sequence[Fold],
+) -> EvaluatedCoverage:
+    """Measure the coverage of each fold's calibration on the fold's held-out rows."""
+    repeats, count = config.evaluation.repeats, config.evaluation.folds
+    covered, widths = np.zeros(len(y_true)), np.zeros(len(y_true))
+    per_fold: list[dict[str, float]] = []
+    for (_, held_out), fold_answers, calibration in zip(folds, answers, calibrations, strict=True):
+        contract = config.contract(interval=calibration.interval, prediction_set=calibration.prediction_set)
+        rows = to_rows(frame.iloc[held_out], contract)
+        fold_coverage = row_coverage(contract, rows, y_true[held_out], fold_answers)
+        assert fold_coverage is not None
+        per_fold.append(coverage_metrics(contract, fold_coverage))
+        covered[held_out] += fold_coverage.covered / repeats
+        widths[held_out] += fold_coverage.widths / repeats
+    promise = config.intervals or config.sets
+    assert promise is not None
+    return EvaluatedCoverage(
+        promised=promise.coverage,
+        figures={key: FoldMetric.over(tuple(figures[key] for figures in per_fold), count) for key in per_fold[0]},
+        # A sum of shares can exceed 1 by rounding.
+        slices=coverage_figures(config, frame, y_true, RowCoverage(np.minimum(covered, 1.0), widths)),
+    )
 
 
 def _measure_variant(

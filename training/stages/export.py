@@ -22,7 +22,12 @@ def run(context: Context, folder: Path) -> Outcome:
     """
     config, progress = context.config, context.progress
     pipeline, test = context.pipeline(), context.test()
-    contract = config.contract(threshold=threshold_of(pipeline))
+    calibration = context.calibration()
+    contract = config.contract(
+        threshold=threshold_of(pipeline),
+        interval=calibration.interval,
+        prediction_set=calibration.prediction_set,
+    )
 
     def wait_for_refits() -> None:
         with progress.step("Wait for the refits of the gate before measuring latency"):

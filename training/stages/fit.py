@@ -15,6 +15,8 @@ from threadpoolctl import threadpool_limits
 from tabento.bundle.numbers import number_text
 from tabento.parity import pipeline_answers
 from tabento.tables.frames import to_frame, to_rows
+from training.model.conformal import Calibration, calibrate
+from training.model.coverage import coverage_metrics, row_coverage
 from training.model.metrics import measure, metric_of
 from training.model.pipeline import fit_pipeline, threshold_for, threshold_of
 from training.report.holdout_plots import plot_results
@@ -26,7 +28,7 @@ REPORT_FILE = "report.png"
 
 
 def run(context: Context, folder: Path) -> Outcome:
-    """Write the pipeline, its decisions, metrics, truth and answers of the test part, and a plot.
+    """Write the pipeline, its decisions and calibration, metrics, truth and answers of the test part, and a plot.
 
     Raises:
         ConfigError, FitError: the pipeline cannot be built or fitted.
@@ -45,12 +47,24 @@ def run(context: Context, folder: Path) -> Outcome:
         curve = {"threshold": threshold.threshold, "figure": threshold.figure, "curve": threshold.curve.tolist()}
         write_json(folder / "threshold.json", {"by": config.decision.by, **curve})
 
+    calibration = Calibration()
+    if config.intervals is not None or config.sets is not None:
+        with progress.step("Calibrate prediction intervals on out-of-fold answers"):
+            calibration = calibrate(config, train, decisions, n_jobs=context.settings.jobs)
+    (folder / "calibration.json").write_text(calibration.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
     with progress.step("Predict the test part, once") as step, threadpool_limits(limits=1):
-        contract = config.contract(threshold=threshold_of(pipeline))
+        contract = config.contract(
+            threshold=threshold_of(pipeline),
+            interval=calibration.interval,
+            prediction_set=calibration.prediction_set,
+        )
         test = context.test()
-        answers = pipeline_answers(pipeline, to_frame(to_rows(test, contract), contract), contract)
+        rows = to_rows(test, contract)
+        answers = pipeline_answers(pipeline, to_frame(rows, contract), contract)
         truth = context.truth()
         metrics = measure(config, truth, answers)
+        metrics |= coverage_metrics(contract, row_coverage(contract, rows, truth, answers))
         headline = _headline(config.task, metric_of(config), metrics)
         step.detail = headline
     np.save(folder / "truth.npy", truth, allow_pickle=False)

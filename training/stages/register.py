@@ -79,6 +79,7 @@ def run(context: Context, folder: Path) -> Outcome:
         importances = measure_importances(config, context.model(), contract, train, test)
         truth = test[config.target.name].to_numpy(dtype=float)
         studied = _study_results(context)
+        table = contract.output.interval or contract.output.prediction_set
         findings = Findings(
             tag=tags.bundle,
             provenance=provenance,
@@ -91,6 +92,7 @@ def run(context: Context, folder: Path) -> Outcome:
             intervals=bootstrap_intervals(config, truth, answers),
             decisions=decisions,
             threshold=contract.output.threshold,
+            coverage=None if table is None else table.coverage,
             reference=reference,
             importances=importances,
             **studied,

@@ -112,13 +112,12 @@ def _why_unavailable(config: ModelConfig, settings: TrainingSettings, progress: 
     if config.source is None:
         return "because the config names no source and no data was given with DATA=<path>"
     # Imported here, because the import of the HTTP client takes a fifth of a second.
-    import httpx
-
+    from tabento.remote.retry import RetryPolicy
     from training.data.download import fetch
 
     try:
         with progress.step("Try the download once"):
-            fetch(config.source, settings.data_folder, attempts=1, timeout=httpx.Timeout(PROBE_TIMEOUT_S))
+            fetch(config.source, settings.data_folder, retry=RetryPolicy(attempts=1, timeout_s=PROBE_TIMEOUT_S))
     except DownloadError as error:
         return f"because the real data is not available: {error}"
     return None

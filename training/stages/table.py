@@ -15,6 +15,7 @@ FITTING = (*CONTRACT, "derived", "impute", "estimator", "decision", "split", "se
 ALL_SECTIONS = (
     *FITTING,
     *("source", "synthetic", "drop", "duplicates", "studies", "selection", "sweep", "evaluation", "gate", "card"),
+    *("intervals", "sets"),
 )
 """All sections of a config."""
 
@@ -26,6 +27,7 @@ RESOLVED_SECTIONS = ("target", "features")
 COMMON_CODE = (
     "tabento/bundle",
     "tabento/errors.py",
+    "tabento/remote",
     "tabento/tables",
     "training/config",
     "training/data",
@@ -180,10 +182,13 @@ STAGES: dict[str, Stage] = {
         Stage(
             name="fit",
             title="Fit the pipeline and measure it on the test part, once",
-            sections=(*FITTING, "selection"),
+            sections=(*FITTING, "selection", "intervals", "sets"),
             code=(*COMMON_CODE, *FITTING_CODE, *EXPORT_CODE, *DRAWING_CODE, "training/report/holdout_plots"),
             needs=(RESOLVED, "validate/train.parquet", "validate/test.parquet", "validate/test_truth.npy"),
-            makes=("pipeline.joblib", "decisions.yaml", "metrics.json", "truth.npy", "answers.npy"),
+            makes=(
+                *("pipeline.joblib", "decisions.yaml", "calibration.json"),
+                *("metrics.json", "truth.npy", "answers.npy"),
+            ),
             takes_decisions=True,
         ),
         Stage(
@@ -191,7 +196,7 @@ STAGES: dict[str, Stage] = {
             title="Export to ONNX, prove it and time it",
             sections=(*FITTING, "gate"),
             code=(*COMMON_CODE, *FITTING_CODE, *EXPORT_CODE, *DRAWING_CODE, "training/gate"),
-            needs=(RESOLVED, "validate/test.parquet", "fit/pipeline.joblib"),
+            needs=(RESOLVED, "validate/test.parquet", "fit/pipeline.joblib", "fit/calibration.json"),
             makes=("model.onnx", "contract.json", "parity.json", "latency.json"),
         ),
         Stage(

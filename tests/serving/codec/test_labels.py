@@ -13,6 +13,7 @@ from serving.codec.labels import ROUNDING, LabelEncoder
 from serving.errors import InternalError
 from tabento.bundle.contract import Label, label_key
 from tabento.bundle.numbers import number_text
+from tabento.bundle.prediction_set import set_members
 from tests.bundles import LABELS
 
 CLASSES: tuple[Label, ...] = (True, 3, 0.5, "", *LABELS, "%r", "日本")
@@ -121,3 +122,35 @@ def test_a_ranking_of_what_is_no_probability_is_an_error() -> None:
     """NaN cannot be ranked: nothing of such an answer leaves the service."""
     with pytest.raises(InternalError, match="The model answered nan as a probability"):
         PAIR.encode([[0.0, 0.5, 0.5], [1.0, math.nan, 0.5]], False, b"id-1")
+
+
+SETS = LabelEncoder("harvest", "v1", LABELS, probabilities=True, thresholds=(0.5, 0.2, 0.4))
+
+
+def test_set_follows_the_probabilities() -> None:
+    """One object gets ``set`` and many rows get ``sets``, each with its labels in the classes' order."""
+    first, second = [0.0, 0.7, 0.2, 0.1], [2.0, 0.1, 0.1, 0.3]
+    body = json.loads(SETS.encode([first], True, b"id-1"))
+    assert body["set"] == [LABELS[0], LABELS[1]]
+    assert list(body) == ["prediction", "probabilities", "set", *TAIL]
+    body = json.loads(SETS.encode([first, second], False, b"id-1"))
+    assert body["sets"] == [[LABELS[0], LABELS[1]], [LABELS[2]]]
+    assert list(body) == ["predictions", "probabilities", "sets", *TAIL]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 1), _COARSE, _COARSE), min_size=1, max_size=5),
+    st.tuples(st.floats(0, 1), st.floats(0, 1)),
+)
+def test_set_of_two_labels_equals_that_of_training(
+    rows: list[tuple[int, float, float]], thresholds: tuple[float, float]
+) -> None:
+    """The short way for two classes gives the members that training computes."""
+    encoder = LabelEncoder("harvest", "v1", LABELS[:2], probabilities=True, thresholds=thresholds)
+    values = [[float(index), first, second] for index, first, second in rows]
+    body = json.loads(encoder.encode(values, False, b"x"))
+    expected = [
+        [label for label, member in zip(LABELS[:2], set_members(thresholds, row), strict=True) if member]
+        for row in values
+    ]
+    assert body["sets"] == expected

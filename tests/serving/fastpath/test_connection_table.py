@@ -12,10 +12,18 @@ from serving.settings import ServingSettings
 
 
 class _Connection:
-    def __init__(self, fails: bool = False) -> None:
+    def __init__(self, fails: bool = False, since: float | None = None) -> None:
         self.checked: list[float] = []
         self.aborted = False
+        self.is_ended = False
         self.fails = fails
+        self.since = since
+
+    def reading_since(self) -> float | None:
+        return self.since
+
+    def end_slow(self) -> None:
+        self.is_ended = True
 
     def check(self, now: float) -> None:
         self.checked.append(now)
@@ -88,3 +96,36 @@ def test_the_file_limit_is_raised_as_far_as_it_may_be(
     assert raise_file_limit(10_000) == 10_000
     limits["now"] = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
     assert raise_file_limit(10_000) == 10_000
+
+
+def test_the_connections_of_an_address_are_bounded() -> None:
+    """An address has its own number, and a connection that ends makes room."""
+    table = ConnectionTable(ServingSettings(max_connections_per_address=2))
+    assert [table.add_address("a") for _ in range(3)] == [True, True, False]
+    assert table.add_address("b")
+    table.remove_address("a")
+    table.remove_address("a")
+    assert [table.add_address("a") for _ in range(2)] == [True, False]
+    for _ in range(4):
+        table.remove_address("a")
+    table.remove_address("b")
+    assert table._per_address == {}
+
+
+def test_of_too_many_slow_connections_the_slowest_end() -> None:
+    """Only connections that wait for a request count, and those that came a moment ago stay."""
+    table = ConnectionTable(ServingSettings(max_slow_connections=2))
+
+    async def run() -> list[bool]:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        ages = (None, 10, 3, 30, 20, 1, None, 0)
+        connections = [_Connection(since=None if age is None else now - age) for age in ages]
+        for connection in connections:
+            table.add(connection, loop)
+        table._tick(loop)
+        assert table._timer is not None
+        table._timer.cancel()
+        return [connection.is_ended for connection in connections]
+
+    assert asyncio.run(run()) == [False, False, False, True, True, False, False, False]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from serving.fastpath.exchange import Exchange, exchange_of, server_lines
+from serving.fastpath.exchange import Exchange, ServerLines, exchange_of
 from serving.fastpath.install import install
 from serving.fastpath.protocol import FastPathProtocol
 from serving.http import Message, Receive, Scope, Send
@@ -190,16 +190,25 @@ def test_nothing_is_written_past_a_wrapper(call: Any) -> None:
 
 
 def test_the_servers_headers_are_joined_once() -> None:
-    """Of one list once; of another list again, also if it says the same."""
+    """Of one list once; of another list again, also if it says the same; further headers follow, and the name of the server is left out."""
     headers = [(b"date", b"now"), (b"server", b"x")]
+    server_lines = ServerLines(((b"a", b"1"), (b"b", b"2")))
     joined = server_lines(headers)
-    assert joined == b"date: now\r\nserver: x\r\n"
+    assert joined == b"date: now\r\na: 1\r\nb: 2\r\n"
     assert server_lines(headers) is joined
-    assert server_lines([]) == b""
+    assert server_lines([]) == b"a: 1\r\nb: 2\r\n"
     assert server_lines(list(headers)) == joined
+
+
+def test_a_further_header_gives_way_to_the_application_s_own() -> None:
+    """No answer has a header twice."""
+    headers = [(b"date", b"now")]
+    server_lines = ServerLines(((b"a", b"1"), (b"b", b"2")))
+    assert server_lines.join_without(headers, (b"b", b"c")) == b"date: now\r\na: 1\r\n"
+    assert server_lines.join_without(headers, (b"c",)) is server_lines(headers)
 
 
 def test_a_connection_can_be_written_to() -> None:
     """A connection has the methods that an exchange calls."""
-    for name in ("server_headers", "must_close", "write", "drained", "complete_answer", "abort"):
+    for name in ("server_lines", "must_close", "write", "drained", "complete_answer", "abort"):
         assert callable(getattr(FastPathProtocol, name))

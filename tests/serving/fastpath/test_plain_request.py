@@ -41,7 +41,7 @@ def test_a_plain_head_is_read(path: str) -> None:
     for _ in range(2):
         match = heads.find(data + b"{}")
         assert match is not None
-        head, given_id, start = match
+        head, given_id, start, _, _ = match
         assert (head.path, head.batch_only) == (path, path == "/predict/batch")
         assert (head.length, head.deadline_ms, given_id, start) == (2, None, None, len(data))
     assert _cached(heads) == 1
@@ -305,7 +305,7 @@ def test_what_is_plain_is_framed_as_the_whole_grammar_frames_it(head: bytes) -> 
     assert first == second
     if first is None:
         return
-    plain, caller_id, start = first
+    plain, caller_id, start, _, _ = first
     request = parse_head(head[: start - 2])  # an empty line among the headers ends the head
     assert (request.method, request.path, request.query) == ("POST", plain.path, b"")
     assert (request.length, request.chunked) == (plain.length, False)

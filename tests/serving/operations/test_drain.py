@@ -43,6 +43,12 @@ class _Stuck:
     def check(self, now: float) -> None:
         return None
 
+    def reading_since(self) -> float | None:
+        return None
+
+    def end_slow(self) -> None:
+        return None
+
     def abort(self) -> None:
         self.aborted += 1
 

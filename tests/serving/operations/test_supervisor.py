@@ -13,14 +13,16 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from _bentoml_impl.server.serving import API_SERVER_NAME
+from circus.sighandler import SysHandler
 from circus.sockets import CircusSocket
 
 from serving.operations.metrics import Metrics, exposition
 from serving.operations.snapshots import Snapshot
-from serving.operations.supervisor import StartError, Supervisor, guard_next_port, supervise
+from serving.operations.supervisor import REPEAT_S, StartError, Supervisor, guard_next_port, repeat_quit, supervise
 from serving.operations.worker_link import ADDRESS_VARIABLE, WorkerLink, connect
 from tests.servers import wait_until
 
@@ -313,6 +315,35 @@ def test_the_names_inside_circus_are_still_there() -> None:
     assert CircusSocket.bind_and_listen is original
 
 
+def test_circus_is_asked_to_end_until_it_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Circus ignores a signal while it starts workers, so each request to end is followed by another one."""
+    n_quits = 0
+    delayed: list[tuple[float, Callable[[], object]]] = []
+
+    class Loop:
+        def add_callback_from_signal(self, function: Callable[..., object], *arguments: object) -> None:
+            function(*arguments)
+
+        def call_later(self, delay_s: float, function: Callable[[], object]) -> None:
+            delayed.append((delay_s, function))
+
+    def quit_once(_: object) -> None:
+        nonlocal n_quits
+        n_quits += 1
+
+    monkeypatch.setattr(SysHandler, "quit", quit_once)
+    repeat_quit()
+    handler = SimpleNamespace(controller=SimpleNamespace(loop=Loop()))
+    SysHandler.quit(handler)
+    assert n_quits == 1
+    for number in (2, 3):
+        ((delay_s, next_quit),) = delayed
+        delayed.clear()
+        assert delay_s == REPEAT_S
+        next_quit()
+        assert n_quits == number
+
+
 def test_a_taken_port_is_an_error_that_says_which() -> None:
     """The message names port and address, and what to do."""
     with socket.create_server(("127.0.0.1", 0)) as occupied:
@@ -327,6 +358,20 @@ def test_a_taken_port_is_an_error_that_says_which() -> None:
     assert error.value.__cause__.errno == errno.EADDRINUSE
 
 
+def test_a_refused_address_is_not_opened() -> None:
+    """The port of an address that the rule refuses stays closed, and the message of the rule is the error."""
+    original = CircusSocket.bind_and_listen
+    guarded: list[socket.socket] = []
+    guard_next_port(guarded.append, lambda host: f"no keys for {host}")
+    with (
+        CircusSocket(name=API_SERVER_NAME, host="0.0.0.0", port=0) as open_listener,
+        pytest.raises(StartError, match=r"no keys for 0\.0\.0\.0"),
+    ):
+        open_listener.bind_and_listen()
+    assert guarded == []
+    assert CircusSocket.bind_and_listen is original
+
+
 def test_a_failed_check_prepares_nothing() -> None:
     """Where the service cannot be served, the error goes to who starts it, and no thread is left."""
     before = set(threading.enumerate())
@@ -335,7 +380,7 @@ def test_a_failed_check_prepares_nothing() -> None:
         raise StartError("no such bundle")
 
     with pytest.raises(StartError, match="no such bundle"):
-        supervise(check)
+        supervise(check, lambda _: None)
     assert set(threading.enumerate()) == before
     assert ADDRESS_VARIABLE not in os.environ
 

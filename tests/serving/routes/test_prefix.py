@@ -120,4 +120,4 @@ def test_the_scopes_prefix_counts_as_well() -> None:
 
 def test_the_page_asks_no_validator() -> None:
     """Swagger UI's default sends the document's address to a host of its own."""
-    assert b"validatorUrl: null" in docs_page("t", None, "/docs")
+    assert b"validatorUrl: null" in docs_page("t", None, "/docs")[0]

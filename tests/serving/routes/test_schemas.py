@@ -11,7 +11,10 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from serving.codec.encode import Encoder
 from serving.codec.identify import decoder_of
+from serving.codec.intervals import IntervalEncoder
+from serving.codec.labels import LabelEncoder
 from serving.errors import ServingError
 from serving.routes.schemas import (
     answer_schemas,
@@ -21,8 +24,9 @@ from serving.routes.schemas import (
     ranking_schema,
     row_schema,
 )
-from tabento.bundle.contract import Feature, Label, LetterCase, change_case
-from tests.bundles import LABELS, TAGGED_TREE, classifier_contract, orchard_contract, tagged_contract
+from tabento.bundle.contract import Feature, Interval, Label, LetterCase, change_case
+from tabento.bundle.interval import IntervalGroup
+from tests.bundles import LABELS, TAGGED_TREE, classifier_contract, orchard_contract, tagged_contract, with_output
 from tests.examples import examples
 from tests.serving.codec.strategies import SCALARS
 from tests.serving.codec.test_categories import TRICKY
@@ -191,3 +195,27 @@ def test_identifiers_are_in_the_answer() -> None:
     assert check.is_valid({"tag": "T1", "100% owner": None})
     assert not check.is_valid({"tag": "T1"})
     assert "Identifiers" not in answer_schemas(orchard_contract())
+
+
+def test_answers_with_intervals_and_sets() -> None:
+    """An encoder's answer is valid, with one object and with many, and an answer without its interval is not."""
+    interval = Interval(coverage=0.9, groups=(IntervalGroup(lower=(-1.0,), upper=(2.0,)),))
+    table = {"coverage": 0.9, "thresholds": (0.5, 0.2, 0.4)}
+    contracts = (
+        with_output(orchard_contract(), interval=interval.model_dump()),
+        with_output(classifier_contract(), prediction_set=table),
+    )
+    encoders: tuple[tuple[Encoder, list[Any]], ...] = (
+        (IntervalEncoder("orchard", "v1", interval, None), [1.5]),
+        (LabelEncoder("harvest", "v1", LABELS, True, thresholds=(0.5, 0.2, 0.4)), [[0.0, 0.7, 0.2, 0.1]]),
+    )
+    for contract, (encoder, values), keys in zip(contracts, encoders, (("interval",), ("set",)), strict=True):
+        schemas = answer_schemas(contract)
+        for name, single in (("Prediction", True), ("Predictions", False)):
+            document = {**schemas[name], "components": {"schemas": schemas}}
+            body = json.loads(encoder.encode(values, single, b"x"))
+            assert jsonschema_rs.is_valid(document, body)
+            key = keys[0] if single else f"{keys[0]}s"
+            assert not jsonschema_rs.is_valid(document, {other: body[other] for other in body if other != key})
+    assert "90% of all rows" in answer_schemas(contracts[0])["Interval"]["description"]
+    assert not {"Interval", "Set"} & answer_schemas(orchard_contract()).keys()

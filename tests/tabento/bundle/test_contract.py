@@ -24,7 +24,7 @@ from tabento.bundle.contract import (
     label_key,
     letter_spellings,
 )
-from tests.bundles import LABELS, classifier_contract, orchard_contract
+from tests.bundles import LABELS, classifier_contract, orchard_contract, with_output
 
 SORTS = ("BOSKOOP", "COX")
 
@@ -235,3 +235,53 @@ def test_a_contract_without_later_keys_is_written_in_the_first_format() -> None:
     assert Contract.model_validate_json(later.model_dump_json()) == later
     features = (contract.features[0].model_copy(update={"maximum": None, "exclusive_maximum": 500.0}),)
     assert contract.model_copy(update={"features": features}).format_version == 2
+
+
+INTERVAL: dict[str, Any] = {"coverage": 0.9, "groups": [{"lower": [-1.0], "upper": [2.0]}]}
+PREDICTION_SET = {"coverage": 0.9, "thresholds": [0.1, 0.2, 0.3]}
+
+
+@pytest.mark.parametrize(
+    ("contract", "output", "message"),
+    [
+        (classifier_contract(), {"interval": INTERVAL}, "`interval` is for a number"),
+        (orchard_contract(), {"prediction_set": PREDICTION_SET}, "`prediction_set` needs `classes`"),
+        (classifier_contract(probabilities=False), {"prediction_set": PREDICTION_SET}, "needs `probabilities`"),
+        (
+            classifier_contract(("no", "yes")),
+            {"prediction_set": PREDICTION_SET},
+            "a threshold for each of 2 classes, got 3",
+        ),
+        (
+            orchard_contract(),
+            {"interval": INTERVAL, "targets": [{"name": "kg"}, {"name": "days"}], "unit": None},
+            "`interval` is not allowed with `targets`",
+        ),
+        *(
+            (
+                orchard_contract(),
+                {"interval": {**INTERVAL, "by": name, "groups": INTERVAL["groups"] * 2}},
+                "`by` must be",
+            )
+            for name in ("sort", "pruned", "shoe size")
+        ),
+    ],
+)
+def test_impossible_intervals_are_refused(contract: Contract, output: dict[str, object], message: str) -> None:
+    """Intervals go with one number, sets with probabilities, and the groups with a feature that has an order."""
+    with pytest.raises(ValidationError, match=message):
+        with_output(contract, **output)
+
+
+def test_intervals_are_keys_of_the_second_format() -> None:
+    """A contract without them is written as before, and one with them in the second format, with the column of the groups."""
+    plain = orchard_contract()
+    assert not {"interval", "prediction_set"} & plain.model_dump()["output"].keys()
+    assert plain.interval_column is None
+    grouped = with_output(plain, interval={**INTERVAL, "by": "height", "groups": INTERVAL["groups"] * 2})
+    assert (grouped.format_version, grouped.interval_column) == (2, 2)
+    assert with_output(plain, interval=INTERVAL).interval_column is None
+    assert Contract.model_validate_json(grouped.model_dump_json()) == grouped
+    sets = with_output(classifier_contract(), prediction_set=PREDICTION_SET)
+    assert sets.format_version == 2
+    assert Contract.model_validate_json(sets.model_dump_json()) == sets

@@ -77,6 +77,24 @@ def test_taken_port_is_told_before_the_work(
     assert f"Port {port} of 127.0.0.1 is taken" in capsys.readouterr().err
 
 
+def test_missing_keys_are_told_before_the_work(
+    started: list[str], free_port: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is trained for an address of other computers if the service has no keys and would not start."""
+    monkeypatch.setattr(stored_model, "ensure_model", lambda *_, **__: pytest.fail("the work began"))
+    words = ["serve", "--config", str(ORCHARD), "--no-download", "--host", "0.0.0.0", "--port", str(free_port)]
+    assert main(words) == 1
+    assert "Host 0.0.0.0: the service has no API keys" in capsys.readouterr().err
+    monkeypatch.setenv("TABENTO_API_KEYS", "wrong")
+    assert main(words) == 1
+    assert "api_keys, entry 1: expected ID=" in capsys.readouterr().err
+    monkeypatch.setenv("TABENTO_API_KEYS", "a=sha256:" + "0" * 64)
+    monkeypatch.setattr(stored_model, "ensure_model", lambda *_, **__: "orchard:abc")
+    with pytest.raises(StartedError):
+        main(words)
+    assert "0.0.0.0" in started
+
+
 def test_unknown_model_is_told(free_port: int, capsys: pytest.CaptureFixture[str]) -> None:
     """What the store does not have cannot be served; the message says how to make it."""
     assert main(["serve", "nowhere", "--port", str(free_port)]) == 1

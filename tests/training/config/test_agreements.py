@@ -42,6 +42,13 @@ def classes(*pairs: tuple[Any, Any]) -> Edit:
 
 
 REGRESSION: list[tuple[Edit, str]] = [
+    (put("sets", value={"coverage": 0.9}), r"sets: goes with a classification, got task 'regression': use `intervals`"),
+    (
+        put("intervals", value={"by": "sort"}),
+        r"intervals\.by: expected a feature of type number, .*, got 'sort'; there are \['age'",
+    ),
+    (put("intervals", value={"by": "hight"}), r"got 'hight'.*height"),
+    (put("intervals", value={"coverage": 90}), r"intervals\.coverage"),
     (put("task", value="classification"), r"target: `unit`, `minimum` and `maximum` go with a regression"),
     (put("target", "positive", value="x"), r"target\.positive: goes with `task: classification`"),
     (put("target", "ranking", value=True), r"target\.ranking: goes with `task: classification`"),
@@ -109,6 +116,7 @@ REGRESSION: list[tuple[Edit, str]] = [
     ),
 ]
 CLASSIFICATION: list[tuple[Edit, str]] = [
+    (put("intervals", value={}), r"intervals: goes with a regression, got task 'classification': use `sets`"),
     (
         put("task", value="regression"),
         r"target\.classes: goes with `task: classification` and only with it, got task 'reg",

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tenacity import wait_none
 
 from tabento.tables.faults import DataError, DownloadError
+from tests.retries import AT_ONCE
 from tests.training.data.conftest import Answer, WebServer
 from training.config import ModelConfig, Source
 from training.data.loader import Dataset, csv_text, load_dataset, read_csv
@@ -26,7 +26,7 @@ ROW = "5,2.5,3,NA,true,COX,,40.5"
 def load(config: ModelConfig, requested: str | None, cache: Path, warnings: list[str] | None = None) -> Dataset:
     """Load without waits between attempts; warnings are added to the list."""
     messages = [] if warnings is None else warnings
-    return load_dataset(config, requested, cache, messages.append, wait=wait_none())
+    return load_dataset(config, requested, cache, messages.append, retry=AT_ONCE)
 
 
 def write_file(folder: Path, text: str | bytes, name: str = "trees.csv") -> str:

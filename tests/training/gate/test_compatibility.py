@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tabento.bundle.contract import Contract, Output
-from tests.bundles import classifier_contract, orchard_contract
+from tests.bundles import classifier_contract, orchard_contract, with_output
+from tests.tabento.tables.test_intervals import BY_AGE
 from training.gate.compatibility import breaking_changes, compatible_changes, incomparable
 
 
@@ -99,6 +100,19 @@ def test_threshold_and_ranking_are_told() -> None:
     new = classifier_contract(("no", "yes"), threshold=0.3)
     assert breaking_changes(old, new) == ["the answer has no ranking any more"]
     assert "the decision threshold is 0.3, before none" in compatible_changes(old, new)
+
+
+def test_intervals_and_sets_are_told() -> None:
+    """A lost interval breaks clients; a new one, and another coverage, do not."""
+    old, new = orchard_contract(), with_output(orchard_contract(), interval=BY_AGE.model_dump())
+    assert (breaking_changes(old, new), compatible_changes(old, new)) == ([], ["the answer has a new field `interval`"])
+    assert breaking_changes(new, old) == ["the answer has no `interval` any more"]
+    other = with_output(new, interval=BY_AGE.model_dump() | {"coverage": 0.8})
+    assert compatible_changes(new, other) == ["the coverage of `interval` is 0.8, before 0.9"]
+    table = {"coverage": 0.9, "thresholds": (0.1, 0.2, 0.3)}
+    assert compatible_changes(classifier_contract(), with_output(classifier_contract(), prediction_set=table)) == [
+        "the answer has a new field `set`"
+    ]
 
 
 def test_other_targets_do_not_mean_the_same() -> None:

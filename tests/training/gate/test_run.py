@@ -50,7 +50,7 @@ def test_everything_is_checked_and_shown(tmp_path: Path, model_store: Path) -> N
     assert {check.verdict for check in report.checks} == {"passed", "shown", "off"}
     groups = {check.group for check in report.checks}
     assert groups == {
-        *("Limits", "Against the champion", "Calibration", "Slices"),
+        *("Limits", "Against the champion", "Calibration", "Slices", "Coverage"),
         *("Methods", "Leakage", "Seeds", "Behaviour"),
     }
     assert {path.name for path in folder.iterdir()} == {
@@ -84,7 +84,7 @@ def test_what_is_off_is_listed_as_off() -> None:
     report = run_gate(with_gate(orchard_gate_input(), **OFF), silence())
     off = {check.name for check in report.checks if check.verdict == "off"}
     assert off == {
-        *("metrics", "champion", "slices", "leakage", "seeds", "calibration"),
+        *("metrics", "coverage", "champion", "slices", "leakage", "seeds", "calibration"),
         *("single_row_p99_us_max", "ten_rows_p95_us_max", "batch_p99_us_max", "model_mib_max"),
     }
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.mlflows import AT_ONCE, mlflow_settings
+from tests.retries import AT_ONCE
+from tests.training.mlflows import mlflow_settings
 from training.config.settings import TrainingSettings
 from training.registry import Registry
 
@@ -20,4 +21,4 @@ def settings(tmp_path: Path, model_store: Path) -> TrainingSettings:
 @pytest.fixture
 def registry(settings: TrainingSettings) -> Registry:
     """The registry of these settings."""
-    return Registry(settings, wait=AT_ONCE)
+    return Registry(settings, retry=AT_ONCE)

@@ -9,6 +9,7 @@ import bentoml.models
 import pytest
 
 from tabento.bundle.store import load_bundle
+from tests.retries import AT_ONCE
 from tests.training.mlflows import register, store_bundle
 from training.__main__ import main
 from training.config.settings import TrainingSettings
@@ -38,9 +39,8 @@ def resolve(*words: str, uri: str = DOWN) -> int:
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Attempts to reach a registry follow each other at once."""
-    import tenacity
 
-    monkeypatch.setattr("training.registry.catalogue.Catalogue.__init__.__kwdefaults__", {"wait": tenacity.wait_none()})
+    monkeypatch.setattr("training.registry.catalogue.Catalogue.__init__.__kwdefaults__", {"retry": AT_ONCE})
 
 
 @pytest.mark.parametrize("reference", ["orchard", "orchard@champion", "models:/orchard/Production"])

@@ -11,7 +11,8 @@ import pytest
 
 from tabento.bundle.errors import BundleIntegrityError
 from tabento.bundle.store import load_bundle
-from tests.training.mlflows import AT_ONCE, register, store_bundle
+from tests.retries import AT_ONCE
+from tests.training.mlflows import register, store_bundle
 from training.config.settings import TrainingSettings
 from training.registry import Registry, RegistryError
 from training.registry.registry import DESCRIPTION_LIMIT
@@ -193,7 +194,7 @@ def test_promotion_that_cannot_be_written_down_does_not_happen(registry: Registr
 
 def test_registering_fails_clearly_where_the_server_is_gone(model_store: Path) -> None:
     """Tracking may be missed, the registry may not."""
-    registry = Registry(TrainingSettings(tracking_uri="sqlite:////proc/none/mlflow.db"), wait=AT_ONCE)
+    registry = Registry(TrainingSettings(tracking_uri="sqlite:////proc/none/mlflow.db"), retry=AT_ONCE)
     with pytest.raises(TrackingError, match="cannot be used"):
         register(registry, store_bundle())
 

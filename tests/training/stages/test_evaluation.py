@@ -9,16 +9,20 @@ import pandas as pd
 import pytest
 
 from tabento.tables.faults import DataError
+from tabento.tables.frames import to_rows
+from tests.training.orchards import orchard_config
 from tests.training.seedlings import seedling_config
 from tests.training.studies.evaluation.conftest import ROWS
 from training.config import ConfigError, ModelConfig
 from training.data.synthetic import generate
 from training.data.validation import validate
+from training.model.conformal import calibrate
+from training.model.coverage import row_coverage
 from training.model.cross_validation import FoldError, make_folds
 from training.model.metrics import measure
+from training.model.out_of_fold import predict_out_of_fold
 from training.progress import silence
 from training.stages.evaluation import evaluate
-from training.studies.evaluation.out_of_fold import predict_out_of_fold
 from training.studies.evaluation.results import EvaluationReport
 
 
@@ -114,3 +118,53 @@ def test_more_folds_than_rows_of_a_class_are_refused(tmp_path: Path) -> None:
     config = seedling_config(evaluation={"folds": 50, "repeats": 1, "also_with": ()})
     with pytest.raises(FoldError, match="of each class"):
         evaluate(config, generate(config.synthetic, rows=60), config.decisions(), tmp_path, silence(), n_jobs=1)
+
+
+def test_coverage_is_measured_on_rows_that_the_calibration_has_not_seen(trees: pd.DataFrame, tmp_path: Path) -> None:
+    """Each fold is calibrated on its own training rows, and the report has the coverage of all rows and of each slice."""
+    config = orchard_config(
+        drop={"hint": "It follows from the answer."},
+        evaluation={"folds": 3, "repeats": 2},
+        estimator={"kind": "decision_tree", "params": {"max_depth": 4}},
+        intervals={"coverage": 0.8, "by": "age", "parts": 2, "folds": 2},
+    )
+    report = evaluate(config, trees, config.decisions(), tmp_path, silence(), n_jobs=1)
+    coverage = report.coverage
+    assert coverage is not None
+    assert coverage.promised == 0.8
+    assert len(coverage.figures["interval_coverage"].folds) == 6
+    frame = validate(trees, config)
+    (train, held_out), *_ = make_folds(config, frame, 3, 2)
+    answers = predict_out_of_fold(config, frame, config.decisions(), [(train, held_out)], n_jobs=1)[0]
+    calibration = calibrate(config, frame.iloc[train], config.decisions(), n_jobs=1)
+    contract = config.contract(interval=calibration.interval)
+    truth = frame["apples"].to_numpy()[held_out]
+    by_hand = row_coverage(contract, to_rows(frame.iloc[held_out], contract), truth, answers)
+    assert by_hand is not None
+    assert coverage.figures["interval_coverage"].folds[0] == by_hand.covered.mean()
+    assert coverage.slices[0].rows == len(frame)
+    mean = np.mean(coverage.figures["interval_coverage"].folds)
+    assert coverage.slices[0].coverage == pytest.approx(mean, abs=0.01)
+    assert sum(item.rows for item in coverage.slices if item.column == "age") == len(frame)
+    page = (tmp_path / "evaluation.md").read_text(encoding="utf-8")
+    assert "The prediction intervals promise 80%" in page
+    assert f"| all rows |  | {len(frame)} | {coverage.slices[0].coverage:.1%} |" in page
+
+
+def test_sets_are_evaluated_by_class(tmp_path: Path) -> None:
+    """The coverage of prediction sets is reported for each class."""
+    config = seedling_config(
+        evaluation={"folds": 2, "repeats": 1},
+        estimator={"kind": "decision_tree", "params": {"max_depth": 3}},
+        decision={"by": "most_probable"},
+        sets={"coverage": 0.8, "folds": 2},
+    )
+    report = evaluate(config, generate(config.synthetic, rows=200), config.decisions(), tmp_path, silence(), n_jobs=1)
+    assert report.coverage is not None
+    assert report.coverage.figures.keys() == {"set_coverage", "set_size"}
+    assert {item.part for item in report.coverage.slices if item.column == "fate"} == {"alive", "died"}
+
+
+def test_report_without_intervals_has_no_coverage(report: EvaluationReport) -> None:
+    """Nothing is calibrated if the config asks for no intervals."""
+    assert report.coverage is None

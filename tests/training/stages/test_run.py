@@ -6,6 +6,7 @@ import io
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import bentoml
@@ -16,10 +17,12 @@ from sklearn.dummy import DummyRegressor
 from sklearn.pipeline import Pipeline
 
 import training
+from tabento.bundle.contract import Contract
 from tabento.bundle.format import IMPORTANCES_FILE, MODEL_FILE
 from tabento.bundle.store import load_bundle
 from tabento.errors import SaveError, TabentoError
 from tabento.packaging import bundle_builder
+from tabento.packaging.examples import to_json_row
 from tabento.packaging.read_back import check_examples
 from tabento.parity import ParityError
 from tabento.tables.faults import DataError
@@ -27,7 +30,7 @@ from tabento.tables.frames import to_frame, to_rows
 from tests.bundles import linear_model
 from tests.conftest import ORCHARD, bentoml_home
 from tests.training.seedlings import CONFIG as SEEDLING
-from training.config import Limit, ModelConfig, load_config
+from training.config import Intervals, Limit, ModelConfig, load_config
 from training.config.settings import TrainingSettings
 from training.data.synthetic import generate
 from training.data.validation import validate
@@ -262,6 +265,34 @@ def test_examples_are_compared_with_the_pipeline(finished_run: tuple[Path, Train
         bundle = load_bundle(result.tags.bundle)
     with pytest.raises(SaveError, match=r"answers .* to its example \d+, the pipeline"):
         check_examples(bundle, other, 1e-9)
+
+
+def test_model_with_intervals_is_stored_with_its_coverage(
+    config: ModelConfig, settings: TrainingSettings, model_store: Path
+) -> None:
+    """Contract, metrics, proof and card of the bundle have the intervals, and a bundle of another table is refused."""
+    intervals = Intervals(coverage=0.8, by="age", parts=2, folds=2)
+    result = train(config.model_copy(update={"intervals": intervals}), None, settings, silence())
+    bundle = load_bundle(result.tags.bundle)
+    interval = bundle.contract.output.interval
+    assert interval is not None
+    assert (interval.coverage, interval.by, bundle.manifest.format_version) == (0.8, "age", 2)
+    assert bundle.metrics["interval_coverage"] == pytest.approx(0.8, abs=0.1)
+    assert bundle.parity["other_intervals"] == 0
+    assert "### Coverage" in bundle.card
+    assert {item.column for item in result.gate.coverage} >= {"all rows", "age"}
+    pipeline = bentoml.sklearn.load_model(result.tags.pipeline)
+    row = to_rows(validate(generate(config.synthetic), config).head(1), bundle.contract)
+    answer = float(pipeline.predict(to_frame(row, bundle.contract))[0])
+    edge = {"edges": [answer], "lower": [-1.0, -2.0], "upper": [1.0, 2.0]}
+    changed_content = bundle.contract.model_dump()
+    changed_content["output"]["interval"] = {"coverage": 0.8, "groups": [edge]}
+    example = to_json_row(to_frame(row, bundle.contract).iloc[0].to_dict(), bundle.contract)
+    changed = replace(bundle, contract=Contract.model_validate(changed_content), examples=(example,))
+    check_examples(changed, pipeline, 1e-9)
+    slightly_higher = Pipeline([("model", DummyRegressor(strategy="constant", constant=np.nextafter(answer, np.inf)))])
+    with pytest.raises(SaveError, match="gives its example 0 another prediction interval"):
+        check_examples(changed, slightly_higher.fit(np.zeros((2, 7)), [1.0, 1.0]), 1e-9)
 
 
 def test_data_comes_from_the_setting_where_none_is_given(

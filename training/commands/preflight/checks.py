@@ -15,8 +15,7 @@ from training.commands.preflight.packages import package_problems
 from training.commands.preflight.registry import registry_problem
 
 if TYPE_CHECKING:
-    from tenacity.wait import wait_base
-
+    from tabento.remote.retry import RetryPolicy
     from training.config import ModelConfig
     from training.config.settings import TrainingSettings
 
@@ -50,7 +49,7 @@ def before_training(
     data: str | None = None,
     *,
     steps: Sequence[str] = _QUICK,
-    wait: wait_base | None = None,
+    retry: RetryPolicy | None = None,
 ) -> list[str]:
     """Return the problems that prevent training and storing a model, one line each.
 
@@ -59,7 +58,7 @@ def before_training(
         settings: folders, and where runs are recorded.
         data: the value of ``--data``.
         steps: the stages that will run.
-        wait: the time between attempts to reach the registry.
+        retry: the attempts to reach the registry.
     """
     problems = list(package_problems(config, steps))
     folders = [settings.artifacts_folder]
@@ -67,7 +66,7 @@ def before_training(
         problems += _present(write_problem(settings.runs_folder, "Reports", "Choose another folder with --runs-folder"))
         home = bentoml_home()
         folders += [settings.runs_folder, *([home] if home else [])]
-    problems += _present(registry_problem(settings, wait))
+    problems += _present(registry_problem(settings, retry))
     source = data if data is not None else settings.data
     return problems + room_problems(folders, _size(source and source.replace("{name}", config.name)))
 

@@ -8,24 +8,23 @@ from typing import TYPE_CHECKING
 from training.commands.preflight.folders import write_problem
 
 if TYPE_CHECKING:
-    from tenacity.wait import wait_base
-
+    from tabento.remote.retry import RetryPolicy
     from training.config.settings import TrainingSettings
 
 
-def registry_problem(settings: TrainingSettings, wait: wait_base | None = None) -> str | None:
+def registry_problem(settings: TrainingSettings, retry: RetryPolicy | None = None) -> str | None:
     """Return the reason why the registry cannot be used; None if it can be used, or if runs are not tracked.
 
     A database that does not exist yet is not created: only its folder is checked.
 
     Args:
         settings: whether runs are recorded, and in which database.
-        wait: the time between attempts; by default that of recording.
+        retry: the attempts; by default those of recording.
     """
     if not settings.tracking:
         return None
     from training.registry.tracking.errors import TrackingError
-    from training.registry.tracking.place import WAIT, require_reachable, sqlite_path, tracking_uri
+    from training.registry.tracking.place import RETRY, require_reachable, sqlite_path, tracking_uri
 
     try:
         uri = tracking_uri(settings)
@@ -35,7 +34,7 @@ def registry_problem(settings: TrainingSettings, wait: wait_base | None = None) 
                 return problem
             if not path.exists():
                 return None
-        require_reachable(uri, wait=WAIT if wait is None else wait)
+        require_reachable(uri, retry=retry or RETRY)
     except TrackingError as error:
         return f"{error} Or train without a record: --no-tracking."
     return None

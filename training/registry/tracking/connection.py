@@ -11,17 +11,15 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-import tenacity
-from tenacity.wait import wait_base
-
+from tabento.remote.breakers import breaker_of
+from tabento.remote.retry import RetryPolicy
 from training.registry.tracking.errors import TrackingError
 from training.registry.tracking.exclusive import exclusive_database
 from training.registry.tracking.place import (
-    ATTEMPTS,
-    TIMEOUT_S,
-    WAIT,
+    RETRY,
     artifact_location,
     mask_passwords,
     require_reachable,
@@ -34,8 +32,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ENVIRONMENT = {
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": str(int(TIMEOUT_S)),
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": str(ATTEMPTS - 1),
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": str(int(RETRY.timeout_s)),
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": str(RETRY.attempts - 1),
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "2",
     # No usage reports to third parties, and no lines of MLflow in Tabento's output.
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -46,6 +44,8 @@ ENVIRONMENT = {
 """The settings of MLflow, unless the environment sets them."""
 _LOGGERS = ("mlflow", "alembic")
 _TEMPORARY = ("TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED")
+_INTERNAL = "INTERNAL_ERROR"
+"""The code of a connection that failed, which MLflow has tried again by itself."""
 _ABSENT = "RESOURCE_DOES_NOT_EXIST"
 _PRESENT = "RESOURCE_ALREADY_EXISTS"
 
@@ -53,11 +53,13 @@ _PRESENT = "RESOURCE_ALREADY_EXISTS"
 class Connection:
     """A connection to an MLflow server or database."""
 
-    def __init__(self, uri: str, client: MlflowClient, wait: wait_base) -> None:
+    def __init__(self, uri: str, client: MlflowClient, retry: RetryPolicy) -> None:
         """Store the client that ``connect`` opened."""
         self.uri = uri
         self._client = client
-        self._wait = wait
+        # For SQLite's lock MLflow waits 20 seconds by itself.
+        self._retry = retry if sqlite_path(uri) is None else replace(retry, attempts=1)
+        self._breaker = breaker_of(uri) if sqlite_path(uri) is None else None
 
     @property
     def name(self) -> str:
@@ -74,16 +76,15 @@ class Connection:
         Raises:
             TrackingError: MLflow failed.
         """
-        attempts = tenacity.Retrying(
-            # For SQLite's lock MLflow waits 20 seconds by itself.
-            stop=tenacity.stop_after_attempt(ATTEMPTS if sqlite_path(self.uri) is None else 1),
-            wait=self._wait,
-            retry=tenacity.retry_if_exception(lambda error: _code(error) in _TEMPORARY),
-            reraise=True,
-        )
         try:
             with silence_mlflow():
-                return attempts(function, self._client)
+                return self._retry.run(
+                    lambda: function(self._client),
+                    lambda error: _code(error) in _TEMPORARY,
+                    self._breaker,
+                    is_failure=lambda error: _code(error) in (*_TEMPORARY, _INTERNAL, None),
+                    reason=_in_words,
+                )
         except Exception as error:  # MLflow passes on the errors of databases, HTTP and clouds
             raise TrackingError(f"MLflow at {self.name} could not {action}: {_in_words(error)}") from error
 
@@ -127,17 +128,17 @@ class Connection:
         return str(experiment.experiment_id)
 
 
-def connect(uri: str, *, wait: wait_base = WAIT) -> Connection:
+def connect(uri: str, *, retry: RetryPolicy = RETRY) -> Connection:
     """Connect to a server or database. The tables of a new or older database are created or migrated.
 
     Args:
         uri: from ``training.registry.tracking.place.tracking_uri``.
-        wait: the time between attempts.
+        retry: the attempts of each call.
 
     Raises:
         TrackingError: the server or database cannot be reached, or MLflow cannot use it.
     """
-    require_reachable(uri, wait=wait)
+    require_reachable(uri, retry=retry)
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     try:
@@ -154,7 +155,7 @@ def connect(uri: str, *, wait: wait_base = WAIT) -> Connection:
         raise
     except Exception as error:  # as in ``Connection.call``
         raise TrackingError(f"MLflow cannot use {mask_passwords(uri)}: {_in_words(error)}") from error
-    return Connection(uri, client, wait)
+    return Connection(uri, client, retry)
 
 
 @contextmanager
@@ -173,7 +174,7 @@ def silence_mlflow() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def _in_words(error: Exception) -> str:
+def _in_words(error: BaseException) -> str:
     """Return the first line of an error. Errors of databases continue with statements and addresses."""
     lines = mask_passwords(str(error)).splitlines()
     return f"{type(error).__name__}: {lines[0] if lines else 'without a message'}"

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from training.config.settings import TrainingSettings
 from training.registry.tracking.errors import TrackingError
-from training.registry.tracking.place import ARTIFACTS_FOLDER, DATABASE_FILE, TIMEOUT_S
+from training.registry.tracking.place import ARTIFACTS_FOLDER, DATABASE_FILE, RETRY
 
 MOVED_FILE = f"{DATABASE_FILE}.moved"
 """The name of the former database after the move."""
@@ -89,7 +89,7 @@ def move_former_registry(settings: TrainingSettings) -> Move | None:
 
 
 def _move(source: Path, target: Path) -> Move | None:
-    with contextlib.closing(sqlite3.connect(source, timeout=TIMEOUT_S)) as former:
+    with contextlib.closing(sqlite3.connect(source, timeout=RETRY.timeout_s)) as former:
         # Writers wait until the file has its new name; readers continue.
         former.execute("BEGIN IMMEDIATE")
         runs, models, versions = (_count(former, table) for table in _COUNTED)
@@ -103,7 +103,7 @@ def _move(source: Path, target: Path) -> Move | None:
         part = target.with_name(_PART)
         part.unlink(missing_ok=True)
         with (
-            contextlib.closing(sqlite3.connect(source, timeout=TIMEOUT_S)) as reader,
+            contextlib.closing(sqlite3.connect(source, timeout=RETRY.timeout_s)) as reader,
             contextlib.closing(sqlite3.connect(part)) as copy,
         ):
             reader.backup(copy)
@@ -126,7 +126,7 @@ def _rename_former(source: Path) -> None:
 
 def _holds_all(former: sqlite3.Connection, target: Path) -> bool:
     """Return whether a database has every run and every version of another database."""
-    with contextlib.closing(sqlite3.connect(target, timeout=TIMEOUT_S)) as today:
+    with contextlib.closing(sqlite3.connect(target, timeout=RETRY.timeout_s)) as today:
         return all(_keys(former, *key) <= _keys(today, *key) for key in _IDENTITIES)
 
 

@@ -15,17 +15,15 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import httpx
-import tenacity
-from tenacity.wait import wait_base
 
+from tabento.remote.breakers import breaker_of
+from tabento.remote.errors import RemoteUnavailableError
+from tabento.remote.retry import RetryPolicy
 from training.config.settings import TrainingSettings
 from training.registry.tracking.errors import TrackingError
 
-ATTEMPTS = 3
-TIMEOUT_S = 10.0
-"""The time limit of one attempt."""
-WAIT: wait_base = tenacity.wait_exponential(multiplier=2.0, min=2.0, max=10.0)
-"""Between attempts: 2, 4, … up to 10 seconds."""
+RETRY = RetryPolicy()
+"""Three attempts of 10 seconds, and 2 and 4 seconds between them."""
 
 DATABASE_FILE = "mlflow.db"
 ARTIFACTS_FOLDER = "mlflow-artifacts"
@@ -75,57 +73,51 @@ def mask_passwords(uri: str) -> str:
     return re.sub(r"(?<=://)([^/@:]*):[^/@]*@", r"\1:***@", uri)
 
 
-def require_reachable(uri: str, *, wait: wait_base = WAIT, timeout_s: float = TIMEOUT_S) -> None:
-    """Check that a server answers, or that a database can be opened and written, in three attempts.
+def require_reachable(uri: str, *, retry: RetryPolicy = RETRY) -> None:
+    """Check that a server answers, or that a database can be opened and written, in several attempts.
 
     Args:
         uri: the address.
-        wait: the time between attempts.
-        timeout_s: the time limit of an attempt in seconds.
+        retry: the attempts.
 
     Raises:
         TrackingError: the server does not answer, or the database is locked; the message has the remedy.
     """
     try:
-        probe = _make_probe(uri, timeout_s)
+        probe = _make_probe(uri, retry)
+        breaker = None if sqlite_path(uri) is not None else breaker_of(uri)
     except ValueError as error:
         raise TrackingError(f"tracking_uri: {mask_passwords(uri)} is not an address: {error}. Correct it.") from None
     if probe is None:
         return
-    attempts = tenacity.Retrying(
-        stop=tenacity.stop_after_attempt(ATTEMPTS),
-        wait=wait,
-        retry=tenacity.retry_if_exception_type((OSError, httpx.HTTPError, sqlite3.OperationalError)),
-        reraise=True,
-    )
     try:
-        attempts(probe)
-    except (OSError, httpx.HTTPError, sqlite3.Error) as error:
+        retry.run(probe, lambda error: isinstance(error, OSError | httpx.HTTPError | sqlite3.OperationalError), breaker)
+    except (OSError, httpx.HTTPError, sqlite3.Error, RemoteUnavailableError) as error:
         raise TrackingError(
-            f"MLflow at {mask_passwords(uri)} cannot be used: {type(error).__name__}: {mask_passwords(str(error))} ({ATTEMPTS}"
+            f"MLflow at {mask_passwords(uri)} cannot be used: {type(error).__name__}: {mask_passwords(str(error))} ({retry.attempts}"
             " attempts)."
             " Start the server or free the database, or give another one with --tracking-uri or"
             " TABENTO_TRAINING_TRACKING_URI."
         ) from error
 
 
-def _make_probe(uri: str, timeout_s: float) -> Callable[[], None] | None:
+def _make_probe(uri: str, retry: RetryPolicy) -> Callable[[], None] | None:
     """Return the function that checks whether a place answers; None if only MLflow can check it."""
     path = sqlite_path(uri)
     if path is not None:
-        return lambda: _open_database(path, timeout_s)
+        return lambda: _open_database(path, retry.timeout_s / retry.attempts)
     parts = urlsplit(uri)
     if parts.scheme in ("http", "https"):
-        return lambda: _probe_server(uri, timeout_s)
+        return lambda: _probe_server(uri, retry.timeout_s)
     host, port = parts.hostname, parts.port or _PORTS.get(parts.scheme.partition("+")[0])
     if host is None or port is None:
         return None
-    return lambda: _open_socket(unquote(host), port, timeout_s)
+    return lambda: _open_socket(unquote(host), port, retry.timeout_s)
 
 
 def _open_database(path: Path, timeout_s: float) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.closing(sqlite3.connect(path, timeout=timeout_s / ATTEMPTS)) as database:
+    with contextlib.closing(sqlite3.connect(path, timeout=timeout_s)) as database:
         # Takes the lock for writing and releases it, without a change.
         database.execute("BEGIN IMMEDIATE")
         database.rollback()

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import pandas as pd
 from pydantic import ValidationError
-from tenacity.wait import wait_base
 
 import training
 from tabento.bundle.contract import Strict
+from tabento.remote.retry import RetryPolicy
 from training.config import ModelConfig
 from training.config.settings import TrainingSettings
 from training.data.loader import Dataset
@@ -28,7 +28,7 @@ from training.registry.provenance import Origin, git_commit, origin_of
 from training.registry.tracking.connection import Connection, connect
 from training.registry.tracking.errors import TrackingError
 from training.registry.tracking.former_place import move_former_registry
-from training.registry.tracking.place import WAIT, mask_passwords, tracking_uri
+from training.registry.tracking.place import RETRY, mask_passwords, tracking_uri
 from training.registry.tracking.stage_run import Link, StageRun
 from training.registry.tracking.user_name import user_name
 
@@ -153,7 +153,7 @@ def open_tracker(
     *,
     fingerprint: str,
     workspace: Path | None = None,
-    wait: wait_base = WAIT,
+    retry: RetryPolicy = RETRY,
 ) -> Tracker:
     """Begin the record of a pipeline run, or continue the record of the previous stages.
 
@@ -163,7 +163,7 @@ def open_tracker(
         progress: the output of warnings.
         fingerprint: the fingerprint of config, data and code. If the workspace's parent run has another, a new run is created.
         workspace: the folder in which the parent's id is kept for other processes.
-        wait: the time between attempts.
+        retry: the attempts of each call.
 
     Returns:
         The tracker; a ``NullTracker`` if tracking is off or MLflow cannot be used.
@@ -174,7 +174,7 @@ def open_tracker(
     try:
         uri = tracking_uri(settings)
         move_former_registry(settings)
-        link.connection = connection = connect(uri, wait=wait)
+        link.connection = connection = connect(uri, retry=retry)
         experiment_id = connection.experiment(config.name)
         run_id = _resume_parent(connection, fingerprint, workspace)
     except TrackingError as error:

@@ -35,6 +35,8 @@ class Findings:
     """The decisions of the fitted pipeline; by default those of the config."""
     threshold: float | None = None
     """The probability from which on the positive class is answered, if the model has one."""
+    coverage: float | None = None
+    """The promised coverage of prediction intervals or sets, if answers have one."""
     reference: Reference | None = None
     """The distributions of the training part; without them the data card has none."""
     importances: Importances | None = None

@@ -11,6 +11,7 @@ from training.report.card.markdown import render_template
 from training.report.card.quality_sections import (
     calibration_section,
     champion_section,
+    coverage_section,
     decision_section,
     slices_section,
 )
@@ -52,6 +53,7 @@ def render_card(config: ModelConfig, findings: Findings) -> str:
             ("Decision", decision_section(config, findings)),
             ("Calibration", calibration_section(findings.gate.calibration)),
             ("Slices", slices_section(config, findings.gate)),
+            ("Coverage", coverage_section(config, findings)),
             ("Importances", importances_section(config, findings.importances)),
             ("Against the champion", champion_section(config, findings.gate)),
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tabento.bundle.contract import label_key
-from training.config import ModelConfig
+from training.config import CoverageLimits, ModelConfig
 from training.config.metric_names import name_of, unit_of
 from training.gate import CalibrationFigures, GateReport
 from training.report.card.findings import Findings
@@ -86,6 +86,31 @@ def slices_section(config: ModelConfig, report: GateReport) -> str:
         ]
         rows.append([f"**{cell}**" for cell in cells] if place == 0 else cells)
     return render_section("slices", rows, len(report.slices), len(report.slices) - len(evaluated_slices), loss, unit)
+
+
+def coverage_section(config: ModelConfig, findings: Findings) -> str:
+    """Return the section about the coverage of prediction intervals or sets; empty if answers have neither."""
+    if not findings.gate.coverage or findings.coverage is None:
+        return ""
+    rows = [
+        (
+            item.column,
+            item.part,
+            f"{item.rows:,}",
+            f"{item.coverage:.1%}",
+            f"{item.low:.1%} to {item.high:.1%}",
+            format_number(item.width),
+        )
+        for item in findings.gate.coverage
+        if item.is_evaluated
+    ]
+    unit = f" in {config.target.unit}" if config.target.unit else ""
+    width = f"mean width{unit}" if config.target.classes is None else "labels in a set"
+    subject = "interval" if config.target.classes is None else "set"
+    limits = config.gate.coverage
+    confidence = limits.confidence if limits is not None else CoverageLimits().confidence
+    by = config.intervals.by if config.intervals is not None else None
+    return render_section("coverage", rows, subject, findings.coverage, confidence, width, by)
 
 
 def champion_section(config: ModelConfig, report: GateReport) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from training.config import ModelConfig
 from training.config.metric_names import name_of, unit_of
-from training.studies.evaluation.results import EvaluationReport, FoldMetric, Variant
+from training.studies.evaluation.results import EvaluatedCoverage, EvaluationReport, FoldMetric, Variant
 
 
 def render_evaluation(report: EvaluationReport, config: ModelConfig) -> str:
@@ -29,6 +29,8 @@ def render_evaluation(report: EvaluationReport, config: ModelConfig) -> str:
             *_differences(variant, config, report),
             "",
         ]
+    if report.coverage is not None:
+        lines += ["## Coverage", "", *_coverage(report.coverage, config, report), ""]
     lines += [
         "![The metrics of the folds](evaluation.png)",
         "",
@@ -68,6 +70,32 @@ def _differences(variant: Variant, config: ModelConfig, report: EvaluationReport
     lines = [f"| | mean difference | {report.confidence:.0%} interval |", "| --- | --- | --- |"]
     for metric, figure in variant.difference.items():
         lines.append(f"| {metric_label(metric, config)} | {format_metric(figure.mean)} | {_interval(figure)} |")
+    return lines
+
+
+def _coverage(coverage: EvaluatedCoverage, config: ModelConfig, report: EvaluationReport) -> list[str]:
+    subject = "interval" if config.intervals is not None else "set"
+    unit = f" ({config.target.unit})" if config.target.unit else ""
+    width = f"mean width{unit}" if config.intervals is not None else "labels in a set"
+    lines = [
+        f"The prediction {subject}s promise {coverage.promised:.0%}. They are calibrated again in each fold, on its training rows"
+        " only.",
+        "",
+        f"| | mean over folds | {report.confidence:.0%} interval | standard deviation over folds |",
+        "| --- | --- | --- | --- |",
+    ]
+    for metric, figure in coverage.figures.items():
+        cells = (metric_label(metric, config), format_metric(figure.mean), _interval(figure), format_metric(figure.sd))
+        lines.append(f"| {' | '.join(cells)} |")
+    lines += [
+        "",
+        f"| column | part | rows | coverage | {report.confidence:.0%} binomial interval | {width} |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for item in coverage.slices:
+        interval = f"{item.low:.1%} to {item.high:.1%}"
+        texts = (item.column, item.part, f"{item.rows:,}", f"{item.coverage:.1%}", interval, format_metric(item.width))
+        lines.append("| " + " | ".join(cell.replace("|", "\\|").replace("<", "&lt;") for cell in texts) + " |")
     return lines
 
 

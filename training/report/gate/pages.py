@@ -23,6 +23,8 @@ _GROUP_TEXTS = {
     "Calibration": "Whether events with a probability of 70% occur seven times out of ten.",
     "Slices": "A mean over all rows can hide a high loss on some rows. A slice fails if its loss is significantly too"
     " high.",
+    "Coverage": "Whether the promised share of true values is inside the prediction intervals, or of true labels in the"
+    " prediction sets.",
     "Methods": "The methods that a model needs before it can be served.",
     "Leakage": "Whether a feature contains the target, or the model scores well on shuffled targets.",
     "Seeds": "Whether the score depends on the seed.",
@@ -132,6 +134,8 @@ def _render_html(
         blocks += [picture for picture, picture_group in pictures.values() if picture_group == group]
         if group == "Slices" and report.slices:
             blocks.append(_slices_table(report))
+        if group == "Coverage" and report.coverage:
+            blocks.append(_coverage_table(report, config))
         if group == "Limits":
             blocks.append(_latency_table(latency))
         sections.append(Section(group, tuple(blocks)))
@@ -167,6 +171,25 @@ def _slices_table(report: GateReport) -> Table:
     ]
     head = ("column", "part", "rows", "loss", "ratio", "95% interval", "judged")
     return Table(head, tuple(rows), left=2, caption="Every slice, the highest ratio first.")
+
+
+def _coverage_table(report: GateReport, config: ModelConfig) -> Table:
+    rows = [
+        (
+            item.column,
+            item.part,
+            f"{item.rows:,}",
+            f"{item.coverage:.1%}",
+            f"{item.low:.1%} to {item.high:.1%}",
+            f"{item.width:,.5g}",
+            "yes" if item.is_evaluated else "too few rows",
+        )
+        for item in report.coverage
+    ]
+    unit = f", {config.target.unit}" if config.target.unit else ""
+    width = f"mean width{unit}" if config.target.classes is None else "labels in a set"
+    head = ("column", "part", "rows", "coverage", "binomial interval", width, "judged")
+    return Table(head, tuple(rows), left=2, caption="All rows, then every slice, the lowest coverage first.")
 
 
 def _latency_table(latency: LatencyTable) -> Table:

@@ -45,6 +45,24 @@ class ImportConfig(Strict):
     gate: Gate = Gate()
     """The limits that the model has to keep before it is saved."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_intervals(cls, data: Any) -> Any:
+        """Refuse intervals and sets: an import knows no rows that the pipeline has not seen, and cannot fit it again."""
+        output = data.get("output") if isinstance(data, dict) else None
+        keys = [key for key in ("intervals", "sets") if isinstance(data, dict) and data.get(key) is not None]
+        keys += [
+            f"output.{key}"
+            for key in ("interval", "prediction_set")
+            if isinstance(output, dict) and output.get(key) is not None
+        ]
+        if keys:
+            raise ValueError(
+                f"{keys[0]}: an imported pipeline has no prediction intervals or sets, because their calibration fits the"
+                " pipeline again on parts of its training rows. Remove the key, or train the model with `tabento train`"
+            )
+        return data
+
     @model_validator(mode="after")
     def _is_a_contract(self) -> Self:
         self.contract()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, Self
 
 from tabento.bundle.contract import Strict
+from training.model.coverage import CoverageFigures
 from training.studies.evaluation.intervals import corrected_interval
 
 CONFIDENCE = 0.95
@@ -52,6 +53,18 @@ class Variant(Strict):
     """This variant minus ``as configured``, fold by fold; empty for ``as configured``."""
 
 
+class EvaluatedCoverage(Strict):
+    """The coverage of prediction intervals or sets, calibrated again in each fold."""
+
+    promised: float
+    """The coverage that the config asks for."""
+    figures: dict[str, FoldMetric]
+    """The coverage and the mean width over the folds, by the keys of ``training.model.coverage.coverage_metrics``."""
+    slices: tuple[CoverageFigures, ...]
+    """The coverage of all rows and of each slice, lowest first. Each row counts once, with the share of repeats in which it is
+    covered; the binomial intervals are of this number of rows."""
+
+
 class EvaluationReport(Strict):
     """Repeated cross-validation of a config's procedure over all rows."""
 
@@ -70,3 +83,5 @@ class EvaluationReport(Strict):
     """The confidence of the intervals."""
     variants: tuple[Variant, ...]
     """``as configured`` first."""
+    coverage: EvaluatedCoverage | None = None
+    """The coverage of ``as configured``; None if the config asks for no intervals or sets."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ORCHARD
-from tests.training.mlflows import AT_ONCE
+from tests.retries import AT_ONCE
 from training.commands.preflight import PreflightError, before_reading, before_training, packages, require_none
 from training.config import ModelConfig, load_config
 from training.config.settings import TrainingSettings
@@ -74,11 +74,11 @@ def test_data_folder_counts_only_for_a_download(
 def test_registry_that_does_not_answer_is_told(config: ModelConfig, settings: TrainingSettings) -> None:
     """A server that is gone, or an address that is none, ends a run before it begins; without tracking it is no matter."""
     unreachable = settings.model_copy(update={"tracking_uri": "http://127.0.0.1:9"})
-    (line,) = before_training(config, unreachable, wait=AT_ONCE)
+    (line,) = before_training(config, unreachable, retry=AT_ONCE)
     assert "cannot be used" in line
     assert "--no-tracking" in line
-    assert before_training(config, unreachable.model_copy(update={"tracking": False}), wait=AT_ONCE) == []
-    (line,) = before_training(config, settings.model_copy(update={"tracking_uri": "mlruns"}), wait=AT_ONCE)
+    assert before_training(config, unreachable.model_copy(update={"tracking": False}), retry=AT_ONCE) == []
+    (line,) = before_training(config, settings.model_copy(update={"tracking_uri": "mlruns"}), retry=AT_ONCE)
     assert "expected an address" in line
 
 

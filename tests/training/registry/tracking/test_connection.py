@@ -11,7 +11,8 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, TEMPORARILY_UNAVAILABLE
 
-from tests.training.mlflows import AT_ONCE, mlflow_settings
+from tests.retries import AT_ONCE
+from tests.training.mlflows import mlflow_settings
 from training.registry.tracking import TrackingError, connect, tracking_uri
 from training.registry.tracking.connection import ENVIRONMENT, Connection
 
@@ -19,7 +20,7 @@ from training.registry.tracking.connection import ENVIRONMENT, Connection
 @pytest.fixture
 def connection(tmp_path: Path) -> Connection:
     """A connection to an empty database."""
-    return connect(tracking_uri(mlflow_settings(tmp_path)), wait=AT_ONCE)
+    return connect(tracking_uri(mlflow_settings(tmp_path)), retry=AT_ONCE)
 
 
 def test_what_is_not_there_is_none(connection: Connection) -> None:

@@ -10,7 +10,8 @@ import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS
 
-from tests.training.mlflows import AT_ONCE, mlflow_settings
+from tests.retries import AT_ONCE
+from tests.training.mlflows import mlflow_settings
 from training.registry.tracking import TrackingError, connect, tracking_uri
 from training.registry.tracking.exclusive import exclusive_database
 
@@ -46,7 +47,7 @@ def test_two_processes_make_one_database(tmp_path: Path) -> None:
     outputs = [process.communicate() for process in processes]
     assert [process.returncode for process in processes] == [0, 0], [errors for _, errors in outputs]
     run_ids = {out.strip() for out, _ in outputs}
-    connection = connect(uri, wait=AT_ONCE)
+    connection = connect(uri, retry=AT_ONCE)
     number = connection.experiment("orchard")
     runs = connection.call("look", lambda client: client.search_runs([number]))
     assert {run.info.run_id for run in runs} == run_ids
@@ -55,7 +56,7 @@ def test_two_processes_make_one_database(tmp_path: Path) -> None:
 
 def test_an_experiment_that_another_made_in_between_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a server there is no lock: whoever comes second takes the experiment of the first."""
-    connection = connect(tracking_uri(mlflow_settings(tmp_path)), wait=AT_ONCE)
+    connection = connect(tracking_uri(mlflow_settings(tmp_path)), retry=AT_ONCE)
     client, create = connection._client, connection._client.create_experiment
 
     def beaten(name: str, **options: object) -> str:

@@ -11,7 +11,8 @@ import pytest
 from mlflow import MlflowClient
 
 from tabento.packaging.save import remove
-from tests.training.mlflows import AT_ONCE, mlflow_settings, register, store_bundle
+from tests.retries import AT_ONCE
+from tests.training.mlflows import mlflow_settings, register, store_bundle
 from training.config.settings import TrainingSettings
 from training.registry import Registry
 from training.registry.tracking import TrackingError, move_former_registry, tracking_uri
@@ -29,7 +30,7 @@ def former(folder: Path) -> TrainingSettings:
 def promoted_registry(tmp_path: Path, model_store: Path) -> tuple[TrainingSettings, str]:
     """A registry in the runs folder with a champion whose bundle is in the registry alone, and the bundle's tag."""
     settings = former(tmp_path / "räume & so on")
-    registry = Registry(settings.model_copy(update={"registry_folder": settings.runs_folder}), wait=AT_ONCE)
+    registry = Registry(settings.model_copy(update={"registry_folder": settings.runs_folder}), retry=AT_ONCE)
     tag = store_bundle()
     register(registry, tag)
     registry.promote("orchard", 1, user="Ada", reason="the first")
@@ -46,7 +47,7 @@ def folder_with_an_odd_name(tmp_path: Path) -> None:
 def test_champion_history_and_files_come_along(promoted_registry: tuple[TrainingSettings, str]) -> None:
     """After the move the champion, its history and the files of its bundle are found, and no address is the former one."""
     settings, tag = promoted_registry
-    registry = Registry(settings, wait=AT_ONCE)
+    registry = Registry(settings, retry=AT_ONCE)
     champion = registry.champion("orchard")
     assert champion is not None
     assert champion.bundle_tag == tag
@@ -80,7 +81,7 @@ def test_former_files_can_be_deleted_after_the_move(promoted_registry: tuple[Tra
     settings, tag = promoted_registry
     move_former_registry(settings)
     shutil.rmtree(settings.runs_folder)
-    assert Registry(settings, wait=AT_ONCE).ensure_local(tag) == tag
+    assert Registry(settings, retry=AT_ONCE).ensure_local(tag) == tag
 
 
 def test_move_that_was_killed_goes_on(promoted_registry: tuple[TrainingSettings, str]) -> None:
@@ -93,7 +94,7 @@ def test_move_that_was_killed_goes_on(promoted_registry: tuple[TrainingSettings,
     file = next(path for path in source.rglob("*") if path.is_file())
     (place / file.relative_to(source)).parent.mkdir(parents=True)
     (place / file.relative_to(source)).hardlink_to(file)
-    assert Registry(settings, wait=AT_ONCE).ensure_local(tag) == tag
+    assert Registry(settings, retry=AT_ONCE).ensure_local(tag) == tag
     assert not (settings.registry_folder / ".mlflow.db.part").exists()
 
 

@@ -7,12 +7,13 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
-from tests.training.mlflows import AT_ONCE
+from tests.retries import AT_ONCE
 from training.config.settings import TrainingSettings
 from training.registry.tracking.errors import TrackingError
 from training.registry.tracking.place import (
@@ -79,34 +80,34 @@ def answering(statuses: list[int]) -> Iterator[str]:
 def test_server_is_asked_three_times() -> None:
     """Two failures are forgiven, the third is told."""
     with answering([503, 503, 200]) as uri:
-        require_reachable(uri, wait=AT_ONCE)
+        require_reachable(uri, retry=AT_ONCE)
     with answering([503]) as uri, pytest.raises(TrackingError, match=r"503.*3 attempts"):
-        require_reachable(uri, wait=AT_ONCE)
+        require_reachable(uri, retry=AT_ONCE)
 
 
 def test_server_that_wants_a_password_is_there() -> None:
     """Whether a request is allowed is MLflow's business."""
     with answering([401]) as uri:
-        require_reachable(uri, wait=AT_ONCE)
+        require_reachable(uri, retry=AT_ONCE)
 
 
 def test_database_server_is_tried_by_its_socket() -> None:
     """A port that listens is enough; one that does not is told at once, long before MLflow would give up."""
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         port = server.getsockname()[1]
-        require_reachable(f"mysql+pymysql://me:x@127.0.0.1:{port}/m", wait=AT_ONCE)
+        require_reachable(f"mysql+pymysql://me:x@127.0.0.1:{port}/m", retry=AT_ONCE)
     with pytest.raises(TrackingError, match=r"me:\*\*\*@127.0.0.1"):
-        require_reachable(f"mysql+pymysql://me:x@127.0.0.1:{port}/m", wait=AT_ONCE)
+        require_reachable(f"mysql+pymysql://me:x@127.0.0.1:{port}/m", retry=AT_ONCE)
 
 
 def test_locked_database_is_told(tmp_path: Path) -> None:
     """While another process writes and does not end, the error says that the database is locked."""
     path = tmp_path / "mlflow.db"
-    require_reachable(f"sqlite:///{path}", wait=AT_ONCE)
+    require_reachable(f"sqlite:///{path}", retry=AT_ONCE)
     with closing(sqlite3.connect(path)) as other:
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(TrackingError, match="database is locked"):
-            require_reachable(f"sqlite:///{path}", wait=AT_ONCE, timeout_s=0.03)
+            require_reachable(f"sqlite:///{path}", retry=replace(AT_ONCE, timeout_s=0.03))
 
 
 def test_file_that_is_no_database_is_told(tmp_path: Path) -> None:
@@ -114,11 +115,11 @@ def test_file_that_is_no_database_is_told(tmp_path: Path) -> None:
     path = tmp_path / "mlflow.db"
     path.write_text("not a database, and long enough to be looked at" * 40, encoding="utf-8")
     with pytest.raises(TrackingError, match="not a database"):
-        require_reachable(f"sqlite:///{path}", wait=AT_ONCE)
+        require_reachable(f"sqlite:///{path}", retry=AT_ONCE)
     assert path.read_text(encoding="utf-8").startswith("not a database")
 
 
 def test_impossible_port_is_told() -> None:
     """An address that cannot be read is no traceback."""
     with pytest.raises(TrackingError, match="not an address"):
-        require_reachable("postgresql://db:70000/m", wait=AT_ONCE)
+        require_reachable("postgresql://db:70000/m", retry=AT_ONCE)

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.mlflows import AT_ONCE, mlflow_settings
+from tests.retries import AT_ONCE
+from tests.training.mlflows import mlflow_settings
 from training.registry.tracking import connect, tracking_uri
 from training.registry.tracking.stage_run import Link, StageRun
 
 
 def test_many_values_go_in_batches(tmp_path: Path) -> None:
     """More figures, parameters and tags than MLflow takes at once are all recorded."""
-    connection = connect(tracking_uri(mlflow_settings(tmp_path)), wait=AT_ONCE)
+    connection = connect(tracking_uri(mlflow_settings(tmp_path)), retry=AT_ONCE)
     number = connection.experiment("orchard")
     run_id = connection.call("begin", lambda client: client.create_run(number)).info.run_id
     run = StageRun(Link(connection, None), run_id)
@@ -31,7 +32,7 @@ def test_large_files_stay_where_they_are(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "made").mkdir()
     (tmp_path / "made" / "model.onnx").write_bytes(b"x" * 11)
     (tmp_path / "made" / "small.txt").write_bytes(b"x")
-    connection = connect(tracking_uri(settings), wait=AT_ONCE)
+    connection = connect(tracking_uri(settings), retry=AT_ONCE)
     number = connection.experiment("orchard")
     run_id = connection.call("begin", lambda client: client.create_run(number)).info.run_id
     run = StageRun(Link(connection, None), run_id)

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from tests.training.mlflows import AT_ONCE, mlflow_settings
+from tests.retries import AT_ONCE
+from tests.training.mlflows import mlflow_settings
 from tests.training.orchards import orchard_config, orchard_frame
 from training.config.settings import TrainingSettings
 from training.progress import Progress
@@ -25,7 +26,7 @@ PRINT = "f" * 64
 
 def open_orchard_tracker(settings: TrainingSettings, **changes: Any) -> Tracker:
     """Open a tracker for the orchard that never waits."""
-    return open_tracker(settings, orchard_config(), fingerprint=PRINT, wait=AT_ONCE, **changes)
+    return open_tracker(settings, orchard_config(), fingerprint=PRINT, retry=AT_ONCE, **changes)
 
 
 def runs_of(settings: TrainingSettings) -> dict[str, Any]:

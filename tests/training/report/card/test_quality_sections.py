@@ -10,12 +10,14 @@ from tabento.bundle.manifest import Provenance
 from tabento.bundle.reference import CategoryDistribution, Reference
 from tabento.packaging.reference import number_distribution
 from tests.training.gate.gates import cached_report, orchard_gate_input, seedling_gate_input
-from training.config import Decision
+from training.config import Decision, Intervals
 from training.gate import ChampionFigures, GateInput, GateReport
+from training.model.coverage import CoverageFigures
 from training.report.card import Findings, render_card
 from training.report.card.quality_sections import (
     calibration_section,
     champion_section,
+    coverage_section,
     decision_section,
     slices_section,
 )
@@ -145,3 +147,17 @@ def test_numbers_have_slices_in_their_unit() -> None:
     section = slices_section(gate_input.config, cached_report(gate_input))
     assert "mean absolute error in kg" in section
     assert number_distribution(gate_input.truth, "apples").count == 200
+
+
+def test_coverage_is_in_the_card_with_its_interval() -> None:
+    """The section has the promise, the ranges of the calibration and the coverage of all rows; without intervals it is empty."""
+    gate_input = orchard_gate_input()
+    config = gate_input.config.model_copy(update={"intervals": Intervals(by="age")})
+    part = {"column": "all rows", "part": "", "rows": 200, "coverage": 0.905, "low": 0.855, "high": 0.942}
+    coverage = (CoverageFigures.model_validate({**part, "width": 51.5, "is_evaluated": True}),)
+    report = cached_report(gate_input).model_copy(update={"coverage": coverage})
+    section = coverage_section(config, findings_of(gate_input, report, coverage=0.9))
+    assert "inside for 90% of new rows, also within each range of `age`" in section
+    assert "| all rows |  | 200 | 90.5% | 85.5% to 94.2% | 51.5 |" in section
+    assert "mean width in kg" in section
+    assert coverage_section(config, findings_of(gate_input, cached_report(gate_input))) == ""

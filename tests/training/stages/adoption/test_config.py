@@ -43,6 +43,26 @@ def config_of(**changes: Any) -> ImportConfig:
 
 
 @pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"intervals": {"coverage": 0.9}}, "intervals"),
+        ({"sets": {}}, "sets"),
+        (
+            {"output": {"name": "y", "interval": {"coverage": 0.9, "groups": [{"lower": [-1], "upper": [1]}]}}},
+            r"output\.interval",
+        ),
+        ({"output": {"name": "y", "prediction_set": {}}}, r"output\.prediction_set"),
+    ],
+)
+def test_intervals_of_an_import_are_refused(changes: dict[str, Any], key: str) -> None:
+    """An imported pipeline cannot be calibrated, and the message says how to get intervals."""
+    with pytest.raises(
+        ConfigError, match=f"{key}: an imported pipeline has no prediction intervals .* `tabento train`"
+    ):
+        config_of(**changes)
+
+
+@pytest.mark.parametrize(
     "config",
     [
         config_of(),

@@ -8,8 +8,8 @@ from tabento.tables.frames import to_frame, to_rows
 from tests.training.orchards import orchard_config, orchard_frame
 from tests.training.seedlings import seedling_config, seedling_frame
 from training.model.cross_validation import make_folds
+from training.model.out_of_fold import predict_out_of_fold
 from training.model.pipeline import fit_pipeline
-from training.studies.evaluation.out_of_fold import predict_out_of_fold
 
 CONFIG = orchard_config(estimator={"kind": "decision_tree", "params": {"max_depth": 4}})
 

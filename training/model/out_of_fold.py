@@ -18,7 +18,13 @@ from training.model.pipeline import fit_pipeline
 
 
 def predict_out_of_fold(
-    config: ModelConfig, frame: pd.DataFrame, decisions: Decisions, folds: Sequence[Fold], n_jobs: int | None = None
+    config: ModelConfig,
+    frame: pd.DataFrame,
+    decisions: Decisions,
+    folds: Sequence[Fold],
+    n_jobs: int | None = None,
+    *,
+    decide: bool = True,
 ) -> list[NDArray[np.float64]]:
     """Fit the pipeline in each fold and return its answers to the fold's validation rows.
 
@@ -30,6 +36,7 @@ def predict_out_of_fold(
         decisions: the decisions that are made beforehand.
         folds: from ``training.model.cross_validation.make_folds``.
         n_jobs: the number of processes; by default the number of usable cores. The answers do not depend on it.
+        decide: whether a decision threshold is chosen in each fold, if the config requires one; probabilities do not depend on it.
 
     Returns:
         The answers of each fold, in order: float64 of shape (n,) for a regression and (n, 1 + C) for a classification.
@@ -37,15 +44,17 @@ def predict_out_of_fold(
     Raises:
         ConfigError, FitError: the pipeline cannot be built or fitted.
     """
-    jobs = (delayed(_answers)(config, frame.iloc[train], frame.iloc[valid], decisions) for train, valid in folds)
+    jobs = (
+        delayed(_answers)(config, frame.iloc[train], frame.iloc[valid], decisions, decide) for train, valid in folds
+    )
     answers: list[NDArray[np.float64]] = Parallel(n_jobs=min(n_jobs or cpu_count(), len(folds)))(jobs)
     return answers
 
 
 def _answers(
-    config: ModelConfig, train: pd.DataFrame, valid: pd.DataFrame, decisions: Decisions
+    config: ModelConfig, train: pd.DataFrame, valid: pd.DataFrame, decisions: Decisions, decide: bool
 ) -> NDArray[np.float64]:
     contract = config.contract()
-    pipeline = fit_pipeline(config, train, decisions)
+    pipeline = fit_pipeline(config, train, decisions, decide=decide)
     with threadpool_limits(limits=1):
         return pipeline_answers(pipeline, to_frame(to_rows(valid, contract), contract), contract)

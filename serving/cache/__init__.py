@@ -1,0 +1,1 @@
+"""The cache of answers, between the requests and the batcher."""

@@ -1,0 +1,1 @@
+"""The guards before a prediction: who calls, and how much a caller may ask for."""

@@ -1,0 +1,161 @@
+"""The deep check behind ``GET /health/deep``: all checks at once, and a prediction of an example through the real batcher.
+
+It cannot be used for load: one deep check runs at a time, further requests wait for it, and its result is used for a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from math import isclose
+from time import perf_counter
+from typing import Any
+
+from runners.errors import ExpiredError, QueueFullError
+from runners.work import Values, Work
+from serving.live_model import LiveModel
+from serving.operations.health import ComponentReport, HealthRegistry, Status
+from serving.operations.health_monitor import run_check
+from serving.state import ServiceState
+from tabento.bundle.numbers import number_text
+
+REUSE_S = 1.0
+"""The seconds for which a result is used again."""
+EXAMPLE_TIMEOUT_S = 2.0
+"""The time limit of the example's prediction."""
+TOLERANCE = 1e-9
+"""The relative difference up to which two answers to the example are equal: sums of one row alone and in a batch may be rounded
+differently."""
+
+
+class ExampleRequest:
+    """A request for the prediction of an example; a ``runners.work.Requester``.
+
+    Args:
+        answer: receives the values.
+    """
+
+    def __init__(self, answer: asyncio.Future[Values]) -> None:
+        self._answer = answer
+
+    def finish(self, values: Values | None, error: Exception | None) -> None:
+        """Pass the values or the error on."""
+        if self._answer.done():
+            return
+        if values is None:
+            self._answer.set_exception(error or RuntimeError("the model gave no answer"))
+        else:
+            self._answer.set_result(values)
+
+    def is_abandoned(self) -> bool:
+        """Return whether the deep check has given up."""
+        return self._answer.done()
+
+
+async def check_example(model: LiveModel) -> ComponentReport:
+    """Predict the first example of the bundle through the batcher, and compare the answer with the answer at the start."""
+    started_s = perf_counter()
+    answer: asyncio.Future[Values] = model.new_future()
+    work = Work(
+        model.served.example_row, 1, started_s, started_s + EXAMPLE_TIMEOUT_S, ExampleRequest(answer), strict=True
+    )
+    # Not through ``model.submit``: a cached answer would prove nothing.
+    model.batcher.submit(work)
+    try:
+        async with asyncio.timeout(EXAMPLE_TIMEOUT_S):
+            (value,) = await answer
+    except TimeoutError:
+        return ComponentReport("unhealthy", f"the example was not answered within {number_text(EXAMPLE_TIMEOUT_S)} s")
+    except (QueueFullError, ExpiredError):
+        return ComponentReport("degraded", "the example was refused, because too many rows wait for the model")
+    except Exception as error:
+        return ComponentReport("unhealthy", f"the example could not be answered ({type(error).__name__})")
+    if not is_equal(value, model.served.example_answer):
+        return ComponentReport("unhealthy", "the model answers the example otherwise than when it was loaded")
+    return ComponentReport("healthy", "the example is answered as when the model was loaded")
+
+
+def is_equal(answer: Any, expected: Any) -> bool:
+    """Return whether two answers to a row, each a float or a list of floats, are equal within ``TOLERANCE``."""
+    pairs = zip(
+        answer if isinstance(answer, list) else [answer],
+        expected if isinstance(expected, list) else [expected],
+        strict=True,
+    )
+    return all(isclose(left, right, rel_tol=TOLERANCE, abs_tol=TOLERANCE) for left, right in pairs)
+
+
+class DeepHealth:
+    """Runs deep checks.
+
+    Args:
+        state: knows the model.
+        health: the components.
+        clock: seconds that never go backwards.
+    """
+
+    def __init__(
+        self, state: ServiceState, health: HealthRegistry, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._state = state
+        self._health = health
+        self._clock = clock
+        self._running: asyncio.Task[dict[str, Any]] | None = None
+        self._result: dict[str, Any] | None = None
+        self._ended_s = 0.0
+        self.runs = 0
+        """The number of deep checks that ran."""
+
+    async def report(self) -> dict[str, Any]:
+        """Return the answer to ``GET /health/deep``."""
+        if self._result is not None and self._clock() - self._ended_s < REUSE_S:
+            return self._result
+        if self._running is None:
+            self._running = asyncio.get_running_loop().create_task(self._run())
+            self._running.add_done_callback(self._end)
+        # One client that leaves does not end the check of the others.
+        return await asyncio.shield(self._running)
+
+    def _end(self, task: asyncio.Task[dict[str, Any]]) -> None:
+        self._running = None
+
+    async def _run(self) -> dict[str, Any]:
+        self.runs += 1
+        model = self._state.model
+        components = self._health.components()
+        example_check = _no_model() if model is None else check_example(model)
+        (example, example_ms), *checks = await asyncio.gather(
+            _measure_check(example_check), *(_measure_check(run_check(component)) for component in components)
+        )
+        descriptions: dict[str, dict[str, object]] = {
+            component.name: {**component.describe(), "duration_ms": duration_ms}
+            for component, (_, duration_ms) in zip(components, checks, strict=True)
+        }
+        descriptions["prediction"] = {
+            "status": example.status,
+            "critical": True,
+            "message": example.message,
+            "age_s": 0.0,
+            "duration_ms": example_ms,
+        }
+        states: tuple[Status, ...] = (self._health.status(), example.status)
+        status = "unhealthy" if "unhealthy" in states else "degraded" if "degraded" in states else "healthy"
+        self._result = {
+            "status": status,
+            "model": None if model is None else {"name": model.bundle.name, "version": model.bundle.version},
+            "components": descriptions,
+        }
+        self._ended_s = self._clock()
+        return self._result
+
+
+async def _no_model() -> ComponentReport:
+    return ComponentReport("unhealthy", "no model is loaded")
+
+
+async def _measure_check(check: Coroutine[Any, Any, ComponentReport]) -> tuple[ComponentReport, float]:
+    """Return the result of a check and its duration in milliseconds."""
+    started_s = perf_counter()
+    report = await check
+    return report, round((perf_counter() - started_s) * 1000, 3)
