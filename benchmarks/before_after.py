@@ -8,7 +8,6 @@ that each holds within its p99 limit, and the answers in time under overload. Wr
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.bodies import BenchModel, load_model
-from benchmarks.machine import describe_machine
+from benchmarks.model_results import measure_models
 from benchmarks.peers.registry import PEERS
 from benchmarks.pinned_servers import REPEATS, alternating, measure_cpu_us, start_pinned
 from benchmarks.process import ROOT, BenchmarkError, unwind_on_sigterm
@@ -160,21 +159,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, default=RESULTS)
     options = parser.parse_args(arguments)
     unwind_on_sigterm()
-    options.folder.mkdir(parents=True, exist_ok=True)
-    path = options.folder / "before_after.json"
-    models = []
-    try:
-        for name in options.models:
-            sys.stderr.write(f"\n{name}\n")
-            models.append(compare(load_model(name), options.before, options.rounds, options.seconds))
-            results = {"machine": describe_machine(), "models": models}
-            path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-            path.with_suffix(".md").write_text(markdown(results), encoding="utf-8")
-    except BenchmarkError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 1
-    sys.stdout.write(path.with_suffix(".md").read_text(encoding="utf-8"))
-    return 0
+    return measure_models(
+        options.models,
+        options.folder / "before_after.json",
+        lambda name: compare(load_model(name), options.before, options.rounds, options.seconds),
+        markdown,
+    )
 
 
 if __name__ == "__main__":

@@ -62,5 +62,5 @@ def build_guard(settings: ServingSettings, metrics: Metrics, limiter: RateLimite
             settings.workers,
         )
     if needs_key:
-        return build_key_guard(settings, metrics, limiter, *limits)
+        return build_key_guard(settings, metrics, limiter)
     return Guard(None, AddressCallers(ANONYMOUS_SCOPES, requests, rows, limiter, settings.max_anonymous_callers))

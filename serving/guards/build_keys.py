@@ -21,28 +21,20 @@ class UnlimitedAddresses:
         return Caller(address, frozenset(("predict", "read")))
 
 
-def build_key_guard(
-    settings: ServingSettings,
-    metrics: Metrics,
-    limiter: RateLimiter | None,
-    requests_per_minute: int | None = None,
-    rows_per_minute: int | None = None,
-) -> Guard:
+def build_key_guard(settings: ServingSettings, metrics: Metrics, limiter: RateLimiter | None) -> Guard:
     """Return a guard that asks for a key.
 
     Args:
-        settings: the serving settings, which name the keys.
+        settings: the serving settings, which name the keys, and the limits of a key whose record has none.
         metrics: counts failures, and shows whether the key file is used.
         limiter: counts the requests of each caller; None for no limits.
-        requests_per_minute: the limit of a key whose record has none; None for no limit.
-        rows_per_minute: the limit of a key whose record has none; None for no limit.
 
     Raises:
         KeysError: the keys cannot be read.
     """
 
     def make_caller(record: KeyRecord) -> Caller:
-        return caller_of_record(record, limiter, requests_per_minute, rows_per_minute)
+        return caller_of_record(record, limiter, settings.key_requests_per_minute, settings.key_rows_per_minute)
 
     keyring = Keyring(make_caller)
     source = metrics.key_source = KeySource(settings, keyring)

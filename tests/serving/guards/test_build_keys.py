@@ -24,7 +24,8 @@ def test_the_guard_counts_in_the_metrics() -> None:
     """A key of the settings is identified, and a failure is counted in the metrics of the service."""
     secret, record = new_key()
     metrics = Metrics()
-    guard = build_key_guard(ServingSettings(api_keys=inline_entry(record)), metrics, None, 7)
+    settings = ServingSettings(api_keys=inline_entry(record), key_requests_per_minute=7)
+    guard = build_key_guard(settings, metrics, None)
     caller = guard.identify(secret.encode(), "192.0.2.1", "predict")
     assert (caller.caller_id, caller.requests_per_minute) == ("shop-1", 7)
     with pytest.raises(Exception, match="Expected a valid API key"):
