@@ -148,9 +148,14 @@ def test_a_draining_service_is_unhealthy_and_not_ready(application: Application,
 
 def test_an_overloaded_replica_is_not_ready_but_answers(application: Application, client: httpx.Client) -> None:
     """While the overload watch is out, only readiness is 503."""
-    watch = application.overload
-    for second in range(40):
-        watch.update(second, 0, second)
+    loop = on_loop_of(application)
+
+    def overload() -> None:
+        # The health monitor updates the same watch by the loop's clock: all seconds in one callback, and in its future.
+        for second in range(40):
+            application.overload.update(loop.time() + 1e6 + second, 0, second)
+
+    on_loop(loop, overload)
     response = client.get("/readyz")
     assert (response.status_code, json.loads(response.content)["error"]["code"]) == (503, "unavailable")
     codes = [client.get(path).status_code for path in ("/health", "/livez")]
