@@ -36,7 +36,7 @@ export PYTHONHASHSEED ?= 0
 # Modules are compiled when they are first imported; `uv pip install --compile-bytecode` would compile all packages, in 20 s.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup setup-dev init data train import serve test test-slow test-all test-real test-others check lint prose format lock bento image bench bench-full siege attacks rate-limits bench-guards bench-cache bench-health bench-protocols zoo judge fuzz-export league export-cost old-versions figures footprint first-steps grpc-code clean
+.PHONY: help setup setup-dev init data train import serve test test-slow test-all test-real test-others check lint prose format lock bento image bench bench-full siege attacks rate-limits bench-guards bench-monitoring bench-replay log-rate bench-feedback bench-cache bench-health bench-protocols zoo judge fuzz-export league export-cost old-versions figures footprint first-steps grpc-code clean alert-rules metrics-page dashboard dashboard-picture bench-drift monitoring-faults bench-estimates
 
 help: ## print this list
 	@echo "make TARGET [MODEL=$(MODEL)] [DATA=file.csv] [PORT=$(PORT)]"
@@ -89,11 +89,12 @@ setup-dev: $(VENV)/.dev ## install the packages of development as well
 
 # Each lock: its name, then the extras and groups of pyproject.toml that it holds in addition to the base.
 LIBRARIES := lightgbm imbalanced-learn feature-engine category-encoders
-LOCKS := serving training tracing grpc dev bench others
+LOCKS := serving training tracing grpc postgres dev bench others
 LOCK_serving := --group serving
 LOCK_training := --extra export --group training
 LOCK_tracing := --group tracing
 LOCK_grpc := --group grpc
+LOCK_postgres := --group postgres
 LOCK_dev := --extra export $(addprefix --extra ,$(LIBRARIES)) --group dev
 LOCK_bench := --extra export --group bench
 LOCK_others := --extra catboost
@@ -164,7 +165,7 @@ check: $(VENV)/.dev ## run the tests of the folders that changed since BASE=main
 	@files=$$($(BIN)/python -m tests.changes $(BASE)); [[ -n "$$files" ]] || exit 0; \
 	  $(PYTEST) -m "not slow and not real_parts" $$files || [[ $$? == 5 ]] # 5: these files have no test but slow ones
 
-test-real: $(VENV)/.dev ## run the tests with real proxies, clients and Redis: Debian's nginx-light, haproxy, curl, default-jdk-headless and redis-server
+test-real: $(VENV)/.dev ## run the tests with real proxies, clients, Redis, Postgres and Prometheus: Debian's nginx-light, haproxy, curl, default-jdk-headless, redis-server, postgresql, prometheus and prometheus-alertmanager
 	@$(BIN)/python -m pytest -m real_parts
 
 test-others: $(VENV)/.others $(VENV)/kserve/.installed ## run the tests of the libraries that `make setup-dev` does not install: CatBoost, KServe's client
@@ -177,8 +178,8 @@ lint: $(VENV)/.dev ## check style, types, layers of imports, declared packages a
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m tools.plain_english
 	@$(BIN)/deptry tabento
-	@$(BIN)/deptry . --non-dev-dependency-groups serving,training,tracing,grpc
-	@$(BIN)/deptry tests benchmarks --exclude "\.venv" --non-dev-dependency-groups serving,training,tracing,grpc,dev,bench --ignore DEP002
+	@$(BIN)/deptry . --non-dev-dependency-groups serving,training,tracing,grpc,postgres
+	@$(BIN)/deptry tests benchmarks --exclude "\.venv" --non-dev-dependency-groups serving,training,tracing,grpc,postgres,dev,bench --ignore DEP002
 
 prose: $(VENV)/.dev ## count names and phrases that are hard to read, by folder and in libraries of the field
 	@$(BIN)/python -m tools.plain_english --count $(foreach package,starlette uvicorn skl2onnx msgspec,--package $(package))
@@ -186,6 +187,15 @@ prose: $(VENV)/.dev ## count names and phrases that are hard to read, by folder 
 # For developers: the Python modules of the gRPC protocol, after a change of its .proto file.
 grpc-code: $(VENV)/.dev
 	@$(BIN)/python -m tools.grpc_code
+
+metrics-page: $(VENV)/.dev ## write the tables of docs/metrics.md from the metrics that the code declares
+	@$(BIN)/python -m tools.metrics_page
+
+dashboard: $(VENV)/.dev ## write Grafana's document of the dashboard from its panels (deploy/grafana)
+	@$(BIN)/python -m deploy.grafana
+
+dashboard-picture: $(VENV)/.dev ## draw the queries of the dashboard: a real service under load, a real Prometheus (docs/images/dashboard.png)
+	@$(BIN)/python -m benchmarks.dashboard_picture $(ARGS)
 
 format: $(VENV)/.dev ## rewrite the code in the house style
 	@$(BIN)/ruff check --fix-only --quiet .
@@ -205,6 +215,12 @@ bench: $(VENV)/.training ## measure, in minutes, the highest rate within the lat
 
 bench-cache: $(VENV)/.training ## measure the cache of answers, on against off, with 30% repeated rows
 	@$(BIN)/python -m benchmarks.cache
+
+bench-drift: $(VENV)/.training ## measure the rows until drift is detected, and the false alarms of a year; DATA=rows.csv for rows of your own
+	@$(BIN)/python -m benchmarks.drift $(if $(DATA),--data "$(DATA)")
+
+bench-estimates: $(VENV)/.training ## compare the quality that is estimated without truths with the truth, on a drifting stream; DATA_FOLDER=folder for real rows
+	@$(BIN)/python -m benchmarks.estimates $(if $(DATA_FOLDER),--data-folder "$(DATA_FOLDER)") $(ARGS)
 
 bench-health: $(VENV)/.training ## measure the health routes while the service is overloaded; the limit is 50 ms
 	@$(BIN)/python -m benchmarks.health_latency
@@ -228,6 +244,20 @@ attacks: $(VENV)/.training ## attack real services with hostile requests, slow s
 
 bench-guards: $(VENV)/.training ## measure what keys, limits, cache and security headers cost, with each on against all off
 	@$(BIN)/python -m benchmarks.guard_costs $(ARGS)
+
+bench-monitoring: $(VENV)/.training ## measure what monitoring costs: prediction log, drift, feedback and alerts on against off
+	@$(BIN)/python -m benchmarks.monitoring_costs $(ARGS)
+
+bench-replay: $(VENV)/.training ## answer a million logged rows again and compare every bit
+	@$(BIN)/python -m benchmarks.replay $(ARGS)
+monitoring-faults: $(VENV)/.dev ## kill and stop the parts of a monitored service, fill its disk, and check that all counts add up; needs root and postgresql
+	@$(BIN)/python -m benchmarks.monitoring_faults $(ARGS)
+
+log-rate: $(VENV)/.training ## measure, in five minutes, that 10,000 predictions a second are all logged
+	@$(BIN)/python -m benchmarks.log_rate $(ARGS)
+
+bench-feedback: $(VENV)/.training ## check that live quality is exact after 100,000 truths that come late, twice, corrected or for unknown ids
+	@$(BIN)/python -m benchmarks.feedback $(ARGS)
 
 bench-protocols: $(VENV)/.dev ## compare JSON, the Open Inference Protocol in JSON and binary, and gRPC
 	@$(BIN)/python -m benchmarks.protocols $(ARGS)
@@ -255,6 +285,9 @@ old-versions: $(VENV)/.training ## fit pipelines with scikit-learn 1.3 to 1.8 an
 
 figures: $(VENV)/.training ## measure the numbers in the documents, on real data: DATA_FOLDER=folder with the four files (default: downloads)
 	@$(BIN)/python -m benchmarks.figures $(if $(DATA_FOLDER),--data-folder "$(DATA_FOLDER)")
+
+alert-rules: $(VENV)/.dev ## write the rules of alerts for Prometheus, from configs/serving.yaml, into deploy/prometheus
+	@$(BIN)/python -m monitoring.alerts.generate
 
 footprint: $(VENV)/.training ## measure start-up, memory and size of a service
 	@$(BIN)/python -m benchmarks.footprint --model $(MODEL)

@@ -7,6 +7,7 @@ names; ``--arg model=NAME[:VERSION]`` chooses another, and is what ``bentoml bui
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,11 +20,13 @@ from serving.codec.input_policies import InputPolicies
 from serving.guards.exposure import exposure_problem
 from serving.guards.key_source import read_all_keys
 from serving.model import ServedModel
+from serving.operations.metrics import FAMILIES
+from serving.operations.monitor_process import MonitorProcess
 from serving.operations.supervisor import supervise
-from serving.operations.tracing import check_tracing
 from serving.protocols.grpc.startup import check_grpc
 from serving.settings import load_settings
 from serving.tls import check_tls
+from serving.tracing.check import check_tracing
 from tabento.bundle.store import Bundle, get_stored, load_bundle
 
 
@@ -34,7 +37,8 @@ class Arguments(BaseModel, extra="forbid"):
     """The bundle to serve or to pack, ``name`` or ``name:version``."""
 
 
-SETTINGS = load_settings(Path(__file__).parent)
+FOLDER = Path(__file__).parent
+SETTINGS = load_settings(FOLDER)
 MODEL = bentoml.use_arguments(Arguments).model or SETTINGS.model
 STORED = get_stored(MODEL)
 # A distro that BentoML does not know keeps compilers and git, which no package here needs, out of the image.
@@ -72,7 +76,8 @@ class Tabento:
     @bentoml.on_deployment  # type: ignore[untyped-decorator]
     def before_start() -> None:
         """Run once in BentoML's supervisor, before it opens the port."""
-        supervise(_check, lambda host: exposure_problem(host, SETTINGS), SETTINGS.grpc_port)
+        monitor = partial(MonitorProcess, SETTINGS, FAMILIES, FOLDER) if SETTINGS.monitoring else None
+        supervise(_check, lambda host: exposure_problem(host, SETTINGS), SETTINGS.grpc_port, monitor, SETTINGS)
 
     @bentoml.api(route="/predict")  # type: ignore[untyped-decorator]
     async def predict(self, body: dict[str, Any], /) -> dict[str, Any]:

@@ -32,10 +32,13 @@ class PinnedServer:
     target: Target
     worker: psutil.Process
     """The process that answers."""
+    monitor: psutil.Process | None = None
+    """The monitor process, if the service has one."""
 
-    def cpu_s(self) -> float:
-        """Return the processor time that the process has used, in seconds."""
-        return float(sum(self.worker.cpu_times()[:2]))
+    def cpu_s(self, of_monitor: bool = False) -> float:
+        """Return the processor time that the worker, or the monitor process, has used, in seconds."""
+        process = self.monitor if of_monitor and self.monitor is not None else self.worker
+        return float(sum(process.cpu_times()[:2]))
 
 
 def start_pinned(
@@ -62,10 +65,12 @@ def start_pinned(
             cores=frozenset({SERVER_CORE}),
         )
     )
-    worker = max(psutil.Process(server.pid).children(), key=lambda child: child.memory_info().rss)
     target = Target(server.address, requests, SLO_MS.get(model.name, 10.0) / 1000, core=GENERATOR_CORE)
     warm_up(target)
-    return PinnedServer(target, worker)
+    children = psutil.Process(server.pid).children()
+    monitor = next((child for child in children if "monitoring" in child.cmdline()), None)
+    worker = max((child for child in children if child != monitor), key=lambda child: child.memory_info().rss)
+    return PinnedServer(target, worker, monitor)
 
 
 def alternating(servers: Mapping[str, _Server], number: int) -> list[tuple[str, _Server]]:
@@ -74,17 +79,24 @@ def alternating(servers: Mapping[str, _Server], number: int) -> list[tuple[str, 
     return order if number % 2 else order[::-1]
 
 
-def measure_cpu_us(servers: Mapping[str, PinnedServer], rate_per_s: float) -> dict[str, list[float]]:
+def measure_cpu_us(
+    servers: Mapping[str, PinnedServer], rate_per_s: float, of_monitor: bool = False
+) -> dict[str, list[float]]:
     """Return the processor time of a request on each service, in microseconds, as median, minimum and maximum of the runs.
 
     Processor time is more exact than the held rate, and does not depend on other programs of the computer.
+
+    Args:
+        servers: the services by name.
+        rate_per_s: the rate of requests.
+        of_monitor: whether the time of the monitor process is measured instead of the worker's.
     """
     cpu_us: dict[str, list[float]] = {name: [] for name in servers}
     for number in range(REPEATS):
         for name, server in alternating(servers, number):
-            start_s = server.cpu_s()
+            start_s = server.cpu_s(of_monitor)
             run = server.target.poisson(rate_per_s, CPU_RUN_S, 301 + number)
-            cpu_us[name].append((server.cpu_s() - start_s) / len(run.latencies_s()) * 1e6)
+            cpu_us[name].append((server.cpu_s(of_monitor) - start_s) / len(run.latencies_s()) * 1e6)
     return {
         name: [round(float(value), 2) for value in (np.median(times_us), min(times_us), max(times_us))]
         for name, times_us in cpu_us.items()

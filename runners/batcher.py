@@ -91,6 +91,12 @@ class MicroBatcher:
         self._batch = BatchRun(model, self.stats)
         self._callbacks = Callbacks(self.stats)
         self.queue = RowQueue(costs, limits.slice_rows, limits.large_s)
+        self.batch_started_s = 0.0
+        """The time at which the batch began whose requests are being answered, on the loop's clock."""
+        self.batch_s = 0.0
+        """The seconds of that batch in the model."""
+        self.observe_batch: Callable[[list[Segment], int, float, float], object] | None = None
+        """Receives the segments, the number of rows, the start and the seconds of each batch before its requests are answered."""
         self.answer_row_s = 0.0
         """The learned seconds to encode and send the answer to one row of a request of many rows."""
 
@@ -204,7 +210,7 @@ class MicroBatcher:
             try:
                 is_abandoned = work.requester.is_abandoned()
             except BaseException as raised:
-                self._callbacks.survive(raised, "the callback that returns whether a client has left")
+                self._callbacks.survive(raised, "the callback that returns whether a client has left", work)
                 is_abandoned = False
             if is_abandoned:
                 dropped.append((work, GoneError("its client left"), "gone"))
@@ -230,18 +236,18 @@ class MicroBatcher:
                 outcome = fail_all(segments, f"a batch could not be run: {error!r}")
             seconds = self._clock() - started
             self._inline_s += seconds
-            self._finish(segments, rows, predicted, seconds, outcome)
+            self._finish(segments, rows, predicted, started, seconds, outcome)
             return False
 
-        def run_timed() -> tuple[float, Outcome]:
+        def run_timed() -> tuple[float, float, Outcome]:
             started = self._clock()
             outcome = self._batch.run(segments, rows)
-            return self._clock() - started, outcome
+            return started, self._clock() - started, outcome
 
-        def finish(result: tuple[float, Outcome] | None, error: BaseException | None) -> None:
+        def finish(result: tuple[float, float, Outcome] | None, error: BaseException | None) -> None:
             try:
                 if result is None:
-                    result = (0.0, fail_all(segments, f"the thread that ran a batch failed: {error!r}"))
+                    result = (self._clock(), 0.0, fail_all(segments, f"the thread that ran a batch failed: {error!r}"))
                 self._finish(segments, rows, predicted, *result)
             finally:
                 self._running = False
@@ -251,7 +257,7 @@ class MicroBatcher:
             self._offload(run_timed, finish)
         except Exception as error:
             failures = fail_all(segments, f"no thread was available to run a batch: {error!r}")
-            self._finish(segments, rows, predicted, 0.0, failures)
+            self._finish(segments, rows, predicted, self._clock(), 0.0, failures)
             return False
         return True
 
@@ -260,11 +266,15 @@ class MicroBatcher:
         segments: list[Segment],
         rows: int,
         predicted: float,
+        started: float,
         seconds: float,
         outcome: Outcome,
     ) -> None:
         """Answer every request of a batch that has all of its predictions, or failed; learn from its time."""
         stats = self.stats
+        self.batch_started_s, self.batch_s = started, seconds
+        if self.observe_batch is not None:
+            self.observe_batch(segments, rows, started, seconds)
         stats.batch_rows.add(rows)
         stats.batch_s.add(seconds)
         failed = False
@@ -277,7 +287,7 @@ class MicroBatcher:
                 try:
                     work.requester.finish(result, None)
                 except BaseException as raised:
-                    self._callbacks.survive(raised, ANSWER_CALLBACK)
+                    self._callbacks.survive(raised, ANSWER_CALLBACK, work)
             else:
                 if part.count < work.count:
                     work.values += result

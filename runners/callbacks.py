@@ -31,7 +31,7 @@ class Callbacks:
         try:
             work.requester.finish(values, error)
         except BaseException as raised:
-            self.survive(raised, ANSWER_CALLBACK)
+            self.survive(raised, ANSWER_CALLBACK, work)
 
     def drained(self, done: Callable[[], object]) -> None:
         """Report the end of a drain."""
@@ -40,14 +40,21 @@ class Callbacks:
         except BaseException as raised:
             self.survive(raised, "the callback for the end of a drain")
 
-    def survive(self, error: BaseException, callback: str) -> None:
+    def survive(self, error: BaseException, callback: str, work: Work | None = None) -> None:
         """Log and count the exception of a callback, unless it asks the process to end.
 
         Args:
             error: the exception.
             callback: the name of the callback, for the log.
+            work: the rows of the request whose callback it is; its id is in the log, if the requester has one.
         """
         if isinstance(error, SystemExit | KeyboardInterrupt):
             raise error
         self._stats.callback_errors += 1
-        logger.error("%s raised; all other requests are answered as usual", callback, exc_info=error)
+        request_id = None if work is None else getattr(work.requester, "request_id", None)
+        logger.error(
+            "%s raised; all other requests are answered as usual",
+            callback,
+            exc_info=error,
+            extra={"request_id": request_id},
+        )

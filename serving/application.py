@@ -21,7 +21,7 @@ from serving.guards.caller import CALLER
 from serving.guards.guard import read_secret
 from serving.guards.hosts import AllowedHosts, host_of, misdirected_error
 from serving.guards.route_scopes import ALWAYS_OPEN_PATHS, is_admin_path, needed_scope, open_paths
-from serving.http import App, Receive, Scope, Send
+from serving.http import App, Message, Receive, Scope, Send
 from serving.live_model import LiveModel
 from serving.model import ServedModel
 from serving.operations.access_log import AccessLog
@@ -29,6 +29,7 @@ from serving.operations.accounting import RequestAccounting
 from serving.operations.components import DiskSpace, service_health, temporary_folder
 from serving.operations.health_monitor import HealthMonitor
 from serving.operations.metrics import Metrics, MetricsTimer
+from serving.operations.monitoring import build_monitoring
 from serving.operations.overload_watch import OverloadWatch
 from serving.prediction_headers import PredictionHeaders
 from serving.protocols.invocations import InvocationsRoute, invocations_routes
@@ -38,12 +39,15 @@ from serving.protocols.paths import INVOCATIONS_PATH, infer_target
 from serving.request_ids import RequestIds
 from serving.routes.bentoml_pages import BENTOML_PATHS, BentomlPages
 from serving.routes.cold import CLIENT_SCOPE, ColdRoutes
+from serving.routes.log_level import LogLevelRoutes
+from serving.routes.monitoring import MonitoringRoutes
 from serving.routes.paths import PREDICT_PATHS
 from serving.routes.predict import PredictRoute
 from serving.routes.prefix import without_prefix
 from serving.security_headers import with_security_headers
 from serving.settings import ServingSettings
 from serving.state import ServiceState
+from serving.tracing.tracer import build_tracer
 
 if TYPE_CHECKING:
     from serving.protocols.grpc.server import GrpcServer
@@ -59,6 +63,7 @@ class Application:
 
     def __init__(self, inner: App, settings: ServingSettings) -> None:
         self._inner = inner
+        self._has_ended = False
         self.settings = settings
         self.state = ServiceState()
         self.table = ConnectionTable(settings)
@@ -66,6 +71,10 @@ class Application:
         self.ids = RequestIds()
         self.metrics = Metrics()
         self.accounting = RequestAccounting(self.metrics, AccessLog() if settings.access_log else None)
+        self.tracer = build_tracer(settings)
+        """Samples predictions; None if tracing is off."""
+        if self.tracer is not None and self.tracer.sender is not None:
+            self.metrics.spans = self.tracer.sender.numbers
         self.cache = AnswerCache(settings.cache_bytes, settings.cache_age_s) if settings.cache_bytes else None
         """The answers of this process; None if they are not cached."""
         self.metrics.cache = self.cache
@@ -83,19 +92,23 @@ class Application:
         """The host names of the service; None if every name is allowed."""
         self.grpc: GrpcServer | None = None
         """The server of gRPC; None without ``grpc_port``, and before the service starts."""
+        self.monitoring = self.metrics.monitoring = build_monitoring(settings)
+        """The recorder of predictions; None if the service has no monitor process."""
         self.health = service_health(self.state, self.metrics)
         """The components of the service; another part of the service adds its own."""
         disk = DiskSpace([temporary_folder()])
         self.health.add("disk", False, disk.probe, disk.check)
         self.overload = OverloadWatch(settings.readiness_max_overload_s)
         self._health_monitor = HealthMonitor(self.health, self.metrics, self.overload)
-        self._predict = PredictRoute(self.state, self.accounting, self.ids)
+        self._predict = PredictRoute(self.state, self.accounting, self.ids, self.tracer)
         self._bentoml_pages = BentomlPages(inner, self.accounting, self.ids)
-        self._infer = InferRoute(self.state, self.accounting, self.ids)
-        self._invocations = InvocationsRoute(self.state, self.accounting, self.ids)
+        self._infer = InferRoute(self.state, self.accounting, self.ids, self.tracer)
+        self._invocations = InvocationsRoute(self.state, self.accounting, self.ids, self.tracer)
         protocol_routes = OpenInferenceRoutes(self.state, self._infer).routes if settings.open_inference else []
         if settings.invocations:
             protocol_routes += invocations_routes(self.state, self._invocations)
+        protocol_routes += LogLevelRoutes(self.metrics).routes
+        protocol_routes += MonitoringRoutes(self.monitoring, settings).routes
         self._cold = ColdRoutes(
             self.state,
             self.accounting,
@@ -111,9 +124,15 @@ class Application:
         """Start answering with a model that is loaded and warmed up; called on the running event loop."""
         loop = asyncio.get_running_loop()
         self.table.max_connections = raise_file_limit(self.settings.max_connections)
-        model = LiveModel(served, self.settings, self.accounting, loop, self.cache, self._remote_answers())
+        model = LiveModel(
+            served, self.settings, self.accounting, loop, self.cache, self._remote_answers(), self.monitoring
+        )
         bundle = model.bundle
         self.metrics.attach(model.runner)
+        if self.tracer is not None:
+            model.batcher.observe_batch = self.tracer.observe_batch
+            if self.tracer.sender is not None:
+                self.tracer.sender.start()
         self.metrics.inputs = model.inputs
         self.metrics.describe_model(bundle.name, bundle.version, bundle.manifest.provenance.data)
         self.state.set_model(model)
@@ -121,6 +140,8 @@ class Application:
             from serving.protocols.grpc.server import start_server  # not imported without the setting
 
             self.grpc = start_server(self, self.settings.grpc_port)
+        if self.monitoring is not None:
+            self.monitoring.start(loop, self.health)
         self._metrics_timer.start(loop)
         if self.guard is not None:
             self.guard.start()
@@ -151,16 +172,36 @@ class Application:
             self.guard.stop()
         self._health_monitor.stop()
 
+    async def _end(self) -> None:
+        """Stop all parts, once."""
+        if self._has_ended:
+            return
+        self._has_ended = True
+        if self.grpc is not None:
+            await self.grpc.stop()
+        self.stop()
+        if self.tracer is not None and self.tracer.sender is not None:
+            await asyncio.to_thread(self.tracer.sender.close)
+        if self.monitoring is not None:
+            await self.monitoring.stop()
+        if self.redis is not None:
+            await self.redis.close()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; see the ASGI specification, version 3."""
         if scope["type"] != "http":
-            await self._inner(scope, receive, send)
-            if scope["type"] == "lifespan":
-                if self.grpc is not None:
-                    await self.grpc.stop()
-                self.stop()
-                if self.redis is not None:
-                    await self.redis.close()
+            if scope["type"] != "lifespan":
+                await self._inner(scope, receive, send)
+                return
+
+            async def end_first(message: Message) -> None:
+                # uvicorn ends its process as soon as it has this message.
+                if message["type"] in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
+                    await self._end()
+                await send(message)
+
+            await self._inner(scope, receive, end_first)
+            await self._end()  # if the start failed, nothing was shut down
             return
         if CLIENT_ADDRESS not in scope:  # another server than ours
             peer = scope["client"][0] if scope.get("client") else None

@@ -18,11 +18,11 @@ from _bentoml_sdk import Service
 from bentoml import Bento, Tag
 from starlette.middleware.cors import CORSMiddleware
 
+from monitoring.service_log.configure import configure_log, is_started_by_supervisor
 from serving.application import Application
 from serving.fastpath.install import install
 from serving.http import App
 from serving.operations.drain import drain_on_sigterm
-from serving.operations.tracing import add_tracing
 from serving.operations.worker_link import LinkError, connect
 from serving.settings import ServingSettings
 from serving.tls import install_tls
@@ -38,7 +38,7 @@ def lean_config(settings: ServingSettings) -> dict[str, Any]:
 
     It goes into ``bentoml.service(…)`` and so into the Bento: a plain ``bentoml serve`` and a container get it without
     flags. ``metrics`` is off since BentoML's middleware is slow and its ``/metrics`` is replaced by ours; the access log
-    likewise. Tracing cannot be switched off, but every path can be excluded; ours is `serving.operations.tracing`. The timeout cannot be switched off
+    likewise. Tracing cannot be switched off, but every path can be excluded; ours is `serving.tracing`. The timeout cannot be switched off
     either: it keeps a timer for each request that reaches BentoML's own application, so it is short.
     """
     config: dict[str, Any] = {
@@ -64,6 +64,8 @@ class TabentoService(Service[Any]):
     def to_asgi(self, is_main: bool = True) -> App:
         """Return the application that answers this service's port."""
         settings: ServingSettings = self.inner.settings
+        if is_started_by_supervisor():
+            configure_log("worker", settings.log_level, settings.log_format)
         self.application = Application(super().to_asgi(is_main=is_main), settings)
         install()
         install_tls(settings)
@@ -98,7 +100,7 @@ class TabentoService(Service[Any]):
 
 
 def with_options(application: Application, settings: ServingSettings) -> App:
-    """Wrap the application in CORS and tracing, if they are switched on."""
+    """Wrap the application in CORS, if it is switched on."""
     app: App = application
     if settings.cors_origins:
         app = CORSMiddleware(
@@ -110,8 +112,6 @@ def with_options(application: Application, settings: ServingSettings) -> App:
             allow_credentials=False,
             max_age=3600,
         )
-    if settings.tracing_sample_rate:
-        app = add_tracing(app, settings)
     return app
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any, TypeVar
 
+from monitoring.records import FailureRecord
 from runners.clock import RunningLoop, ThreadOffload
 from runners.errors import DrainingError, ExpiredError, GoneError, InferenceError, QueueFullError
 from runners.work import Values, Work
@@ -29,6 +31,7 @@ from serving.errors import (
 from serving.model import ServedModel
 from serving.operations.accounting import RequestAccounting
 from serving.operations.input_values import InputValues
+from serving.operations.monitoring import Monitoring
 from serving.routes.openapi import build_openapi
 from serving.routes.openapi_keys import add_security
 from serving.settings import ServingSettings
@@ -52,6 +55,7 @@ class LiveModel:
         loop: the running event loop.
         cache: the answers of this process; None if they are not cached.
         remote: the second tier of the cache, if there is one.
+        monitoring: records the predictions; None if they are not recorded.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class LiveModel:
         loop: asyncio.AbstractEventLoop,
         cache: AnswerCache | None = None,
         remote: RemoteAnswers | None = None,
+        monitoring: Monitoring | None = None,
     ) -> None:
         self.served = served
         self.bundle = served.bundle
@@ -82,6 +87,14 @@ class LiveModel:
             ).submit
         self.decoder = served.decoder
         self.slo_s = served.options.slo_s
+        self.recorder = None if monitoring is None else monitoring.recorder
+        """Keeps a record of each prediction; None if predictions are not recorded."""
+        self.key = 0
+        """The key of this model in the records."""
+        if monitoring is not None:
+            bundle = served.bundle
+            slo_ms = self.slo_s * 1000
+            self.key = monitoring.add_model(bundle.tag, "champion", str(bundle.path), served.row_values, slo_ms)
         self.max_body_bytes = settings.max_body_bytes
         self.body_timeout_s = settings.body_timeout_s
         self._encoder = served.encoder
@@ -151,7 +164,8 @@ class LiveModel:
         try:
             content = self._encoder.encode(values, rows.single, request_id, rows.data)
         except InternalError as error:
-            logger.error("request %s: %s", request_id.decode(), error)
+            name = request_id.decode()
+            logger.error("request %s: %s", name, error, extra={"request_id": name})
             raise
         return with_additions(content, rows) if self._has_additions else content
 
@@ -159,6 +173,19 @@ class LiveModel:
         """Count the fields and the values of an invalid body."""
         self.accounting.count_invalid(error, self._field_names)
         self.inputs.count_refused(error.kinds)
+
+    def record_failure(
+        self, request_id: bytes, key_id: str | None, started_s: float, error: ServingError, trace_id: str | None = None
+    ) -> None:
+        """Keep a record of a request that got an error: its code and the names of the contract's fields, without values."""
+        if self.recorder is not None:
+            fields = sorted({detail.field for detail in error.details if detail.field in self._field_names})
+            total_s = perf_counter() - started_s
+            self.recorder.record_failure(
+                FailureRecord(
+                    self.key, request_id, key_id, started_s, total_s, error.status, error.code, fields, trace_id
+                )
+            )
 
     def explain(
         self, error: Exception | None, deadline_ms: float | None, request_id: bytes
@@ -173,7 +200,10 @@ class LiveModel:
             return stopping_error()
         if isinstance(error, GoneError):
             return ClientGoneError()
-        logger.error("request %s: %s", request_id.decode(), error or "the model gave no answer")
+        name = request_id.decode()
+        # The log masks numbers in the text of an exception: the index of the row would be lost.
+        row = f" (row {error.row})" if isinstance(error, InferenceError) else ""
+        logger.error("request %s: %s%s", name, error or "the model gave no answer", row, extra={"request_id": name})
         details = []
         if isinstance(error, InferenceError):
             details.append(Detail(error.row, None, "a row that the model can answer", "a row on which it fails"))

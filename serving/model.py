@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from monitoring.privacy import Privacy
 from runners.clock import Loop, Offload
 from runners.errors import RunnerError
 from runners.runner import Runner, RunnerOptions, warm_up
@@ -16,6 +17,7 @@ from serving.codec.input_policies import InputPolicies
 from serving.codec.intervals import IntervalEncoder
 from serving.codec.labels import LabelEncoder
 from serving.codec.rows import Rows
+from serving.codec.shown_values import ShownValues
 from serving.codec.slices import Steps, run_steps
 from serving.codec.targets import TargetsEncoder
 from serving.errors import Detail, InternalError, InvalidError
@@ -74,6 +76,9 @@ class ServedModel:
         self.policies = InputPolicies(contract, settings.input_policies)
         ignore_unknown = settings.unknown_fields == "ignore"
         self.decoder = decoder_of(contract, self.max_rows, ignore_unknown, texts, self.policies)
+        self.privacy = Privacy(contract, settings)
+        """The treatment of private fields."""
+        self.decoder.careful.fields.message_values = ShownValues(contract, self.privacy, settings.private_fields)
         self.tensors = TensorDecoder(self.policies.contract, self.decoder.careful)
         self.tables = TableDecoder(self.policies.contract, self.tensors.columns, self.max_rows, ignore_unknown)
         self.answer_tensors = AnswerTensors(contract)

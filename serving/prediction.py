@@ -14,12 +14,15 @@ import logging
 from time import perf_counter
 from typing import Protocol
 
+from monitoring.recorder import Recorder
+from monitoring.records import PredictionRecord
 from runners.work import Values, Work
 from serving.codec.rows import Rows
 from serving.errors import ClientGoneError, InternalError, InvalidError, ServingError
 from serving.guards.caller import Caller
 from serving.guards.rate_limiter import RateDecision
 from serving.live_model import LiveModel
+from serving.tracing.request_trace import RequestTrace
 
 logger = logging.getLogger("tabento.serving")
 
@@ -91,6 +94,9 @@ class Prediction:
         "lines",
     )
 
+    trace: RequestTrace | None = None
+    """The trace of the request; None if it is not sampled. A sampled prediction is of a class of its own, see ``serving.tracing``."""
+
     def __init__(
         self,
         model: LiveModel,
@@ -113,6 +119,17 @@ class Prediction:
         self.lines = b""
         """Further headers of the answer, as lines."""
         self._started_s = self._read_s = perf_counter()
+
+    @property
+    def request_id(self) -> str:
+        """The id of the request."""
+        return self._request_id.decode()
+
+    @property
+    def trace_id(self) -> str | None:
+        """The id of the request's trace, 32 hexadecimal digits; None if the request is not sampled."""
+        trace = self.trace
+        return None if trace is None else trace.trace_hex
 
     def open(self) -> None:
         """Count the request as in flight until it is answered."""
@@ -207,7 +224,8 @@ class Prediction:
             if values is None or rows is None:
                 raise model.explain(error, self._deadline_ms, self._request_id)
             content = self.encode(values, rows)
-            latency_s = perf_counter() - self._read_s
+            ended_s = perf_counter()
+            latency_s = ended_s - self._read_s
             metrics = model.accounting.metrics
             metrics.latency_s.add(latency_s)
             if latency_s > model.slo_s:
@@ -217,6 +235,32 @@ class Prediction:
             self.fail(failure)
         else:
             self._close(200)
+            if model.recorder is not None:
+                self._record(model.recorder, rows, values, ended_s)
+
+    def _record(self, recorder: Recorder, rows: Rows, values: Values, ended_s: float) -> None:
+        """Keep a record of the answer for the monitor."""
+        model, caller = self._model, self._caller
+        batcher = model.batcher
+        recorder.record(
+            PredictionRecord(
+                model.key,
+                self._request_id,
+                None if caller is None else caller.key_id,
+                rows.data,
+                rows.count,
+                values,
+                rows.identifiers,
+                self._started_s,
+                self._read_s,
+                batcher.batch_started_s,
+                batcher.batch_s,
+                ended_s,
+                self._deadline_ms,
+                self.lines,
+                None if self.trace is None else self.trace.trace_hex,
+            )
+        )
 
     def fail(self, error: Exception) -> None:
         """Send an error instead of an answer, and account for the request; a later answer is ignored.
@@ -241,6 +285,8 @@ class Prediction:
             self._connection.send_error(self._request_id, error)
         finally:
             self._close(error.status)
+            key_id = None if self._caller is None else self._caller.key_id
+            self._model.record_failure(self._request_id, key_id, self._started_s, error, self.trace_id)
 
     def _count_rate(self) -> None:
         """Count a request that was refused for its content: it uses the caller's rate as well."""
@@ -267,5 +313,6 @@ def _ignore(decision: RateDecision) -> None:
 
 def unexpected_error(error: Exception, request_id: bytes) -> InternalError:
     """Log an exception that nothing expected, and return the error for its client."""
-    logger.error("request %s failed", request_id.decode(), exc_info=error)
+    name = request_id.decode()
+    logger.error("request %s failed", name, exc_info=error, extra={"request_id": name})
     return InternalError(f"The service failed on this request. Its log has the reason under {request_id.decode()}.")

@@ -17,6 +17,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from monitoring.settings import MonitoringSettings
 from serving.client_address import parse_proxy
 from serving.remote.redis_link import check_url
 from tabento.bundle.env_files import EnvironmentFileError, environment_files
@@ -51,7 +52,7 @@ class SettingsError(Exception):
     """A setting is unknown or impossible."""
 
 
-class ServingSettings(BaseSettings):
+class ServingSettings(BaseSettings, MonitoringSettings):
     """The settings of a service: changes need no training.
 
     Order: environment > ``.env`` > profile > YAML > default, see ``tabento.bundle.env_files``.

@@ -148,6 +148,9 @@ def own_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("TABENTO_TRAINING_ARTIFACTS_FOLDER", str(tmp_path_factory.mktemp("artifacts")))
         patch.setenv("TABENTO_TRAINING_REGISTRY_FOLDER", str(tmp_path_factory.mktemp("registry")))
         patch.setenv("TABENTO_TRAINING_TRACKING", "false")
+        # Services of tests start faster without a monitor process; tests of monitoring switch it on.
+        patch.setenv("TABENTO_MONITORING", "false")
+        patch.setenv("TABENTO_MONITORING_FOLDER", str(tmp_path_factory.mktemp("monitoring")))
         # With the small data of tests, processes take more time than they save.
         patch.setenv("TABENTO_TRAINING_JOBS", "1")
         yield

@@ -64,7 +64,7 @@ def test_no_message_rounds_a_number_that_a_user_wrote() -> None:
     """Bounds, limits and settings are written by `number_text`; only measured numbers and plots are rounded."""
     rounded_lines = [
         f"{path.relative_to(ROOT)}: {line.strip()}"
-        for folder in ("tabento", "runners", "serving", "training")
+        for folder in ("tabento", "runners", "monitoring", "serving", "training")
         for path in sorted((ROOT / folder).rglob("*.py"))
         if not re.search("plot|drawing", path.name)
         for line in path.read_text(encoding="utf-8").splitlines()

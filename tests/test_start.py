@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -185,7 +186,7 @@ def test_a_worker_that_cannot_start_ends_the_service(tmp_path: Path, workers: st
     tag, _ = _store_bundle(tmp_path / "home", features=3)
     code, last = failed_start(tmp_path, _environment(tmp_path / "home", tag, workers))
     assert code == 1
-    assert last.startswith("The service has ended: RunnerError: ")
+    assert json.loads(last)["message"].startswith("The service has ended: RunnerError: ")
     assert "is not a graph for this contract" in last
 
 

@@ -20,6 +20,7 @@ from runners.errors import InferenceError
 from runners.work import Requester, Values, Work
 from serving.cache.answer_cache import AnswerCache
 from serving.cache.packed_answers import AnswerFormat, key_function
+from serving.tracing.request_trace import RequestTrace
 
 HIT_LINE = b"x-cache: hit\r\n"
 PARTIAL_LINE = b"x-cache: partial\r\n"
@@ -31,6 +32,13 @@ class HeaderRequester(Requester, Protocol):
 
     lines: bytes
     """Further headers of the answer, as lines."""
+    trace: RequestTrace | None
+    """The trace of the request, if it is sampled."""
+
+    @property
+    def request_id(self) -> str:
+        """The id of the request."""
+        ...
 
 
 class RemoteAnswers(Protocol):
@@ -167,6 +175,16 @@ class _UnknownRow:
         self._key = key
         self.is_abandoned = requester.is_abandoned
 
+    @property
+    def trace(self) -> RequestTrace | None:
+        """The trace of the request, if it is sampled."""
+        return cast(HeaderRequester, self._requester).trace
+
+    @property
+    def request_id(self) -> str:
+        """The id of the request."""
+        return cast(HeaderRequester, self._requester).request_id
+
     def finish(self, values: Values | None, error: Exception | None) -> None:
         """Answer the request, then keep the answer."""
         try:
@@ -196,6 +214,16 @@ class UnknownRows:
         self._values = values
         self._unknown = unknown
         self.is_abandoned = work.requester.is_abandoned
+
+    @property
+    def trace(self) -> RequestTrace | None:
+        """The trace of the request, if it is sampled."""
+        return cast(HeaderRequester, self._work.requester).trace
+
+    @property
+    def request_id(self) -> str:
+        """The id of the request."""
+        return cast(HeaderRequester, self._work.requester).request_id
 
     def fetch(self, remote: RemoteAnswers) -> None:
         """Ask the second tier, then continue with ``run``."""

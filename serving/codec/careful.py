@@ -23,7 +23,7 @@ from serving.codec.slices import Steps, WorkMeter
 from serving.codec.texts import TextPacker
 from serving.codec.tokens import JsonSyntaxError
 from serving.codec.unicode import InvalidUtf8Error, check_utf8, line_and_column
-from serving.codec.values import DEPTH_LIMIT, NestedValue, NestingError, Value, parse_object, show, show_name
+from serving.codec.values import DEPTH_LIMIT, NestedValue, NestingError, Value, parse_object, show_name
 from serving.errors import DETAILS_LIMIT, MalformedError
 from tabento.bundle.contract import RESERVED_NAME, Contract
 from tabento.bundle.texts import Texts
@@ -164,7 +164,8 @@ class _Reading:
             )
         if byte != b"{":
             value = yield from scanner.value()
-            self._faults.add(None, None, f"an object of features, or one with the key {RESERVED_NAME!r}", show(value))
+            expected = f"an object of features, or one with the key {RESERVED_NAME!r}"
+            self._faults.add(None, None, expected, self._fields.message_values.show(None, value))
             yield from self._finish(_is_complete(value))
         start = scanner.position
         if len(self._body) <= self._decoder.call_bytes:
@@ -227,13 +228,18 @@ class _Reading:
         lists = [value for key, value in pairs if key == RESERVED_NAME]
         for key, value in pairs:
             if key != RESERVED_NAME:
-                frame.add(None, show_name(key), f"only {RESERVED_NAME!r} beside it", show(value))
+                frame.add(
+                    None,
+                    show_name(key),
+                    f"only {RESERVED_NAME!r} beside it",
+                    self._fields.message_values.show(key, value),
+                )
             if frame.too_many:
                 frame.refuse(complete=False)
         if len(lists) > 1:
             frame.add(None, RESERVED_NAME, "the field once", f"it {len(lists)} times")
         if not isinstance(lists[0], NestedValue) or lists[0].is_object:
-            frame.add(None, RESERVED_NAME, self._list_expected, show(lists[0]))
+            frame.add(None, RESERVED_NAME, self._list_expected, self._fields.message_values.show(None, lists[0]))
         elif not lists[0].count:
             frame.add(None, RESERVED_NAME, self._list_expected, "an empty list")
         if frame:
@@ -287,7 +293,7 @@ class _Reading:
         byte = yield from scanner.peek()
         if byte != b"{":
             value = yield from scanner.value()
-            self._faults.add(index, None, "an object of features", show(value))
+            self._faults.add(index, None, "an object of features", self._fields.message_values.show(None, value))
             complete = _is_complete(value)
         else:
             match = _FLAT_OBJECT.match(self._body, scanner.position, scanner.position + self._decoder.call_bytes)

@@ -7,9 +7,10 @@ from typing import Protocol
 
 from serving.codec.categories import CategoryTable
 from serving.codec.faults import Faults
+from serving.codec.shown_values import ShownValues
 from serving.codec.timestamps import TimestampReader
 from serving.codec.value_kinds import NULL, OTHER, kind_of_refused
-from serving.codec.values import LongText, NestedValue, NumberText, Value, show, show_name
+from serving.codec.values import LongText, NestedValue, NumberText, Value, show_name
 from tabento.bundle.contract import LARGEST_EXACT_INTEGER, Contract, Feature, Identifier, parse_boolean
 from tabento.bundle.identifier import IDENTIFIER_CHARACTERS_LIMIT, IdentifierValue
 from tabento.bundle.timestamp import LONGEST_TIMESTAMP
@@ -149,6 +150,8 @@ class Fields:
         self._identifiers = [IdentifierField(identifier) for identifier in contract.identifiers]
         all_names = contract.field_names
         self._known = frozenset(all_names)
+        self.message_values = ShownValues(contract)
+        """Shows wrong values; ``serving.model`` replaces it by one that knows the private fields."""
         self.ignore_unknown = ignore_unknown
         names = all_names[:_NAMES_SHOWN]
         n_more = len(all_names) - len(names)
@@ -193,7 +196,13 @@ class Fields:
             if number is None:
                 number = math.nan
                 if value is not _MISSING:
-                    faults.add(row, field.name, field.expected, show(value), kind_of_refused(field.feature, value))
+                    faults.add(
+                        row,
+                        field.name,
+                        field.expected,
+                        self.message_values.show(field.name, value),
+                        kind_of_refused(field.feature, value),
+                    )
                 elif field.required and complete:
                     faults.add(row, field.name, field.expected, "nothing: the field is missing", NULL)
                 if faults.too_many:
@@ -213,7 +222,7 @@ class Fields:
                     faults.add(row, field.name, field.expected, "nothing: the field is missing")
                 identifiers.append(None)
             elif isinstance(value, NestedValue | NumberText | LongText) or not field.takes(value):
-                faults.add(row, field.name, field.expected, show(value))
+                faults.add(row, field.name, field.expected, self.message_values.show(field.name, value))
             else:
                 identifiers.append(value)
             if faults.too_many:
@@ -228,14 +237,15 @@ class Fields:
             if key not in self._known and self.ignore_unknown:
                 ignored += 1
                 if isinstance(value, NestedValue) and not value.complete:
-                    faults.add(row, show_name(key), "a short value, as the field is ignored", show(value))
+                    got = self.message_values.show(key, value)
+                    faults.add(row, show_name(key), "a short value, as the field is ignored", got)
                 elif ignored > IGNORED_FIELDS_LIMIT:
                     faults.add(row, None, f"at most {IGNORED_FIELDS_LIMIT} fields that are ignored", "more")
                     break
             elif key not in self._known:
-                faults.add(row, show_name(key), self.unknown_name(faults), show(value))
+                faults.add(row, show_name(key), self.unknown_name(faults), self.message_values.show(key, value))
             elif key in values:
-                faults.add(row, key, "the field once", f"it again, with {show(value)}", OTHER)
+                faults.add(row, key, "the field once", f"it again, with {self.message_values.show(key, value)}", OTHER)
             else:
                 values[key] = value
             if faults.too_many:

@@ -14,7 +14,7 @@ from serving.client_address import CLIENT_ADDRESS, normal_address
 from serving.errors import MalformedError, OverloadedError
 from serving.fastpath.connection_table import ConnectionTable
 from serving.fastpath.exchange import ServerLines
-from serving.fastpath.plain_request import Forwarded, HeadCache
+from serving.fastpath.plain_request import Forwarded, HeadCache, TracedHeadCache
 from serving.fastpath.refusal import OverloadAnswer
 from serving.guards.guard import read_secret
 from serving.http import JSON_HEADER, App, Scope, header_lines, status_line
@@ -67,7 +67,9 @@ class ConnectionContext:
         is_transparent, has_cors = layers_before(application, self.app)
         self.guard = application.guard
         self.addresses = application.addresses
-        self.heads = HeadCache(
+        self.tracer = application.tracer
+        heads_type = HeadCache if self.tracer is None else TracedHeadCache
+        self.heads = heads_type(
             settings.max_body_bytes, has_cors, self.guard is not None, self.addresses.has_proxies, application.hosts
         )
         self.fast = settings.doorman and is_transparent and not config.root_path

@@ -104,6 +104,7 @@ class Exchange:
         body: the complete body.
         scope: the ASGI scope.
         closes: whether the connection ends with the answer in any case.
+        request_id: the id for the log and for the answer if the application fails.
     """
 
     __slots__ = (
@@ -116,10 +117,13 @@ class Exchange:
         "_missing",
         "_start",
         "_writer",
+        "request_id",
         "scope",
     )
 
-    def __init__(self, writer: AnswerWriter, head: RequestHead, body: bytes, scope: Scope, closes: bool) -> None:
+    def __init__(
+        self, writer: AnswerWriter, head: RequestHead, body: bytes, scope: Scope, closes: bool, request_id: bytes
+    ) -> None:
         self._writer = writer
         self._head = head
         self._body: bytes | None = body
@@ -130,6 +134,7 @@ class Exchange:
         self._complete = False
         self._left: asyncio.Future[None] | None = None
         self.scope = scope
+        self.request_id = request_id
 
     async def run(self, app: App, failure: Callable[[InternalError], bytes]) -> None:
         """Call the application, and make sure that the client gets a complete answer.
@@ -144,12 +149,22 @@ class Exchange:
             self._fail(failure)
             raise
         except Exception:
-            logger.exception("the application failed on %s %s", self._head.method, self.scope["path"])
+            logger.exception(
+                "the application failed on %s %s", self._head.method, self.scope["path"], extra=self._log_fields()
+            )
             self._fail(failure)
         else:
             if not self._complete and not self._writer.is_gone:
-                logger.error("the application did not answer %s %s", self._head.method, self.scope["path"])
+                logger.error(
+                    "the application did not answer %s %s",
+                    self._head.method,
+                    self.scope["path"],
+                    extra=self._log_fields(),
+                )
                 self._fail(failure)
+
+    def _log_fields(self) -> dict[str, str]:
+        return {"request_id": self.request_id.decode()}
 
     def _fail(self, failure: Callable[[InternalError], bytes]) -> None:
         """Answer 500 if no answer has begun; an answer that has begun cannot be corrected, so the connection is closed."""

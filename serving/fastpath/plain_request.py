@@ -18,6 +18,7 @@ from serving.guards.hosts import AllowedHosts
 from serving.prediction_headers import PredictionHeaders
 from serving.request_ids import HEADER as REQUEST_ID_HEADER
 from serving.routes.paths import PREDICT_PATHS
+from serving.tracing.traceparent import HEADER as TRACEPARENT_HEADER
 
 STARTS = tuple(f"POST {path} HTTP/1.1\r\n".encode() for path in PREDICT_PATHS)
 """The first lines of plain requests."""
@@ -45,6 +46,7 @@ _BEARER_START = b"\r\n" + AUTHORIZATION_HEADER + b": bearer "
 """The usual spelling, in lower case; any other is for the slow path."""
 _BEARER_LENGTH = len(_BEARER_START)
 _KEY_STARTS = (_KEY_START, b"\r\n" + AUTHORIZATION_HEADER + b":")
+_TRACEPARENT_START = b"\r\n" + TRACEPARENT_HEADER + b":"
 _DECIDES_MORE = frozenset((b"connection", b"expect", b"transfer-encoding"))
 """Headers on which the framing, or the end of the connection, depends."""
 
@@ -176,6 +178,9 @@ class HeadCache:
             plain = self._remember(head)
         return None if plain is None else (plain, request_id, end + 4, secret, forwarded)
 
+    traceparent: bytes | None = None
+    """The header of this name of the request that was found last; only ``TracedHeadCache`` reads it."""
+
     def _remember(self, head: bytes) -> PlainRequestHead | None:
         plain = self.read(head)
         if plain is None and self._has_guard and any(start in head.lower() for start in _KEY_STARTS):
@@ -213,3 +218,33 @@ class HeadCache:
         if fields.fault is not None or int(length) > self._max_body_bytes:
             return None
         return PlainRequestHead(match[1].decode(), int(length), fields.deadline_ms)
+
+
+class TracedHeadCache(HeadCache):
+    """Recognises plain requests, and cuts ``traceparent`` out of their heads: its value differs in each request.
+
+    It is used only if tracing is on.
+    """
+
+    def find(self, data: bytes, position: int = 0, known_line: bytes | None = None) -> PlainMatch | None:
+        """Return the head with the values that are cut out of it, see ``HeadCache.find``; keep the ``traceparent``.
+
+        Of two such headers none is valid, and neither is kept.
+        """
+        self.traceparent = None
+        end = data.find(_HEAD_END, position, position + MAX_PLAIN_HEAD_BYTES + 4)
+        if end < 0:
+            return None
+        head = data[position : end + 4]
+        start = head.lower().find(_TRACEPARENT_START)
+        if start < 0:
+            return super().find(data, position, known_line)
+        stop = head.index(b"\r\n", start + 2)
+        value = head[start + len(_TRACEPARENT_START) : stop].strip(b" \t")
+        match = super().find(head[:start] + head[stop:], 0, known_line) if _VALUE(value) else None
+        if match is None:
+            return None
+        if _TRACEPARENT_START not in head[stop:].lower():
+            self.traceparent = value
+        plain, request_id, _, secret, forwarded = match
+        return plain, request_id, end + 4, secret, forwarded

@@ -63,6 +63,7 @@ class FastPathProtocol(TcpConnection):
         "_position",
         "_server_lines",
         "_task",
+        "_tracer",
         "_turn",
         "_used",
         "_waiting",
@@ -74,6 +75,7 @@ class FastPathProtocol(TcpConnection):
         self._fast = context.fast
         self._find_plain = context.heads.find
         self._guard = context.guard
+        self._tracer = context.tracer
         self._known_key: KnownKey | None = None
         """The key of the last request, if it was accepted."""
         self._server_lines = context.server_lines
@@ -293,7 +295,13 @@ class FastPathProtocol(TcpConnection):
         elif model.admit(head.length):
             request_id = self._context.ids.choose(caller_id)
             # The answer may have been sent when ``start_plain`` returns.
-            self._answering = prediction = Prediction(model, self, head.path, request_id, head.deadline_ms, caller)
+            if self._tracer is None:
+                self._answering = prediction = Prediction(model, self, head.path, request_id, head.deadline_ms, caller)
+            else:
+                traceparent = self._context.heads.traceparent
+                self._answering = prediction = self._tracer.new_prediction(
+                    Prediction, traceparent, model, self, head.path, request_id, head.deadline_ms, caller
+                )
             if not prediction.start_plain(data[start:end], head.batch_only):
                 self._answer_by_asgi(parse_head(data[position : start - 2]), data[start:end], True)
         else:
@@ -339,11 +347,11 @@ class FastPathProtocol(TcpConnection):
         if self._arriving.before_drain:
             scope[STATE_STARTED] = True
         self._client_ends = not closes and not head.keep_alive
-        exchange = Exchange(self, head, body, scope, closes or not head.keep_alive)
+        request_id = context.ids.choose(request_id_of(head))
+        exchange = Exchange(self, head, body, scope, closes or not head.keep_alive, request_id)
         self._answering = exchange
         self._since = self._table.now
-        caller_id = request_id_of(head)
-        task = self._loop.create_task(exchange.run(context.app, lambda error: context.error_answer(error, caller_id)))
+        task = self._loop.create_task(exchange.run(context.app, lambda error: context.error_answer(error, request_id)))
         self._task = task
         context.server_state.tasks.add(task)
         task.add_done_callback(self._task_ended)
@@ -473,7 +481,16 @@ class FastPathProtocol(TcpConnection):
         text = f"The service did not answer within {number_text(context.answer_timeout_s)} seconds; its log has the reason."
         error = InternalError(text)
         context.accounting.count_watchdog()
-        logger.error("a request was not answered within %g s: this is a defect", context.answer_timeout_s)
+        request_id = None
+        if isinstance(answering, Prediction):
+            request_id = answering.request_id
+        elif answering is not None:
+            request_id = answering.request_id.decode()
+        logger.error(
+            "a request was not answered within %g s: this is a defect",
+            context.answer_timeout_s,
+            extra={"request_id": request_id},
+        )
         self._closing = True
         if isinstance(answering, Prediction):
             answering.fail(error)

@@ -55,7 +55,7 @@ class AddressCallers:
         if caller is not None:
             callers.move_to_end(group)
             return caller
-        caller = Caller(group, self._scopes, self._requests_per_minute, self._rows_per_minute, self._limiter)
+        caller = Caller(group, self._scopes, self._requests_per_minute, self._rows_per_minute, self._limiter, False)
         callers[group] = caller
         if len(callers) > self._max_callers:
             callers.popitem(last=False)

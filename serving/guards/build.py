@@ -19,7 +19,7 @@ from tabento.remote.circuit_breaker import CircuitBreaker
 
 logger = logging.getLogger("tabento.serving")
 
-ANONYMOUS_SCOPES: frozenset[Scope] = frozenset(("predict", "read"))
+ANONYMOUS_SCOPES: frozenset[Scope] = frozenset(("predict", "read", "feedback"))
 """The permissions of a caller without a key, if the service needs none."""
 
 

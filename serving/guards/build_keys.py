@@ -18,7 +18,7 @@ class UnlimitedAddresses:
 
     def find(self, address: str) -> Caller:
         """Return the caller of an address."""
-        return Caller(address, frozenset(("predict", "read")))
+        return Caller(address, frozenset(("predict", "read", "feedback")), has_key=False)
 
 
 def build_key_guard(settings: ServingSettings, metrics: Metrics, limiter: RateLimiter | None) -> Guard:

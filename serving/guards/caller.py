@@ -20,9 +20,10 @@ class Caller:
         requests_per_minute: the largest number of requests in 60 seconds; None for no limit.
         rows_per_minute: the largest number of rows in 60 seconds; None for no limit.
         limiter: counts the requests; None if the caller has no limit.
+        has_key: whether the caller has an API key; otherwise its id is an address, which no log of predictions has.
     """
 
-    __slots__ = ("caller_id", "limiter", "limiter_state", "requests_per_minute", "rows_per_minute", "scopes")
+    __slots__ = ("caller_id", "key_id", "limiter", "limiter_state", "requests_per_minute", "rows_per_minute", "scopes")
 
     def __init__(
         self,
@@ -31,8 +32,11 @@ class Caller:
         requests_per_minute: int | None = None,
         rows_per_minute: int | None = None,
         limiter: RateLimiter | None = None,
+        has_key: bool = True,
     ) -> None:
         self.caller_id = caller_id
+        self.key_id = caller_id if has_key else None
+        """The id of the API key; None if the caller has no key."""
         self.scopes = scopes
         self.requests_per_minute = requests_per_minute
         self.rows_per_minute = rows_per_minute

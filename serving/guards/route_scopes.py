@@ -16,6 +16,8 @@ _DOCUMENT_PATHS = frozenset(("/", "/docs", "/docs.json"))
 _ASSETS_START = "/static_content/"
 """The scripts and styles of the page of documents, which BentoML's application has."""
 ADMIN_STARTS = ("/admin/",)
+FEEDBACK_PATH = "/feedback"
+"""True values change the live quality, its alerts and the data of retraining: a key for predictions alone cannot send them."""
 
 
 def open_paths(settings: ServingSettings) -> frozenset[str]:
@@ -47,4 +49,6 @@ def needed_scope(method: str, path: str, open_paths: frozenset[str]) -> Scope | 
         return "admin"
     if method in ("GET", "HEAD") or path in _READ_PATHS:
         return "read"
+    if path == FEEDBACK_PATH:
+        return "feedback"
     return "predict"

@@ -1,30 +1,29 @@
-"""The access log, opt-in: one line of JSON a request, on standard output."""
+"""The access log, opt-in: one line of the service log for each request, see ``monitoring.service_log``."""
 
 from __future__ import annotations
 
 import logging
 import sys
-from datetime import UTC, datetime
+from typing import Any
 
-import msgspec
+from monitoring.service_log.formats import ACCESS_FIELDS, ACCESS_LOGGER, JsonFormat
 
 
 class AccessLog:
-    """Writes lines through a logger of its own, whose handler does not ask the root's configuration."""
+    """Writes lines through a logger of its own: no level of the service log hides them."""
 
     def __init__(self) -> None:
-        self._logger = logging.getLogger("tabento.access")
+        self._logger = logging.getLogger(ACCESS_LOGGER)
         self._logger.setLevel(logging.INFO)
         self._logger.propagate = False
-        if not self._logger.handlers:
+        if not self._logger.handlers:  # a process without a supervisor, whose service log is not configured
             handler = logging.StreamHandler(sys.stdout)
-            handler.setFormatter(logging.Formatter("%(message)s"))
+            handler.setFormatter(JsonFormat("worker"))
             self._logger.addHandler(handler)
 
     def write(self, method: str, path: str, status: int, seconds: float, request_id: bytes, client: str | None) -> None:
-        """Log one request; the time is UTC, the latency in milliseconds, and the client is the address of the client."""
-        line = {
-            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        """Log one request; the latency is in milliseconds, and the client is the address of the client."""
+        fields: dict[str, Any] = {
             "request_id": request_id.decode(),
             "client": client,
             "method": method,
@@ -32,4 +31,4 @@ class AccessLog:
             "status": status,
             "latency_ms": round(seconds * 1000, 3),
         }
-        self._logger.info(msgspec.json.encode(line).decode())
+        self._logger.info("%s %s", method, path, extra={ACCESS_FIELDS: fields})

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from time import perf_counter
 
+from monitoring.service_log.redaction import mask_values
 from serving.errors import InvalidError
 from serving.fastpath.error import ProtocolError
 from serving.operations.access_log import AccessLog
@@ -89,7 +90,9 @@ class RequestAccounting:
         counts[fault.reason] = counts.get(fault.reason, 0) + 1
         key = ("unknown", fault.error.status)
         self.metrics.answered[key] = self.metrics.answered.get(key, 0) + 1
-        logger.info("a connection is closed: %s (%s)", fault.error.message, fault.reason)
+        # The message repeats a part of the request, which a wrong length makes a part of a body: it is masked. A hostile client
+        # can cause many such lines, so they are not shown by default.
+        logger.debug("a connection is closed: %s (%s)", mask_values(fault.error.message), fault.reason)
 
     def count_watchdog(self) -> None:
         """Count a request that only the watchdog answered."""

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping, Sized
+import time
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sized
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Metric, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
-from prometheus_client.registry import Collector
-from prometheus_client.utils import floatToGoString
-
+from monitoring.snapshots import Buckets, Exemplar, Family, Labels, Series, Snapshot
 from runners.runner import Runner
 from runners.stats import RATIOS, ROWS, SECONDS, Stats, Tally
 from serving.cache.answer_cache import AnswerCache
 from serving.guards.rate_limits import RateCounts
+from serving.operations.exposition import PLAIN_TEXT, TextFormat
+from serving.operations.field_names import FIELD_FAMILIES, add_field_names
 from serving.operations.input_values import InputCounts, InputValues
-from serving.operations.snapshots import Buckets, Family, Labels, Series, Snapshot
+from serving.operations.monitoring import FAMILIES as MONITORING_FAMILIES
+from serving.operations.monitoring import Monitoring, monitoring_values
 from serving.operations.worker_link import LinkError, WorkerLink
 from serving.remote.redis_link import RedisLink
 from tabento.remote.circuit_breaker import CircuitBreaker
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("tabento.serving")
 
-CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 CIRCUIT_STATES = {"closed": 0, "half_open": 1, "open": 2}
 """The values of ``tabento_circuit_state``."""
 SYNC_S = 1.0
@@ -99,6 +99,8 @@ FAMILIES = (
     Family("tabento_rate_fallbacks", "counter", "Requests checked in this process, because Redis could not be used."),
     Family("tabento_redis_down", "sum", "Worker processes that cannot use Redis."),
     Family("tabento_redis_failures", "counter", "Failed calls of Redis, by reason.", ("reason",)),
+    Family("tabento_spans", "counter", "Traced requests and batches, by result: sent or dropped.", ("result",)),
+    *MONITORING_FAMILIES,
 )
 """All metrics. A new one needs a line here and its numbers in `Metrics.snapshot`."""
 
@@ -122,6 +124,8 @@ class Metrics:
         """Requests refused for load, by reason."""
         self.latency_s = Tally(SECONDS)
         """The latencies of predictions, from the end of decoding to the answer, in seconds."""
+        self.exemplars: dict[int, Exemplar] = {}
+        """The newest traced latency by the index of its bucket."""
         self.over_slo = 0
         """Predictions that took longer than the SLO."""
         self.in_flight = 0
@@ -144,10 +148,14 @@ class Metrics:
         """The connection to Redis; None if the service uses none."""
         self.fault: str | None = None
         """The reason why the metrics of other workers are missing; None if they are not missing."""
+        self.spans: Callable[[], dict[str, int]] | None = None
+        """Returns the number of traced requests and batches by result; None if tracing is off."""
         self.cache: AnswerCache | None = None
         """The cache of answers; None if it is off."""
         self.breakers: list[CircuitBreaker] = []
         """The circuit breakers of outside dependencies."""
+        self.monitoring: Monitoring | None = None
+        """The recorder of predictions; None if the service has no monitor process."""
         self._model: Labels | None = None
         self._stats = Stats()
         self._runner: Runner | None = None
@@ -160,6 +168,15 @@ class Metrics:
         """Show the counts of a runner, the rows in its queue, and the costs that its admission has learned."""
         self._stats = runner.batcher.stats
         self._runner = runner
+
+    def add_exemplar(self, latency_s: float, trace_id: str) -> None:
+        """Keep the trace of a prediction as the example of its latency.
+
+        Args:
+            latency_s: the latency that was added to ``latency_s``.
+            trace_id: 32 hexadecimal digits.
+        """
+        self.exemplars[bisect_left(self.latency_s.bounds, latency_s)] = Exemplar(trace_id, latency_s, time.time())
 
     def snapshot(self) -> Snapshot:
         """Return the numbers of this worker as they are now."""
@@ -194,10 +211,14 @@ class Metrics:
                 "tabento_rate_limited": _series(self.rates.refused),
                 "tabento_rate_fallbacks": {(): self.rates.fallbacks},
                 "tabento_redis_down": {(): 0 if redis is None or redis.available() else 1},
+                "tabento_spans": {} if self.spans is None else _series(self.spans()),
                 "tabento_redis_failures": {} if redis is None else _series(redis.failures),
+                **monitoring_values(self.monitoring),
             },
             histograms={
-                "tabento_request_seconds": _buckets(self.latency_s),
+                "tabento_request_seconds": Buckets(
+                    list(self.latency_s.counts), self.latency_s.total, dict(self.exemplars)
+                ),
                 "tabento_queue_wait_seconds": _buckets(stats.wait_s),
                 "tabento_batch_rows": _buckets(stats.batch_rows),
                 "tabento_batch_seconds": _buckets(stats.batch_s),
@@ -207,24 +228,41 @@ class Metrics:
 
     def sync(self) -> None:
         """Send this worker's numbers to the supervisor, so that they are not lost if the worker is killed."""
+        if self.link is None and self.monitoring is None:
+            return
+        snapshot = self.snapshot()
+        if self.monitoring is not None:
+            self.monitoring.send_numbers(snapshot)
         if self.link is not None:
             try:
-                self.link.push(self.snapshot())
+                self.link.push(snapshot)
+                self.link.receive()
             except LinkError as error:
                 self._degrade(error)
 
-    async def collect(self) -> bytes:
+    async def collect(self, text_format: TextFormat = PLAIN_TEXT) -> bytes:
         """Return the text that Prometheus scrapes: the numbers of all workers, or of this one if the others are not available."""
         own = self.snapshot()
         if self.link is None:
-            return exposition(own)
+            return self._exposition(own, text_format)
         try:
             total = await self.link.collect(own)
         except LinkError as error:
             self._degrade(error)
-            return exposition(own)
+            return self._exposition(own, text_format)
         self.fault = None
-        return exposition(total)
+        return self._exposition(total, text_format)
+
+    def _exposition(self, workers: Snapshot, text_format: TextFormat) -> bytes:
+        """Return the text of the workers' numbers and the monitor's."""
+        snapshot = add_field_names(workers)
+        families: tuple[Family, ...] = (*FAMILIES, *FIELD_FAMILIES)
+        numbers = None if self.monitoring is None else self.monitoring.link.numbers
+        if numbers is not None:
+            snapshot.values |= numbers.snapshot.values
+            snapshot.histograms |= numbers.snapshot.histograms
+            families = (*families, *numbers.families)
+        return text_format.exposition(snapshot, families)
 
     def close(self) -> None:
         """Send the last counts; the supervisor drops the gauges when this process ends."""
@@ -266,41 +304,8 @@ class MetricsTimer:
 
 
 def exposition(snapshot: Snapshot) -> bytes:
-    """Return a snapshot in the text format of Prometheus."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_SnapshotCollector(snapshot))
-    return generate_latest(registry)
-
-
-class _SnapshotCollector(Collector):
-    """Passes a snapshot to Prometheus' client."""
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
-
-    def collect(self) -> Iterator[Metric]:
-        """Yield each family with its values; a family without labels has always one."""
-        for family in FAMILIES:
-            if family.kind == "histogram":
-                yield _histogram(family, self._snapshot.histograms.get(family.name))
-                continue
-            kind = CounterMetricFamily if family.kind == "counter" else GaugeMetricFamily
-            metric = kind(family.name, family.text, labels=family.labels)
-            series = self._snapshot.values.get(family.name, {})
-            for labels, value in (series or ({} if family.labels else {(): 0})).items():
-                metric.add_metric(labels, value)
-            yield metric
-
-
-def _histogram(family: Family, buckets: Buckets | None) -> Metric:
-    buckets = buckets or Buckets([0] * (len(family.bounds) + 1), 0.0)
-    cumulative, cumulative_counts = 0, []
-    for bound, count in zip((*family.bounds, float("inf")), buckets.counts, strict=True):
-        cumulative += count
-        cumulative_counts.append((floatToGoString(bound), float(cumulative)))  # type: ignore[no-untyped-call]
-    metric = HistogramMetricFamily(family.name, family.text)
-    metric.add_metric([], cumulative_counts, buckets.total)
-    return metric
+    """Return the workers' metrics of a snapshot in the plain text format of Prometheus."""
+    return PLAIN_TEXT.exposition(snapshot, FAMILIES)
 
 
 def _cache_values(cache: AnswerCache | None) -> dict[str, Series]:

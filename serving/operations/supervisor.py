@@ -11,6 +11,7 @@ empties.
 - The port refuses connections until a worker listens, and again when the last one has ended.
 - If a worker cannot start and no other worker answers, the service ends with the reason as its last line.
 - The numbers of all workers are added up here, including workers that have ended.
+- The monitor process (``serving.operations.monitor_process``) is started with the first worker, and again if it ends.
 
 It needs Linux: abstract Unix sockets that keep the bounds of messages, and listening sockets that can stop listening.
 On other systems `supervise` checks the address of the port only, and a service behaves as any BentoML service.
@@ -37,8 +38,13 @@ from typing import Any
 import msgspec
 import psutil
 
+from monitoring.link import ADDRESS_VARIABLE as MONITOR_ADDRESS_VARIABLE
+from monitoring.service_log.configure import STARTED_BY_VARIABLE, configure_log, log_level
+from monitoring.service_log.level import LogLevelChange
+from monitoring.settings import MonitoringSettings
+from monitoring.snapshots import Snapshot, merge, retire
 from serving.operations.metrics import FAMILIES
-from serving.operations.snapshots import Snapshot, merge, retire
+from serving.operations.monitor_process import MonitorProcess
 from serving.operations.worker_link import (
     ADDRESS_VARIABLE,
     MESSAGE_BYTES,
@@ -75,6 +81,8 @@ class _Worker:
     connection: socket.socket
     snapshot: Snapshot = field(default_factory=Snapshot)
     leaving: bool = False
+    log_level: LogLevelChange | None = None
+    """A change of the level of its log that was not sent yet."""
 
 
 class Supervisor:
@@ -82,12 +90,15 @@ class Supervisor:
 
     Args:
         end: asks this process to end in an orderly way; called repeatedly until it ends.
+        monitor: the monitor process, which is started with the first worker; None if there is none.
     """
 
-    def __init__(self, end: Callable[[], None]) -> None:
+    def __init__(self, end: Callable[[], None], monitor: MonitorProcess | None = None) -> None:
         self.failure: str | None = None
         """The reason why the service ends; None if it does not."""
         self._end = end
+        self._monitor = monitor
+        self._has_seen_worker = False
         self._listener: socket.socket | None = None
         self._workers: dict[int, _Worker] = {}
         self._ended = Snapshot()
@@ -126,7 +137,10 @@ class Supervisor:
     def _turn(self) -> None:
         # All workers' numbers are read before a question is answered, so that no counter ever decreases.
         questions: list[tuple[_Worker, int]] = []
-        for key, _ in self._selector.select(REPEAT_S if self.failure else None):
+        pause_s = REPEAT_S if self.failure else None
+        if self._monitor is not None and self._has_seen_worker:
+            pause_s = self._monitor.watch()
+        for key, _ in self._selector.select(pause_s):
             if key.fileobj is self._server:
                 self._accept()
             else:
@@ -144,7 +158,9 @@ class Supervisor:
             logger.warning("process %d of user %d is not a worker of this service; its connection is closed", pid, user)
             connection.close()
             return
-        self._workers[connection.fileno()] = _Worker(pid, connection)
+        self._has_seen_worker = True
+        self._workers[connection.fileno()] = worker = _Worker(pid, connection)
+        worker.log_level = log_level().active()
         self._selector.register(connection, selectors.EVENT_READ)
 
     def _read(self, worker: _Worker, questions: list[tuple[_Worker, int]]) -> None:
@@ -165,14 +181,35 @@ class Supervisor:
                 continue
             if isinstance(message, WorkerCounts):
                 worker.snapshot = message.snapshot
+                self._send_log_level(worker)
                 if message.question is not None:
                     questions.append((worker, message.question))
+            elif isinstance(message, LogLevelChange):
+                self._change_log_level(worker, message)
             elif isinstance(message, WorkerFailed):
                 self._fail(worker, message.reason)
             else:
                 worker.leaving = True
                 if all(other.leaving for other in self._workers.values()):
                     self._refuse()
+
+    def _change_log_level(self, sender: _Worker, change: LogLevelChange) -> None:
+        """Change the level of the service log here, in the monitor, and in all workers but the one that asked."""
+        log_level().change(change)
+        logger.warning("the level of the service log is %s now, as worker %d was asked for", change.level, sender.pid)
+        if self._monitor is not None:
+            self._monitor.change_log_level(change)
+        for worker in self._workers.values():
+            if worker is not sender:
+                worker.log_level = change
+                self._send_log_level(worker)
+
+    def _send_log_level(self, worker: _Worker) -> None:
+        """Send a worker the change that it does not know; if it cannot take it now, its next numbers are the next try."""
+        if worker.log_level is not None:
+            with contextlib.suppress(OSError):
+                worker.connection.send(_encoder.encode(worker.log_level))
+                worker.log_level = None
 
     def _answer(self, worker: _Worker, question: int) -> None:
         total = merge(FAMILIES, [running.snapshot for running in self._workers.values()], self._ended)
@@ -212,7 +249,11 @@ class Supervisor:
 
 
 def supervise(
-    check: Callable[[], object], host_problem: Callable[[str], str | None], grpc_port: int | None = None
+    check: Callable[[], object],
+    host_problem: Callable[[str], str | None],
+    grpc_port: int | None = None,
+    make_monitor: Callable[[], MonitorProcess] | None = None,
+    log_settings: MonitoringSettings | None = None,
 ) -> None:
     """Check that the service can start, and prepare this process, BentoML's supervisor, to look after its workers.
 
@@ -220,13 +261,22 @@ def supervise(
         check: raises an error if the service cannot be served; its message should name the remedy.
         host_problem: returns the message that refuses to open the port at an address; None if the port may be opened.
         grpc_port: the setting; the port is kept for the workers.
+        make_monitor: returns the monitor process; None if the service is not monitored.
+        log_settings: the settings of the service log; None if BentoML's log stays.
     """
     check()
+    if log_settings is not None:
+        os.environ[STARTED_BY_VARIABLE] = str(os.getpid())
+        configure_log("supervisor", log_settings.log_level, log_settings.log_format)
     if not sys.platform.startswith("linux"):
         guard_next_port(None, host_problem, grpc_port)
         return
-    supervisor = Supervisor(end=lambda: os.kill(os.getpid(), signal.SIGTERM))
+    monitor = None if make_monitor is None else make_monitor()
+    supervisor = Supervisor(end=lambda: os.kill(os.getpid(), signal.SIGTERM), monitor=monitor)
     os.environ[ADDRESS_VARIABLE] = supervisor.address
+    if monitor is not None:
+        os.environ[MONITOR_ADDRESS_VARIABLE] = monitor.address
+        atexit.register(monitor.close)
     guard_next_port(supervisor.guard, host_problem, grpc_port)
     repeat_quit()
     atexit.register(_exit_with_failure, supervisor)
@@ -334,5 +384,9 @@ def _exit_with_failure(supervisor: Supervisor) -> None:
     if supervisor.failure is None:
         return
     sys.stdout.flush()
-    print(f"The service has ended: {supervisor.failure}", file=sys.stderr, flush=True)  # noqa: T201
+    text = f"The service has ended: {supervisor.failure}"
+    if os.environ.get(STARTED_BY_VARIABLE) == str(os.getpid()):
+        logger.critical("%s", text)
+    else:
+        print(text, file=sys.stderr, flush=True)  # noqa: T201
     os._exit(1)  # an exit handler cannot set the exit code otherwise

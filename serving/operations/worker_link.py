@@ -7,13 +7,19 @@ happens, so the supervisor knows the running workers without polling. `serving.o
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import os
 import socket
 
 import msgspec
 
-from serving.operations.snapshots import Snapshot
+from monitoring.service_log.configure import log_level
+from monitoring.service_log.level import LogLevelChange
+from monitoring.snapshots import Snapshot
 from tabento.bundle.numbers import number_text
+
+logger = logging.getLogger("tabento.serving")
 
 ADDRESS_VARIABLE = "_TABENTO_SUPERVISOR"
 """Set by the supervisor for its workers: its process id and the name of its socket, separated by a colon."""
@@ -44,16 +50,17 @@ class WorkerLeaving(msgspec.Struct, tag=True):
     """The worker accepts no more connections; if no other worker does, the port must refuse them."""
 
 
-class SupervisorReply(msgspec.Struct):
+class SupervisorReply(msgspec.Struct, tag=True):
     """The supervisor's answer to a question."""
 
     question: int
     snapshot: Snapshot
 
 
-Message = WorkerCounts | WorkerFailed | WorkerLeaving
+Message = WorkerCounts | WorkerFailed | WorkerLeaving | LogLevelChange
+"""The messages to the supervisor. A change of the log's level is also sent from the supervisor to all workers."""
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(SupervisorReply)
+_decoder = msgspec.msgpack.Decoder(SupervisorReply | LogLevelChange)
 
 
 class WorkerLink:
@@ -93,14 +100,31 @@ class WorkerLink:
                         answer = await loop.sock_recv(self._socket, MESSAGE_BYTES)
                         if not answer:
                             raise LinkError("the supervisor has closed the connection")
-                        reply = _decoder.decode(answer)
+                        reply = _receive(answer)
                         # A reply to an earlier question arrived too late.
-                        if reply.question == self._question:
+                        if reply is not None and reply.question == self._question:
                             return reply.snapshot
             except TimeoutError as error:
                 raise LinkError(f"the supervisor did not answer within {number_text(ANSWER_S)} s") from error
             except OSError as error:
                 raise LinkError(f"the supervisor cannot be reached: {error}") from error
+
+    def receive(self) -> None:
+        """Handle the messages that have arrived, except for replies, which ``collect`` waits for; called every second."""
+        if self._asking.locked():
+            return
+        # No message has arrived, or the supervisor has ended.
+        with contextlib.suppress(OSError, msgspec.DecodeError):
+            while message := self._socket.recv(MESSAGE_BYTES):
+                _receive(message)
+
+    def change_log_level(self, change: LogLevelChange) -> None:
+        """Ask the supervisor to change the level of the service log in all other processes.
+
+        Raises:
+            LinkError: the supervisor has ended.
+        """
+        self._send(change)
 
     def fail(self, reason: str) -> None:
         """Report why this worker cannot start; the supervisor then ends the service, unless other workers answer.
@@ -129,6 +153,16 @@ class WorkerLink:
             pass
         except OSError as error:
             raise LinkError(f"the supervisor cannot be reached: {error}") from error
+
+
+def _receive(data: bytes) -> SupervisorReply | None:
+    """Return a reply of the supervisor, or follow its change of the log's level and return None."""
+    message = _decoder.decode(data)
+    if isinstance(message, SupervisorReply):
+        return message
+    log_level().change(message)
+    logger.warning("the level of the service log is %s now", message.level)
+    return None
 
 
 def connect() -> WorkerLink | None:

@@ -199,6 +199,10 @@ class ColumnDecoder:
             for values in zip(*block, strict=True):
                 yield list(zip(columns, values, strict=True))
 
+    def show(self, name: str | None, value: Value) -> str:
+        """Return a value for an error message; see ``ShownValues.show``."""
+        return self._careful.fields.message_values.show(name, value)
+
     def json_values(self, name: str, elements: Elements) -> list[Value]:
         """Return elements of a field as the JSON decoder would have read them; NaN is null if the field accepts null."""
         nullable = name in self.nullable

@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 
 from serving.codec.rows import Clips, Rows
+from serving.codec.shown_values import ShownValues
 from serving.codec.slices import Steps, WorkMeter
-from serving.codec.values import sendable, show, show_name
+from serving.codec.values import sendable, show_name
 from serving.errors import DETAILS_LIMIT, Detail, InvalidError, MalformedError
 from serving.protocols.json_reader import read_json
 from serving.protocols.tensors import LayoutError, OutputTensor, Tensor, flatten, json_value
@@ -54,7 +55,12 @@ class InferRows(Rows, frozen=True, kw_only=True, gc=True):
 
 
 def parse_infer_request(
-    body: bytes, header_length: int | None, meter: WorkMeter, max_elements: int, text_limit: int
+    body: bytes,
+    header_length: int | None,
+    meter: WorkMeter,
+    max_elements: int,
+    text_limit: int,
+    message_values: ShownValues,
 ) -> Steps[tuple[InferRequest, list[Tensor]]]:
     """Return a request and its tensors.
 
@@ -64,6 +70,7 @@ def parse_infer_request(
         meter: counts the work.
         max_elements: the largest number of elements of all tensors of a valid request.
         text_limit: the largest number of characters of a text.
+        message_values: shows wrong values.
 
     Raises:
         MalformedError: the body is not JSON in UTF-8, or is shorter than its header.
@@ -77,7 +84,7 @@ def parse_infer_request(
             )
         text, binary = body[:header_length], body[header_length:]
     content = yield from read_json(text, meter, 2 * max_elements + _SPARE_VALUES, text_limit)
-    return _Parser(binary).request(content)
+    return _Parser(binary, message_values).request(content)
 
 
 def _is_id(value: object) -> bool:
@@ -90,10 +97,12 @@ class _Parser:
 
     Args:
         binary: the binary data behind the JSON object.
+        message_values: shows wrong values.
     """
 
-    def __init__(self, binary: bytes) -> None:
+    def __init__(self, binary: bytes, message_values: ShownValues) -> None:
         self._binary = binary
+        self._message_values = message_values
         self._position = 0
         self._details: list[Detail] = []
 
@@ -139,7 +148,7 @@ class _Parser:
         return InferRequest(request_id, names, binary_names, is_binary, deadline_ms), tensors
 
     def _add(self, field: str | None, expected: str, got: object) -> None:
-        text = "nothing" if got is None else show(json_value(got))
+        text = "nothing" if got is None else self._message_values.show(field, json_value(got))
         self._details.append(Detail(None, None if field is None else show_name(field), expected, text))
 
     def _error(self) -> InvalidError:

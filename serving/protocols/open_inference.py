@@ -110,7 +110,7 @@ class InferPrediction(Prediction):
         try:
             tensors = model.served.answer_tensors.tensors(values, rows, request.output_names)
         except InternalError as error:
-            logger.error("request %s: %s", self._request_id.decode(), error)
+            logger.error("request %s: %s", self.request_id, error, extra={"request_id": self.request_id})
             raise
         content, header_length = infer_answer(request, tensors, model.bundle.name, model.bundle.version, rows.clips)
         if header_length is not None:
@@ -216,7 +216,10 @@ def _parse(
     """Return the request and the tensors of a body."""
     served = model.served
     max_elements = served.max_rows * len(served.bundle.contract.field_names)
-    return parse_infer_request(body, header_length, meter, max_elements, served.decoder.careful.text_limit)
+    careful = served.decoder.careful
+    return parse_infer_request(
+        body, header_length, meter, max_elements, careful.text_limit, careful.fields.message_values
+    )
 
 
 def _return(value: T) -> Steps[T]:

@@ -13,7 +13,7 @@ from typing import Any
 from serving.codec.faults import Faults
 from serving.codec.rows import Rows
 from serving.codec.slices import Steps, WorkMeter
-from serving.codec.values import show, show_name
+from serving.codec.values import show_name
 from serving.errors import InvalidError, MalformedError
 from serving.protocols.columns import ColumnDecoder
 from serving.protocols.tensors import json_value
@@ -130,6 +130,10 @@ class TableDecoder:
     def _json(self, name: str, value: Any) -> Any:
         return self._columns.json_values(name, [value])[0]
 
+    def _show(self, name: str | None, value: object) -> str:
+        """Return a value for an error message; ``name`` is the field that it was sent for, if it is known."""
+        return self._columns.show(name, json_value(value))
+
     # The forms of a body.
 
     def _table(self, content: object) -> _Table:
@@ -137,7 +141,7 @@ class TableDecoder:
         if isinstance(content, list):
             return self._rows(content, "the body")
         if not isinstance(content, dict):
-            raise _error(None, f"an object with one of the keys {', '.join(TABLE_KEYS)}", show(json_value(content)))
+            raise _error(None, f"an object with one of the keys {', '.join(TABLE_KEYS)}", self._show(None, content))
         keys = [key for key in TABLE_KEYS if key in content]
         if not keys and any(name in content for name in self._names):
             return self._records([content], "the body")
@@ -154,20 +158,20 @@ class TableDecoder:
             return self._records(value, key) if key == "dataframe_records" else self._rows(value, key)
         if isinstance(value, dict) and key in ("inputs", "instances"):
             return self._named_columns(value, key)
-        raise _error(key, "a list of rows", show(json_value(value)))
+        raise _error(key, "a list of rows", self._show(None, value))
 
     def _split(self, value: object) -> _Table:
         """Return the table of a data frame in pandas' orientation ``split``."""
         key = "dataframe_split"
         if not isinstance(value, dict):
-            raise _error(key, "an object with columns and data", show(json_value(value)))
+            raise _error(key, "an object with columns and data", self._show(None, value))
         names, data = value.get("columns"), value.get("data")
         if names is None:
             names = list(self._names)
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise _error(f"{key}.columns", "a list of names of fields", show(json_value(names)))
+            raise _error(f"{key}.columns", "a list of names of fields", self._show(None, names))
         if not isinstance(data, list):
-            raise _error(f"{key}.data", "a list of rows", show(json_value(data)))
+            raise _error(f"{key}.data", "a list of rows", self._show(None, data))
         return _Table(self._split_columns(names, data), len(data))
 
     def _rows(self, rows: list[Any], key: str) -> _Table:
@@ -177,7 +181,7 @@ class TableDecoder:
         if not isinstance(rows[0], list):
             if len(self._names) != 1:
                 expected = f"a list of objects, or of lists of {len(self._names)} values in the contract's order"
-                raise _error(key, expected, show(json_value(rows[0])))
+                raise _error(key, expected, self._show(None, rows[0]))
             return _Table({self._names[0]: rows}, len(rows))
         return _Table(self._split_columns(self._names, rows), len(rows))
 
@@ -185,7 +189,7 @@ class TableDecoder:
         """Return the table of a list of objects."""
         for index, row in enumerate(rows[: self._max_rows]):
             if not isinstance(row, dict):
-                raise _error(None, "an object of features", show(json_value(row)), index)
+                raise _error(None, "an object of features", self._show(None, row), index)
         if not rows or len(rows) > self._max_rows:
             return _Table({}, len(rows))
         first = rows[0]
@@ -208,7 +212,7 @@ class TableDecoder:
                 expected = (
                     "a list of values" if n_rows is None else f"a list of {n_rows} values, as of the first column"
                 )
-                raise _error(show_name(name), expected, show(json_value(column)))
+                raise _error(show_name(name), expected, self._show(name, column))
             n_rows = len(column)
             table[name] = [value[0] if isinstance(value, list) and len(value) == 1 else value for value in column]
         return _Table(table, n_rows or 0)
@@ -225,7 +229,7 @@ class TableDecoder:
         width = len(names)
         for index, row in enumerate(rows[: self._max_rows]):
             if not isinstance(row, list) or len(row) != width:
-                got = f"{len(row)} values" if isinstance(row, list) else show(json_value(row))
+                got = f"{len(row)} values" if isinstance(row, list) else self._show(None, row)
                 raise _error(None, f"a list of {width} values", got, index)
         if len(rows) > self._max_rows:
             return {}

@@ -252,11 +252,13 @@ class _Reading:
         """Read element after element, and name those that the datatype does not have."""
         elements: list[Value] = []
         faults, width, expected = self._faults, len(names), expected_element(datatype)
+        message_values = self._decoder.careful.fields.message_values
         for index, value in enumerate(values):
             try:
                 elements.append(element(datatype, value))
             except ValueError:
-                faults.add(index // width, names[index % width], expected, show(json_value(value)))
+                name = names[index % width]
+                faults.add(index // width, name, expected, message_values.show(name, json_value(value)))
                 elements.append(None)
                 if faults.too_many:
                     faults.refuse(complete=False)

@@ -18,8 +18,8 @@ from serving.http import Message, Receive, Scope, Send
 from serving.operations.accounting import RequestAccounting
 from serving.operations.components import service_health
 from serving.operations.deep_health import DeepHealth
+from serving.operations.exposition import choose_format
 from serving.operations.health import HealthRegistry
-from serving.operations.metrics import CONTENT_TYPE
 from serving.operations.overload_watch import OverloadWatch
 from serving.prediction import unexpected_error
 from serving.prediction_headers import PredictionHeaders
@@ -147,8 +147,10 @@ class ColdRoutes:
 
     async def metrics(self, request: Request) -> Response:
         """Return the metrics of all worker processes."""
-        body = await self._accounting.metrics.collect()
-        return response(request.scope[REQUEST_ID], body, content_type=CONTENT_TYPE)
+        text_format = choose_format(request.headers.get("accept", ""))
+        body = await self._accounting.metrics.collect(text_format)
+        headers = ((b"vary", b"accept"),)
+        return response(request.scope[REQUEST_ID], body, headers=headers, content_type=text_format.content_type)
 
     async def openapi(self, request: Request) -> Response:
         """Return the OpenAPI document."""

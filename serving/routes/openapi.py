@@ -8,7 +8,10 @@ from typing import Any
 from serving import errors
 from serving.codec.input_policies import InputPolicies
 from serving.errors import ServingError
+from serving.guards.key_source import has_keys
 from serving.protocols.openapi_paths import protocol_paths, protocol_schemas
+from serving.routes import log_level
+from serving.routes.openapi_monitoring import monitoring_paths
 from serving.routes.schemas import answer_schemas, row_schema
 from serving.settings import ServingSettings
 from tabento.bundle.contract import RESERVED_NAME
@@ -121,6 +124,22 @@ def _get(
     return {"get": {"summary": summary, "operationId": operation, "responses": _responses(schema, kinds, media)}}
 
 
+def _admin_paths(settings: ServingSettings) -> dict[str, Any]:
+    """Return the operations of administrators; without keys they are closed to everybody and not listed."""
+    if not has_keys(settings):
+        return {}
+    read = _get("The level of the service log.", "log_level", _COMMON_ERRORS)["get"]
+    write = _post(
+        "Change the level of the service log in all processes for a time.",
+        "change_log_level",
+        log_level.SCHEMA,
+        log_level.ANSWER_SCHEMA,
+        {"debug for five minutes": {"value": {"level": "debug", "minutes": 5}}},
+    )["post"]
+    read["responses"]["200"]["content"]["application/json"]["schema"] = log_level.ANSWER_SCHEMA
+    return {log_level.PATH: {"get": read, "put": write}}
+
+
 def build_openapi(bundle: Bundle, settings: ServingSettings, max_rows: int | None = None) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of the service that serves this bundle.
 
@@ -174,6 +193,8 @@ def build_openapi(bundle: Bundle, settings: ServingSettings, max_rows: int | Non
             "/health/deep": deep_health,
             "/model": _get("Name, version, metrics, provenance, contract and card.", "model", _COMMON_ERRORS),
             "/metrics": _get("Metrics for Prometheus.", "metrics", (errors.InternalError,), "text/plain"),
+            **_admin_paths(settings),
+            **monitoring_paths(settings),
             **protocol_paths(bundle, settings),
         },
         "components": {

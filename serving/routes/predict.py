@@ -21,6 +21,8 @@ from serving.request_ids import RequestIds
 from serving.routes.paths import PREDICT_PATHS
 from serving.routes.responses import error_response, response
 from serving.state import ServiceState
+from serving.tracing.traceparent import traceparent_of
+from serving.tracing.tracer import Tracer
 
 STATE_ADMITTED = "tabento.admitted"
 """The key of an ASGI scope whose request admission has already decided; its value is the decision."""
@@ -88,15 +90,19 @@ class PredictRoute:
         state: knows the model that answers.
         accounting: counts requests.
         ids: gives requests their ids.
+        tracer: samples predictions; None if tracing is off.
     """
 
     prediction_type: type[Prediction] = Prediction
     connection_type: type[AsgiConnection] = AsgiConnection
 
-    def __init__(self, state: ServiceState, accounting: RequestAccounting, ids: RequestIds) -> None:
+    def __init__(
+        self, state: ServiceState, accounting: RequestAccounting, ids: RequestIds, tracer: Tracer | None = None
+    ) -> None:
         self._state = state
         self._accounting = accounting
         self._ids = ids
+        self._tracer = tracer
 
     def read_headers(self, scope: Scope) -> PredictionHeaders:
         """Return the headers of a request; a fault is kept in them."""
@@ -140,7 +146,12 @@ class PredictRoute:
         exchange = exchange_of(receive, send)
         unsent = model.new_future()
         connection = self.connection_type(exchange, unsent, client)
-        prediction = self.prediction_type(model, connection, route, request_id, headers.deadline_ms, scope.get(CALLER))
+        arguments = (model, connection, route, request_id, headers.deadline_ms, scope.get(CALLER))
+        if self._tracer is None:
+            prediction = self.prediction_type(*arguments)
+        else:
+            traceparent = traceparent_of(scope["headers"])
+            prediction = self._tracer.new_prediction(self.prediction_type, traceparent, *arguments)
         prediction.open()
         try:
             try:

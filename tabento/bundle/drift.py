@@ -1,4 +1,4 @@
-"""Drift statistics over counts per bin: the population stability index, Pearson's chi-square test, and the binning.
+"""Drift statistics over counts per bin, among them the population stability index and the chi-square test; the binning.
 
 Training and serving compare two samples of one column by the same functions: both samples are counted in the same bins, and
 the counts are compared. All functions need NumPy only, so that a service can call them on counts that it collects itself.
@@ -186,6 +186,126 @@ def category_counts(values: Iterable[str | None], categories: Sequence[str]) -> 
     known_names = set(categories)
     names = (*categories, *sorted(name for name in counter if name is not None and name not in known_names))
     return names, np.array([*(counter[name] for name in names), n_missing], dtype=np.int64)
+
+
+def kolmogorov_smirnov(expected: ArrayLike, actual: ArrayLike) -> float:
+    """Return the largest distance of two distribution functions at the edges of the bins: a number from 0 to 1.
+
+    It is a lower bound of the statistic of the samples themselves, whose largest distance may be inside of a bin.
+
+    Args:
+        expected: the counts of the first sample in ordered bins, without missing values, of shape (K,).
+        actual: the counts of the second sample, of the same shape.
+
+    Returns:
+        The distance; 0 if a sample has no rows.
+
+    Raises:
+        ValueError: the shapes differ, or a count is negative.
+    """
+    first, second = _pair(expected, actual)
+    if not first.sum() > 0 or not second.sum() > 0:
+        return 0.0
+    return float(np.max(np.abs(np.cumsum(first) / first.sum() - np.cumsum(second) / second.sum())))
+
+
+def jensen_shannon(expected: ArrayLike, actual: ArrayLike) -> float:
+    """Return the Jensen-Shannon distance to the base 2, from 0 to 1 (J. Lin, Divergence Measures Based on the Shannon Entropy, 1991).
+
+    It is the square root of the divergence. Empty bins need no correction.
+
+    Args:
+        expected: the counts of the first sample, of shape (K,).
+        actual: the counts of the second sample, of the same shape.
+
+    Returns:
+        The distance; 0 if a sample has no rows.
+
+    Raises:
+        ValueError: the shapes differ, or a count is negative.
+    """
+    first, second = _pair(expected, actual)
+    if not first.sum() > 0 or not second.sum() > 0:
+        return 0.0
+    p, q = first / first.sum(), second / second.sum()
+    middle = (p + q) / 2
+    divergence = 0.0
+    for shares in (p, q):
+        is_used = shares > 0
+        divergence += float(np.sum(shares[is_used] * np.log2(shares[is_used] / middle[is_used]))) / 2
+    return math.sqrt(max(divergence, 0.0))
+
+
+def wasserstein(expected: ArrayLike, actual: ArrayLike, bounds: ArrayLike) -> float:
+    """Return the Wasserstein distance of order 1 of two samples in ordered bins, in the unit of the bounds.
+
+    It is the area between both distribution functions, which are straight lines inside of a bin. Values outside of the
+    outermost bounds count as if they were in the outermost bins.
+
+    Args:
+        expected: the counts of the first sample, without missing values, of shape (K,).
+        actual: the counts of the second sample, of the same shape.
+        bounds: the bounds of the bins, ascending, of shape (K + 1,).
+
+    Returns:
+        The distance; 0 if a sample has no rows.
+
+    Raises:
+        ValueError: the shapes do not fit, or a count is negative.
+    """
+    first, second = _pair(expected, actual)
+    limits = np.asarray(bounds, dtype=np.float64)
+    if limits.shape != (len(first) + 1,):
+        raise ValueError(f"expected {len(first) + 1} bounds of {len(first)} bins, got shape {limits.shape}")
+    if not first.sum() > 0 or not second.sum() > 0:
+        return 0.0
+    after = np.cumsum(first) / first.sum() - np.cumsum(second) / second.sum()
+    before = np.append(0.0, after[:-1])
+    total = np.abs(before) + np.abs(after)
+    # A difference that changes its sign inside of a bin encloses two triangles instead of a trapezium.
+    has_crossing = before * after < 0
+    areas = np.where(has_crossing, (before**2 + after**2) / (2 * np.where(has_crossing, total, 1.0)), total / 2)
+    return float(np.sum(areas * np.diff(limits)))
+
+
+def rate_p_value(expected_count: int, expected_rows: int, count: int, rows: int) -> float:
+    """Return the probability of a count at least this large if both samples have the same rate.
+
+    The test is exact: given the sum of both counts, the second count is binomially distributed with the share ``rows`` /
+    (``rows`` + ``expected_rows``) (J. Przyborowski and H. Wilenski, Biometrika 31, 1940). It needs no least count.
+
+    Args:
+        expected_count: the number of events in the first sample.
+        expected_rows: the size of the first sample, at least 1.
+        count: the number of events in the second sample.
+        rows: the size of the second sample, at least 1.
+
+    Raises:
+        ValueError: a number is outside its range.
+    """
+    if min(expected_count, count) < 0 or min(expected_rows, rows) < 1:
+        raise ValueError(
+            f"expected counts >= 0 and rows >= 1, got {expected_count} of {expected_rows} and {count} of {rows}"
+        )
+    total = expected_count + count
+    share = rows / (rows + expected_rows)
+    if count <= total * share:
+        return 1.0
+    step = np.arange(count, total + 1)
+    if step.size > 10_000:  # the terms fall at least geometrically behind the mean
+        step = step[:10_000]
+    # Consecutive terms of the binomial distribution as ratios to the first one.
+    ratios = (total - step[:-1]) / (step[:-1] + 1) * (share / (1 - share))
+    tail = 1.0 + float(np.sum(np.cumprod(ratios)))
+    logarithm = (
+        math.lgamma(total + 1)
+        - math.lgamma(count + 1)
+        - math.lgamma(expected_count + 1)
+        + count * math.log(share)
+        + expected_count * math.log1p(-share)
+        + math.log(tail)
+    )
+    return min(math.exp(min(logarithm, 0.0)), 1.0)
 
 
 def _pair(expected: ArrayLike, actual: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints, ValidationInfo, field_validator, 
 from tabento.bundle.boolean_text import parse_boolean
 from tabento.bundle.letter_case import LetterCase, change_case
 from tabento.bundle.numbers import LARGEST_EXACT_INTEGER, number_text
+from tabento.bundle.pii import PiiTreatment
 from tabento.bundle.strict import ExtensibleModel, Name, Number
 from tabento.bundle.timestamp import (
     FIRST_TIMESTAMP,
@@ -38,7 +39,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 class Feature(ExtensibleModel):
     """One column that a client sends."""
 
-    later_keys = ("exclusive_minimum", "exclusive_maximum", "missing", "maximum_length")
+    later_keys = ("exclusive_minimum", "exclusive_maximum", "missing", "maximum_length", "pii")
 
     name: Name
     """The field's name in a request, and the column's name in training data."""
@@ -72,6 +73,8 @@ class Feature(ExtensibleModel):
     """Texts of this column that are treated as ``null``, such as ``?``, in data files and in requests; only with ``nullable``."""
     maximum_length: Annotated[int, Field(ge=1, le=TEXT_LENGTH_LIMIT)] | None = None
     """The largest length of a text in characters (code points); by default ``TEXT_LENGTH``."""
+    pii: PiiTreatment | None = None
+    """The treatment of personal values in everything that the service writes, see ``tabento.bundle.pii``."""
 
     @field_validator("minimum", "maximum", "exclusive_minimum", "exclusive_maximum", mode="before")
     @classmethod

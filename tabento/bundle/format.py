@@ -6,8 +6,9 @@ version under ``tests/tabento/bundle/`` that must still load. State in the chang
 readers can ignore is added without a new version.
 
 Formats so far: 1 is the first. 2 adds keys to the contract: ``identifiers``; for a feature ``missing``,
-``exclusive_minimum``, ``exclusive_maximum``, ``maximum_length`` and the types ``timestamp`` and ``text``; for the output
-``targets``, ``interval`` and ``prediction_set``. A bundle whose contract uses none of these keys is still written in format 1, so that older services can serve it.
+``exclusive_minimum``, ``exclusive_maximum``, ``maximum_length`` and the types ``timestamp`` and ``text``; for a feature or an
+identifier ``pii``; for the output ``targets``, ``interval`` and ``prediction_set``. A bundle whose contract uses none of these
+keys is still written in format 1, so that older services can serve it.
 An older service refuses a bundle that uses them, because it would misread it. The splitting of texts is stored in the graph's
 metadata, see ``tabento.bundle.texts``.
 """
@@ -36,6 +37,9 @@ DATA_CARD_FILE = "data_card.md"
 
 IMPORTANCES_FILE = "importances.json"
 """The importances of the features. An optional file: imported pipelines and older bundles have none, and readers can ignore it."""
+
+EXPECTED_QUALITY_FILE = "expected_quality.json"
+"""The tables of ``tabento.bundle.expected_quality``. An optional file: imported pipelines and older bundles have none."""
 
 REQUIRED_FILES = (
     MODEL_FILE,

@@ -9,7 +9,8 @@ from pydantic import field_validator
 
 from tabento.bundle.numbers import LARGEST_EXACT_INTEGER
 from tabento.bundle.pattern import Pattern
-from tabento.bundle.strict import Name, Strict
+from tabento.bundle.pii import PiiTreatment
+from tabento.bundle.strict import ExtensibleModel, Name
 
 IDENTIFIER_CHARACTERS_LIMIT = 200
 """The largest length of an identifier."""
@@ -20,8 +21,10 @@ LARGEST_IDENTIFIER = LARGEST_EXACT_INTEGER - 1
 IdentifierValue: TypeAlias = str | int | float | None
 
 
-class Identifier(Strict):
+class Identifier(ExtensibleModel):
     """A field that identifies the row for the client."""
+
+    later_keys = ("pii",)
 
     name: Name
     """The field's name in a request, and the column's name in training data."""
@@ -32,6 +35,8 @@ class Identifier(Strict):
     """Whether the field is required. An optional field can also be null, and is answered as null."""
     description: str = ""
     """One sentence for the users who fill in the field."""
+    pii: PiiTreatment | None = None
+    """The treatment of personal values in everything that the service writes, see ``tabento.bundle.pii``."""
 
     @field_validator("pattern")
     @classmethod

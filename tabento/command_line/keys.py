@@ -272,7 +272,7 @@ command = ListedGroup(
                     ["--scope"],
                     multiple=True,
                     default=("predict",),
-                    type=click.Choice(("predict", "read", "admin")),
+                    type=click.Choice(("predict", "read", "feedback", "admin")),
                     help="a permission; repeatable (default: predict)",
                 ),
                 SectionedOption(

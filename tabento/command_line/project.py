@@ -15,7 +15,7 @@ import tabento
 
 PROJECT_COMMANDS = (
     *("init", "data", "train", "ensure", "record", "evaluate", "retrain"),
-    *("import", "models", "serve", "bento"),
+    *("import", "models", "serve", "bento", "log", "drift", "feedback", "quality"),
 )
 """The commands that need the project."""
 

@@ -11,8 +11,9 @@ from typing import Any, Final, Literal, get_args
 from tabento.keys.errors import KeysError
 from tabento.keys.secret import DIGEST_BYTES
 
-Scope = Literal["predict", "read", "admin"]
-"""``predict``: predictions. ``read``: the model's description, documents and metrics. ``admin``: changes of the service.
+Scope = Literal["predict", "read", "feedback", "admin"]
+"""``predict``: predictions. ``read``: the model's description, documents, metrics and reports. ``feedback``: true values, which
+change the live quality. ``admin``: changes of the service.
 No scope includes another one."""
 SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
 MAX_TEXT = 200

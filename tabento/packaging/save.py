@@ -24,6 +24,7 @@ from tabento.bundle.format import (
     CONTRACT_FILE,
     DATA_CARD_FILE,
     EXAMPLES_FILE,
+    EXPECTED_QUALITY_FILE,
     IMPORTANCES_FILE,
     LATENCY_FILE,
     METRICS_FILE,
@@ -62,6 +63,8 @@ class Contents:
     """None if the training data is unknown: an imported pipeline was fitted elsewhere."""
     importances: BaseModel | None = None
     """The importance of each feature; None if it was not measured."""
+    expected_quality: BaseModel | None = None
+    """The tables for the expected quality without truths; None if there are none."""
 
 
 @dataclass(frozen=True)
@@ -184,6 +187,7 @@ def write_files(folder: Path, contents: Contents, provenance: Provenance) -> Non
         LATENCY_FILE: contents.latency,
         PARITY_FILE: contents.parity,
         **({} if contents.importances is None else {IMPORTANCES_FILE: contents.importances}),
+        **({} if contents.expected_quality is None else {EXPECTED_QUALITY_FILE: contents.expected_quality}),
     }
     for name, model in models.items():
         (folder / name).write_text(model.model_dump_json(indent=2) + "\n", encoding="utf-8")

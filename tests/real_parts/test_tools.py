@@ -12,6 +12,7 @@ def test_a_missing_program_names_the_packages(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setattr(tools, "_SYSTEM_FOLDERS", "/nowhere")
     with pytest.raises(
-        pytest.fail.Exception, match=r"apt-get install .*nginx-light haproxy curl default-jdk-headless redis-server"
+        pytest.fail.Exception,
+        match=r"apt-get install .*nginx-light haproxy curl default-jdk-headless redis-server postgresql",
     ):
         tools.tool("nginx")

@@ -20,9 +20,21 @@ PACKAGES = {
     "curl": "curl",
     "javac": "default-jdk-headless",
     "redis-server": "redis-server",
+    "postgres": "postgresql",
+    "prometheus": "prometheus",
+    "promtool": "prometheus",
+    "prometheus-alertmanager": "prometheus-alertmanager",
+    "amtool": "prometheus-alertmanager",
 }
 """The Debian package of each program."""
-_SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin:/sbin"
+_SYSTEM_FOLDERS = ":".join(
+    [
+        "/usr/sbin",
+        "/usr/local/sbin",
+        "/sbin",
+        *map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)),
+    ]
+)
 """The folders of Debian's servers, which not every user's PATH has."""
 _END_S = 30.0
 
@@ -33,7 +45,7 @@ def tool(name: str) -> str:
     if path is None:
         pytest.fail(
             f"{name} is not installed. These tests need real parts; on Debian:"
-            f" apt-get install --no-install-recommends {' '.join(PACKAGES.values())}"
+            f" apt-get install --no-install-recommends {' '.join(dict.fromkeys(PACKAGES.values()))}"
         )
     return path
 

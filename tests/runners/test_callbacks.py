@@ -31,6 +31,7 @@ def _silent(bench: Bench, rows: int = 1, **options: Any) -> None:
     """Submit a request whose ``finish`` raises."""
     work = Ticket(900, rows).work(**options)
     work.requester = CallbackRequester(_raise, work.requester.is_abandoned)
+    work.requester.request_id = "silent-1"  # type: ignore[attr-defined]
     bench.batcher.submit(work)
 
 
@@ -51,6 +52,7 @@ def test_an_answer_that_raises_touches_nobody_else(make: Callable[[], Bench], ca
     assert record.name == "tabento.runners"
     assert record.exc_info is not None
     assert record.exc_info[0] is ConnectionResetError
+    assert record.request_id == "silent-1"  # type: ignore[attr-defined]
     assert bench.batcher.stats.callback_errors == 1
     assert bench.batcher.queued_rows == 0
     later = bench.submit()

@@ -363,6 +363,7 @@ def test_both_ways_say_the_same_of_a_model_that_fails(
     wait_until(lambda: _added_counts(application.metrics, before) == {("/predict", 500): 2}, "both to be counted")
     assert (application.metrics.in_flight, sum(application.metrics.latency_s.counts)) == (0, timed)
     assert len([message for message in caplog.messages if message.startswith("request broken-7: ")]) == 2
+    assert {getattr(record, "request_id", None) for record in caplog.records} == {"broken-7"}
 
 
 def test_both_ways_say_the_same_of_classes(fragile: tuple[str, Application], paths_taken: list[str]) -> None:

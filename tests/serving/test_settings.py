@@ -5,13 +5,21 @@ from __future__ import annotations
 import ast
 import inspect
 import json
+import textwrap
 from pathlib import Path
 
 import pytest
 
-import serving.settings
+from monitoring.settings import MonitoringSettings
 from serving.settings import SERVING_FILE, ServingSettings, SettingsError, load_settings
 from tests.tabento.bundle.test_environment import SERVICES, injected_variables
+
+
+@pytest.fixture(autouse=True)
+def default_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The settings without the variables of the whole test session."""
+    for variable in ("TABENTO_MONITORING", "TABENTO_MONITORING_FOLDER"):
+        monkeypatch.delenv(variable)
 
 
 def _write(folder: Path, text: str) -> Path:
@@ -37,7 +45,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("max_row: 7", "max_row: got 7: there are model, max_rows"),
+        ("max_row: 7", "max_row: got 7: there are .*model, max_rows"),
         ("max_rows: 0", "max_rows: got 0: .*greater than or equal to 1"),
         ("max_rows: many", "max_rows: got 'many'"),
         ("model: No Name", "model: got 'No Name'"),
@@ -124,8 +132,9 @@ def test_the_shipped_file_is_the_defaults() -> None:
 
 def test_every_setting_is_documented() -> None:
     """Under each field stands a docstring."""
-    tree = ast.parse(inspect.getsource(serving.settings))
-    body = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "ServingSettings").body
+    parts = (ServingSettings, MonitoringSettings)
+    trees = [ast.parse(textwrap.dedent(inspect.getsource(part))).body[0] for part in parts]
+    body = [node for tree in trees if isinstance(tree, ast.ClassDef) for node in tree.body]
     fields = [index for index, node in enumerate(body) if isinstance(node, ast.AnnAssign)]
     assert len(fields) == len(ServingSettings.model_fields)
     for index in fields:

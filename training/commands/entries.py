@@ -5,7 +5,7 @@ from __future__ import annotations
 from tabento.command_line import export, keys
 from tabento.command_line.groups import CommandEntry
 
-_BEGIN, _TRAIN, _MODELS, _SERVE = "Begin", "Train", "Models", "Serve"
+_BEGIN, _TRAIN, _MODELS, _SERVE, _MONITOR = "Begin", "Train", "Models", "Serve", "Monitor"
 INIT = CommandEntry("init", "training.commands.init.command", "Write a config for a table of your own.", _BEGIN)
 DATA = CommandEntry("data", "training.commands.data", "Fetch and check the data only.", _BEGIN)
 TRAIN = CommandEntry("train", "training.commands.train", "Train, check and store a model.", _TRAIN)
@@ -29,7 +29,21 @@ MODELS = CommandEntry(
 )
 SERVE = CommandEntry("serve", "training.commands.serve", "Serve a stored model, or that of a config.", _SERVE)
 BENTO = CommandEntry("bento", "training.commands.bento", "Build a Bento that holds a stored model.", _SERVE)
-ENTRIES = (INIT, DATA, TRAIN, ENSURE, RECORD, EVALUATE, RETRAIN, IMPORT, MODELS, SERVE, BENTO, export.ENTRY, keys.ENTRY)
+LOG = CommandEntry(
+    "log", "monitoring.commands.log", "Read, check and convert the prediction log of a service.", _MONITOR
+)
+DRIFT = CommandEntry(
+    "drift", "monitoring.commands.drift", "Show the drift of running services or of logged rows.", _MONITOR
+)
+FEEDBACK = CommandEntry(
+    "feedback", "monitoring.commands.feedback", "Send true values to a service, list stored ones.", _MONITOR
+)
+QUALITY = CommandEntry("quality", "monitoring.commands.quality", "Show the live quality of a service.", _MONITOR)
+ENTRIES = (
+    *(INIT, DATA, TRAIN, ENSURE, RECORD, EVALUATE, RETRAIN, IMPORT, MODELS, SERVE, BENTO),
+    *(LOG, DRIFT, FEEDBACK, QUALITY),
+    *(export.ENTRY, keys.ENTRY),
+)
 """All commands in the order of the help."""
 EXAMPLES = """examples:
   python -m training init rows.csv --target COLUMN

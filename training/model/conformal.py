@@ -63,14 +63,38 @@ def calibrate(
         ConfigError, FitError: the pipeline cannot be fitted in a fold, or there are too few rows for the coverage.
         FoldError: there are fewer rows than folds, or fewer rows of a class.
     """
+    answers = calibration_answers(config, train, decisions, n_jobs=n_jobs)
+    return Calibration() if answers is None else calibrate_on(config, train, answers)
+
+
+def calibration_answers(
+    config: ModelConfig, train: pd.DataFrame, decisions: Decisions, *, n_jobs: int | None = None
+) -> Array | None:
+    """Return out-of-fold answers to the training rows, in order; None if the config asks for neither intervals nor sets.
+
+    The shape is (N,) for a regression and (N, 1 + C) for a classification, whose labels have no decision threshold. For
+    arguments and errors see ``calibrate``.
+    """
     request = config.intervals or config.sets
     if request is None:
-        return Calibration()
+        return None
     folds = make_folds(config, train, request.folds or (SMALL_FOLDS if len(train) < SMALL else FOLDS), repeats=1)
     parts = predict_out_of_fold(config, train, decisions, folds, n_jobs, decide=False)
     answers = np.empty((len(train), *parts[0].shape[1:]))
     for (_, held_out), part in zip(folds, parts, strict=True):
         answers[held_out] = part
+    return answers
+
+
+def calibrate_on(config: ModelConfig, train: pd.DataFrame, answers: Array) -> Calibration:
+    """Calibrate on out-of-fold answers from ``calibration_answers``.
+
+    Raises:
+        FitError: there are too few rows for the coverage.
+    """
+    request = config.intervals or config.sets
+    if request is None:
+        return Calibration()
     truth = train[config.target.name].to_numpy(dtype=np.float64)
     if isinstance(request, Sets):
         return Calibration(prediction_set=calibrate_set(request, truth, answers))

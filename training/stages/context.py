@@ -88,6 +88,11 @@ class Context:
         test[self.config.target.name] = self._array("fit/truth.npy")
         return test, self._array("fit/answers.npy")
 
+    def out_of_fold_answers(self) -> NDArray[np.float64] | None:
+        """Return the answers to the training rows by pipelines that have not seen them; None if the fit needed none."""
+        answers = self._array("fit/out_of_fold.npy")
+        return answers if len(answers) else None
+
     def metrics(self) -> dict[str, float]:
         """Return the metrics on the test part."""
         return dict(json.loads(self.read("fit/metrics.json")))

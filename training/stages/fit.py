@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from tabento.bundle.numbers import number_text
 from tabento.parity import pipeline_answers
 from tabento.tables.frames import to_frame, to_rows
-from training.model.conformal import Calibration, calibrate
+from training.model.conformal import Calibration, calibrate_on, calibration_answers
 from training.model.coverage import coverage_metrics, row_coverage
 from training.model.metrics import measure, metric_of
 from training.model.pipeline import fit_pipeline, threshold_for, threshold_of
@@ -47,10 +47,13 @@ def run(context: Context, folder: Path) -> Outcome:
         curve = {"threshold": threshold.threshold, "figure": threshold.figure, "curve": threshold.curve.tolist()}
         write_json(folder / "threshold.json", {"by": config.decision.by, **curve})
 
-    calibration = Calibration()
+    calibration, out_of_fold = Calibration(), None
     if config.intervals is not None or config.sets is not None:
         with progress.step("Calibrate prediction intervals on out-of-fold answers"):
-            calibration = calibrate(config, train, decisions, n_jobs=context.settings.jobs)
+            out_of_fold = calibration_answers(config, train, decisions, n_jobs=context.settings.jobs)
+            if out_of_fold is not None:
+                calibration = calibrate_on(config, train, out_of_fold)
+    np.save(folder / "out_of_fold.npy", np.empty(0) if out_of_fold is None else out_of_fold, allow_pickle=False)
     (folder / "calibration.json").write_text(calibration.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
     with progress.step("Predict the test part, once") as step, threadpool_limits(limits=1):

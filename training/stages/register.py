@@ -28,6 +28,7 @@ from tabento.packaging.save import Contents, Tags, new_tags, remove
 from tabento.parity import pipeline_answers
 from tabento.tables.frames import to_frame, to_rows
 from training.gate import GateReport
+from training.model.expected_quality import fit_expected_quality
 from training.model.importances import measure_importances
 from training.model.metrics import bootstrap_intervals
 from training.registry.provenance import fingerprint, record
@@ -78,6 +79,7 @@ def run(context: Context, folder: Path) -> Outcome:
         reference = build_reference(config.contract(), train, learned)
         importances = measure_importances(config, context.model(), contract, train, test)
         truth = test[config.target.name].to_numpy(dtype=float)
+        out_of_fold = context.out_of_fold_answers()
         studied = _study_results(context)
         table = contract.output.interval or contract.output.prediction_set
         findings = Findings(
@@ -108,6 +110,15 @@ def run(context: Context, folder: Path) -> Outcome:
             card=render_card(config, findings),
             data_card=render_data_card(config, findings),
             importances=importances,
+            expected_quality=fit_expected_quality(
+                contract,
+                to_rows(test, contract),
+                answers,
+                truth,
+                out_of_fold=None
+                if out_of_fold is None
+                else (out_of_fold, train[config.target.name].to_numpy(dtype=float)),
+            ),
         )
         (folder / IMPORTANCES_FILE).write_text(importances.model_dump_json(indent=2) + "\n", encoding="utf-8")
         (folder / CARD_FILE).write_text(contents.card, encoding="utf-8")

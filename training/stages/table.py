@@ -187,7 +187,7 @@ STAGES: dict[str, Stage] = {
             needs=(RESOLVED, "validate/train.parquet", "validate/test.parquet", "validate/test_truth.npy"),
             makes=(
                 *("pipeline.joblib", "decisions.yaml", "calibration.json"),
-                *("metrics.json", "truth.npy", "answers.npy"),
+                *("metrics.json", "truth.npy", "answers.npy", "out_of_fold.npy"),
             ),
             takes_decisions=True,
         ),
@@ -223,6 +223,7 @@ STAGES: dict[str, Stage] = {
             needs=(
                 *("data/source.json", RESOLVED, "validate/train.parquet", "validate/test.parquet"),
                 *("fit/pipeline.joblib", "fit/decisions.yaml", "fit/metrics.json", "fit/truth.npy", "fit/answers.npy"),
+                "fit/out_of_fold.npy",
                 *("export/model.onnx", "export/contract.json", "export/parity.json", "export/latency.json"),
                 "gate/gate.json",
             ),

@@ -51,6 +51,7 @@ from serving.protocols.open_inference import check_model
 from serving.protocols.open_inference_routes import PLATFORM, PROTOCOL_VERSION, SERVER_NAME
 from serving.protocols.tensor_rows import input_metadata
 from serving.protocols.tensors import TensorMetadata
+from serving.tracing.traceparent import traceparent_of
 from tabento.bundle.numbers import number_text
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class InferPrediction(Prediction):
         try:
             return self.answer.content(values, rows)
         except InternalError as error:
-            logger.error("request %s: %s", self._request_id.decode(), error)
+            logger.error("request %s: %s", self.request_id, error, extra={"request_id": self.request_id})
             raise
 
 
@@ -168,7 +169,12 @@ class InferenceService(grpc.GenericRpcHandler):  # type: ignore[misc]
             raise
         connection = GrpcConnection(call.client_address, model.new_future())
         deadline_ms = call.deadline_ms()
-        prediction = InferPrediction(model, connection, call.route, call.request_id, deadline_ms, caller)
+        arguments = (model, connection, call.route, call.request_id, deadline_ms, caller)
+        tracer = self._application.tracer
+        if tracer is None:
+            prediction = InferPrediction(*arguments)
+        else:
+            prediction = tracer.new_prediction(InferPrediction, traceparent_of(call.headers), *arguments)
         prediction.open()
         try:
             try:

@@ -211,6 +211,10 @@ def test_silent_connections_are_bounded_in_number(tmp_path: Path, monkeypatch: p
     application = application_of(tmp_path, settings)
     with serving(application) as address, ExitStack() as stack:
         silent = [stack.enter_context(RawClient(address)) for _ in range(4)]
-        wait_until(lambda: len(application.table) == 1, "three ends")
-        ended_lines = [line for line in silent if select.select([line.socket], [], [], 0)[0]]
+
+        def ended_clients() -> list[RawClient]:
+            return [line for line in silent if select.select([line.socket], [], [], 0)[0]]
+
+        wait_until(lambda: len(ended_clients()) == 3, "three ends")
+        ended_lines = ended_clients()
         assert [line.ends() for line in ended_lines] == [True] * 3

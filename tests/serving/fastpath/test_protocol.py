@@ -601,7 +601,7 @@ def test_a_refused_client_is_not_listened_to_for_long() -> None:
 
 def test_too_many_connections_are_refused(caplog: pytest.LogCaptureFixture) -> None:
     """With 503 in the envelope, at once."""
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.DEBUG)
     connection, _, loop, application = _connection(max_connections=1)
     wire = _Wire()
     second = FastPathProtocol(connection._context, loop)  # type: ignore[arg-type]
@@ -655,6 +655,7 @@ def test_a_request_that_nothing_answers_is_answered_by_the_watchdog(
         _idle(application)
     assert application.metrics.watchdog == 2
     assert "this is a defect" in caplog.text
+    assert all(getattr(record, "request_id", None) for record in caplog.records if "defect" in record.message)
 
 
 def test_an_application_that_fails_is_answered_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -678,6 +679,7 @@ def test_an_application_that_fails_is_answered_for(tmp_path: Path, caplog: pytes
                 assert line.error(500)["request_id"] == "call-7"
     assert "this went wrong" in caplog.text
     assert "did not answer POST /silent" in caplog.text
+    assert [getattr(record, "request_id", None) for record in caplog.records] == ["call-7", "call-7"]
 
 
 def test_every_connection_can_be_closed_at_once(tmp_path: Path) -> None:

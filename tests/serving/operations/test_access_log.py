@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 
 import pytest
 
@@ -17,6 +18,10 @@ def test_a_request_becomes_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     line = json.loads(capsys.readouterr().out)
     assert line.pop("time").endswith("+00:00")
     assert line == {
+        "level": "info",
+        "process": "worker",
+        "pid": os.getpid(),
+        "logger": "tabento.access",
         "request_id": "id-1",
         "client": "203.0.113.7",
         "method": "POST",

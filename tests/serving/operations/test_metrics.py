@@ -11,11 +11,12 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from monitoring.snapshots import Buckets, Snapshot
 from runners.costs import BatchCosts
 from runners.runner import Runner, RunnerOptions
 from runners.stats import Tally
-from serving.operations.metrics import FAMILIES, Metrics, _SnapshotCollector, exposition
-from serving.operations.snapshots import Buckets, Snapshot
+from serving.operations.exposition import OMITTED, SnapshotCollector
+from serving.operations.metrics import FAMILIES, Metrics, exposition
 from serving.operations.worker_link import WorkerLink
 from tests.runners.bench import HandOffload
 from tests.runners.echo import EchoModel, Ticket
@@ -119,8 +120,8 @@ def test_the_text_is_the_one_that_prometheus_client_would_write() -> None:
 
 def test_every_family_is_shown_before_anything_was_counted() -> None:
     """A scrape of a fresh worker names all families; those without labels are 0."""
-    text_lines = {metric.name: metric for metric in _SnapshotCollector(Snapshot()).collect()}
-    assert set(text_lines) == {family.name for family in FAMILIES}
+    text_lines = {metric.name: metric for metric in SnapshotCollector(Snapshot(), FAMILIES).collect()}
+    assert set(text_lines) == {family.name for family in (*FAMILIES, OMITTED)}
     assert [sample.value for sample in text_lines["tabento_slo_missed"].samples] == [0]
 
 

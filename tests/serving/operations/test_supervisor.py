@@ -20,8 +20,8 @@ from _bentoml_impl.server.serving import API_SERVER_NAME
 from circus.sighandler import SysHandler
 from circus.sockets import CircusSocket
 
+from monitoring.snapshots import Snapshot
 from serving.operations.metrics import Metrics, exposition
-from serving.operations.snapshots import Snapshot
 from serving.operations.supervisor import REPEAT_S, StartError, Supervisor, guard_next_port, repeat_quit, supervise
 from serving.operations.worker_link import ADDRESS_VARIABLE, WorkerLink, connect
 from tests.servers import wait_until

@@ -6,16 +6,21 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import chi2, chi2_contingency
+from scipy.spatial.distance import jensenshannon
+from scipy.stats import binom, chi2, chi2_contingency, ks_2samp, wasserstein_distance
 
 from tabento.bundle.drift import (
     category_counts,
     chi_square_p_value,
     chi_square_test,
+    jensen_shannon,
+    kolmogorov_smirnov,
     number_counts,
     population_stability_index,
     psi_by_chance,
     quantile_edges,
+    rate_p_value,
+    wasserstein,
 )
 
 COUNTS = st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 10_000)), min_size=1, max_size=30)
@@ -132,3 +137,61 @@ def test_unknown_categories_are_bins_after_the_known_ones() -> None:
     names, counts = category_counts(["b", "z", None, "b", "y"], ["a", "b"])
     assert names == ("a", "b", "y", "z")
     assert counts.tolist() == [0, 2, 1, 1, 1]
+
+
+def test_kolmogorov_smirnov_of_bins_agrees_with_scipy() -> None:
+    """If every value has its own bin, the distance is that of the samples; with fewer bins it is at most that."""
+    random = np.random.default_rng(3)
+    first, second = random.integers(0, 12, 500), random.integers(2, 14, 300)
+    counts = [np.bincount(sample, minlength=14) for sample in (first, second)]
+    statistic = ks_2samp(first, second).statistic
+    assert kolmogorov_smirnov(*counts) == pytest.approx(statistic)
+    assert kolmogorov_smirnov(*(sample.reshape(7, 2).sum(axis=1) for sample in counts)) <= statistic
+    assert kolmogorov_smirnov([0, 0], [1, 2]) == 0
+
+
+@given(COUNTS)
+def test_jensen_shannon_agrees_with_scipy(pairs: list[tuple[int, int]]) -> None:
+    """The distance to the base 2 is scipy's; 0 if a sample is empty."""
+    first, second = np.array(pairs, dtype=float).T
+    if not first.sum() or not second.sum():
+        assert jensen_shannon(first, second) == 0
+    else:
+        squared = float(jensenshannon(first, second, base=2)) ** 2
+        assert jensen_shannon(first, second) ** 2 == pytest.approx(0.0 if np.isnan(squared) else squared, abs=1e-12)
+
+
+def test_wasserstein_of_bins_agrees_with_scipy() -> None:
+    """The area between the distribution functions is the distance of samples that are spread evenly inside of the bins."""
+    random = np.random.default_rng(4)
+    bounds = np.array([0.0, 1, 1.5, 4, 9])
+    counts = random.integers(1, 50, (2, 4))
+    samples = []
+    for sample in counts:
+        parts = zip(sample, bounds, bounds[1:], strict=False)
+        samples.append(
+            np.concatenate([low + (np.arange(n * 500) + 0.5) / (n * 500) * (high - low) for n, low, high in parts])
+        )
+    assert wasserstein(counts[0], counts[1], bounds) == pytest.approx(wasserstein_distance(*samples), rel=1e-3)
+    assert wasserstein([1, 0], [0, 0], [0, 1, 2]) == 0
+    with pytest.raises(ValueError, match="expected 3 bounds"):
+        wasserstein([1, 0], [0, 1], [0, 1])
+
+
+@given(st.integers(0, 300), st.integers(1, 5_000), st.integers(0, 300), st.integers(1, 5_000))
+def test_rate_test_agrees_with_scipy(expected: int, expected_rows: int, count: int, rows: int) -> None:
+    """The p-value is the tail of the binomial distribution of the second count; 1 up to its mean."""
+    share = rows / (rows + expected_rows)
+    p_value = rate_p_value(expected, expected_rows, count, rows)
+    if count <= (expected + count) * share:
+        assert p_value == 1
+    else:
+        assert p_value == pytest.approx(binom.sf(count - 1, expected + count, share), rel=1e-6)
+
+
+def test_rate_test_of_huge_counts_is_finite() -> None:
+    """Counts of billions of rows neither overflow nor take long."""
+    assert rate_p_value(10**9, 10**10, 10**9, 10**10) == 1
+    assert rate_p_value(10**8, 10**10, 2 * 10**8, 10**10) == 0
+    with pytest.raises(ValueError, match="rows >= 1"):
+        rate_p_value(0, 0, 1, 1)

@@ -41,7 +41,7 @@ def test_a_printed_entry_is_read_back(record: KeyRecord) -> None:
         ("shop", "k, entry 1: expected ID=sha256:DIGEST"),
         (DIGEST, "entry 1: expected ID="),
         ("Shop=sha256:" + DIGEST, "with an id of small letters"),
-        ("shop:=sha256:" + DIGEST, r"\(shop\): expected scopes out of predict, read, admin"),
+        ("shop:=sha256:" + DIGEST, r"\(shop\): expected scopes out of predict, read, feedback, admin"),
         ("shop:write=sha256:" + DIGEST, r"expected scopes"),
         ("a=sha256:" + "0" * 64 + ",shop=sha256:12", r"entry 2 \(shop\): expected sha256: and 64"),
         (f"a=sha256:{DIGEST},a=sha256:{'1' * 64}", "the id 'a' appears twice"),

@@ -61,7 +61,7 @@ def test_a_record_is_read_back(record: KeyRecord) -> None:
         ({"id": None}, "id: expected .*got nothing"),
         ({"owner": ""}, "owner: expected printable text"),
         ({"owner": "a\nb"}, "owner: expected printable text"),
-        ({"scopes": []}, "scopes: expected a list with one or more of predict, read, admin"),
+        ({"scopes": []}, "scopes: expected a list with one or more of predict, read, feedback, admin"),
         ({"scopes": ["write"]}, r"got \['write'\]"),
         ({"scopes": [["predict"]]}, "scopes: expected"),
         ({"created": "2026-03-01T12:00:00"}, "created: expected a time with its zone"),

@@ -18,6 +18,7 @@ from sklearn.pipeline import Pipeline
 
 import training
 from tabento.bundle.contract import Contract
+from tabento.bundle.expected_quality import read_expected_quality
 from tabento.bundle.format import IMPORTANCES_FILE, MODEL_FILE
 from tabento.bundle.store import load_bundle
 from tabento.errors import SaveError, TabentoError
@@ -30,7 +31,7 @@ from tabento.tables.frames import to_frame, to_rows
 from tests.bundles import linear_model
 from tests.conftest import ORCHARD, bentoml_home
 from tests.training.seedlings import CONFIG as SEEDLING
-from training.config import Intervals, Limit, ModelConfig, load_config
+from training.config import Intervals, Limit, ModelConfig, Sets, load_config
 from training.config.settings import TrainingSettings
 from training.data.synthetic import generate
 from training.data.validation import validate
@@ -177,12 +178,21 @@ def test_two_runs_give_the_same_model(
 
 def test_classification_goes_the_same_way(settings: TrainingSettings, model_store: Path) -> None:
     """A model with labels is trained, proven and stored; its figures are those of a classification."""
-    result = train(load_config(SEEDLING), None, settings, silence())
+    config = load_config(SEEDLING)
+    assert config.gate.coverage is not None
+    coverage = config.gate.coverage.model_copy(update={"slice_below_max": 0.4})
+    gate = config.gate.model_copy(update={"coverage": coverage})
+    config = config.model_copy(update={"sets": Sets(coverage=0.8), "gate": gate})
+    result = train(config, None, settings, silence())
     assert {"roc_auc", "f1", "log_loss"} <= result.metrics.keys()
     assert result.gate.passed
     bundle = load_bundle(result.tags.bundle)
     assert bundle.contract.task == "classification"
     assert bundle.contract.output.probabilities
+    tables = read_expected_quality(result.bundle_folder, len(bundle.contract.features))
+    assert tables is not None
+    assert tables.answered is not None
+    assert sum(tables.answered.rows) == bundle.metrics["train_rows"] + bundle.metrics["test_rows"]
 
 
 def test_ensure_trains_once(config: ModelConfig, settings: TrainingSettings, model_store: Path) -> None:

@@ -16,6 +16,7 @@ import tritonclient.grpc as triton
 from tritonclient.grpc import service_pb2
 from tritonclient.utils import InferenceServerException
 
+from monitoring.service_log.formats import JsonFormat
 from serving.operations.access_log import AccessLog
 from serving.settings import ServingSettings
 from tests.bundles import LABELS, TREE, classifier_answer, classifier_contract, linear_answer, orchard_contract
@@ -315,7 +316,7 @@ def test_calls_are_in_the_metrics_and_in_the_access_log(
     service.application.accounting.access_log = AccessLog()
     lines: list[str] = []
     handler = logging.Handler()
-    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+    handler.emit = lambda record: lines.append(JsonFormat("worker").format(record))  # type: ignore[method-assign]
     logging.getLogger("tabento.access").addHandler(handler)
     try:
         client.infer("orchard", inputs_of([TREE]), headers={"x-request-id": "logged-1"})

@@ -1,0 +1,1 @@
+"""The Grafana dashboard "Model health": panels, the document that Grafana reads, and the pictures of the same queries."""

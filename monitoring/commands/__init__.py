@@ -1,0 +1,1 @@
+"""Commands that read and write the data of monitoring. They need no training library."""

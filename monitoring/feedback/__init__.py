@@ -1,0 +1,1 @@
+"""Feedback: the true values that clients report later, each joined with the prediction that it belongs to."""

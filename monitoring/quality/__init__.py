@@ -1,0 +1,1 @@
+"""Live quality: the metrics of training on joined truths, with intervals, against the figures of the test part."""

@@ -1,0 +1,1 @@
+"""Traces, opt-in: one trace for each sampled prediction, sent to a collector by OTLP over HTTP."""
