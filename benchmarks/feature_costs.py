@@ -8,6 +8,7 @@ feature: the processor time of a request in the worker, and in the monitor proce
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import subprocess
 import sys
@@ -28,7 +29,7 @@ from benchmarks.model_results import measure_models
 from benchmarks.peers.registry import PEERS
 from benchmarks.pinned_servers import REPEATS, PinnedServer, alternating, measure_cpu_us, start_pinned
 from benchmarks.process import ROOT, BenchmarkError, get, unwind_on_sigterm
-from benchmarks.run import RESULTS, START_PER_S, requests_of
+from benchmarks.run import RESULTS, SERVER_CORE, START_PER_S, requests_of
 from benchmarks.staircase import climb, ratio
 
 OFF, ALL = "off", "all"
@@ -55,6 +56,10 @@ class Variant:
     """Whether the service has a key file, and requests have a key."""
     has_limit: bool = False
     """Whether the key has a limit."""
+    is_searched: bool = False
+    """Whether its rate is searched as well."""
+    monitor_cores: frozenset[int] = frozenset({SERVER_CORE})
+    """The cores that the monitor process may use."""
 
 
 def make_key(path: Path, limited: bool) -> str:
@@ -98,8 +103,13 @@ def measure(
                 headers["x-api-key"] = make_key(path, variant.has_limit)
                 environment["TABENTO_API_KEYS_FILE"] = str(path)
             servers[name] = start_pinned(up, model, requests_of(peer, model, headers=headers), ROOT, environment)
+            monitor = servers[name].monitor
+            if monitor is not None:
+                for thread in monitor.threads():
+                    os.sched_setaffinity(thread.id, variant.monitor_cores)
         start = START_PER_S.get("tabento", 200.0)
-        questions = {name: (servers[name].target.poisson, servers[name].target.slo_s, start) for name in (OFF, ALL)}
+        searched = [name for name in servers if name in (OFF, ALL) or variants[name].is_searched]
+        questions = {name: (servers[name].target.poisson, servers[name].target.slo_s, start) for name in searched}
         stairs = climb(questions, rounds, seconds, last_step=LAST_STEP)
         rates = {name: stair.to_json() for name, stair in stairs.items()}
         half_rate = min(rate["qps"] for rate in rates.values()) * HALF
@@ -108,7 +118,8 @@ def measure(
             "slo_ms": servers[OFF].target.slo_s * 1e3,
             "servers": rates,
             "ratio": ratio(stairs[ALL], stairs[OFF]),
-            "half_load": measure_p99_ms({name: servers[name] for name in (OFF, ALL)}, half_rate),
+            "ratios": {name: ratio(stairs[name], stairs[OFF]) for name in searched if name != OFF},
+            "half_load": measure_p99_ms({name: servers[name] for name in searched}, half_rate),
             "cpu_us": measure_cpu_us(servers, rates[OFF]["qps"] * CPU_SHARE),
             "monitor_cpu_us": measure_cpu_us(
                 {name: server for name, server in servers.items() if server.monitor is not None},
@@ -139,18 +150,19 @@ def markdown(results: Mapping[str, Any], variants: Mapping[str, Variant]) -> str
     """Return a table of the rates, and a table of the costs."""
     lines = []
     for model in results["models"]:
-        off, on, ratio_ = model["servers"][OFF], model["servers"][ALL], model["ratio"]
+        lines += [f"**{model['model']}**, p99 ≤ {model['slo_ms']:g} ms", ""]
+        ratios = model.get("ratios", {ALL: model["ratio"]})
+        off, half = model["servers"][OFF], model.get("half_load")
         lines += [
-            f"**{model['model']}**, p99 ≤ {model['slo_ms']:g} ms",
-            "",
-            f"| | off | {variants[ALL].title} | on / off |",
+            "| service | rate held | of the rate with all off | p99 at half load, ms |",
             "| --- | --- | --- | --- |",
-            f"| rate held | {off['qps']:,.0f} | {on['qps']:,.0f} | **{ratio_['median']:.3f}**"
-            f" ({ratio_['low']:.3f} to {ratio_['high']:.3f}) |",
+            f"| {variants[OFF].title} | {off['qps']:,.0f} | | {half[OFF] if half else '-'} |",
         ]
-        if half := model.get("half_load"):
+        for name, ratio_ in ratios.items():
+            held, p99_ms = model["servers"][name]["qps"], half[name] if half else "-"
+            low, high = ratio_["low"], ratio_["high"]
             lines.append(
-                f"| p99 at {half['rate_per_s']:,.0f}/s, ms | {half[OFF]:.2f} | {half[ALL]:.2f} | {half[ALL] / half[OFF]:.2f} |"
+                f"| {variants[name].title} | {held:,.0f} | **{ratio_['median']:.3f}** ({low:.3f} to {high:.3f}) | {p99_ms} |"
             )
         lines += [
             "",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -24,8 +25,10 @@ from monitoring.service_log.level import LogLevel, LogLevelChange
 
 logger = logging.getLogger("tabento.monitoring")
 _decode_change = msgspec.json.Decoder(LogLevelChange).decode
-NICENESS = 10
-"""The monitor yields to the workers if there is not enough time for both."""
+GC_THRESHOLDS = (50_000, 20, 50)
+"""Collections are rare: batches of rows end without one."""
+NICENESS = 19
+"""The lowest priority, for systems without ``SCHED_IDLE``."""
 
 
 async def serve(listener: socket.socket) -> None:
@@ -36,6 +39,10 @@ async def serve(listener: socket.socket) -> None:
     settings, families = read_start(await reader.readline())
     level = configure_log("monitor", settings.log_level, settings.log_format)
     monitor = Monitor(build_parts(settings), families)
+    # The objects made so far live as long as the process, and a collection of all objects takes tens of milliseconds.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
     await monitor.start(listener)
     end = loop.create_task(_follow(reader, level))
     loop.add_signal_handler(signal.SIGTERM, end.cancel)
@@ -52,10 +59,22 @@ async def _follow(reader: asyncio.StreamReader, level: LogLevel) -> None:
         logger.warning("the level of the service log is %s now", change.level)
 
 
+def yield_to_workers() -> None:
+    """Run only while no other process of the service needs the core.
+
+    A lower niceness is not enough: the scheduler still gives such a process slices of some milliseconds, which a prediction on
+    the same core then waits. A process of the class ``SCHED_IDLE`` is interrupted as soon as a worker has something to do.
+    """
+    with contextlib.suppress(OSError):
+        if hasattr(os, "SCHED_IDLE"):
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        else:
+            os.nice(NICENESS)
+
+
 def main() -> None:
     """Run the process."""
-    with contextlib.suppress(OSError):
-        os.nice(NICENESS)
+    yield_to_workers()
     listener = socket.socket(fileno=int(sys.argv[1]))
     listener.setblocking(False)
     asyncio.run(serve(listener))

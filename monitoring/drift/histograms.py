@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from monitoring.core_time import offer_core
 from monitoring.rows import Floats, MonitoredModel, PredictedRows
 from tabento.bundle.contract import Contract, Label, label_key
 from tabento.bundle.reference import UNKNOWN_VALUE, CategoryDistribution, Distribution, NumberDistribution, Reference
@@ -173,6 +174,7 @@ class Layout:
         for column in self.columns:
             source = numbers if column.role == "feature" else answers
             slots[column.start : column.end] = column.count(source[:, column.index])
+            offer_core()
         for source, (indices, ends) in ((numbers, self._kept_features), (answers, self._kept_answers)):
             if len(source) and len(indices):
                 values = source[:, indices]

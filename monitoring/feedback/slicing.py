@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from monitoring.core_time import offer_core
 from tabento.bundle.contract import Contract, Feature, parse_boolean, timestamp_seconds, timestamp_text
 from tabento.bundle.reference import NumberDistribution, Reference
 
@@ -98,6 +99,7 @@ def slice_codes(features: Sequence[SlicedFeature], contract: Contract, numbers: 
     """
     codes = np.empty((len(numbers), len(features)), np.int16)
     for column, feature in enumerate(features):
+        offer_core()
         codes[:, column] = feature.codes(numbers[:, contract.feature_names.index(feature.name)])
     return codes
 

@@ -6,13 +6,14 @@ import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from itertools import chain, compress, repeat
+from itertools import chain, compress, islice, repeat
 from typing import Any
 
 import msgspec
 import numpy as np
 from msgspec import UNSET
 
+from monitoring.core_time import offer_core
 from monitoring.privacy import Privacy
 from monitoring.rows import Failure, Floats, MonitoredModel, PredictedRows
 from tabento.bundle.contract import Contract, Feature, answer_width, label_key, timestamp_seconds, timestamp_text
@@ -22,6 +23,8 @@ from tabento.bundle.prediction_set import set_members
 DROP, HASH = "drop", "hash"
 UNKNOWN = "<unknown>"
 """The logged value of a category that the contract does not list."""
+LINES_AT_ONCE = 128
+"""The number of lines that are encoded at once, in some 0.2 ms."""
 MS_DIGITS = 3
 """The digits of milliseconds after the point."""
 
@@ -153,10 +156,14 @@ class RowEncoder:
             _optional_numbers(rows.deadlines_ms),
             _optional(rows.trace_ids),
         )
-        lines = list(logged)
-        if len(lines) != count:
-            raise ValueError(f"expected {count} values in each column, got {len(lines)} in one")
-        return _encoder.encode_lines(lines)
+        parts, n_lines = [], 0
+        while lines := list(islice(logged, LINES_AT_ONCE)):
+            n_lines += len(lines)
+            parts.append(_encoder.encode_lines(lines))
+            offer_core()
+        if n_lines != count:
+            raise ValueError(f"expected {count} values in each column, got {n_lines} in one")
+        return b"".join(parts)
 
     def _identifiers(self, rows: PredictedRows) -> _Column:
         if not self._model.contract.identifiers:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from monitoring.core_time import offer_core
 from monitoring.log.index import IndexBuilder, SegmentIndex, record_keys
 from monitoring.log.segments import TEMPORARY, Segment
 
@@ -23,6 +24,8 @@ COMPRESSION_LEVEL = 1
 """Level 1 of zlib: level 6 makes files 15% smaller and takes four times as long, see docs/prediction-log.md."""
 _GZIP = 31
 """The window size of zlib that writes the header of gzip."""
+PIECE_BYTES = 16 * 1024
+"""The number of bytes that are compressed at once, in some 0.2 ms."""
 
 
 def seal(segment: Segment) -> SegmentIndex | None:
@@ -58,6 +61,7 @@ def _compress(file: BinaryIO, segment: Segment) -> SegmentIndex:
             for block in line_blocks(file):
                 content = compress_member(block)
                 builder.add(record_keys(block), len(content))
+                offer_core()
                 target.write(content)
             _flush(target)
         index = builder.build()
@@ -84,7 +88,11 @@ def line_blocks(file: BinaryIO) -> Iterator[bytes]:
 def compress_member(block: bytes) -> bytes:
     """Return a block as a gzip member of its own."""
     compressor = zlib.compressobj(COMPRESSION_LEVEL, zlib.DEFLATED, _GZIP)
-    return compressor.compress(block) + compressor.flush()
+    parts = []
+    for start in range(0, len(block), PIECE_BYTES):
+        parts.append(compressor.compress(block[start : start + PIECE_BYTES]))
+        offer_core()
+    return b"".join(parts) + compressor.flush()
 
 
 def write_file(path: Path, content: bytes) -> None:

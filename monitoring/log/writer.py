@@ -19,6 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from monitoring.core_time import offer_core
 from monitoring.log.segments import Segment, new_segment
 
 logger = logging.getLogger("tabento.monitoring.log")
@@ -219,6 +220,7 @@ class LogWriter:
         if not self._content:
             try:
                 self._content = batch.encode()
+                offer_core()
             except Exception:
                 logger.exception("%d records cannot be encoded; the log goes on without them", batch.count)
                 self._finish(batch, batch.count)

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from monitoring.core_time import offer_core
 from monitoring.records import PredictionRecord
 from monitoring.rows import Floats, MonitoredModel, PredictedRows
 from tabento.bundle.contract import answer_width
@@ -44,6 +45,7 @@ def columns_of(model: MonitoredModel, records: Sequence[PredictionRecord], clock
     deadlines = np.array(
         [np.nan if record.deadline_ms is None else record.deadline_ms for record in records], np.float64
     )
+    offer_core()
     has_run = times[:, 2] >= times[:, 1]
     seconds: list[Floats] = [
         times[:, 0] + clock_offset_s,
@@ -52,9 +54,11 @@ def columns_of(model: MonitoredModel, records: Sequence[PredictionRecord], clock
         times[:, 4] - times[:, 0],
         deadlines,
     ]
+    offer_core()
     request_ids = [record.request_id.decode() for record in records]
     callers = [record.caller for record in records]
     caches = [_cache(record.lines) if record.lines else None for record in records]
+    offer_core()
     trace_ids = [record.trace_id for record in records]
     if is_simple:
         row_numbers = np.zeros(total, np.int32)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from monitoring.core_time import offer_core
 from monitoring.errors import RequestError
 from monitoring.frames import PEER, FrameProtocol, frame
 from monitoring.part import MonitorPart
@@ -230,6 +231,7 @@ class Monitor:
             except Exception:
                 logger.exception("records of %s contradict its contract", model.name)
                 continue
+            offer_core()
             self._lag_s = self._clock() - float(rows.times_s[-1])
             for part in self.parts:
                 self._call(part, lambda part=part, rows=rows: part.add_rows(rows))  # type: ignore[misc]
@@ -282,6 +284,7 @@ class Monitor:
             self._call(part, lambda part=part: part.tick(now_s))  # type: ignore[misc]
         families = [*FAMILIES, *(family for part in self.parts for family in part.families)]
         snapshot = self.snapshot()
+        offer_core()
         health = self.health()
         self._finish_rows()
         for worker in list(self.workers):
@@ -361,6 +364,7 @@ class Monitor:
             method()
         except Exception:
             self._fail(part)
+        offer_core()
 
     def _fail(self, part: MonitorPart) -> None:
         self._failures[part.name] = self._failures.get(part.name, 0) + 1
