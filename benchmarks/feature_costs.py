@@ -8,7 +8,6 @@ feature: the processor time of a request in the worker, and in the monitor proce
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import subprocess
 import sys
@@ -29,7 +28,7 @@ from benchmarks.model_results import measure_models
 from benchmarks.peers.registry import PEERS
 from benchmarks.pinned_servers import REPEATS, PinnedServer, alternating, measure_cpu_us, start_pinned
 from benchmarks.process import ROOT, BenchmarkError, get, unwind_on_sigterm
-from benchmarks.run import RESULTS, SERVER_CORE, START_PER_S, requests_of
+from benchmarks.run import RESULTS, START_PER_S, requests_of
 from benchmarks.staircase import climb, ratio
 
 OFF, ALL = "off", "all"
@@ -56,10 +55,6 @@ class Variant:
     """Whether the service has a key file, and requests have a key."""
     has_limit: bool = False
     """Whether the key has a limit."""
-    is_searched: bool = False
-    """Whether its rate is searched as well."""
-    monitor_cores: frozenset[int] = frozenset({SERVER_CORE})
-    """The cores that the monitor process may use."""
 
 
 def make_key(path: Path, limited: bool) -> str:
@@ -103,12 +98,8 @@ def measure(
                 headers["x-api-key"] = make_key(path, variant.has_limit)
                 environment["TABENTO_API_KEYS_FILE"] = str(path)
             servers[name] = start_pinned(up, model, requests_of(peer, model, headers=headers), ROOT, environment)
-            monitor = servers[name].monitor
-            if monitor is not None:
-                for thread in monitor.threads():
-                    os.sched_setaffinity(thread.id, variant.monitor_cores)
         start = START_PER_S.get("tabento", 200.0)
-        searched = [name for name in servers if name in (OFF, ALL) or variants[name].is_searched]
+        searched = (OFF, ALL)
         questions = {name: (servers[name].target.poisson, servers[name].target.slo_s, start) for name in searched}
         stairs = climb(questions, rounds, seconds, last_step=LAST_STEP)
         rates = {name: stair.to_json() for name, stair in stairs.items()}
@@ -159,10 +150,10 @@ def markdown(results: Mapping[str, Any], variants: Mapping[str, Variant]) -> str
             f"| {variants[OFF].title} | {off['qps']:,.0f} | | {half[OFF] if half else '-'} |",
         ]
         for name, ratio_ in ratios.items():
-            held, p99_ms = model["servers"][name]["qps"], half[name] if half else "-"
+            rate_per_s, p99_ms = model["servers"][name]["qps"], half[name] if half else "-"
             low, high = ratio_["low"], ratio_["high"]
             lines.append(
-                f"| {variants[name].title} | {held:,.0f} | **{ratio_['median']:.3f}** ({low:.3f} to {high:.3f}) | {p99_ms} |"
+                f"| {variants[name].title} | {rate_per_s:,.0f} | **{ratio_['median']:.3f}** ({low:.3f} to {high:.3f}) | {p99_ms} |"
             )
         lines += [
             "",

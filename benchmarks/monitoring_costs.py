@@ -6,16 +6,11 @@ import sys
 from collections.abc import Sequence
 
 from benchmarks.feature_costs import ALL, OFF, Variant, run
-from benchmarks.run import GENERATOR_CORE, SERVER_CORE
 
 VARIANTS = {
     OFF: Variant("monitoring off", {"TABENTO_MONITORING": "false"}),
     "drift": Variant("monitoring without the prediction log", {"TABENTO_PREDICTION_LOG": "false"}),
-    "one_core": Variant("everything, and the monitor process on the worker's core", is_searched=True),
-    ALL: Variant(
-        "prediction log of all rows, drift, feedback, quality, alerts",
-        monitor_cores=frozenset({SERVER_CORE, GENERATOR_CORE}),
-    ),
+    ALL: Variant("prediction log of all rows, drift, feedback, quality, alerts"),
 }
 
 

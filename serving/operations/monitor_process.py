@@ -129,7 +129,7 @@ class MonitorProcess:
                 cwd=self._folder,
                 env=environment,
                 pass_fds=[self._listener.fileno()],
-                start_new_session=True,  # Ctrl-C ends the service first
+                process_group=0,  # Ctrl-C ends the service first; a new session would be a scheduling group of its own
             )
             assert self._process.stdin is not None
             self._process.stdin.write(self._message)
