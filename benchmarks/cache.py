@@ -23,7 +23,7 @@ import numpy as np
 
 from benchmarks.bodies import FOLDER, BenchModel, load_model, read_bodies
 from benchmarks.loadgen.requests import Requests, http_requests
-from benchmarks.machine import describe_machine
+from benchmarks.model_results import measure_models
 from benchmarks.process import BenchmarkError, get, serve_bento, unwind_on_sigterm
 from benchmarks.run import GENERATOR_CORE, RESULTS, SERVER_CORE, SLO_MS, START_PER_S
 from benchmarks.scenarios import Target, warm_up
@@ -194,22 +194,14 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     unwind_on_sigterm()
-    arguments.folder.mkdir(parents=True, exist_ok=True)
-    path = arguments.folder / "cache.json"
-    models = []
-    try:
-        for name in arguments.models:
-            sys.stderr.write(f"\n{name}\n")
-            model = load_model(name, arguments.models_folder)
-            models.append(measure(model, arguments.rounds, arguments.seconds, arguments.requests))
-    except BenchmarkError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 1
-    results = {"machine": describe_machine(), "models": models}
-    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    path.with_suffix(".md").write_text(markdown(results), encoding="utf-8")
-    sys.stdout.write(markdown(results))
-    return 0
+    return measure_models(
+        arguments.models,
+        arguments.folder / "cache.json",
+        lambda name: measure(
+            load_model(name, arguments.models_folder), arguments.rounds, arguments.seconds, arguments.requests
+        ),
+        markdown,
+    )
 
 
 if __name__ == "__main__":

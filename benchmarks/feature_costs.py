@@ -8,7 +8,6 @@ feature: the processor time of a request in the worker, and in the monitor proce
 from __future__ import annotations
 
 import argparse
-import re
 import subprocess
 import sys
 import tempfile
@@ -27,7 +26,7 @@ from benchmarks.bodies import BenchModel, load_model
 from benchmarks.model_results import measure_models
 from benchmarks.peers.registry import PEERS
 from benchmarks.pinned_servers import REPEATS, PinnedServer, alternating, measure_cpu_us, start_pinned
-from benchmarks.process import ROOT, BenchmarkError, get, unwind_on_sigterm
+from benchmarks.process import ROOT, BenchmarkError, unwind_on_sigterm
 from benchmarks.run import RESULTS, START_PER_S, requests_of
 from benchmarks.staircase import climb, ratio
 
@@ -41,7 +40,10 @@ P99_RUN_S = 5.0
 """The duration of a run that measures the p99 at half load."""
 PLENTY = 1_000_000_000
 """A rate that no load of a benchmark uses up: the limit is counted for each request, and never reached."""
-_COUNT = re.compile(rb"^(tabento_(?:recorded_rows|monitor_dropped_rows|monitor_rows|log_rows)_total\S*) (\S+)$", re.M)
+_COUNTS = tuple(
+    f"tabento_{name}_total" for name in ("recorded_rows", "monitor_dropped_rows", "monitor_rows", "log_rows")
+)
+"""The counts of rows that are part of the results."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +101,7 @@ def measure(
                 environment["TABENTO_API_KEYS_FILE"] = str(path)
             servers[name] = start_pinned(up, model, requests_of(peer, model, headers=headers), ROOT, environment)
         start = START_PER_S.get("tabento", 200.0)
-        searched = (OFF, ALL)
-        questions = {name: (servers[name].target.poisson, servers[name].target.slo_s, start) for name in searched}
+        questions = {name: (servers[name].target.poisson, servers[name].target.slo_s, start) for name in (OFF, ALL)}
         stairs = climb(questions, rounds, seconds, last_step=LAST_STEP)
         rates = {name: stair.to_json() for name, stair in stairs.items()}
         half_rate = min(rate["qps"] for rate in rates.values()) * HALF
@@ -109,8 +110,7 @@ def measure(
             "slo_ms": servers[OFF].target.slo_s * 1e3,
             "servers": rates,
             "ratio": ratio(stairs[ALL], stairs[OFF]),
-            "ratios": {name: ratio(stairs[name], stairs[OFF]) for name in searched if name != OFF},
-            "half_load": measure_p99_ms({name: servers[name] for name in searched}, half_rate),
+            "half_load": measure_p99_ms({name: servers[name] for name in (OFF, ALL)}, half_rate),
             "cpu_us": measure_cpu_us(servers, rates[OFF]["qps"] * CPU_SHARE),
             "monitor_cpu_us": measure_cpu_us(
                 {name: server for name, server in servers.items() if server.monitor is not None},
@@ -133,8 +133,7 @@ def measure_p99_ms(servers: Mapping[str, PinnedServer], rate_per_s: float) -> di
 
 def read_counts(server: PinnedServer) -> dict[str, float]:
     """Return the rows that a service has recorded, dropped and logged, from its metrics."""
-    text = get(f"{server.target.address}/metrics") or b""
-    return {name.decode(): float(value) for name, value in _COUNT.findall(text)}
+    return {name: value for name, value in server.read_metrics().items() if name.startswith(_COUNTS)}
 
 
 def markdown(results: Mapping[str, Any], variants: Mapping[str, Variant]) -> str:
@@ -142,20 +141,13 @@ def markdown(results: Mapping[str, Any], variants: Mapping[str, Variant]) -> str
     lines = []
     for model in results["models"]:
         lines += [f"**{model['model']}**, p99 ≤ {model['slo_ms']:g} ms", ""]
-        ratios = model.get("ratios", {ALL: model["ratio"]})
-        off, half = model["servers"][OFF], model.get("half_load")
+        off, on, ratio_, half = model["servers"][OFF], model["servers"][ALL], model["ratio"], model.get("half_load")
         lines += [
             "| service | rate held | of the rate with all off | p99 at half load, ms |",
             "| --- | --- | --- | --- |",
             f"| {variants[OFF].title} | {off['qps']:,.0f} | | {half[OFF] if half else '-'} |",
-        ]
-        for name, ratio_ in ratios.items():
-            rate_per_s, p99_ms = model["servers"][name]["qps"], half[name] if half else "-"
-            low, high = ratio_["low"], ratio_["high"]
-            lines.append(
-                f"| {variants[name].title} | {rate_per_s:,.0f} | **{ratio_['median']:.3f}** ({low:.3f} to {high:.3f}) | {p99_ms} |"
-            )
-        lines += [
+            f"| {variants[ALL].title} | {on['qps']:,.0f} | **{ratio_['median']:.3f}**"
+            f" ({ratio_['low']:.3f} to {ratio_['high']:.3f}) | {half[ALL] if half else '-'} |",
             "",
             "| feature | processor time of a request, µs | more than off, µs |",
             "| --- | --- | --- |",

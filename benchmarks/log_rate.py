@@ -7,7 +7,6 @@ At the end the counts must add up: answers, recorded rows, dropped rows, and the
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 import tempfile
 import time
@@ -23,8 +22,8 @@ from matplotlib.figure import Figure
 from benchmarks.bodies import BenchModel, load_model
 from benchmarks.model_results import measure_models
 from benchmarks.peers.registry import PEERS
-from benchmarks.pinned_servers import PinnedServer, start_pinned
-from benchmarks.process import ROOT, get, unwind_on_sigterm
+from benchmarks.pinned_servers import start_pinned
+from benchmarks.process import ROOT, unwind_on_sigterm
 from benchmarks.run import RESULTS, requests_of
 from monitoring.log.reader import read_log
 
@@ -32,13 +31,6 @@ PART_S = 15.0
 """The load runs in parts of this length; after each of them memory, lag and counts are read."""
 SETTLE_S = 60.0
 """The longest time after the load in which the log may write the last rows."""
-_SERIES = re.compile(rb"^(tabento_\S+) (\S+)$", re.M)
-
-
-def read_series(server: PinnedServer) -> dict[str, float]:
-    """Return the metrics of a service."""
-    text = get(f"{server.target.address}/metrics") or b""
-    return {name.decode(): float(value) for name, value in _SERIES.findall(text)}
 
 
 def total(series: Mapping[str, float], name: str) -> int:
@@ -55,13 +47,13 @@ def measure(model: BenchModel, rate_per_s: float, seconds: float) -> dict[str, A
     with tempfile.TemporaryDirectory(prefix="log-rate-") as folder, ExitStack() as up:
         environment = {"TABENTO_MONITORING_FOLDER": folder}
         server = start_pinned(up, model, requests_of(PEERS["tabento"], model), ROOT, environment)
-        n_before = total(read_series(server), "tabento_recorded_rows_total")
+        n_before = total(server.read_metrics(), "tabento_recorded_rows_total")
         n_answered, samples, p99_ms = n_before, [], []
         for part in range(max(1, round(seconds / PART_S))):
             run = server.target.poisson(rate_per_s, PART_S, 501 + part)
             n_answered += int(run.accepted.sum())
             p99_ms.append(float(np.quantile(run.latencies_s()[run.accepted], 0.99)) * 1e3)
-            series = read_series(server)
+            series = server.read_metrics()
             samples.append(
                 {
                     "seconds": (part + 1) * PART_S,
@@ -73,14 +65,14 @@ def measure(model: BenchModel, rate_per_s: float, seconds: float) -> dict[str, A
             sys.stderr.write(f"{(part + 1) * PART_S:.0f} s: {n_answered:,} answers, lag {samples[-1]['lag_s']:.2f} s\n")
         end_s = time.monotonic() + SETTLE_S
         while time.monotonic() < end_s:
-            series = read_series(server)
+            series = server.read_metrics()
             if total(series, "tabento_monitor_rows_total") + dropped_rows(series) >= total(
                 series, "tabento_recorded_rows_total"
             ):
                 break
             time.sleep(1.0)
         time.sleep(2.0)  # the log writes once a second
-        series = read_series(server)
+        series = server.read_metrics()
         log = Path(folder) / "log"
         started_s = time.monotonic()
         n_logged = sum(1 for _ in read_log(log))

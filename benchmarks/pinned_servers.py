@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -14,7 +15,7 @@ import psutil
 
 from benchmarks.bodies import BenchModel
 from benchmarks.loadgen.requests import Requests
-from benchmarks.process import serve_bento
+from benchmarks.process import get, serve_bento
 from benchmarks.run import GENERATOR_CORE, SERVER_CORE, SLO_MS
 from benchmarks.scenarios import Target, warm_up
 
@@ -22,6 +23,7 @@ CPU_RUN_S = 3.0
 """The duration of a run that measures processor time."""
 REPEATS = 6
 """The number of runs of each load on each service, in turns."""
+_SERIES = re.compile(rb"^(tabento_\S+) (\S+)$", re.M)
 _Server = TypeVar("_Server")
 
 
@@ -34,6 +36,11 @@ class PinnedServer:
     """The process that answers."""
     monitor: psutil.Process | None = None
     """The monitor process, if the service has one."""
+
+    def read_metrics(self) -> dict[str, float]:
+        """Return the metrics of the service by their names with labels."""
+        text = get(f"{self.target.address}/metrics") or b""
+        return {name.decode(): float(value) for name, value in _SERIES.findall(text)}
 
     def cpu_s(self, of_monitor: bool = False) -> float:
         """Return the processor time that the worker, or the monitor process, has used, in seconds."""
