@@ -36,7 +36,7 @@ export PYTHONHASHSEED ?= 0
 # Modules are compiled when they are first imported; `uv pip install --compile-bytecode` would compile all packages, in 20 s.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup setup-dev init data train import serve test test-slow test-all test-real test-others check lint prose format lock bento image bench bench-full siege attacks rate-limits bench-guards bench-monitoring bench-replay log-rate bench-feedback bench-cache bench-health bench-protocols zoo judge fuzz-export league export-cost old-versions figures footprint first-steps grpc-code clean alert-rules metrics-page dashboard dashboard-picture bench-drift monitoring-faults bench-estimates
+.PHONY: help setup setup-dev init data train import serve test test-slow test-all test-real test-others check lint prose format lock bento image bench bench-full siege attacks rate-limits bench-guards bench-monitoring bench-replay log-rate bench-feedback bench-cache bench-swaps bench-rollout-costs bench-rollouts bench-mixed bench-fleet bench-health bench-protocols zoo judge fuzz-export league export-cost old-versions figures footprint first-steps grpc-code clean alert-rules metrics-page dashboard dashboard-picture bench-drift monitoring-faults bench-estimates bench-rollouts-live rollout-faults
 
 help: ## print this list
 	@echo "make TARGET [MODEL=$(MODEL)] [DATA=file.csv] [PORT=$(PORT)]"
@@ -89,12 +89,13 @@ setup-dev: $(VENV)/.dev ## install the packages of development as well
 
 # Each lock: its name, then the extras and groups of pyproject.toml that it holds in addition to the base.
 LIBRARIES := lightgbm imbalanced-learn feature-engine category-encoders
-LOCKS := serving training tracing grpc postgres dev bench others
+LOCKS := serving training tracing grpc postgres rollout dev bench others
 LOCK_serving := --group serving
 LOCK_training := --extra export --group training
 LOCK_tracing := --group tracing
 LOCK_grpc := --group grpc
 LOCK_postgres := --group postgres
+LOCK_rollout := --group rollout
 LOCK_dev := --extra export $(addprefix --extra ,$(LIBRARIES)) --group dev
 LOCK_bench := --extra export --group bench
 LOCK_others := --extra catboost
@@ -178,8 +179,8 @@ lint: $(VENV)/.dev ## check style, types, layers of imports, declared packages a
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m tools.plain_english
 	@$(BIN)/deptry tabento
-	@$(BIN)/deptry . --non-dev-dependency-groups serving,training,tracing,grpc,postgres
-	@$(BIN)/deptry tests benchmarks --exclude "\.venv" --non-dev-dependency-groups serving,training,tracing,grpc,postgres,dev,bench --ignore DEP002
+	@$(BIN)/deptry . --non-dev-dependency-groups serving,training,tracing,grpc,postgres,rollout
+	@$(BIN)/deptry tests benchmarks --exclude "\.venv" --non-dev-dependency-groups serving,training,tracing,grpc,postgres,rollout,dev,bench --ignore DEP002
 
 prose: $(VENV)/.dev ## count names and phrases that are hard to read, by folder and in libraries of the field
 	@$(BIN)/python -m tools.plain_english --count $(foreach package,starlette uvicorn skl2onnx msgspec,--package $(package))
@@ -216,6 +217,21 @@ bench: $(VENV)/.training ## measure, in minutes, the highest rate within the lat
 bench-cache: $(VENV)/.training ## measure the cache of answers, on against off, with 30% repeated rows
 	@$(BIN)/python -m benchmarks.cache
 
+bench-swaps: $(VENV)/.training ## change the version 200 times under 5,000 requests a second and check every answer [ARGS="--swaps 20"]
+	@$(BIN)/python -m benchmarks.swaps $(ARGS)
+
+bench-rollout-costs: $(VENV)/.training ## measure what a challenger costs its champion, in the shadow and as a canary
+	@$(BIN)/python -m benchmarks.rollout_costs $(ARGS)
+
+bench-rollouts: $(VENV)/.training ## simulate 100 rollouts each of equal, failing, slow and different challengers
+	@$(BIN)/python -m benchmarks.rollouts --picture $(ARGS)
+
+bench-mixed: $(VENV)/.training ## measure models of different cost in one worker against each of them alone
+	@$(BIN)/python -m benchmarks.mixed_models $(ARGS)
+
+bench-fleet: $(VENV)/.training ## measure 1,000 small models in one worker: memory, cold answers, and the rate against one model
+	@$(BIN)/python -m benchmarks.fleet $(ARGS)
+
 bench-drift: $(VENV)/.training ## measure the rows until drift is detected, and the false alarms of a year; DATA=rows.csv for rows of your own
 	@$(BIN)/python -m benchmarks.drift $(if $(DATA),--data "$(DATA)")
 
@@ -248,10 +264,16 @@ bench-guards: $(VENV)/.training ## measure what keys, limits, cache and security
 bench-monitoring: $(VENV)/.training ## measure what monitoring costs: prediction log, drift, feedback and alerts on against off
 	@$(BIN)/python -m benchmarks.monitoring_costs $(ARGS)
 
+bench-rollouts-live: $(VENV)/.dev ## try faulty and equal challengers on a real service: answers and seconds until each has no traffic; as root also with a read-only document
+	@$(BIN)/python -m benchmarks.live_rollouts $(ARGS)
+
 bench-replay: $(VENV)/.training ## answer a million logged rows again and compare every bit
 	@$(BIN)/python -m benchmarks.replay $(ARGS)
 monitoring-faults: $(VENV)/.dev ## kill and stop the parts of a monitored service, fill its disk, and check that all counts add up; needs root and postgresql
 	@$(BIN)/python -m benchmarks.monitoring_faults $(ARGS)
+
+rollout-faults: $(VENV)/.training ## damage bundles, sources, documents and processes while versions of a real service change; needs root for the full disk
+	@$(BIN)/python -m benchmarks.rollout_faults --document docs/rollout-faults.md $(ARGS)
 
 log-rate: $(VENV)/.training ## measure, in five minutes, that 10,000 predictions a second are all logged
 	@$(BIN)/python -m benchmarks.log_rate $(ARGS)

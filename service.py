@@ -16,7 +16,9 @@ from bentoml.models import BentoModel
 from pydantic import BaseModel, StringConstraints
 
 from serving.bento import TabentoService, lean_config, packed_tag
-from serving.codec.input_policies import InputPolicies
+from serving.codec.input_policies import policies_for
+from serving.fleet.catalogue import Catalogue
+from serving.fleet.starting_bundle import fetch_if_missing, starting_bundle
 from serving.guards.exposure import exposure_problem
 from serving.guards.key_source import read_all_keys
 from serving.model import ServedModel
@@ -27,7 +29,7 @@ from serving.protocols.grpc.startup import check_grpc
 from serving.settings import load_settings
 from serving.tls import check_tls
 from serving.tracing.check import check_tracing
-from tabento.bundle.store import Bundle, get_stored, load_bundle
+from tabento.bundle.store import Bundle, get_stored
 
 
 class Arguments(BaseModel, extra="forbid"):
@@ -40,6 +42,7 @@ class Arguments(BaseModel, extra="forbid"):
 FOLDER = Path(__file__).parent
 SETTINGS = load_settings(FOLDER)
 MODEL = bentoml.use_arguments(Arguments).model or SETTINGS.model
+fetch_if_missing(SETTINGS, MODEL)
 STORED = get_stored(MODEL)
 # A distro that BentoML does not know keeps compilers and git, which no package here needs, out of the image.
 IMAGE = bentoml.images.Image(base_image="python:3.11-slim", distro="as-it-is", python_version="3.11")
@@ -47,16 +50,17 @@ IMAGE = bentoml.images.Image(base_image="python:3.11-slim", distro="as-it-is", p
 
 def _bundle() -> Bundle:
     """Return the bundle to serve, verified."""
-    return load_bundle(packed_tag(getattr(Tabento, "bento", None), MODEL))
+    return starting_bundle(SETTINGS, packed_tag(getattr(Tabento, "bento", None), MODEL))
 
 
 def _check() -> None:
-    """Check settings, keys and bundle before a worker starts."""
+    """Check settings, keys, bundle and the list of further models before a worker starts."""
     check_tracing(SETTINGS)
     check_grpc(SETTINGS)
     check_tls(SETTINGS)
     read_all_keys(SETTINGS)
-    InputPolicies(_bundle().contract, SETTINGS.input_policies)
+    policies_for(_bundle().contract, SETTINGS)
+    Catalogue(SETTINGS.models, SETTINGS.pinned_models)
 
 
 @bentoml.service(name="tabento", image=IMAGE, service_class=TabentoService, **lean_config(SETTINGS))

@@ -75,13 +75,13 @@ class FileLog:
             self._offsets[record["request_id"], record["row"]] = self._file.tell()
             self._file.write(json.dumps(record).encode() + b"\n")
 
-    def find(self, keys: Iterable[RowKey]) -> dict[RowKey, dict[str, Any]]:
-        """Return the records of rows, as ``monitoring.log.reader.find_rows`` does."""
+    def find(self, keys: Iterable[RowKey]) -> dict[RowKey, list[dict[str, Any]]]:
+        """Return the records of rows, as ``monitoring.log.reader.find_answers`` does."""
         records = {}
         for key in keys:
             if key in self._offsets:
                 self._file.seek(self._offsets[key])
-                records[key] = json.loads(self._file.readline())
+                records[key] = [json.loads(self._file.readline())]
         return records
 
     def close(self) -> None:

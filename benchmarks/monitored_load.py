@@ -39,9 +39,11 @@ class Client:
 
     Args:
         address: ``http://host:port``.
+        key: the API key; None without keys.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, key: str | None = None) -> None:
+        self._key_header = {} if key is None else {"x-api-key": key}
         self._host = urlsplit(address).netloc
         self._connection: http.client.HTTPConnection | None = None
 
@@ -53,7 +55,7 @@ class Client:
         Raises:
             OSError: there is no complete answer.
         """
-        headers = {} if body is None else {"content-type": "application/json"}
+        headers = {**self._key_header, **({} if body is None else {"content-type": "application/json"})}
         if request_id is not None:
             headers["x-request-id"] = request_id
         try:
@@ -65,6 +67,11 @@ class Client:
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise error if isinstance(error, OSError) else OSError(type(error).__name__) from error
+
+    def port(self) -> int:
+        """Return the client's port of the open connection; 0 if there is none."""
+        sock = None if self._connection is None else self._connection.sock
+        return 0 if sock is None else int(sock.getsockname()[1])
 
     def close(self) -> None:
         """Close the connection."""

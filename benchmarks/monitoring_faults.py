@@ -145,7 +145,7 @@ def stop_monitor(trial: Trial) -> None:
 
 def fill_disk(trial: Trial) -> None:
     """Fill the disk of the monitoring folder, and free it."""
-    filler = _fill(trial.folder)
+    filler = fill(trial.folder)
     trial.await_degraded()
     time.sleep(2 * WARM_S)
     filler.unlink()
@@ -155,7 +155,7 @@ def fill_disk(trial: Trial) -> None:
 
 def fill_disk_and_kill(trial: Trial) -> None:
     """Kill the monitor process while rows wait for a full disk."""
-    filler = _fill(trial.folder)
+    filler = fill(trial.folder)
     trial.await_degraded()
     time.sleep(WARM_S)
     trial.monitor().kill()
@@ -216,7 +216,7 @@ def kill_everything(trial: Trial) -> None:
     psutil.wait_procs(children, DEADLINE_S)
 
 
-def _fill(folder: Path) -> Path:
+def fill(folder: Path) -> Path:
     """Fill the disk of a folder with a file."""
     filler = folder / "filler"
     with suppress(OSError), filler.open("wb", buffering=0) as file:

@@ -63,6 +63,8 @@ class Snapshot(msgspec.Struct):
 
     values: dict[str, Series] = {}
     histograms: dict[str, Buckets] = {}
+    histogram_series: dict[str, dict[Labels, Buckets]] = {}
+    """The histograms of families with labels, by the values of their labels."""
 
 
 def merge(families: Iterable[Family], living: Iterable[Snapshot], retired: Snapshot) -> Snapshot:
@@ -78,12 +80,17 @@ def merge(families: Iterable[Family], living: Iterable[Snapshot], retired: Snaps
     for family in families:
         name = family.name
         sources = [*living, retired] if family.kind in ("counter", "histogram") else living
+        if family.kind == "histogram" and family.labels:
+            by_labels: dict[Labels, list[Buckets]] = {}
+            for source in sources:
+                for labels, buckets in source.histogram_series.get(name, {}).items():
+                    by_labels.setdefault(labels, []).append(buckets)
+            merged.histogram_series[name] = {labels: _add_buckets(parts) for labels, parts in by_labels.items()}
+            continue
         if family.kind == "histogram":
             histograms = [source.histograms[name] for source in sources if name in source.histograms]
             if histograms:
-                counts = [sum(column) for column in zip(*(buckets.counts for buckets in histograms), strict=True)]
-                total = sum(buckets.total for buckets in histograms)
-                merged.histograms[name] = Buckets(counts, total, _newest_exemplars(histograms))
+                merged.histograms[name] = _add_buckets(histograms)
             continue
         series: Series = {}
         for source in sources:
@@ -95,6 +102,12 @@ def merge(families: Iterable[Family], living: Iterable[Snapshot], retired: Snaps
                     series[labels] = max(value_so_far, value) if family.kind == "max" else value_so_far + value
         merged.values[name] = series
     return merged
+
+
+def _add_buckets(histograms: list[Buckets]) -> Buckets:
+    """Return the sum of histograms with the same bounds; at least one."""
+    counts = [sum(column) for column in zip(*(buckets.counts for buckets in histograms), strict=True)]
+    return Buckets(counts, sum(buckets.total for buckets in histograms), _newest_exemplars(histograms))
 
 
 def _newest_exemplars(histograms: Iterable[Buckets]) -> dict[int, Exemplar]:

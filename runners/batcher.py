@@ -21,6 +21,7 @@ from runners.callbacks import ANSWER_CALLBACK, Callbacks
 from runners.clock import Loop, Offload, Timer
 from runners.costs import BatchCosts
 from runners.errors import DrainingError, ExpiredError, GoneError, QueueFullError
+from runners.loop_turns import LoopTurns
 from runners.policy import Policy
 from runners.row_queue import RowQueue
 from runners.stats import Stats
@@ -46,6 +47,8 @@ class Limits:
     """A batch that is predicted to take longer than this runs in a thread."""
     large_s: float = inf
     """The predicted time that the rows of large requests may take in one batch, in seconds."""
+    batch_s: float = inf
+    """The predicted time that one batch may take, in seconds. It is used if another model of the loop has a tighter SLO."""
 
 
 class MicroBatcher:
@@ -58,7 +61,44 @@ class MicroBatcher:
         costs: the learned batch times; kept current.
         limits: the bounds.
         offload: runs an expensive batch in a thread.
+        turns: runs the batches of all models of the loop; by default the model is alone.
+        stats: the counts, if several batchers share them.
     """
+
+    __slots__ = (
+        "__weakref__",
+        "_arranged",
+        "_batch",
+        "_batch_rows",
+        "_batches",
+        "_call_soon",
+        "_callbacks",
+        "_clock",
+        "_drained",
+        "_draining",
+        "_hold_rows",
+        "_inline_limit_s",
+        "_limits",
+        "_loop",
+        "_never_waits",
+        "_offload",
+        "_policy",
+        "_reason",
+        "_row_s",
+        "_run_turn",
+        "_timer",
+        "answer_row_s",
+        "batch_s",
+        "batch_started_s",
+        "costs",
+        "is_listed",
+        "is_running",
+        "last_failed",
+        "observe_batch",
+        "queue",
+        "stats",
+        "turns",
+    )
 
     def __init__(
         self,
@@ -68,28 +108,40 @@ class MicroBatcher:
         costs: BatchCosts,
         limits: Limits,
         offload: Offload,
+        turns: LoopTurns | None = None,
+        stats: Stats | None = None,
     ) -> None:
         self._loop = loop
+        self._call_soon = loop.call_soon
         self._policy = policy
         self._never_waits = policy.never_waits
         self._limits = limits
         self._offload = offload
         self._clock = loop.time
         self._arranged = False
+        self._reason = "pass"
         # True from the moment a batch is taken until all of its requests are answered. If their callbacks submit or drain
         # meanwhile, that waits until then.
-        self._running = False
+        self.is_running = False
+        """Whether a batch is running, or its requests are being answered."""
+        self.is_listed = False
+        """See ``runners.loop_turns.TurnBatcher``."""
         self._timer: Timer | None = None
         self._hold_rows = 0
         self._draining = False
         self._drained: list[Callable[[], object]] = []
-        self._inline_s = 0.0
+        self._inline_limit_s = limits.inline_s
+        self._batch_rows = policy.batch_rows
         self._row_s = 0.0
         self._batches = 0
         self.costs = costs
-        self.stats = Stats()
+        self.turns = turns or LoopTurns(loop)
+        self._run_turn = self.turns.run
+        self.stats = stats or Stats()
         self._batch = BatchRun(model, self.stats)
         self._callbacks = Callbacks(self.stats)
+        self.last_failed = False
+        """Whether the model failed on a row of the last batch."""
         self.queue = RowQueue(costs, limits.slice_rows, limits.large_s)
         self.batch_started_s = 0.0
         """The time at which the batch began whose requests are being answered, on the loop's clock."""
@@ -145,17 +197,36 @@ class MicroBatcher:
         """Return the model's seconds for a row in batches of the recent size."""
         return self._row_s or self.costs.predict(1)
 
-    def loop_total_s(self) -> float:
-        """Return the total seconds that batches, and answers of many rows, have taken on the loop itself."""
-        return self._inline_s
+    def expected_s(self) -> float:
+        """Return the expected seconds of all waiting rows, roughly."""
+        return self._row_s * self.queue.rows
+
+    def scale_times(self, ratio: float) -> None:
+        """Shorten batches, for the sake of a model with a tighter SLO on the same loop.
+
+        Args:
+            ratio: the tighter SLO over the model's own, at most 1; at 1 batches are as long as by themselves.
+        """
+        limits = self._limits
+        batch_s = limits.batch_s * ratio
+        batch_rows = self._policy.batch_rows
+
+        def shorter_rows(queued_rows: int, first_rows: int, costs: BatchCosts) -> int:
+            return costs.rows_within(batch_s, batch_rows(queued_rows, first_rows, costs))
+
+        self._batch_rows = batch_rows if ratio == 1.0 else shorter_rows
+        self._inline_limit_s = limits.inline_s if ratio == 1.0 else min(limits.inline_s, batch_s)
+        self.queue.set_large_time(limits.large_s * ratio)
 
     def _arrange(self, reason: str = "pass") -> None:
         """Schedule the next batch, if rows wait; if no rows wait, report the end of a drain."""
         queue = self.queue
-        while queue.rows and not (self._running or self._arranged or queue.rows < self._hold_rows):
+        while queue.rows and not (self.is_running or self._arranged or queue.rows < self._hold_rows):
             delay = 0.0
             if not (self._draining or self._never_waits):
                 delay = self._policy.delay(queue.rows, *queue.waits(self._clock()), self.costs)
+            if not self.is_listed:
+                self.turns.enlist(self)
             if delay > 0.0:
                 if self._timer is None:
                     self._timer = self._loop.call_later(delay, self._on_timer)
@@ -166,7 +237,11 @@ class MicroBatcher:
                 reason = "full"
             if delay == 0.0:
                 self._arranged = True
-                self._loop.call_soon(self._dispatch, reason)
+                self._reason = reason
+                turns = self.turns
+                if not turns.due:
+                    self._call_soon(self._run_turn)
+                turns.due.append(self)
                 return
             self._run_next("at_once")
         if self._draining:
@@ -176,15 +251,16 @@ class MicroBatcher:
         self._timer = None
         self._arrange("delay")
 
-    def _dispatch(self, reason: str) -> None:
+    def dispatch(self) -> None:
+        """Run the next batch, if rows wait, and arrange the one after it; called by ``LoopTurns``."""
         self._arranged = False
-        if self.queue.rows and not self._running and self.queue.rows >= self._hold_rows:
-            self._run_next(reason)
+        if self.queue.rows and not self.is_running and self.queue.rows >= self._hold_rows:
+            self._run_next(self._reason)
             self._arrange()
 
     def _run_next(self, reason: str) -> None:
         """Take the next batch and run it, here or in the thread."""
-        self._running = True
+        self.is_running = True
         in_thread = False
         try:
             if self._hold_rows:
@@ -195,7 +271,7 @@ class MicroBatcher:
                 self.stats.count(self.stats.released, "drain" if self._draining else reason)
                 in_thread = self._start(segments, rows)
         finally:
-            self._running = in_thread
+            self.is_running = in_thread
 
     def _take(self, now: float) -> tuple[list[Segment], int]:
         """Take the next batch. Requests that expired, or whose client left, are removed and answered."""
@@ -219,7 +295,7 @@ class MicroBatcher:
                 add_wait(now - work.arrived)
             return True
 
-        budget = self._policy.batch_rows(queue.rows, queue.first_rows(), self.costs)
+        budget = self._batch_rows(queue.rows, queue.first_rows(), self.costs)
         segments, rows = queue.take(budget, now, may_run)
         for work, error, reason in dropped:
             self._drop(work, error, reason)
@@ -228,14 +304,14 @@ class MicroBatcher:
     def _start(self, segments: list[Segment], rows: int) -> bool:
         """Run a batch; return whether it is still running, in the thread."""
         predicted = self.costs.predict(rows)
-        if predicted <= self._limits.inline_s:
+        if predicted <= self._inline_limit_s:
             started = self._clock()
             try:
                 outcome = self._batch.run(segments, rows)
             except Exception as error:
                 outcome = fail_all(segments, f"a batch could not be run: {error!r}")
             seconds = self._clock() - started
-            self._inline_s += seconds
+            self.turns.measured_s += seconds
             self._finish(segments, rows, predicted, started, seconds, outcome)
             return False
 
@@ -245,12 +321,13 @@ class MicroBatcher:
             return started, self._clock() - started, outcome
 
         def finish(result: tuple[float, float, Outcome] | None, error: BaseException | None) -> None:
+            self.turns.n_in_thread -= 1
             try:
                 if result is None:
                     result = (self._clock(), 0.0, fail_all(segments, f"the thread that ran a batch failed: {error!r}"))
                 self._finish(segments, rows, predicted, *result)
             finally:
-                self._running = False
+                self.is_running = False
                 self._arrange()
 
         try:
@@ -259,6 +336,7 @@ class MicroBatcher:
             failures = fail_all(segments, f"no thread was available to run a batch: {error!r}")
             self._finish(segments, rows, predicted, self._clock(), 0.0, failures)
             return False
+        self.turns.n_in_thread += 1
         return True
 
     def _finish(
@@ -294,7 +372,7 @@ class MicroBatcher:
                     result = work.values
                 if len(result) == work.count:
                     self._answer_many(work, result)
-        stats.last_failed = failed
+        self.last_failed = failed
         if self.queue.turn_since_s is not None:
             self.queue.end_batch(seconds, rows, self._clock())
         # The time of a batch that failed, or was run by halves, does not predict the next one.
@@ -313,7 +391,7 @@ class MicroBatcher:
         started = self._clock()
         self._callbacks.answer(work, values, None)
         seconds = self._clock() - started
-        self._inline_s += seconds
+        self.turns.measured_s += seconds
         self.answer_row_s = _follow(self.answer_row_s, seconds / work.count)
 
     def _give_up(self, work: Work, error: Exception) -> None:
@@ -326,7 +404,7 @@ class MicroBatcher:
         self._callbacks.answer(work, None, error)
 
     def _report_drained(self) -> None:
-        if not self.queue.rows and not self._running:
+        if not self.queue.rows and not self.is_running:
             waiting, self._drained = self._drained, []
             for done in waiting:
                 self._callbacks.drained(done)

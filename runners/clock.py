@@ -59,7 +59,7 @@ class RunningLoop:
 
 
 class ThreadOffload:
-    """Runs functions in a thread, and their callbacks on the loop.
+    """Runs functions in a thread, and their callbacks on the loop. The thread begins with the first function.
 
     Args:
         loop: the loop of this thread.
@@ -67,7 +67,8 @@ class ThreadOffload:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="tabento-runner")
+        self._pool: ThreadPoolExecutor | None = None
+        self._is_closed = False
 
     def __call__(self, function: Callable[[], Any], done: Callable[[Any, BaseException | None], None]) -> None:
         """See ``Offload``."""
@@ -76,8 +77,14 @@ class ThreadOffload:
             error = future.exception()
             done(None if error else future.result(), error)
 
+        if self._pool is None:
+            if self._is_closed:
+                raise RuntimeError("no function can be started: the model is no longer live")
+            self._pool = ThreadPoolExecutor(1, thread_name_prefix="tabento-runner")
         self._loop.run_in_executor(self._pool, function).add_done_callback(report)
 
     def close(self) -> None:
         """End the thread when its work is done."""
-        self._pool.shutdown(wait=False)
+        self._is_closed = True
+        if self._pool is not None:
+            self._pool.shutdown(wait=False)

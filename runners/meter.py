@@ -24,14 +24,27 @@ class LoopMeter:
     Args:
         loop: the event loop, or a simulated one.
         on_pass: called when a pass begins, with the length of the previous pass in seconds; 0 if the loop was idle.
+        on_idle: called when no request was read for ``TURNS`` turns, so that the loop may sleep.
     """
 
-    def __init__(self, loop: Loop, on_pass: Callable[[float], None]) -> None:
+    __slots__ = ("__weakref__", "_in_pass", "_loop", "_on_idle", "_on_pass", "_turns_left", "started_s", "turn")
+
+    def __init__(
+        self, loop: Loop, on_pass: Callable[[float], None], on_idle: Callable[[], object] | None = None
+    ) -> None:
         self._loop = loop
         self._on_pass = on_pass
+        self._on_idle = on_idle
         self._in_pass = False
-        self._started_s = 0.0
         self._turns_left = 0
+        self.started_s = 0.0
+        """The time at which the present or last pass began, on the loop's clock."""
+        self.turn = 0
+        """A number that changes at the end of each turn in which a request may have been read."""
+
+    def is_idle(self) -> bool:
+        """Return whether no request was read for ``TURNS`` turns."""
+        return not self._turns_left
 
     def arrival(self) -> None:
         """Note that a request was read."""
@@ -39,15 +52,18 @@ class LoopMeter:
             return
         self._in_pass = True
         now = self._loop.time()
-        length = now - self._started_s if self._turns_left else 0.0
+        length = now - self.started_s if self._turns_left else 0.0
         if not self._turns_left:
             self._loop.call_soon(self._turn)
-        self._started_s = now
+        self.started_s = now
         self._turns_left = TURNS
         self._on_pass(length)
 
     def _turn(self) -> None:
+        self.turn += 1
         self._in_pass = False
         self._turns_left -= 1
         if self._turns_left:
             self._loop.call_soon(self._turn)
+        elif self._on_idle is not None:
+            self._on_idle()

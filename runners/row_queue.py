@@ -51,6 +51,10 @@ class RowQueue:
         # The learned seconds from one turn of large requests to the next, and in the model during it.
         self._turn_s = 0.0
         self._turn_model_s = 0.0
+        self.holds_large = False
+        """Whether large requests wait, since large requests of another model run in this turn of the loop."""
+        self.large_turn = 0
+        """The number of the last turn in which large requests ran while those of other models waited; see ``LoopTurns``."""
         self.rows = 0
         """The number of rows that wait."""
         self.slice_rows = slice_rows
@@ -68,6 +72,16 @@ class RowQueue:
         self.large_bound_s = max(self._large_s, LARGE_STRETCH * self._costs.predict(1))
         self.slice_rows = self._costs.rows_within(self.large_bound_s, self._slice_limit)
         self.sliced_row_s = self._costs.predict(self.slice_rows) / self.slice_rows
+
+    def set_large_time(self, large_s: float) -> None:
+        """Set the predicted time that the rows of large requests may take in one batch, in seconds."""
+        self._large_s = large_s
+        self.size_slice()
+
+    @property
+    def has_large(self) -> bool:
+        """Whether large requests wait."""
+        return bool(self._large)
 
     def add(self, work: Work) -> None:
         """Add a request."""
@@ -144,7 +158,8 @@ class RowQueue:
         segments: list[Segment] = []
         small = self._small
         large_limit = reserved = 0
-        if self._large:
+        takes_large = self._large and not self.holds_large
+        if takes_large:
             large_limit = self._costs.rows_within(self.large_bound_s, min(budget, self._large_rows))
             reserved = self._reserved_rows(budget, large_limit)
             if self.turn_since_s is None:
@@ -164,7 +179,7 @@ class RowQueue:
                 self.rows -= work.count - work.n_taken
             small.popleft()
         rows = budget - reserved - free
-        if self._large:
+        if takes_large:
             self._turn_rows = self._take_large(min(large_limit, budget - rows), may_run, segments)
             rows += self._turn_rows
         else:

@@ -11,7 +11,8 @@ from runners.admission import Admission
 from runners.batch import Model
 from runners.batcher import Limits, MicroBatcher
 from runners.clock import Loop, Offload
-from runners.costs import BatchCosts
+from runners.costs import SETTLING, BatchCosts
+from runners.loop_budget import LoopBudget
 from runners.policy import Coalesce, Policy
 from runners.session import OnnxSession
 
@@ -21,6 +22,10 @@ WARM_UP_ROUNDS = 5
 """The number of runs of each: the first calls are slower than later ones."""
 WARM_UP_S = 2.0
 """A more expensive model, whose warm-up takes longer, skips its largest batches."""
+QUICK_ROWS = (1, 8, 64)
+"""The sizes of a quick warm-up: the others are learned from requests."""
+QUICK_ROUNDS = SETTLING
+QUICK_S = 0.02
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,7 @@ class Runner:
         options: the options.
         costs: the batch times, learned by ``warm_up``.
         policy: the rule of dispatch; by default ``Coalesce``.
+        shared: the budget of the loop, if other models share it; by default the model is alone.
     """
 
     def __init__(
@@ -67,35 +73,45 @@ class Runner:
         options: RunnerOptions,
         costs: BatchCosts,
         policy: Policy | None = None,
+        shared: LoopBudget | None = None,
     ) -> None:
         self.options = options
-        large_s = options.slo_s * options.large_share
-        limits = Limits(options.max_queue_rows, options.slice_rows, options.inline_s, large_s)
-        policy = policy or Coalesce(options.slo_s * options.batch_share, options.max_batch_rows)
-        self.batcher = MicroBatcher(model, loop, policy, costs, limits, offload)
-        self.admission = Admission(loop, options.slo_s, self.batcher)
+        self.budget = shared or LoopBudget(loop)
+        """The budget of the loop."""
+        large_s, batch_s = options.slo_s * options.large_share, options.slo_s * options.batch_share
+        limits = Limits(options.max_queue_rows, options.slice_rows, options.inline_s, large_s, batch_s)
+        policy = policy or Coalesce(batch_s, options.max_batch_rows)
+        self.batcher = MicroBatcher(model, loop, policy, costs, limits, offload, self.budget.turns, self.budget.stats)
+        self.admission = Admission(loop, options.slo_s, self.batcher, self.budget)
+
+    def close(self) -> None:
+        """Leave the budget of the loop: the model gets no more requests, and all of its rows are answered."""
+        self.budget.leave(self.admission)
+        self.budget.turns.forget(self.batcher)
 
 
-def warm_up(session: OnnxSession, examples: bytes, options: RunnerOptions) -> BatchCosts:
-    """Run each batch bucket on valid rows, and return the learned costs.
+def warm_up(session: OnnxSession, examples: bytes, options: RunnerOptions, *, quick: bool = False) -> BatchCosts:
+    """Run batch buckets on valid rows, and return the learned costs.
 
     Args:
         session: the loaded graph.
         examples: float64 in native byte order, at least one row.
         options: the largest batch, and the SLO.
+        quick: whether a request waits: a few small batches are run, and the costs of others are estimated until they are learned.
 
     Raises:
         RunnerError: the graph fails on the examples.
     """
+    sizes, rounds, limit_s = (QUICK_ROWS, QUICK_ROUNDS, QUICK_S) if quick else (WARM_UP_ROWS, WARM_UP_ROUNDS, WARM_UP_S)
     costs = BatchCosts(max(options.max_batch_rows, *WARM_UP_ROWS))
     rows = np.frombuffer(examples, np.float64).reshape(-1, session.features)
     started_s = perf_counter()
-    for size in WARM_UP_ROWS:
+    for size in sizes:
         batch = np.resize(rows, (size, session.features))
-        for _ in range(WARM_UP_ROUNDS):
+        for _ in range(rounds):
             run_s = perf_counter()
             session.run(batch)
             costs.observe(size, perf_counter() - run_s)
-        if perf_counter() - started_s > WARM_UP_S:
+        if perf_counter() - started_s > limit_s:
             break
     return costs

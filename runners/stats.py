@@ -32,7 +32,7 @@ class Tally:
 
 
 class Stats:
-    """The counts of the queue and its batches."""
+    """The counts of the queue and its batches; several batchers of one loop may share them."""
 
     def __init__(self) -> None:
         self.wait_s = Tally(SECONDS)
@@ -49,8 +49,6 @@ class Stats:
         """Requests that were not run, by reason."""
         self.retried = 0
         """The number of batches, or halves of batches, that failed and were run again by halves."""
-        self.last_failed = False
-        """Whether the model failed on a row of the last batch."""
         self.callback_errors = 0
         """The number of exceptions in callbacks of requests and drains. More than 0 is a defect."""
 

@@ -8,29 +8,49 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from monitoring.snapshots import Series
+from rollout.cascade.fetch import Cascade
+from rollout.trials import Trials
+from runners.clock import RunningLoop
+from runners.loop_budget import LoopBudget
 from serving.cache.answer_cache import AnswerCache
 from serving.cache.cached_batcher import RemoteAnswers
 from serving.client_address import CLIENT_ADDRESS, ClientAddresses
 from serving.errors import ForbiddenError, ServingError
 from serving.fastpath.connection_table import ConnectionTable, raise_file_limit
+from serving.fleet.catalogue import Catalogue
+from serving.fleet.loading import ModelLoader, give_back_memory
+from serving.fleet.reconcile import Rollout
+from serving.fleet.residents import LOADS, Residents
+from serving.fleet.trials import build_trials
 from serving.guards.build import build_guard, build_limiter, build_redis_link
 from serving.guards.caller import CALLER
 from serving.guards.guard import read_secret
 from serving.guards.hosts import AllowedHosts, host_of, misdirected_error
 from serving.guards.route_scopes import ALWAYS_OPEN_PATHS, is_admin_path, needed_scope, open_paths
 from serving.http import App, Message, Receive, Scope, Send
-from serving.live_model import LiveModel
+from serving.live_model import LiveModel, Variant
 from serving.model import ServedModel
 from serving.operations.access_log import AccessLog
 from serving.operations.accounting import RequestAccounting
-from serving.operations.components import DiskSpace, service_health, temporary_folder
+from serving.operations.components import (
+    DiskSpace,
+    breaker_report,
+    registry_report,
+    rollout_report,
+    service_health,
+    temporary_folder,
+)
+from serving.operations.deep_health import DeepHealth
 from serving.operations.health_monitor import HealthMonitor
 from serving.operations.metrics import Metrics, MetricsTimer
 from serving.operations.monitoring import build_monitoring
 from serving.operations.overload_watch import OverloadWatch
+from serving.operations.rollout_numbers import WORKERS
 from serving.prediction_headers import PredictionHeaders
 from serving.protocols.invocations import InvocationsRoute, invocations_routes
 from serving.protocols.open_inference import InferRoute, error_response_for
@@ -38,12 +58,15 @@ from serving.protocols.open_inference_routes import OpenInferenceRoutes
 from serving.protocols.paths import INVOCATIONS_PATH, infer_target
 from serving.request_ids import RequestIds
 from serving.routes.bentoml_pages import BENTOML_PATHS, BentomlPages
-from serving.routes.cold import CLIENT_SCOPE, ColdRoutes
+from serving.routes.cold import ColdRoutes
 from serving.routes.log_level import LogLevelRoutes
+from serving.routes.models import ModelRoutes
 from serving.routes.monitoring import MonitoringRoutes
-from serving.routes.paths import PREDICT_PATHS
+from serving.routes.paths import predict_target
 from serving.routes.predict import PredictRoute
-from serving.routes.prefix import without_prefix
+from serving.routes.prefix import CLIENT_SCOPE, without_prefix
+from serving.routes.rollout import RolloutRoutes
+from serving.routes.service_document import ServiceDocument
 from serving.security_headers import with_security_headers
 from serving.settings import ServingSettings
 from serving.state import ServiceState
@@ -69,7 +92,7 @@ class Application:
         self.table = ConnectionTable(settings)
         """The connections of the server that runs this application."""
         self.ids = RequestIds()
-        self.metrics = Metrics()
+        self.metrics = Metrics(settings.metrics_max_models)
         self.accounting = RequestAccounting(self.metrics, AccessLog() if settings.access_log else None)
         self.tracer = build_tracer(settings)
         """Samples predictions; None if tracing is off."""
@@ -94,8 +117,31 @@ class Application:
         """The server of gRPC; None without ``grpc_port``, and before the service starts."""
         self.monitoring = self.metrics.monitoring = build_monitoring(settings)
         """The recorder of predictions; None if the service has no monitor process."""
+        self._remote: RemoteAnswers | None = None
+        self.budget: LoopBudget | None = None
+        """The budget of the event loop, which all models share; None before the first model is live."""
+        self._cascade = Cascade.from_settings(settings)
+        self.loader = ModelLoader(settings, self.make_live, self._cascade)
+        """Loads further versions and models beside the requests."""
+        self.rollout = Rollout(self.state, self.loader, settings)
+        """Keeps the live versions equal to the wanted ones."""
+        self.residents = self._build_residents()
+        """Loads models on demand; None if the service has one model only."""
+        self.trials: Trials | None = None
+        """Counts and judges the challengers; None before the service starts."""
         self.health = service_health(self.state, self.metrics)
         """The components of the service; another part of the service adds its own."""
+        rollout = self.rollout
+        self.health.add("rollout", False, lambda: rollout_report(rollout.source.fault, rollout.refusals))
+        registry = rollout.registry
+        if registry is not None:
+            self.health.add("registry", False, lambda: registry_report(registry))
+            self.metrics.breakers.append(registry.breaker)
+        self.metrics.fetches = self._cascade.counts
+        for breaker in self._cascade.breakers:
+            if breaker not in self.metrics.breakers:
+                self.metrics.breakers.append(breaker)
+                self.health.add(breaker.name, False, partial(breaker_report, breaker))
         disk = DiskSpace([temporary_folder()])
         self.health.add("disk", False, disk.probe, disk.check)
         self.overload = OverloadWatch(settings.readiness_max_overload_s)
@@ -107,8 +153,13 @@ class Application:
         protocol_routes = OpenInferenceRoutes(self.state, self._infer).routes if settings.open_inference else []
         if settings.invocations:
             protocol_routes += invocations_routes(self.state, self._invocations)
+        documents = ServiceDocument(self.state, settings)
+        protocol_routes += ModelRoutes(self.state, settings, documents, self.rollout).routes
         protocol_routes += LogLevelRoutes(self.metrics).routes
         protocol_routes += MonitoringRoutes(self.monitoring, settings).routes
+        protocol_routes += RolloutRoutes(
+            self.rollout, self.state, settings, self._trial_reports, self._workers_by_versions
+        ).routes
         self._cold = ColdRoutes(
             self.state,
             self.accounting,
@@ -118,24 +169,25 @@ class Application:
             protocol_routes,
             self.health,
             self.overload,
+            documents,
+            DeepHealth(self.state, self.health, pinned=settings.pinned_models),
         )
 
     def serve(self, served: ServedModel) -> None:
         """Start answering with a model that is loaded and warmed up; called on the running event loop."""
         loop = asyncio.get_running_loop()
         self.table.max_connections = raise_file_limit(self.settings.max_connections)
-        model = LiveModel(
-            served, self.settings, self.accounting, loop, self.cache, self._remote_answers(), self.monitoring
-        )
-        bundle = model.bundle
-        self.metrics.attach(model.runner)
-        if self.tracer is not None:
-            model.batcher.observe_batch = self.tracer.observe_batch
-            if self.tracer.sender is not None:
-                self.tracer.sender.start()
-        self.metrics.inputs = model.inputs
-        self.metrics.describe_model(bundle.name, bundle.version, bundle.manifest.provenance.data)
-        self.state.set_model(model)
+        self._remote = self._remote_answers()
+        self._cascade.prepare()
+        if self.tracer is not None and self.tracer.sender is not None:
+            self.tracer.sender.start()
+        self.state.set_model(self.make_live(served, "champion"))
+        self.metrics.models.reserve(self.state.known_names())
+        self.trials = build_trials(self.settings, self.rollout, self.metrics, self.monitoring)
+        self.rollout.start()
+        if self.residents is not None:
+            self.residents.start(self.loader)
+            self.state.on_demand = self.residents
         if self.settings.grpc_port is not None:
             from serving.protocols.grpc.server import start_server  # not imported without the setting
 
@@ -151,6 +203,36 @@ class Application:
         # The objects made so far live as long as the process: no collection needs to visit them again.
         gc.collect()
         gc.freeze()
+        # Opening a large graph takes several times its memory.
+        give_back_memory()
+
+    def make_live(self, served: ServedModel, variant: Variant) -> LiveModel:
+        """Return a model that can answer on the running event loop; it gets no requests before the state has it."""
+        loop = asyncio.get_running_loop()
+        if self.budget is None:
+            self.budget = LoopBudget(RunningLoop(loop))
+        model = LiveModel(
+            served,
+            self.settings,
+            self.accounting,
+            loop,
+            self.cache,
+            self._remote,
+            self.monitoring,
+            variant,
+            self.budget,
+        )
+        if self.tracer is not None:
+            model.batcher.observe_batch = self.tracer.observe_batch
+        return model
+
+    def _build_residents(self) -> Residents | None:
+        settings = self.settings
+        if not settings.models and not settings.pinned_models:
+            return None
+        loader = ModelLoader(settings, self.make_live, self._cascade, quick=True, threads=LOADS)
+        catalogue = Catalogue(settings.models, settings.pinned_models)
+        return Residents(self.state, loader, catalogue, self.rollout, settings, self.accounting)
 
     def _remote_answers(self) -> RemoteAnswers | None:
         """Return the second tier of the cache; None without a cache or without Redis."""
@@ -162,11 +244,22 @@ class Application:
         settings = self.settings
         return RedisAnswers(self.redis, settings.redis_prefix, settings.cache_age_s, runtime_identity())
 
+    async def _trial_reports(self) -> list[dict[str, Any]]:
+        """Return the reports on the challengers of all workers."""
+        if self.trials is None:
+            return []
+        await self.trials.refresh()
+        return self.trials.reports()
+
+    async def _workers_by_versions(self) -> Series:
+        """Return the number of workers by model, champion and challenger."""
+        return (await self.metrics.total()).values.get(WORKERS, {})
+
     def stop(self) -> None:
         """Stop answering for good."""
-        model = self.state.remove_model()
-        if model is not None:
+        for model in self.state.remove_models():
             model.close()
+        self.loader.close()
         self._metrics_timer.stop()
         if self.guard is not None:
             self.guard.stop()
@@ -179,6 +272,11 @@ class Application:
         self._has_ended = True
         if self.grpc is not None:
             await self.grpc.stop()
+        await self.rollout.stop()
+        if self.residents is not None:
+            await self.residents.stop()
+        if self.trials is not None:
+            await self.trials.stop()
         self.stop()
         if self.tracer is not None and self.tracer.sender is not None:
             await asyncio.to_thread(self.tracer.sender.close)
@@ -219,7 +317,7 @@ class Application:
             if error is not None:
                 await error(scope, receive, send)
                 return
-        if path in PREDICT_PATHS and scope["method"] == "POST":
+        if scope["method"] == "POST" and predict_target(path) is not None:
             # Copying a scope costs more than this comparison.
             await self._predict(scope if path == scope["path"] else {**scope, "path": path}, receive, send)
             return
@@ -254,7 +352,8 @@ class Application:
     def _refuse(self, scope: Scope, path: str, started_s: float, error: ServingError) -> App:
         """Return the response to a request that is refused before its route, and account for it."""
         request_id = self.ids.choose(PredictionHeaders(scope["headers"]).request_id)
-        route = path if path in PREDICT_PATHS else "refused"
+        target = predict_target(path)
+        route = "refused" if target is None else target.route
         client = scope[CLIENT_ADDRESS]
         self.accounting.finish(scope["method"], route, path, error.status, started_s, request_id, client)
         return error_response_for(path, request_id, error)

@@ -107,6 +107,20 @@ class RequestTimeoutError(ServingError):
     code = "request_timeout"
 
 
+class ConflictError(ServingError):
+    """The change does not fit the present state of the service, such as the second of two changes at once."""
+
+    status = 409
+    code = "conflict"
+
+
+class PreconditionError(ServingError):
+    """The change names a state by If-Match that is not the present one."""
+
+    status = 412
+    code = "precondition_failed"
+
+
 class TooLargeError(ServingError):
     """The body has more bytes than the settings allow."""
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import cached_property
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from monitoring.records import FailureRecord
 from runners.clock import RunningLoop, ThreadOffload
 from runners.errors import DrainingError, ExpiredError, GoneError, InferenceError, QueueFullError
+from runners.loop_budget import LoopBudget
 from runners.work import Values, Work
 from serving.cache.answer_cache import AnswerCache
 from serving.cache.cached_batcher import CachedBatcher, RemoteAnswers
@@ -31,6 +33,7 @@ from serving.errors import (
 from serving.model import ServedModel
 from serving.operations.accounting import RequestAccounting
 from serving.operations.input_values import InputValues
+from serving.operations.model_numbers import ModelNumbers
 from serving.operations.monitoring import Monitoring
 from serving.routes.openapi import build_openapi
 from serving.routes.openapi_keys import add_security
@@ -40,9 +43,59 @@ from tabento.bundle.numbers import number_text
 logger = logging.getLogger("tabento.serving")
 
 T = TypeVar("T")
+Variant = Literal["champion", "challenger"]
 
 SINGLE_ROW_FACTOR = 1.5
 """A body of up to this many times the length of an example row is assumed to have one row."""
+
+
+class Split(Protocol):
+    """Chooses the version that answers a request; ``rollout.traffic.Split`` has the rules."""
+
+    needs_rows: bool
+    """Whether a field of the first row decides: then ``choose`` returns the champion, and ``choose_by_row`` decides."""
+
+    def choose(self, head: bytes, key_id: str | None, client_address: str, request_id: bytes) -> LiveModel:
+        """Return the version that answers a plain request.
+
+        Args:
+            head: the request line and the headers.
+            key_id: the id of the caller's API key; None if it has none.
+            client_address: the caller's address.
+            request_id: the id of the request.
+        """
+        ...
+
+    def choose_by_headers(
+        self, headers: Iterable[tuple[bytes, bytes]], key_id: str | None, client_address: str, request_id: bytes
+    ) -> LiveModel:
+        """Return the version that answers any other request; see ``choose``.
+
+        Args:
+            headers: names in lower case, and values.
+            key_id: see ``choose``.
+            client_address: see ``choose``.
+            request_id: see ``choose``.
+        """
+        ...
+
+    def choose_by_row(self, rows: Rows, key_id: str | None, client_address: str, request_id: bytes) -> LiveModel:
+        """Return the version that answers a request with these rows, which the champion's decoder made; see ``choose``."""
+        ...
+
+
+class Observer(Protocol):
+    """Learns the outcome of each request of one version; ``rollout.observer`` has the rules."""
+
+    def count_answer(
+        self, data: bytes, count: int, values: Values, request_id: bytes, latency_s: float, from_cache: bool
+    ) -> None:
+        """Count an answer, after it was sent."""
+        ...
+
+    def count_error(self, status: int) -> None:
+        """Count an error, after it was sent."""
+        ...
 
 
 class LiveModel:
@@ -56,6 +109,8 @@ class LiveModel:
         cache: the answers of this process; None if they are not cached.
         remote: the second tier of the cache, if there is one.
         monitoring: records the predictions; None if they are not recorded.
+        variant: whether it answers as the champion or as the challenger.
+        budget: the budget of the loop, which other models share; by default it has its own.
     """
 
     def __init__(
@@ -67,15 +122,26 @@ class LiveModel:
         cache: AnswerCache | None = None,
         remote: RemoteAnswers | None = None,
         monitoring: Monitoring | None = None,
+        variant: Variant = "champion",
+        budget: LoopBudget | None = None,
     ) -> None:
         self.served = served
         self.bundle = served.bundle
-        document = build_openapi(served.bundle, settings, served.max_rows)
-        self.openapi: dict[str, Any] = add_security(document, settings)
+        self.name = served.bundle.name
+        """The name of the model."""
+        self.split: Split | None = None
+        """Chooses the version that answers a request; None if this one answers all."""
+        self.observer: Observer | None = None
+        """Counts the answers of this version, and compares them; None unless another version is tried beside it."""
+        self.in_flight = 0
+        """The number of requests that this version answers now."""
+        self.uses = 0
+        """The number of requests so far that it might answer: a model that is used is not unloaded."""
+        self._settings = settings
         self.accounting = accounting
         self.new_future = loop.create_future
         self._offload = ThreadOffload(loop)
-        self.runner = served.start(RunningLoop(loop), self._offload)
+        self.runner = served.start(RunningLoop(loop), self._offload, budget)
         self.admission = self.runner.admission
         self.batcher = self.runner.batcher
         self.submit: Callable[[Work], None] = self.batcher.submit
@@ -89,27 +155,58 @@ class LiveModel:
         self.slo_s = served.options.slo_s
         self.recorder = None if monitoring is None else monitoring.recorder
         """Keeps a record of each prediction; None if predictions are not recorded."""
+        self._monitoring = monitoring
         self.key = 0
-        """The key of this model in the records."""
-        if monitoring is not None:
-            bundle = served.bundle
-            slo_ms = self.slo_s * 1000
-            self.key = monitoring.add_model(bundle.tag, "champion", str(bundle.path), served.row_values, slo_ms)
+        """The key of this model, with its variant, in the records."""
+        self.variant = variant
+        """Whether it answers as the champion or as the challenger."""
         self.max_body_bytes = settings.max_body_bytes
         self.body_timeout_s = settings.body_timeout_s
         self._encoder = served.encoder
-        self.inputs = InputValues(served.policies, served.row_values, accounting.metrics.input_values)
+        metrics = accounting.metrics
+        self.numbers = ModelNumbers((self.bundle.name, self.bundle.version, self.variant))
+        """Where the requests are counted; ``Metrics.add_model`` sets it."""
+        has_own_numbers = metrics.models.has_own(self.bundle.name)
+        self.inputs = InputValues(served.policies, served.row_values, metrics.input_values, has_own_numbers)
         self._has_additions = bool(served.bundle.contract.identifiers) or served.policies.clipper is not None
         self._field_names = frozenset(served.bundle.contract.field_names)
+        self._counted_fields: frozenset[str] = self._field_names if has_own_numbers else frozenset()
         self._slices = SliceScheduler()
         # The cost of a request is estimated from its length before it is read, by the length of an example row.
         self._row_bytes = max(len(str(served.bundle.examples[0])), 1)
         self.single_row_bytes = SINGLE_ROW_FACTOR * self._row_bytes
         """Rows differ in length: a body of up to this length is assumed to have one row."""
+        self.set_variant(variant)
+
+    @cached_property
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document of this model, built when somebody asks for it."""
+        return add_security(build_openapi(self.bundle, self._settings, self.served.max_rows), self._settings)
+
+    def set_variant(self, variant: Variant) -> None:
+        """Count and record the next predictions as those of the champion or of the challenger."""
+        self.variant = variant
+        self.accounting.metrics.add_model(self)
+        if self._monitoring is not None:
+            bundle = self.bundle
+            slo_ms = self.slo_s * 1000
+            values = self.served.row_values
+            self.key = self._monitoring.add_model(bundle.tag, variant, str(bundle.path), values, slo_ms)
 
     def close(self) -> None:
         """End the thread that runs expensive batches, once its work is done."""
         self._offload.close()
+
+    def free(self) -> None:
+        """Give back the memory of the model, which must have no requests any more.
+
+        The graph is freed now, and all other parts with the last reference to the model. So its parts must not refer to each other in
+        circles: only a collection of all objects frees those, and it skips the models of a running service.
+        """
+        self.accounting.metrics.remove_model(self)
+        self.runner.close()
+        self.close()
+        self.served.free()
 
     def admit(self, body_bytes: int) -> bool:
         """Return whether a request is admitted, given the length of its body. Called once for each request."""
@@ -117,6 +214,7 @@ class LiveModel:
 
     def admit_rows(self, rows: float) -> bool:
         """Return whether a request of about this number of rows is admitted. Called once for each request."""
+        self.uses += 1
         if self.admission.admit(rows):
             return True
         self.accounting.count_shed("budget")
@@ -171,7 +269,7 @@ class LiveModel:
 
     def count_invalid(self, error: InvalidError) -> None:
         """Count the fields and the values of an invalid body."""
-        self.accounting.count_invalid(error, self._field_names)
+        self.accounting.count_invalid(error, self._counted_fields)
         self.inputs.count_refused(error.kinds)
 
     def record_failure(

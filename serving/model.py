@@ -8,12 +8,13 @@ from typing import Any
 from monitoring.privacy import Privacy
 from runners.clock import Loop, Offload
 from runners.errors import RunnerError
+from runners.loop_budget import LoopBudget
 from runners.runner import Runner, RunnerOptions, warm_up
 from runners.session import OnnxSession
 from runners.work import Values
 from serving.codec.encode import Encoder, NumberEncoder, with_additions
 from serving.codec.identify import decoder_of
-from serving.codec.input_policies import InputPolicies
+from serving.codec.input_policies import policies_for
 from serving.codec.intervals import IntervalEncoder
 from serving.codec.labels import LabelEncoder
 from serving.codec.rows import Rows
@@ -24,6 +25,7 @@ from serving.errors import Detail, InternalError, InvalidError
 from serving.protocols.answer_tensors import AnswerTensors
 from serving.protocols.tables import TableDecoder
 from serving.protocols.tensor_rows import TensorDecoder
+from serving.routes.description import describe_bundle
 from serving.settings import ServingSettings
 from tabento.bundle.contract import RESERVED_NAME, answer_width
 from tabento.bundle.store import Bundle
@@ -53,6 +55,8 @@ class ServedModel:
     Args:
         bundle: a verified bundle.
         settings: the serving settings.
+        quick: whether it is one of many models, and a request waits for it: its warm-up is shorter, and it keeps less memory,
+            see ``runners.runner.warm_up`` and ``tabento.bundle.session.open_session``.
 
     Raises:
         RunnerError: the graph cannot be loaded, or fails on the bundle's own examples, or its answers
@@ -61,19 +65,21 @@ class ServedModel:
         SettingsError: ``input_policies`` does not fit the contract.
     """
 
-    def __init__(self, bundle: Bundle, settings: ServingSettings) -> None:
+    def __init__(self, bundle: Bundle, settings: ServingSettings, *, quick: bool = False) -> None:
         self.bundle = bundle
         self.encoder = _encoder(bundle)
         contract = bundle.contract
         self.answer_width = answer_width(contract)
         """The number of numbers of the graph's answer to a row; None if it is one float."""
-        self._session = OnnxSession(bundle.model_path, len(contract.features), settings.onnx_threads, self.answer_width)
+        self._session = OnnxSession(
+            bundle.model_path, len(contract.features), settings.onnx_threads, self.answer_width, arena=not quick
+        )
         self.row_bytes = self._session.row_bytes
         """The length of a packed row."""
         texts = self._checked_texts()
         self.max_rows = settings.max_rows if texts is None else rows_limit(settings.max_rows, texts, contract.features)
         """The largest number of rows of a request."""
-        self.policies = InputPolicies(contract, settings.input_policies)
+        self.policies = policies_for(contract, settings)
         ignore_unknown = settings.unknown_fields == "ignore"
         self.decoder = decoder_of(contract, self.max_rows, ignore_unknown, texts, self.policies)
         self.privacy = Privacy(contract, settings)
@@ -99,7 +105,7 @@ class ServedModel:
         """The first example of the bundle, packed."""
         self.example_answer = self._try_out(data, len(rows))[0]
         """The model's answer to it."""
-        self._costs = warm_up(self._session, data, self.options)
+        self._costs = warm_up(self._session, data, self.options, quick=quick)
 
     def _queue_limit(self, limit: int) -> int:
         """Return the largest number of waiting rows, lower if the numbers of their texts would take too much memory."""
@@ -134,13 +140,23 @@ class ServedModel:
         return values
 
     @property
+    def session(self) -> OnnxSession:
+        """The graph, for rows that no request waits for: those of a challenger in the shadow."""
+        return self._session
+
+    @property
     def row_values(self) -> int:
         """The number of float64 values of a packed row."""
         return self._session.features
 
-    def start(self, loop: Loop, offload: Offload) -> Runner:
-        """Return a runner of this model on an event loop."""
-        return Runner(self._session, loop, offload, self.options, self._costs)
+    def free(self) -> None:
+        """Give back the memory of the graph: no row can be run any more."""
+        self._session.close()
+        self.decoder.close()
+
+    def start(self, loop: Loop, offload: Offload, budget: LoopBudget | None = None) -> Runner:
+        """Return a runner of this model on an event loop, whose budget other models may share."""
+        return Runner(self._session, loop, offload, self.options, self._costs, shared=budget)
 
     def decode(self, body: bytes, batch_only: bool) -> Rows:
         """Return the rows of a request's body.
@@ -177,20 +193,4 @@ class ServedModel:
 
     def description(self) -> dict[str, Any]:
         """Return the answer of ``GET /model``."""
-        bundle = self.bundle
-        return {
-            "name": bundle.name,
-            "version": bundle.version,
-            "title": bundle.contract.title,
-            "description": bundle.contract.description,
-            "task": bundle.contract.task,
-            "slo_p99_ms": self.options.slo_s * 1000,
-            "synthetic_data": bundle.manifest.provenance.data == "synthetic",
-            "provenance": bundle.manifest.provenance.model_dump(),
-            "metrics": bundle.metrics,
-            "parity": bundle.parity,
-            "contract": bundle.contract.model_dump(),
-            "input_policies": self.policies.policies,
-            "examples": list(bundle.examples[:3]),
-            "card": bundle.card,
-        }
+        return describe_bundle(self.bundle, self.options.slo_s * 1000, self.policies.policies)

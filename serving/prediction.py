@@ -17,14 +17,18 @@ from typing import Protocol
 from monitoring.recorder import Recorder
 from monitoring.records import PredictionRecord
 from runners.work import Values, Work
+from serving.cache.cached_batcher import CACHE_START, MISS_LINE
 from serving.codec.rows import Rows
 from serving.errors import ClientGoneError, InternalError, InvalidError, ServingError
 from serving.guards.caller import Caller
 from serving.guards.rate_limiter import RateDecision
 from serving.live_model import LiveModel
 from serving.tracing.request_trace import RequestTrace
+from serving.trial_calls import choose_by_row, count_answer, count_error
 
 logger = logging.getLogger("tabento.serving")
+
+OK_STATUS = 200
 
 CLIENT_GONE_STATUS = 499
 """The status under which a request is counted if its client left before the answer; no such answer is sent."""
@@ -72,7 +76,7 @@ class Prediction:
     Args:
         model: the model that answers.
         connection: the connection to the client.
-        path: the path of the request.
+        path: the path of the request, with placeholders for names.
         request_id: its id.
         deadline_ms: the time that the caller waits, if the caller set one.
         caller: the caller, if the service has guards.
@@ -134,7 +138,24 @@ class Prediction:
     def open(self) -> None:
         """Count the request as in flight until it is answered."""
         self._is_open = True
+        self._model.in_flight += 1
         self._model.accounting.metrics.in_flight += 1
+
+    def count_from(self, started_s: float) -> None:
+        """Count the time of a request, and its deadline, from its beginning: it has waited for the load of its model."""
+        self._started_s = started_s
+
+    def change_model(self, model: LiveModel) -> None:
+        """Let another model answer an open request whose rows were not submitted yet."""
+        if self._is_open:
+            self._model.in_flight -= 1
+            model.in_flight += 1
+        self._model = model
+
+    def choose_by_row(self, model: LiveModel, rows: Rows) -> LiveModel:
+        """Return the version that answers, of a model whose split needs the first row."""
+        caller = self._caller
+        return choose_by_row(model, rows, None if caller is None else caller.key_id, self._client, self._request_id)
 
     def start_plain(self, body: bytes, batch_only: bool) -> bool:
         """Hand the rows of a body to the batcher, if the body is right at first sight.
@@ -150,11 +171,17 @@ class Prediction:
         rows = model.decoder.decode_plain(body)
         if rows is None or (batch_only and rows.single):
             return False
+        if model.split is not None and model.split.needs_rows:
+            model = self._model = self.choose_by_row(model, rows)
+            rows = model.decoder.decode_plain(body)
+            if rows is None:
+                return False
         if rows.count > 1:
             seconds = perf_counter() - self._started_s
             model.admission.worked(seconds)
             model.admission.decoded(rows.count, seconds)
         self._is_open = True
+        model.in_flight += 1
         model.accounting.metrics.in_flight += 1
         self.submit(rows)
         return True
@@ -226,17 +253,21 @@ class Prediction:
             content = self.encode(values, rows)
             ended_s = perf_counter()
             latency_s = ended_s - self._read_s
-            metrics = model.accounting.metrics
-            metrics.latency_s.add(latency_s)
             if latency_s > model.slo_s:
-                metrics.over_slo += 1
+                model.accounting.metrics.over_slo += 1
             self._connection.send_answer(self._request_id, content, self.lines)
         except Exception as failure:
             self.fail(failure)
         else:
-            self._close(200)
+            numbers = model.numbers
+            numbers.latency_s.add(latency_s)
+            numbers.rows += rows.count
+            self._close(OK_STATUS)
             if model.recorder is not None:
                 self._record(model.recorder, rows, values, ended_s)
+            if model.observer is not None:
+                from_cache = CACHE_START in self.lines and MISS_LINE not in self.lines
+                count_answer(model, rows, values, self._request_id, latency_s, from_cache)
 
     def _record(self, recorder: Recorder, rows: Rows, values: Values, ended_s: float) -> None:
         """Keep a record of the answer for the monitor."""
@@ -287,6 +318,8 @@ class Prediction:
             self._close(error.status)
             key_id = None if self._caller is None else self._caller.key_id
             self._model.record_failure(self._request_id, key_id, self._started_s, error, self.trace_id)
+            if self._model.observer is not None:
+                count_error(self._model, error.status, self._request_id)
 
     def _count_rate(self) -> None:
         """Count a request that was refused for its content: it uses the caller's rate as well."""
@@ -302,9 +335,16 @@ class Prediction:
 
     def _close(self, status: int) -> None:
         self._is_open = False
-        accounting = self._model.accounting
+        model = self._model
+        accounting = model.accounting
+        model.in_flight -= 1
         accounting.metrics.in_flight -= 1
-        accounting.finish("POST", self._path, self._path, status, self._started_s, self._request_id, self._client)
+        if status != OK_STATUS:
+            model.numbers.count_error(status)
+        path = self._path
+        if accounting.access_log is not None:
+            path = path.replace("{name}", model.name).replace("{version}", model.bundle.version)
+        accounting.finish("POST", self._path, path, status, self._started_s, self._request_id, self._client)
 
 
 def _ignore(decision: RateDecision) -> None:

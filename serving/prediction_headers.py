@@ -35,7 +35,7 @@ class PredictionHeaders:
         self.deadline_ms: float | None = None
         """The caller's deadline, in milliseconds."""
         self.fault: ServingError | None = None
-        """The error of the headers; raised when the request has its id."""
+        """The error of the headers; raised when the request has its id, see ``take_fault``."""
         for name, value in headers:
             if name == b"content-type":
                 if value != JSON:
@@ -54,6 +54,12 @@ class PredictionHeaders:
                     )
             elif name == DEADLINE_HEADER:
                 self._read_deadline(value)
+
+    def take_fault(self) -> ServingError:
+        """Return the error of the headers, which the caller raises, and forget it: otherwise both would refer to each other."""
+        fault, self.fault = self.fault, None
+        assert fault is not None
+        return fault
 
     def _check_type(self, value: bytes) -> None:
         """Refuse a body that is declared as anything but JSON; a body without a type is read as JSON."""

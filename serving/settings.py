@@ -18,6 +18,7 @@ from pydantic_settings import (
 )
 
 from monitoring.settings import MonitoringSettings
+from rollout.settings import RolloutSettings
 from serving.client_address import parse_proxy
 from serving.remote.redis_link import check_url
 from tabento.bundle.env_files import EnvironmentFileError, environment_files
@@ -36,6 +37,8 @@ Two slashes at the beginning would name another host, so an empty segment is not
 """
 HOST_PATTERN = re.compile(r"(?:\*\.)?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]").fullmatch
 """A host name, an address of IPv4, an address of IPv6 in brackets, or ``*.`` and a name for all names below it."""
+_PATHS = ("api_keys_file", "rollout_folder", "rollout_file", "trusted_bundle_keys_file")
+"""Settings whose relative paths start at the folder of ``service.py``."""
 _SECRET_NAME = re.compile(r"key|secret|token|password")
 """Parts of the names of settings whose values are not shown, also if a name is not a setting."""
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -52,7 +55,7 @@ class SettingsError(Exception):
     """A setting is unknown or impossible."""
 
 
-class ServingSettings(BaseSettings, MonitoringSettings):
+class ServingSettings(BaseSettings, MonitoringSettings, RolloutSettings):
     """The settings of a service: changes need no training.
 
     Order: environment > ``.env`` > profile > YAML > default, see ``tabento.bundle.env_files``.
@@ -301,9 +304,8 @@ def load_settings(folder: Path) -> ServingSettings:
             lines.append(f"  {key}: got {got}: {allowed}")
         places = ", ".join(map(str, (path, *files)))
         raise SettingsError(f"settings ({places} and {ENV_PREFIX}… variables):\n" + "\n".join(lines)) from error
-    if settings.api_keys_file is None:
-        return settings
-    return settings.model_copy(update={"api_keys_file": folder / settings.api_keys_file})
+    paths = {name: getattr(settings, name) for name in _PATHS}
+    return settings.model_copy(update={name: folder / path for name, path in paths.items() if path is not None})
 
 
 def _may_be_secret(key: str, value: object) -> bool:

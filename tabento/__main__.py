@@ -1,4 +1,4 @@
-"""The command ``tabento``: ``export`` and ``keys``, and in a checkout of the project all its commands.
+"""The command ``tabento``: ``export``, ``keys`` and ``sign``, and in a checkout of the project all its commands.
 
 The commands of the project are in its package ``training``, which the wheel does not hold. Exit codes: 0; 1 for an error
 that is told in one message; 2 for wrong usage; 130 if the user interrupts.
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from tabento.command_line import export, keys
+from tabento.command_line import export, keys, sign
 from tabento.command_line.commands import CommandState
 from tabento.command_line.groups import CommandGroup, run_group
 from tabento.command_line.project import PROJECT_COMMANDS, add_project_to_path
@@ -22,6 +22,8 @@ from tabento.command_line.version import version_option
 
 SCRIPT = "tabento"
 INTERRUPTED = 130
+EXTRAS = {"bentoml": ("store", "the model store")}
+"""The extra with a module, and its user; all other modules are for the export."""
 
 
 class LibraryGroup(CommandGroup):
@@ -37,7 +39,7 @@ class LibraryGroup(CommandGroup):
 
             raise TabentoError(
                 f"`{SCRIPT} {cmd_name}` needs the project: run it in a checkout of Tabento, in the folder that has"
-                f" bentofile.yaml, or below it. Only the library is installed here; it has `{SCRIPT} export` and `{SCRIPT} keys`."
+                f" bentofile.yaml, or below it. Only the library is installed here; it has `{SCRIPT} export`, `{SCRIPT} keys` and `{SCRIPT} sign`."
             )
 
         return click.Command(
@@ -52,9 +54,9 @@ def library_group() -> CommandGroup:
     """Return the commands that need no project."""
     return LibraryGroup(
         SCRIPT,
-        entries=[export.ENTRY, keys.ENTRY],
+        entries=[export.ENTRY, keys.ENTRY, sign.ENTRY],
         params=[version_option()],
-        help="Export a fitted scikit-learn pipeline to an exact ONNX model, and manage the API keys of a service.",
+        help="Export a fitted scikit-learn pipeline to an exact ONNX model, manage the API keys of a service, sign bundles.",
         epilog=f"In a checkout of Tabento there are more commands: {', '.join(PROJECT_COMMANDS)}.",
     )
 
@@ -93,9 +95,11 @@ def _message(error: Exception) -> str | None:
         return str(error)
     if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] != SCRIPT:
         with_pip = f"{sys.executable} -m pip" if find_spec("pip") is not None else "pip"
+        package = error.name.partition(".")[0] if error.name else ""
+        extra, user = EXTRAS.get(package, ("export", "the export"))
         return (
-            f"the module {error.name!r} is not installed. Install what the export needs:"
-            f" {with_pip} install 'tabento[export]'"
+            f"the module {error.name!r} is not installed. Install what {user} needs:"
+            f" {with_pip} install 'tabento[{extra}]'"
         )
     return None
 

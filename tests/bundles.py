@@ -84,9 +84,9 @@ def with_output(contract: Contract, **output: object) -> Contract:
     return Contract.model_validate(content)
 
 
-def linear_model(features: int, *, rank: int = 1) -> onnx.ModelProto:
-    """Return a graph that answers the weighted sum of a row, with the weights 1, 2, 3, …; NaN is treated as 0."""
-    weights = np.arange(1.0, features + 1).reshape(features, 1)
+def linear_model(features: int, *, rank: int = 1, scale: float = 1.0) -> onnx.ModelProto:
+    """Return a graph that answers the weighted sum of a row, with the weights 1, 2, 3, … times a factor; NaN is treated as 0."""
+    weights = scale * np.arange(1.0, features + 1).reshape(features, 1)
     nodes = [
         helper.make_node("IsNaN", [INPUT_NAME], ["missing"]),
         helper.make_node("Where", ["missing", "zero", INPUT_NAME], ["filled"]),
@@ -259,6 +259,7 @@ def write_bundle(
     *,
     fingerprint: str = "f" * 64,
     trained_at: str = "2026-01-01T00:00:00Z",
+    reference: Reference | None = None,
 ) -> Path:
     """Write the files of a bundle into a folder and seal it; by default with the orchard's contract and a graph that fits it."""
     contract = contract or orchard_contract()
@@ -266,7 +267,7 @@ def write_bundle(
         numeric = contract.output.classes is None
         model = linear_model(len(contract.features)) if numeric else classifier_model(contract)
     folder.mkdir(parents=True, exist_ok=True)
-    reference = reference_of(contract)
+    reference = reference or reference_of(contract)
     (folder / MODEL_FILE).write_bytes(model.SerializeToString())
     (folder / CONTRACT_FILE).write_text(contract.model_dump_json(), encoding="utf-8")
     (folder / REFERENCE_FILE).write_text(reference.model_dump_json(), encoding="utf-8")

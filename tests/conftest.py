@@ -151,6 +151,7 @@ def own_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         # Services of tests start faster without a monitor process; tests of monitoring switch it on.
         patch.setenv("TABENTO_MONITORING", "false")
         patch.setenv("TABENTO_MONITORING_FOLDER", str(tmp_path_factory.mktemp("monitoring")))
+        patch.setenv("TABENTO_ROLLOUT_FOLDER", str(tmp_path_factory.mktemp("rollout")))
         # With the small data of tests, processes take more time than they save.
         patch.setenv("TABENTO_TRAINING_JOBS", "1")
         yield

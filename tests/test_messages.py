@@ -10,12 +10,12 @@ import pytest
 
 from serving.codec.decode import Decoder
 from serving.errors import InvalidError
+from tabento.bundle.compatibility import breaking_changes
 from tabento.bundle.contract import Contract, Feature, Output
 from tests.training.seedlings import seedling_config, seedling_frame
 from training.config.study import Range
 from training.config.target import Target
 from training.data.classes import class_indices
-from training.gate.compatibility import breaking_changes
 from training.gate.figures import limit_in_words
 from training.model.pipeline import FitError, fit_pipeline
 
@@ -64,7 +64,7 @@ def test_no_message_rounds_a_number_that_a_user_wrote() -> None:
     """Bounds, limits and settings are written by `number_text`; only measured numbers and plots are rounded."""
     rounded_lines = [
         f"{path.relative_to(ROOT)}: {line.strip()}"
-        for folder in ("tabento", "runners", "monitoring", "serving", "training")
+        for folder in ("tabento", "runners", "monitoring", "rollout", "serving", "training")
         for path in sorted((ROOT / folder).rglob("*.py"))
         if not re.search("plot|drawing", path.name)
         for line in path.read_text(encoding="utf-8").splitlines()

@@ -40,7 +40,7 @@ RELATIVE_LIMIT = 1e-9
 
 TRAINING_LIBRARIES = ("sklearn", "pandas", "skl2onnx", "onnx", "pandera", "scipy", "matplotlib", "joblib", "training")
 
-_BLOCK = f"""
+TRAINING_BLOCKER = f"""
 import sys
 
 class Refuse:
@@ -67,7 +67,7 @@ def _serving(arguments: list[str], log: Path, **environment: str) -> Iterator[st
     port = free_port()
     blocker = log.parent / "blocker"
     blocker.mkdir(exist_ok=True)
-    (blocker / "sitecustomize.py").write_text(_BLOCK, encoding="utf-8")
+    (blocker / "sitecustomize.py").write_text(TRAINING_BLOCKER, encoding="utf-8")
     command = [BENTOML, "serve", *arguments, "--host", "127.0.0.1", "--port", str(port)]
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -132,7 +132,7 @@ def test_service_bundle_and_pipeline_agree(
 
 def test_the_training_libraries_cannot_be_imported(tmp_path: Path) -> None:
     """The servers of this file run with an import hook that refuses each training library, so they prove that serving needs none."""
-    (tmp_path / "sitecustomize.py").write_text(_BLOCK, encoding="utf-8")
+    (tmp_path / "sitecustomize.py").write_text(TRAINING_BLOCKER, encoding="utf-8")
     for library in TRAINING_LIBRARIES:
         process = subprocess.run(
             [sys.executable, "-c", f"import {library}"],

@@ -21,10 +21,16 @@ PSI_WARNING = 0.1
 PSI_ALERT = 0.2
 SHARE_WARNING = 0.2
 SHARE_ALERT = 0.5
+ERROR_WARNING = 0.01
+ERROR_LIMIT = 0.05
+"""The share of errors at which a challenger loses its traffic, if its document has no other limit."""
+DIFFERING_SHARE = 0.05
+"""The share of differing rows above which ``TabentoRolloutDiffers`` fires."""
 
 PREDICTIONS = 'route=~".*/predict(/batch)?|.*/infer|/invocations|.*ModelInfer"'
 _OF_SERVICE = 'instance=~"$service"'
-_OF_MODEL = f'{_OF_SERVICE},model=~"$model"'
+_MODEL = 'model=~"$model"'
+_OF_MODEL = f"{_OF_SERVICE},{_MODEL}"
 
 
 @dataclass(frozen=True)
@@ -333,6 +339,93 @@ QUALITY = (
     ),
 )
 
+_ARMS = "model, version, variant"
+_ARM = "{{model}} {{version}} ({{variant}})"
+_VERSION = "{{model}} {{version}}"
+_ARM_REQUESTS = _rate("tabento_rollout_requests_total", _MODEL, by=_ARMS)
+_FAILED_ARM_REQUESTS = _rate("tabento_rollout_requests_total", f'{_MODEL},result="failed"', by=_ARMS)
+
+ROLLOUT = (
+    Panel(
+        "Share of the challenger",
+        "The part of the requests that a challenger answers; 0 in the shadow. Steps: tabento rollout status.",
+        "percentunit",
+        (Query(f"max by (model, version) (tabento_rollout_share{{{_OF_MODEL}}})", _VERSION, has_data=False),),
+    ),
+    Panel(
+        "Step of the canary",
+        "The present step, from 1.",
+        "short",
+        (Query(f"max by (model, version) (tabento_rollout_step{{{_OF_MODEL}}}) + 1", _VERSION, has_data=False),),
+    ),
+    Panel(
+        "Requests by version",
+        "Predictions a second that each version answered.",
+        "reqps",
+        (Query(_rate("tabento_model_requests_total", _MODEL, by=_ARMS), _ARM),),
+    ),
+    Panel(
+        "Errors of both versions",
+        "The share of requests that failed while a challenger is tried. Runbook: bad-version.",
+        "percentunit",
+        (Query(f"{_FAILED_ARM_REQUESTS} / clamp_min({_ARM_REQUESTS}, 1e-9)", _ARM, has_data=False),),
+        limits=Limits(ERROR_WARNING, ERROR_LIMIT),
+    ),
+    Panel(
+        "Latency of both versions",
+        "Quantiles of the present step; those of a challenger in the shadow are estimated. Runbook: bad-version.",
+        "s",
+        (
+            Query(
+                f"max by ({_ARMS}, quantile) (tabento_rollout_latency_seconds{{{_OF_MODEL}}})",
+                f"p{{{{quantile}}}} {_ARM}",
+                has_data=False,
+            ),
+        ),
+    ),
+    Panel(
+        "Differing rows of the shadow",
+        "The share of compared rows to which the challenger gives another answer. Runbook: bad-version.",
+        "percentunit",
+        (Query(f"max by (model, version) (tabento_rollout_differing_share{{{_OF_MODEL}}})", _VERSION, has_data=False),),
+        limits=Limits(DIFFERING_SHARE, 2 * DIFFERING_SHARE),
+    ),
+    Panel(
+        "Rows of the shadow",
+        "Rows a second by result. Rows are dropped first if the service has no time for them.",
+        "rowsps",
+        (Query(_rate("tabento_rollout_shadow_rows_total", _MODEL, by="result"), "{{result}}", has_data=False),),
+    ),
+    Panel(
+        "Rolled back and refused",
+        "Challengers that lost their traffic within the last hour, by the limit; versions that are wanted and not used."
+        " Runbook: bad-version.",
+        "short",
+        (
+            Query(
+                f"max by (model, version, limit) (tabento_rollout_rolled_back{{{_OF_MODEL}}})",
+                f"{_VERSION}: {{{{limit}}}}",
+                has_data=False,
+            ),
+            Query(
+                f"max by (model, version) (tabento_rollout_refused{{{_OF_MODEL}}})",
+                f"{_VERSION}: refused",
+                has_data=False,
+            ),
+        ),
+    ),
+    Panel(
+        "Loaded models",
+        "Versions that are loaded, and loads and evictions a minute. Many evictions: models_memory_bytes is too small.",
+        "short",
+        (
+            Query(f"sum(tabento_models_loaded{{{_OF_SERVICE}}})", "loaded"),
+            Query(f"60 * {_rate('tabento_model_loads_total', by='result')}", "loads: {{result}}", has_data=False),
+            Query(f"60 * {_rate('tabento_model_evictions_total')}", "evictions", has_data=False),
+        ),
+    ),
+)
+
 OPERATION = (
     Panel(
         "Versions",
@@ -398,6 +491,7 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
     ("Batches and refusals", BATCHES),
     ("Drift", DRIFT),
     ("Quality", QUALITY),
+    ("Rollout", ROLLOUT),
     ("Versions and operation", OPERATION),
 )
 """The rows of the dashboard with their panels."""

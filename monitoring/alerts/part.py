@@ -241,7 +241,7 @@ class Alerts(MonitorPart):
         free_share = self.store.free_share
         if free_share is not None:
             values[DISK.name] = {(): free_share}
-        return Snapshot(values, total.histograms)
+        return Snapshot(values, total.histograms, total.histogram_series)
 
     def _counters(self, latest: Snapshot) -> dict[str, float]:
         """Return the values of all counters of the rules."""

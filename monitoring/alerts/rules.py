@@ -57,6 +57,10 @@ FAR_MIN_ROWS = 1_000
 RISE_MIN_ERRORS = 20
 """The server errors of an hour below which their rise says nothing."""
 
+DIFFERING_SHARE = 0.05
+"""The share of differing rows of a shadow above which somebody looks at the report before the version gets traffic. Two trainings of
+a model on the same data differ by less; the document's ``differing_share`` decides whether the version is rolled back."""
+
 SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 """The buckets of ``tabento_request_seconds``; a test compares them with the service's."""
 LATENCY = Histogram("tabento_request_seconds", SECONDS)
@@ -114,6 +118,7 @@ def build_rules(settings: MonitoringSettings) -> list[Rule]:
         *_volume_rules(settings),
         *_drift_rules(settings),
         *_quality_rules(settings),
+        *_rollout_rules(),
         *_operation_rules(settings),
         *(_monitor_rules(settings) if settings.monitoring else ()),
     ]
@@ -444,6 +449,52 @@ def _quality_rules(settings: MonitoringSettings) -> list[Rule]:
             "No truth has arrived for {value}, although truths arrived before.",
             "seconds",
             "feedback",
+        ),
+    ]
+
+
+def _rollout_rules() -> list[Rule]:
+    of_version, version = ("model", "version", "limit"), ("model", "version")
+    return [
+        Rule(
+            "TabentoRolledBack",
+            "warning",
+            "rollout",
+            _is_above(Gauge("tabento_rollout_rolled_back", of_version, of_version), 0.0),
+            0.0,
+            "{model}:{version} has lost its traffic: the limit {limit} is passed.",
+            "number",
+            "bad-version",
+        ),
+        Rule(
+            "TabentoChallengerRefused",
+            "warning",
+            "rollout",
+            _is_above(Gauge("tabento_rollout_refused", version, version), 0.0),
+            60.0,
+            "{model}:{version} is wanted and not used; the service's log has the reason.",
+            "number",
+            "bad-version",
+        ),
+        Rule(
+            "TabentoRolloutDocument",
+            "warning",
+            "rollout",
+            _is_above(Gauge("tabento_rollout_document_fault"), 0.0),
+            60.0,
+            "The rollout document is broken or removed, and the last good one is used; the service's log has the reason.",
+            "number",
+            "bad-version",
+        ),
+        Rule(
+            "TabentoRolloutDiffers",
+            "warning",
+            "rollout",
+            _is_above(Gauge("tabento_rollout_differing_share", version, version), DIFFERING_SHARE),
+            300.0,
+            "{value} of the rows of {model}:{version} in the shadow differ from the champion's.",
+            "share",
+            "bad-version",
         ),
     ]
 

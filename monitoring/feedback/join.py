@@ -57,16 +57,18 @@ class Joiner:
         self._ids = {model.key: number for number, model in stored.items()}
         matches = self._predictions.find([(truth.request_id, truth.row) for truth in truths], models)
         rows: list[JoinedTruth] = []
+        shadows: list[JoinedTruth] = []
         mismatches: list[Mismatch] = []
         for truth in truths:
-            prediction = matches.get((truth.request_id, truth.row))
-            if prediction is None:
+            predictions = matches.get((truth.request_id, truth.row))
+            if not predictions:
                 continue
-            row = self._row(truth, prediction)
+            shadows += [self._row(truth, prediction) for prediction in predictions[1:]]
+            row = self._row(truth, predictions[0])
             rows.append(row)
             if row.actual is None:
-                mismatches.append(Mismatch(truth.request_id, truth.row, prediction.model.expected()))
-        self._store.join(rows)
+                mismatches.append(Mismatch(truth.request_id, truth.row, predictions[0].model.expected()))
+        self._store.join(rows, shadows)
         return JoinResult(len(rows) - len(mismatches), tuple(mismatches), len(truths) - len(rows))
 
     def join_waiting(self, now_s: float) -> list[JoinResult]:

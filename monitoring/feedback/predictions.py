@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,8 +21,9 @@ RowKey = tuple[str, int]
 """The request id and the index of the row."""
 LoggedRecord = Mapping[str, Any]
 """A record of the prediction log, see docs/prediction-log.md."""
-FindLoggedRows = Callable[[Iterable[RowKey]], Mapping[RowKey, LoggedRecord]]
-"""Looks for rows in the prediction log."""
+FindLoggedRows = Callable[[Iterable[RowKey]], Mapping[RowKey, Sequence[LoggedRecord]]]
+"""Looks for rows in the prediction log; the champion's record of a row comes first."""
+CHALLENGER = "challenger"
 
 logger = logging.getLogger("monitoring.feedback")
 
@@ -113,18 +114,24 @@ class RecentPredictions:
             while self._count > self._limit and len(self._batches) > 1:
                 self._count -= len(self._batches.popleft().request_ids)
 
-    def find(self, keys: Collection[RowKey]) -> dict[RowKey, Prediction]:
-        """Return the rows that are known; of a repeated request id, the latest row."""
+    def find(self, keys: Collection[RowKey]) -> dict[RowKey, list[Prediction]]:
+        """Return the rows that are known; of a repeated request id, the latest row.
+
+        A row that a challenger answered in the shadow has two predictions, the champion's first: it is the one that the client got.
+        """
         with self._lock:
             batches = list(self._batches)
-        result: dict[RowKey, Prediction] = {}
-        missing = set(keys)
-        for batch in reversed(batches):
-            if not missing:
-                break
-            matches = {key: match for key in missing if (match := batch.find(key)) is not None}
-            result |= matches
-            missing -= matches.keys()
+        result: dict[RowKey, list[Prediction]] = {}
+        for is_challenger in (False, True):
+            missing = set(keys)
+            for batch in reversed(batches):
+                if not missing:
+                    break
+                if (batch.variant == CHALLENGER) is is_challenger:
+                    matches = {key: match for key in missing if (match := batch.find(key)) is not None}
+                    missing -= matches.keys()
+                    for key, match in matches.items():
+                        result.setdefault(key, []).append(match)
         return result
 
 
@@ -144,8 +151,9 @@ class Predictions:
 
     def find(
         self, keys: Collection[RowKey], models: Mapping[tuple[str, str], AnsweredModel]
-    ) -> dict[RowKey, Prediction]:
-        """Return the predictions of rows. A row that nobody knows, or whose model version nobody knows, is omitted.
+    ) -> dict[RowKey, list[Prediction]]:
+        """Return the predictions of rows, the one that the client got first. A row that nobody knows, or whose model version nobody
+        knows, is omitted.
 
         Args:
             keys: the rows.
@@ -157,11 +165,12 @@ class Predictions:
             return matches
         try:
             records = self._find_logged(missing)
-            for key, record in records.items():
-                model = models.get((record["model"], record["version"]))
-                prediction = None if model is None else logged_prediction(record, model)
-                if prediction is not None:
-                    matches[key] = prediction
+            for key, answers in records.items():
+                for record in answers:
+                    model = models.get((record["model"], record["version"]))
+                    prediction = None if model is None else logged_prediction(record, model)
+                    if prediction is not None:
+                        matches.setdefault(key, []).append(prediction)
         except Exception:
             # A damaged or unreachable log must not lose a truth: it waits, and is looked for again.
             self.log_failures += 1

@@ -1,6 +1,7 @@
 """The store of feedback: truths, the predictions that they are joined with, and the models that answered.
 
-A truth is stored once for each row of a request. Its state follows from its columns: ``model_id`` is null while the truth waits
+A truth is stored once for each row of a request, with the prediction that the client got. The answer of a challenger in the shadow to
+the same row is stored beside it. The state of a truth follows from its columns: ``model_id`` is null while the truth waits
 for its prediction; afterwards ``actual`` is null if the truth does not fit the model.
 """
 
@@ -36,6 +37,10 @@ _TABLES = (
     " PRIMARY KEY (request_id, row_number))",
     "CREATE INDEX IF NOT EXISTS tabento_truths_by_time ON tabento_truths (model_id, time_s)",
     "CREATE INDEX IF NOT EXISTS tabento_truths_by_prediction ON tabento_truths (model_id, predicted_s)",
+    "CREATE TABLE IF NOT EXISTS tabento_shadow_answers (request_id TEXT NOT NULL, row_number INTEGER NOT NULL,"
+    " model_id INTEGER NOT NULL, variant TEXT NOT NULL, predicted_s {float} NOT NULL, answer {bytes} NOT NULL,"
+    " slices {bytes} NOT NULL, PRIMARY KEY (request_id, row_number, model_id))",
+    "CREATE INDEX IF NOT EXISTS tabento_shadow_answers_by_time ON tabento_shadow_answers (model_id, predicted_s)",
     "CREATE INDEX IF NOT EXISTS tabento_truths_waiting ON tabento_truths (received_s) WHERE model_id IS NULL",
 )
 
@@ -235,12 +240,26 @@ class FeedbackStore:
         with self._transaction(write=False):
             return [WaitingTruth(*row) for row in self._database.query(statement, (since_s, until_s, *after, limit))]
 
-    def join(self, joined: Sequence[JoinedTruth]) -> int:
-        """Store the predictions of truths, and return the number of truths that were still waiting for them."""
+    def join(self, joined: Sequence[JoinedTruth], shadows: Sequence[JoinedTruth] = ()) -> int:
+        """Store the predictions of truths, and return the number of truths that were still waiting for them.
+
+        Args:
+            joined: the truths with the predictions that clients got.
+            shadows: truths with further answers to the same rows.
+        """
         if not joined:
             return 0
         self._prepare()
         with self._transaction():
+            if shadows:
+                self._database.run_many(
+                    "INSERT INTO tabento_shadow_answers (request_id, row_number, model_id, variant, predicted_s, answer, slices)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                    [
+                        (t.request_id, t.row, t.model_id, t.variant, t.predicted_s, t.answer, t.slices)
+                        for t in sorted(shadows, key=lambda row: (row.request_id, row.row))
+                    ],
+                )
             return self._database.run_many(
                 "UPDATE tabento_truths SET model_id = ?, variant = ?, predicted_s = ?, answer = ?, slices = ?, actual = ?"
                 " WHERE request_id = ? AND row_number = ? AND truth = ? AND model_id IS NULL",
@@ -305,14 +324,16 @@ class FeedbackStore:
     def joined_columns(
         self, model_id: int, by: str, since_s: float, until_s: float, limit: int
     ) -> list[tuple[str, float, bytes, bytes, bytes]]:
-        """Return variant, time of the prediction, answer, slices and true values of joined truths, the latest first.
+        """Return variant, time of the prediction, answer, slices and true values of joined truths.
+
+        The answers that clients got are first, then those in the shadow; of both the latest first.
 
         Args:
             model_id: the number of the model version.
             by: ``prediction`` or ``truth``: the time that the window is about.
             since_s: the start of the window, inclusive.
             until_s: its end, exclusive.
-            limit: the largest number of rows.
+            limit: the largest number of rows of each.
         """
         self._prepare()
         column = {"prediction": "predicted_s", "truth": "time_s"}[by]
@@ -320,8 +341,36 @@ class FeedbackStore:
             "SELECT variant, predicted_s, answer, slices, actual FROM tabento_truths WHERE model_id = ?"  # noqa: S608
             f" AND {column} >= ? AND {column} < ? AND actual IS NOT NULL ORDER BY {column} DESC LIMIT ?"
         )
+        time = f"{'s' if by == 'prediction' else 't'}.{column}"
+        in_shadow = (
+            "SELECT s.variant, s.predicted_s, s.answer, s.slices, t.truth FROM tabento_shadow_answers s"  # noqa: S608
+            " JOIN tabento_truths t ON t.request_id = s.request_id AND t.row_number = s.row_number WHERE s.model_id = ?"
+            f" AND {time} >= ? AND {time} < ? ORDER BY {time} DESC LIMIT ?"
+        )
+        parameters = (model_id, since_s, until_s, limit)
         with self._transaction(write=False):
-            return self._database.query(statement, (model_id, since_s, until_s, limit))
+            rows = self._database.query(statement, parameters)
+            shadow_rows = self._database.query(in_shadow, parameters)
+            # The truth may have been corrected since, and the versions may order their classes differently.
+            model = self._model(model_id) if shadow_rows else None
+        for variant, predicted_s, answer, slices, text in shadow_rows:
+            actual = None if model is None else model.actual(text)
+            if actual is not None:
+                rows.append((variant, predicted_s, answer, slices, actual.tobytes()))
+        return rows
+
+    def first_answer_s(self, model_id: int, variant: str) -> float | None:
+        """Return the time of the first answer of a model version in a role whose truth is known; None if there is none."""
+        self._prepare()
+        with self._transaction(write=False):
+            times = [
+                self._database.query(
+                    f"SELECT min(predicted_s) FROM {table} WHERE model_id = ? AND variant = ?",  # noqa: S608
+                    (model_id, variant),
+                )[0][0]
+                for table in ("tabento_truths", "tabento_shadow_answers")
+            ]
+        return min((float(time_s) for time_s in times if time_s is not None), default=None)
 
     def truths(self, since_s: float, until_s: float) -> Iterator[dict[str, Any]]:
         """Yield the truths that became known in a window, by time: ``request_id``, ``row``, ``truth``, ``time_s``,
@@ -358,6 +407,12 @@ class FeedbackStore:
         """Delete the truths that arrived before a time, and return their number."""
         self._prepare()
         with self._transaction():
+            self._database.run(
+                "DELETE FROM tabento_shadow_answers WHERE EXISTS (SELECT 1 FROM tabento_truths t WHERE t.request_id ="
+                " tabento_shadow_answers.request_id AND t.row_number = tabento_shadow_answers.row_number"
+                " AND t.received_s < ?)",
+                (received_s,),
+            )
             return self._database.run("DELETE FROM tabento_truths WHERE received_s < ?", (received_s,))
 
     def delete_waiting(self, keep: int) -> int:

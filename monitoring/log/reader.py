@@ -129,19 +129,39 @@ def read_log(
 def find_rows(folder: str | Path, keys: Iterable[RowKey]) -> dict[RowKey, Record]:
     """Return the records of rows by request id and row; rows that the log does not have are absent.
 
-    If a request id occurs several times, the record with the latest time is returned.
+    If a request id occurs several times, the record with the latest time is returned. If both a champion and a challenger answered
+    the row, the champion's record is returned, because a challenger in the shadow answers no client.
+
+    Args:
+        folder: the path of the log's folder, or an fsspec URL.
+        keys: pairs of a request id and the index of the row.
+    """
+    return {key: records[0] for key, records in find_answers(folder, keys).items()}
+
+
+def find_answers(folder: str | Path, keys: Iterable[RowKey]) -> dict[RowKey, list[Record]]:
+    """Return the records of rows by request id and row: of each model version and variant the latest one, the champion's first.
 
     Args:
         folder: the path of the log's folder, or an fsspec URL.
         keys: pairs of a request id and the index of the row.
     """
     requested_keys = set(keys)
-    latest_records: dict[RowKey, Record] = {}
+    latest_records: dict[RowKey, dict[tuple[str, ...], Record]] = {}
     for record in find_requests(folder, {request_id for request_id, _ in requested_keys}):
         key = (record["request_id"], record.get("row", -1))
-        if key in requested_keys and (key not in latest_records or latest_records[key]["time"] <= record["time"]):
-            latest_records[key] = record
-    return latest_records
+        if key not in requested_keys:
+            continue
+        records = latest_records.setdefault(key, {})
+        version = (record["model"], record["version"], record.get("variant", ""))
+        if version not in records or records[version]["time"] <= record["time"]:
+            records[version] = record
+    return {key: sorted(records.values(), key=_rank, reverse=True) for key, records in latest_records.items()}
+
+
+def _rank(record: Record) -> tuple[bool, str]:
+    """Return the order of the records of one row: any champion's before any challenger's, then by time."""
+    return record.get("variant") != "challenger", record["time"]
 
 
 def find_requests(folder: str | Path, request_ids: Iterable[str]) -> Iterator[Record]:

@@ -8,7 +8,7 @@ from monitoring.alerts.part import Alerts
 from monitoring.drift.part import Drift
 from monitoring.estimates.part import EstimatedQuality
 from monitoring.log.part import LOG_FOLDER, PredictionLog
-from monitoring.log.reader import find_rows
+from monitoring.log.reader import find_answers
 from monitoring.part import MonitorPart
 from monitoring.privacy import Privacy
 from monitoring.quality.build import build_feedback
@@ -28,7 +28,7 @@ def build_parts(settings: MonitoringSettings) -> list[MonitorPart]:
     find_logged = None
     if settings.prediction_log:
         parts.append(PredictionLog(settings))
-        find_logged = partial(find_rows, settings.monitoring_folder / LOG_FOLDER)
+        find_logged = partial(find_answers, settings.monitoring_folder / LOG_FOLDER)
     if settings.drift:
         parts.append(Drift(settings))
     estimates = EstimatedQuality(settings)

@@ -16,9 +16,11 @@ from monitoring.feedback.errors import FeedbackStoreError
 from monitoring.feedback.store import FeedbackStore
 from monitoring.parameters import plain_number
 from monitoring.part import Answer, MonitorPart
+from monitoring.quality.arm_losses import LOSSES, RolloutArms
 from monitoring.quality.measure import JoinedRows, ModelQuality, measure, read_joined
 from monitoring.quality.windows import TIMES, Window, latest_window, read_window
 from monitoring.records import ErrorDetail
+from monitoring.rows import MonitoredModel
 from monitoring.settings import MonitoringSettings
 from monitoring.snapshots import Family, Series
 from tabento.bundle.timestamp import timestamp_text
@@ -32,6 +34,10 @@ MOST_QUESTIONS = 8
 """The largest number of questions that wait; further ones are refused."""
 ANSWER_S = 60.0
 METRICS_S = 60.0
+ARMS_S = 5.0
+"""The seconds between two looks at the losses of a rollout: they can roll a challenger back."""
+ARMS_SHARE = 0.05
+"""The largest share of the time that these looks take; with many truths, they are rarer."""
 LATEST_S = 600.0
 """The seconds after which the metrics are computed again although nothing was added: old truths leave the windows."""
 CLOSE_S = 2.0
@@ -103,7 +109,7 @@ class LiveQuality(MonitorPart):
 
     name = "quality"
     questions = ("quality",)
-    families = (QUALITY, WORSE, ROWS)
+    families = (QUALITY, WORSE, ROWS, LOSSES)
 
     def __init__(
         self, settings: MonitoringSettings, store: FeedbackStore, clock: Callable[[], float] = time.time
@@ -120,11 +126,24 @@ class LiveQuality(MonitorPart):
         self._update_s = self._full_s = 0.0
         self._state: tuple[Any, ...] | None = None
         self._has_failed = False
+        self._arms = RolloutArms()
+        self._arm_losses: Series = {}
+        self._arms_s = 0.0
+        self._arms_pause_s = ARMS_S
+        self._arms_state: tuple[Any, ...] | None = None
+
+    def add_model(self, model: MonitoredModel) -> None:
+        """Take another model version into account."""
+        self._arms.add(model)
+        self._arms_state = None
 
     def tick(self, now_s: float) -> None:
-        """Compute the metrics again once a minute, if truths were added."""
+        """Compute the metrics again once a minute, and those of a rollout every few seconds, if truths were added."""
         is_idle = self._update is None or self._update.done()
-        if is_idle and not 0 <= now_s - self._update_s < METRICS_S:
+        if is_idle and self._arms.has_challenger and not 0 <= now_s - self._arms_s < self._arms_pause_s:
+            self._arms_s = now_s
+            self._update = self._executor.submit(self._compute_arms)
+        elif is_idle and not 0 <= now_s - self._update_s < METRICS_S:
             self._update_s = now_s
             self._update = self._executor.submit(self._compute_metrics, now_s)
 
@@ -149,8 +168,8 @@ class LiveQuality(MonitorPart):
         return Answer(msgspec.json.encode(answer))
 
     def numbers(self) -> dict[str, Series]:
-        """Return the live quality of the windows of the settings."""
-        return self._metrics
+        """Return the live quality of the windows of the settings, and the losses of rollouts."""
+        return self._metrics | {LOSSES.name: self._arm_losses} if self._arms.has_challenger else self._metrics
 
     def close(self) -> None:
         """End the computation, within a few seconds."""
@@ -204,7 +223,7 @@ class LiveQuality(MonitorPart):
             state = (self._store.counts(), self._store.newest_s())
             if state == self._state and 0 <= now_s - self._full_s < LATEST_S:
                 return
-            metrics: dict[str, Series] = {family.name: {} for family in self.families}
+            metrics: dict[str, Series] = {family.name: {} for family in (QUALITY, WORSE, ROWS)}
             for text in self._settings.quality_windows:
                 for rows in read_joined(self._store, latest_window(text, TIMES[0], now_s), ROWS_LIMIT):
                     self._add_metrics(metrics, rows, text)
@@ -215,6 +234,21 @@ class LiveQuality(MonitorPart):
             self._has_failed = True
         except Exception:
             logger.exception("live quality is not computed")
+
+    def _compute_arms(self) -> None:
+        """Compute the losses of rollouts, in the thread of the store."""
+        try:
+            state = (self._store.counts(), self._store.newest_s())
+            if state != self._arms_state:
+                start_s = time.monotonic()
+                self._arm_losses, self._arms_state = self._arms.losses(self._store), state
+                self._arms_pause_s = max(ARMS_S, (time.monotonic() - start_s) / ARMS_SHARE)
+        except FeedbackStoreError as error:
+            if not self._has_failed:
+                logger.warning("the losses of the rollout are not computed: %s", error)
+            self._has_failed = True
+        except Exception:
+            logger.exception("the losses of the rollout are not computed")
 
     def _add_metrics(self, metrics: dict[str, Series], rows: JoinedRows, window: str) -> None:
         quality = measure(rows, CONFIDENCE)

@@ -22,6 +22,8 @@ from serving.cache.answer_cache import AnswerCache
 from serving.cache.packed_answers import AnswerFormat, key_function
 from serving.tracing.request_trace import RequestTrace
 
+CACHE_START = b"x-cache: "
+"""The beginning of the lines of all answers of a service with a cache."""
 HIT_LINE = b"x-cache: hit\r\n"
 PARTIAL_LINE = b"x-cache: partial\r\n"
 MISS_LINE = b"x-cache: miss\r\n"

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from functools import lru_cache
 from math import nan
 from typing import Annotated, Any
 
@@ -35,6 +36,11 @@ _PLAIN_ROW_BYTES_PER_FEATURE = 64
 _BATCH_KEY = b'"instances"'
 _BATCH_KEY_WITHIN_BYTES = 64
 _QUOTE = b'"'
+SHARED_DECODERS = 1_024
+"""The largest number of contracts whose compiled decoders are kept: models with the same fields share them, and a model that is loaded
+again has them at once. A type that is not kept is only freed by a collection of all objects."""
+SHARED_FIELDS_LIMIT = 256
+"""The decoders of wider rows are not kept."""
 
 
 def _field_type(feature: Feature) -> Any:
@@ -59,6 +65,49 @@ def text_reader(feature: Feature) -> tuple[dict[str, float], Callable[[str], flo
     return table.codes, table.code
 
 
+def _make_decoders(
+    members: tuple[tuple[str, Any, bool], ...], max_rows: int
+) -> tuple[Callable[[bytes], Any], Callable[[bytes], Any], Callable[[bytes], Any]]:
+    """Return the functions that decode a row, a list of rows, and a body of many rows.
+
+    Args:
+        members: name, msgspec type and requiredness of each field of a row.
+        max_rows: the largest number of rows in one request.
+    """
+    names = [name for name, _, _ in members]
+    slots = [f"f{index}" for index in range(len(names))]
+    fields: list[Any] = [
+        (slot, kind) if required else (slot, kind | msgspec.UnsetType, msgspec.UNSET)
+        for slot, (_, kind, required) in zip(slots, members, strict=True)
+    ]
+    row_type: Any = msgspec.defstruct(
+        "Row",
+        fields,
+        kw_only=True,
+        forbid_unknown_fields=True,
+        gc=False,
+        rename=dict(zip(slots, names, strict=True)),
+    )
+    batch_type: Any = msgspec.defstruct(
+        "Batch",
+        [(RESERVED_NAME, Annotated[list[row_type], msgspec.Meta(min_length=1, max_length=max_rows)])],
+        forbid_unknown_fields=True,
+        gc=False,
+    )
+    return (
+        msgspec.json.Decoder(row_type).decode,
+        msgspec.json.Decoder(list[row_type]).decode,
+        msgspec.json.Decoder(batch_type).decode,
+    )
+
+
+_shared_decoders = lru_cache(maxsize=SHARED_DECODERS)(_make_decoders)
+
+
+def _no_rows(_text: bytes) -> None:
+    """Stand for the plain decoder of a closed one: each row is read by the careful decoder."""
+
+
 class Decoder:
     """Decodes requests for one contract.
 
@@ -80,29 +129,9 @@ class Decoder:
         contract = policies.plain
         width = len(contract.features)
         members = self._fields(contract)
-        names = [name for name, _, _ in members]
-        slots = [f"f{index}" for index in range(len(names))]
-        fields: list[Any] = [
-            (slot, kind) if required else (slot, kind | msgspec.UnsetType, msgspec.UNSET)
-            for slot, (_, kind, required) in zip(slots, members, strict=True)
-        ]
-        row_type: Any = msgspec.defstruct(
-            "Row",
-            fields,
-            kw_only=True,
-            forbid_unknown_fields=True,
-            gc=False,
-            rename=dict(zip(slots, names, strict=True)),
-        )
-        batch_type: Any = msgspec.defstruct(
-            "Batch",
-            [(RESERVED_NAME, Annotated[list[row_type], msgspec.Meta(min_length=1, max_length=max_rows)])],
-            forbid_unknown_fields=True,
-            gc=False,
-        )
-        self._decode_row = msgspec.json.Decoder(row_type).decode
-        self._decode_list = msgspec.json.Decoder(list[row_type]).decode
-        self._decode_batch = msgspec.json.Decoder(batch_type).decode
+        make_decoders = _shared_decoders if len(members) <= SHARED_FIELDS_LIMIT else _make_decoders
+        decoders = make_decoders(tuple(members), max_rows)
+        self._decode_row, self._decode_list, self._decode_batch = decoders
         self._pack: Callable[..., bytes] = struct.Struct(f"={width}d").pack
         self._texts = [
             (index, *text_reader(feature))
@@ -119,6 +148,10 @@ class Decoder:
         self._quotes_per_row = 2 * width + 2 * len(self._texts)
         self._plain_row_bytes = min(max(_PLAIN_ROW_BYTES, _PLAIN_ROW_BYTES_PER_FEATURE * width), PLAIN_BYTES)
         self.careful = CarefulDecoder(policies, max_rows, self._plain_rows, ignore_unknown)
+
+    def close(self) -> None:
+        """Separate the two decoders, which refer to each other, so that their memory is freed with the last reference to them."""
+        self.careful.decode_rows = _no_rows
 
     def _fields(self, contract: Contract) -> list[tuple[str, Any, bool]]:
         """Return name, msgspec type and requiredness of each field of a row, in the order in which they are packed."""

@@ -76,6 +76,10 @@ class Faults:
         if not complete:
             subject = f"at least {subject}"
         message = f"{subject} wrong; first {where}: expected {first.expected}, got {first.got}.{self.hint}"
+        # An error that is a variable here would refer to itself by its traceback, and keep the model until a full collection.
+        raise self._error(message)
+
+    def _error(self, message: str) -> InvalidError:
         error = InvalidError(message, self.details)
         error.kinds = self.kinds
-        raise error
+        return error

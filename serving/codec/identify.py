@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import nan
 from typing import Annotated, Any
 
@@ -36,9 +37,7 @@ class IdentifyingDecoder(Decoder):
     ) -> None:
         super().__init__(contract, max_rows, ignore_unknown, policies)
         self._packer = RowPacker(contract)
-        self._checks = [identifier.check() for identifier in contract.identifiers]
-        self._width = len(contract.features)
-        self._pack = self._pack_row
+        self._pack = _identifying_pack(contract, self._packer)
         # A text has other quotation marks than an integer, so that they are counted row by row.
         self._holes = True
 
@@ -62,19 +61,23 @@ class IdentifyingDecoder(Decoder):
         except _NotPlainError:
             return None
 
-    def _pack_row(self, *values: Any) -> bytes:
-        """Pack the numbers of a row and the identifiers that follow them.
 
-        Raises:
-            struct.error: a number is null.
-            _NotPlainError: an identifier is not one that its field takes.
-        """
-        width = self._width
+def _identifying_pack(contract: Contract, packer: RowPacker) -> Callable[..., bytes]:
+    """Return a function that packs the numbers of a row and the identifiers that follow them.
+
+    It raises struct.error if a number is null, and _NotPlainError if an identifier is not one that its field takes.
+    """
+    width = len(contract.features)
+    checks = [identifier.check() for identifier in contract.identifiers]
+
+    def pack(*values: Any) -> bytes:
         identifiers = [None if value is nan else value for value in values[width:]]
-        for value, takes in zip(identifiers, self._checks, strict=True):
+        for value, takes in zip(identifiers, checks, strict=True):
             if not takes(value):
                 raise _NotPlainError
-        return self._packer.pack(values[:width], identifiers)
+        return packer.pack(values[:width], identifiers)
+
+    return pack
 
 
 def decoder_of(

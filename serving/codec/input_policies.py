@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from serving.codec.rows import Clips
-from serving.settings import InputPolicy, SettingsError
+from serving.settings import InputPolicy, ServingSettings, SettingsError
 from tabento.bundle.contract import Contract, Feature
 
 _encode = msgspec.json.Encoder().encode
@@ -60,6 +60,22 @@ class InputPolicies:
         clipped = [index for index, name in enumerate(names) if policies.get(name) == "clip"]
         self.clipper = Clipper(contract, clipped) if clipped else None
         """Clips the numbers of a row; None if no feature is clipped."""
+
+
+def policies_for(contract: Contract, settings: ServingSettings) -> InputPolicies:
+    """Return the policies of one model's features. If the service has several models, each has those of its own features.
+
+    Args:
+        contract: the contract of the model.
+        settings: the serving settings.
+
+    Raises:
+        SettingsError: see ``InputPolicies``.
+    """
+    policies = settings.input_policies
+    if settings.models or settings.pinned_models:
+        policies = {name: policy for name, policy in policies.items() if name in contract.feature_names}
+    return InputPolicies(contract, policies)
 
 
 class Clipper:

@@ -172,6 +172,14 @@ class ArrivingRequest:
             self.reserved = None
             self._context.accounting.stop_receiving()
 
+    def close(self) -> None:
+        """Forget the request and the connection, which has ended, so that both are freed without a collection.
+
+        A service that loads models on demand lets the garbage collector skip what is present at a load, also a connection.
+        """
+        self.forget()
+        self._ask_for_body = _ask_nobody
+
     def forget(self) -> None:
         """Drop the request."""
         self.head = None
@@ -236,3 +244,7 @@ class ArrivingRequest:
 
     def _too_large(self, got: str) -> ProtocolError:
         return ProtocolError("body_too_large", too_large(self._context.max_body_bytes, got))
+
+
+def _ask_nobody() -> None:
+    """Do nothing: the client has left."""

@@ -17,11 +17,11 @@ from serving.guards.guard import AUTHORIZATION_HEADER, KEY_HEADER
 from serving.guards.hosts import AllowedHosts
 from serving.prediction_headers import PredictionHeaders
 from serving.request_ids import HEADER as REQUEST_ID_HEADER
-from serving.routes.paths import PREDICT_PATHS
+from serving.routes.paths import MODELS_START, PREDICT_PATHS, PredictTarget, predict_target
 from serving.tracing.traceparent import HEADER as TRACEPARENT_HEADER
 
-STARTS = tuple(f"POST {path} HTTP/1.1\r\n".encode() for path in PREDICT_PATHS)
-"""The first lines of plain requests."""
+STARTS = (*(f"POST {path} HTTP/1.1\r\n".encode() for path in PREDICT_PATHS), f"POST {MODELS_START}".encode())
+"""The beginnings of plain requests."""
 MAX_PLAIN_HEAD_BYTES = 4_096
 """A longer head is not plain."""
 MAX_HEADS = 1_024
@@ -68,15 +68,17 @@ def key_line_of(data: bytes, position: int, secret: bytes) -> bytes | None:
 class PlainRequestHead:
     """The parsed head of a plain request."""
 
-    __slots__ = ("batch_only", "deadline_ms", "length", "path")
+    __slots__ = ("batch_only", "deadline_ms", "length", "path", "route")
 
-    def __init__(self, path: str, length: int, deadline_ms: float | None) -> None:
+    def __init__(self, path: str, target: PredictTarget, length: int, deadline_ms: float | None) -> None:
         self.path = path
+        self.route = target.route
+        """The path with placeholders, under which the request is counted."""
         self.deadline_ms = deadline_ms
         """The caller's deadline, if it has one."""
         self.length = length
         """The number of bytes of the body."""
-        self.batch_only = PREDICT_PATHS[path]
+        self.batch_only = target.batch_only
 
 
 Forwarded = tuple[bytes, bytes]
@@ -217,7 +219,9 @@ class HeadCache:
         fields = PredictionHeaders(headers.items())
         if fields.fault is not None or int(length) > self._max_body_bytes:
             return None
-        return PlainRequestHead(match[1].decode(), int(length), fields.deadline_ms)
+        path = match[1].decode("latin-1")
+        target = predict_target(path)
+        return None if target is None else PlainRequestHead(path, target, int(length), fields.deadline_ms)
 
 
 class TracedHeadCache(HeadCache):

@@ -33,8 +33,10 @@ from serving.guards.caller import Caller
 from serving.guards.guard import Guard, require_rate
 from serving.guards.known_key import KnownKey
 from serving.http import OK_LINE, error_rest, ok_rest, status_line
+from serving.live_model import LiveModel
 from serving.prediction import Prediction
 from serving.routes.predict import STATE_ADMITTED, STATE_STARTED
+from serving.trial_calls import choose
 from tabento.bundle.numbers import number_text
 
 logger = logging.getLogger("tabento.serving")
@@ -125,7 +127,7 @@ class FastPathProtocol(TcpConnection):
         self._context.server_state.connections.discard(self)
         self._idle = False
         self._waiting = b""
-        self._arriving.forget()
+        self._arriving.close()
         if isinstance(self._answering, Exchange):
             self._answering.disconnect()
         self.resume_writing()
@@ -272,7 +274,7 @@ class FastPathProtocol(TcpConnection):
             data: the bytes.
             position: the index at which the request begins.
         """
-        head, caller_id, start, secret, forwarded = plain
+        head, _, start, secret, forwarded = plain
         end = start + head.length
         if self._is_proxied:
             self.client_address = self._context.client_of(self._address, forwarded)
@@ -292,23 +294,36 @@ class FastPathProtocol(TcpConnection):
             self._answer_by_asgi(parse_head(data[position : start - 2]), data[start:end], None)
         elif guard is not None and (caller := self._identify(guard, plain, data, position)) is None:
             pass
-        elif model.admit(head.length):
+        else:
+            self._predict(model, plain, data, position, caller)
+        if self._arriving.reserved is not None:
+            self._arriving.answering()
+
+    def _predict(self, model: LiveModel, plain: PlainMatch, data: bytes, position: int, caller: Caller | None) -> None:
+        """Answer a complete plain request of a caller who may send it."""
+        head, caller_id, start, _, _ = plain
+        end = start + head.length
+        if model.split is not None:
+            # Another version may answer; the request id decides if nothing else does, so it is chosen now.
+            caller_id = self._context.ids.choose(caller_id)
+            name = None if caller is None else caller.key_id
+            model = choose(model, data[position:start], name, self.client_address, caller_id)
+        if model.admit(head.length):
             request_id = self._context.ids.choose(caller_id)
             # The answer may have been sent when ``start_plain`` returns.
             if self._tracer is None:
-                self._answering = prediction = Prediction(model, self, head.path, request_id, head.deadline_ms, caller)
+                self._answering = prediction = Prediction(model, self, head.route, request_id, head.deadline_ms, caller)
             else:
                 traceparent = self._context.heads.traceparent
                 self._answering = prediction = self._tracer.new_prediction(
-                    Prediction, traceparent, model, self, head.path, request_id, head.deadline_ms, caller
+                    Prediction, traceparent, model, self, head.route, request_id, head.deadline_ms, caller
                 )
             if not prediction.start_plain(data[start:end], head.batch_only):
                 self._answer_by_asgi(parse_head(data[position : start - 2]), data[start:end], True)
         else:
-            self._transport.write(self._context.refuse(head.path, caller_id, self.client_address))
+            model.numbers.count_error(OverloadedError.status)
+            self._transport.write(self._context.refuse(head.route, caller_id, self.client_address))
             self.complete_answer(closes=False)
-        if self._arriving.reserved is not None:
-            self._arriving.answering()
 
     def _identify(self, guard: Guard, plain: PlainMatch, data: bytes, position: int) -> Caller | None:
         """Return the caller of a plain request, or refuse the request and return None.
@@ -326,7 +341,7 @@ class FastPathProtocol(TcpConnection):
         except ServingError as error:
             request_id = self._context.ids.choose(request_id)
             self._context.accounting.finish(
-                "POST", head.path, head.path, error.status, perf_counter(), request_id, self.client_address
+                "POST", head.route, head.path, error.status, perf_counter(), request_id, self.client_address
             )
             self.send_error(request_id, error)
             return None

@@ -35,6 +35,11 @@ def is_admin_path(path: str) -> bool:
     return path == "/admin" or path.startswith(ADMIN_STARTS)
 
 
+def _is_document(path: str) -> bool:
+    """Return whether a path has a document of one model, or a part of the page of documents."""
+    return path.startswith(_ASSETS_START) or (path.startswith("/models/") and path.endswith("/docs.json"))
+
+
 def needed_scope(method: str, path: str, open_paths: frozenset[str]) -> Scope | None:
     """Return the permission that a request needs; None if the path is open to everybody.
 
@@ -43,7 +48,7 @@ def needed_scope(method: str, path: str, open_paths: frozenset[str]) -> Scope | 
         path: its path, without prefix and trailing slash.
         open_paths: the paths that need no key.
     """
-    if path in open_paths or (path.startswith(_ASSETS_START) and "/docs" in open_paths):
+    if path in open_paths or ("/docs" in open_paths and _is_document(path)):
         return None
     if is_admin_path(path):
         return "admin"

@@ -6,12 +6,14 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 from time import perf_counter
+from types import MappingProxyType
 
+from rollout.registry.watch import RegistryWatch
 from runners.batcher import MicroBatcher
 from serving.guards.key_source import KeySource
-from serving.operations.health import ComponentReport, HealthRegistry
+from serving.operations.health import ComponentReport, HealthRegistry, Status
 from serving.operations.metrics import Metrics
 from serving.remote.redis_link import RedisLink
 from serving.state import ServiceState
@@ -19,6 +21,7 @@ from tabento.remote.circuit_breaker import CircuitBreaker
 
 STUCK_S = 5.0
 """Rows that have waited for so long show that the batcher makes no progress: no latency target is as long."""
+SEVERITIES: Mapping[Status, int] = MappingProxyType({"healthy": 0, "degraded": 1, "unhealthy": 2})
 LOW_DISK_BYTES = 256 * 1024 * 1024
 """Less free space than this, and less than ``LOW_DISK_SHARE``, is low."""
 LOW_DISK_SHARE = 0.05
@@ -28,6 +31,7 @@ def service_health(state: ServiceState, metrics: Metrics) -> HealthRegistry:
     """Return a registry with the components that need no file and no socket."""
     health = HealthRegistry()
     health.add("model", True, lambda: model_report(state))
+    health.add("models", False, lambda: models_report(state))
     health.add("intake", True, lambda: intake_report(state))
     health.add("runner", True, lambda: runner_report(state))
     health.add("metrics", False, lambda: metrics_report(metrics))
@@ -41,11 +45,26 @@ def service_health(state: ServiceState, metrics: Metrics) -> HealthRegistry:
 
 
 def model_report(state: ServiceState) -> ComponentReport:
-    """Return whether a model is loaded."""
+    """Return whether the default model is loaded."""
     model = state.model
     if model is None:
         return ComponentReport("unhealthy", "no model is loaded")
     return ComponentReport("healthy", f"{model.bundle.tag} is loaded and warm")
+
+
+def models_report(state: ServiceState) -> ComponentReport:
+    """Return whether the other models can be loaded. Their names are not in the message, since health needs no key."""
+    names = state.known_names()
+    n_loaded = f"{len(state.models)} of {len(names)} models are loaded"
+    on_demand = state.on_demand
+    if on_demand is None:
+        return ComponentReport("healthy", n_loaded)
+    n_failed = sum(on_demand.describe(name).state == "failed" for name in names if name not in state.models)
+    if n_failed:
+        return ComponentReport(
+            "degraded", f"{n_loaded}, {n_failed} cannot be loaded; GET /models?state=failed has the reasons"
+        )
+    return ComponentReport("healthy", n_loaded)
 
 
 def intake_report(state: ServiceState) -> ComponentReport:
@@ -56,10 +75,17 @@ def intake_report(state: ServiceState) -> ComponentReport:
 
 
 def runner_report(state: ServiceState) -> ComponentReport:
-    """Return whether the batcher makes progress, and whether the model answered its last batch."""
-    if state.model is None:
+    """Return whether all batchers make progress, and whether the models answered their last batches."""
+    models = state.live_models()
+    if not models:
         return ComponentReport("unhealthy", "there is no runner, since no model is loaded")
-    return batcher_report(state.model.batcher, perf_counter())
+    now_s = perf_counter()
+    reports = [batcher_report(model.batcher, now_s) for model in models]
+    worst = max(reports, key=lambda report: SEVERITIES[report.status])
+    n_faults = sum(report.status != "healthy" for report in reports)
+    if n_faults and len(reports) > 1:
+        return ComponentReport(worst.status, f"{n_faults} of {len(reports)} models: {worst.message}")
+    return worst
 
 
 def batcher_report(batcher: MicroBatcher, now_s: float) -> ComponentReport:
@@ -70,7 +96,7 @@ def batcher_report(batcher: MicroBatcher, now_s: float) -> ComponentReport:
             return ComponentReport(
                 "unhealthy", f"{batcher.queue.rows} rows wait for the model, the oldest for {oldest_s:.0f} s"
             )
-    if batcher.stats.last_failed:
+    if batcher.last_failed:
         return ComponentReport("degraded", "the model failed on a row of the last batch; the log has the reason")
     return ComponentReport("healthy", "batches are answered")
 
@@ -90,6 +116,36 @@ def keys_report(source: KeySource) -> ComponentReport:
     return ComponentReport(
         "degraded", "the key file is wrong or missing; the former keys stay valid; the service's log has the reason"
     )
+
+
+def registry_report(registry: RegistryWatch) -> ComponentReport:
+    """Return whether the registry's aliases are used."""
+    if registry.fault is None:
+        return ComponentReport("healthy", "the aliases are read")
+    # The fault itself has the address of the registry, and health is open to everybody.
+    return ComponentReport(
+        "degraded",
+        "the registry's aliases cannot be used; the last known versions stay; the service's log has the reason",
+    )
+
+
+def rollout_report(document_fault: str | None, refusals: Sized) -> ComponentReport:
+    """Return whether the rollout document is used, and whether all wanted versions can be.
+
+    Args:
+        document_fault: the reason why the document is not used; None if it is.
+        refusals: the versions that are wanted and cannot be used.
+    """
+    # Neither paths nor names of models: health is open to everybody.
+    if document_fault is not None:
+        return ComponentReport(
+            "degraded", "the rollout document is not used; the last good one stays; the service's log has the reason"
+        )
+    if refusals:
+        count = len(refusals)
+        text = "one wanted version is" if count == 1 else f"{count} wanted versions are"
+        return ComponentReport("degraded", f"{text} not used; GET /models/NAME has the reason")
+    return ComponentReport("healthy", "the wanted versions can be used")
 
 
 def redis_report(link: RedisLink) -> ComponentReport:

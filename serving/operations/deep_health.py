@@ -1,4 +1,6 @@
-"""The deep check behind ``GET /health/deep``: all checks at once, and a prediction of an example through the real batcher.
+"""The deep check behind ``GET /health/deep``: all checks at once, and predictions of examples through the real batchers.
+
+An example of the default model, of its challenger and of each pinned model is predicted. Only the default model is critical.
 
 It cannot be used for load: one deep check runs at a time, further requests wait for it, and its result is used for a second.
 """
@@ -7,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from math import isclose
 from time import perf_counter
 from typing import Any
@@ -24,6 +26,8 @@ REUSE_S = 1.0
 """The seconds for which a result is used again."""
 EXAMPLE_TIMEOUT_S = 2.0
 """The time limit of the example's prediction."""
+MAX_EXAMPLES = 50
+"""The largest number of models whose examples are predicted besides the default model's."""
 TOLERANCE = 1e-9
 """The relative difference up to which two answers to the example are equal: sums of one row alone and in a batch may be rounded
 differently."""
@@ -90,17 +94,23 @@ class DeepHealth:
     """Runs deep checks.
 
     Args:
-        state: knows the model.
+        state: knows the models.
         health: the components.
         clock: seconds that never go backwards.
+        pinned: the names or tags of further models whose examples are predicted, if they are loaded.
     """
 
     def __init__(
-        self, state: ServiceState, health: HealthRegistry, clock: Callable[[], float] = time.monotonic
+        self,
+        state: ServiceState,
+        health: HealthRegistry,
+        clock: Callable[[], float] = time.monotonic,
+        pinned: Iterable[str] = (),
     ) -> None:
         self._state = state
         self._health = health
         self._clock = clock
+        self._pinned = list(dict.fromkeys(tag.partition(":")[0] for tag in pinned))
         self._running: asyncio.Task[dict[str, Any]] | None = None
         self._result: dict[str, Any] | None = None
         self._ended_s = 0.0
@@ -122,32 +132,46 @@ class DeepHealth:
 
     async def _run(self) -> dict[str, Any]:
         self.runs += 1
-        model = self._state.model
+        default = self._state.model
         components = self._health.components()
-        example_check = _no_model() if model is None else check_example(model)
-        (example, example_ms), *checks = await asyncio.gather(
-            _measure_check(example_check), *(_measure_check(run_check(component)) for component in components)
+        examples = {"prediction": _no_model() if default is None else check_example(default)}
+        examples |= {f"prediction of {model.bundle.tag}": check_example(model) for model in self._further_models()}
+        reports = await asyncio.gather(
+            *(_measure_check(check) for check in examples.values()),
+            *(_measure_check(run_check(component)) for component in components),
         )
+        checks = reports[len(examples) :]
         descriptions: dict[str, dict[str, object]] = {
             component.name: {**component.describe(), "duration_ms": duration_ms}
             for component, (_, duration_ms) in zip(components, checks, strict=True)
         }
-        descriptions["prediction"] = {
-            "status": example.status,
-            "critical": True,
-            "message": example.message,
-            "age_s": 0.0,
-            "duration_ms": example_ms,
-        }
-        states: tuple[Status, ...] = (self._health.status(), example.status)
+        states: list[Status] = [self._health.status()]
+        for name, (example, duration_ms) in zip(examples, reports, strict=False):
+            is_critical = name == "prediction"
+            descriptions[name] = {
+                "status": example.status,
+                "critical": is_critical,
+                "message": example.message,
+                "age_s": 0.0,
+                "duration_ms": duration_ms,
+            }
+            states.append("degraded" if example.status == "unhealthy" and not is_critical else example.status)
         status = "unhealthy" if "unhealthy" in states else "degraded" if "degraded" in states else "healthy"
         self._result = {
             "status": status,
-            "model": None if model is None else {"name": model.bundle.name, "version": model.bundle.version},
+            "model": None if default is None else {"name": default.bundle.name, "version": default.bundle.version},
             "components": descriptions,
         }
         self._ended_s = self._clock()
         return self._result
+
+    def _further_models(self) -> list[LiveModel]:
+        """Return the loaded models whose examples are predicted besides the default model's."""
+        state = self._state
+        names = [name for name in dict.fromkeys([state.default, *self._pinned]) if name is not None]
+        challengers = [state.challengers[name] for name in names if name in state.challengers]
+        champions = [state.models[name] for name in names if name in state.models and name != state.default]
+        return [*challengers, *champions][:MAX_EXAMPLES]
 
 
 async def _no_model() -> ComponentReport:

@@ -52,14 +52,24 @@ def drain_on_sigterm(application: Application, loop: asyncio.AbstractEventLoop, 
 def start_draining(state: ServiceState, accounting: RequestAccounting, done: Callable[[], object]) -> None:
     """Refuse new predictions, and call ``done`` when every prediction that was accepted is answered."""
 
-    def drain_batcher() -> None:
-        if state.model is None:
+    def drain_batchers() -> None:
+        batchers = [model.batcher for model in state.live_models()]
+        if not batchers:
             done()
-        else:
-            state.model.batcher.drain(done)
+            return
+        n_open = len(batchers)
+
+        def one_done() -> None:
+            nonlocal n_open
+            n_open -= 1
+            if not n_open:
+                done()
+
+        for batcher in batchers:
+            batcher.drain(one_done)
 
     state.start_draining()
-    accounting.when_idle(drain_batcher)
+    accounting.when_idle(drain_batchers)
 
 
 class Drain:

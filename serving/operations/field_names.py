@@ -8,13 +8,23 @@ from __future__ import annotations
 from monitoring.snapshots import Family, Series, Snapshot
 from runners.stats import SECONDS
 from serving.protocols.paths import INFER_ROUTE, INFER_VERSION_ROUTE, INVOCATIONS_PATH
-from serving.routes.paths import PREDICT_PATHS
+from serving.routes.paths import MODEL_BATCH_ROUTE, MODEL_PREDICT_ROUTE, PREDICT_PATHS
 
 LATENCY_SOURCE = "tabento_request_seconds"
 FIRST_ERROR_STATUS = 400
 GRPC_ROUTE = "grpc ModelInfer"
 """The label of predictions over gRPC; ``serving.protocols.grpc.servicer`` is not imported, since it needs gRPC's library."""
-_PREDICTION_ROUTES = frozenset({*PREDICT_PATHS, INVOCATIONS_PATH, INFER_ROUTE, INFER_VERSION_ROUTE, GRPC_ROUTE})
+_PREDICTION_ROUTES = frozenset(
+    {
+        *PREDICT_PATHS,
+        MODEL_PREDICT_ROUTE,
+        MODEL_BATCH_ROUTE,
+        INVOCATIONS_PATH,
+        INFER_ROUTE,
+        INFER_VERSION_ROUTE,
+        GRPC_ROUTE,
+    }
+)
 
 FIELD_FAMILIES = (
     Family(
@@ -41,7 +51,8 @@ def add_field_names(snapshot: Snapshot) -> Snapshot:
     histograms = dict(snapshot.histograms)
     if LATENCY_SOURCE in histograms:
         histograms["ml_prediction_latency"] = histograms[LATENCY_SOURCE]
-    return Snapshot({**snapshot.values, "ml_prediction_errors": errors}, histograms)
+    values = {**snapshot.values, "ml_prediction_errors": errors}
+    return Snapshot(values, histograms, dict(snapshot.histogram_series))
 
 
 def is_prediction_route(route: str) -> bool:

@@ -38,7 +38,7 @@ class HealthMonitor:
         """Do the work of this second, and continue every second."""
         self._timer = loop.call_later(TICK_S, self.start, loop)
         metrics = self._metrics
-        self._overload.update(loop.time(), sum(metrics.latency_s.counts), sum(metrics.shed.values()))
+        self._overload.update(loop.time(), sum(metrics.latency_s().counts), sum(metrics.shed.values()))
         if self._ticks % CHECK_EVERY_TICKS == 0:
             self.begin_checks(loop)
         self._ticks += 1

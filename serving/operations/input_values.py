@@ -19,11 +19,13 @@ from tabento.bundle.contract import UNKNOWN_CATEGORY as UNKNOWN_CODE
 ACCEPTED = "accepted"
 CLIPPED = "clipped"
 REFUSAL = "refused"
+OTHER = "other"
+"""The label of all features of models without numbers of their own; see ``serving.operations.model_numbers``."""
 PENDING_BYTES = 128 * 1024
 """The number of bytes of packed rows that wait to be counted. Counting them takes some 10 µs."""
 
 InputCounts = dict[tuple[str, str, str], int]
-"""The number of values by feature, kind and treatment; only features of the contract, so that it is bounded."""
+"""The number of values by feature, kind and treatment; only features of contracts, so that it is bounded."""
 
 
 class InputValues:
@@ -33,12 +35,14 @@ class InputValues:
         policies: the contract of the model, with the policies of its features.
         row_values: the number of float64 values of a packed row; the numbers of the features are the first.
         counts: where the values are counted.
+        by_feature: whether they are counted by feature; otherwise the label of all features is ``other``.
     """
 
-    def __init__(self, policies: InputPolicies, row_values: int, counts: InputCounts) -> None:
+    def __init__(self, policies: InputPolicies, row_values: int, counts: InputCounts, by_feature: bool = True) -> None:
         features = policies.contract.features
         self._names = [feature.name for feature in features]
         self._known_names = frozenset(self._names)
+        self._by_feature = by_feature
         self._row_values = row_values
         self._counts = counts
         self._unknown = np.array(
@@ -65,9 +69,9 @@ class InputValues:
 
     def flush(self) -> None:
         """Count all recorded values now."""
-        pending, self._pending, self._pending_bytes = self._pending, [], 0
-        if not pending:
+        if not self._pending:
             return
+        pending, self._pending, self._pending_bytes = self._pending, [], 0
         numbers = np.frombuffer(b"".join(pending)).reshape(-1, self._row_values)[:, : len(self._names)]
         self._add_columns(range(len(self._names)), np.isnan(numbers), NULL)
         if len(self._unknown):
@@ -94,5 +98,5 @@ class InputValues:
                 self._add(self._names[column], kind, ACCEPTED, total)
 
     def _add(self, name: str, kind: str, treatment: str, count: int) -> None:
-        key = (name, kind, treatment)
+        key = (name if self._by_feature else OTHER, kind, treatment)
         self._counts[key] = self._counts.get(key, 0) + count

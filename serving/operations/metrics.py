@@ -12,29 +12,40 @@ import logging
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sized
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from monitoring.snapshots import Buckets, Exemplar, Family, Labels, Series, Snapshot
+from monitoring.snapshots import Buckets, Exemplar, Family, Series, Snapshot
 from runners.runner import Runner
-from runners.stats import RATIOS, ROWS, SECONDS, Stats, Tally
+from runners.stats import RATIOS, ROWS, SECONDS, Tally
 from serving.cache.answer_cache import AnswerCache
 from serving.guards.rate_limits import RateCounts
+from serving.operations.bundle_numbers import FAMILIES as BUNDLE_FAMILIES
+from serving.operations.bundle_numbers import bundle_values
 from serving.operations.exposition import PLAIN_TEXT, TextFormat
 from serving.operations.field_names import FIELD_FAMILIES, add_field_names
 from serving.operations.input_values import InputCounts, InputValues
+from serving.operations.model_numbers import FAMILIES as MODEL_FAMILIES
+from serving.operations.model_numbers import ModelCounts, ModelNumbers
 from serving.operations.monitoring import FAMILIES as MONITORING_FAMILIES
 from serving.operations.monitoring import Monitoring, monitoring_values
+from serving.operations.rollout_numbers import FAMILIES as ROLLOUT_FAMILIES
+from serving.operations.rollout_numbers import RolloutNumbers, rollout_values
+from serving.operations.runner_totals import RunnerTotals
 from serving.operations.worker_link import LinkError, WorkerLink
 from serving.remote.redis_link import RedisLink
+from tabento.bundle.store import Bundle
 from tabento.remote.circuit_breaker import CircuitBreaker
 
 if TYPE_CHECKING:
+    from rollout.cascade.counts import FetchCounts
     from serving.guards.key_source import KeySource
 
 logger = logging.getLogger("tabento.serving")
 
 CIRCUIT_STATES = {"closed": 0, "half_open": 1, "open": 2}
 """The values of ``tabento_circuit_state``."""
+TEXT_SLICE_S = 0.0005
+"""The seconds of work on the text of a scrape after which predictions get their turn."""
 SYNC_S = 1.0
 """The seconds of counting that a killed worker may lose."""
 
@@ -57,7 +68,7 @@ FAMILIES = (
     Family(
         "tabento_model_info",
         "max",
-        "The model that is served, as labels; the value is 1.",
+        "The models and versions that are served, as labels; the value is 1.",
         ("model", "version", "data"),
     ),
     Family("tabento_queue_wait_seconds", "histogram", "Time in the queue.", bounds=SECONDS),
@@ -100,30 +111,50 @@ FAMILIES = (
     Family("tabento_redis_down", "sum", "Worker processes that cannot use Redis."),
     Family("tabento_redis_failures", "counter", "Failed calls of Redis, by reason.", ("reason",)),
     Family("tabento_spans", "counter", "Traced requests and batches, by result: sent or dropped.", ("result",)),
+    *MODEL_FAMILIES,
+    *ROLLOUT_FAMILIES,
+    *BUNDLE_FAMILIES,
     *MONITORING_FAMILIES,
 )
 """All metrics. A new one needs a line here and its numbers in `Metrics.snapshot`."""
 
 
+class CountedModel(Protocol):
+    """The parts of a loaded model that are counted; see ``serving.live_model.LiveModel``."""
+
+    bundle: Bundle
+    runner: Runner
+    inputs: InputValues
+
+    @property
+    def variant(self) -> str:
+        """``champion`` or ``challenger``."""
+        ...
+
+    numbers: ModelNumbers
+    """Where the model's requests are counted; ``Metrics.add_model`` sets it."""
+
+
 class Metrics:
     """The numbers of this worker, and the link to the numbers of all workers.
 
-    Requests are counted in the public attributes, and in the runner's `Stats` once one is attached.
+    Requests are counted in the public attributes, in the `ModelNumbers` of their model, and in the `Stats` of the runners.
+
+    Args:
+        max_models: the largest number of models with numbers of their own.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, max_models: int = 50) -> None:
         self.answered: dict[tuple[str, int], int] = {}
         """Requests by route and status."""
         self.invalid_fields: dict[str, int] = {}
         """Refused values by field."""
         self.input_values: InputCounts = {}
         """Missing, unusual and refused values by feature, kind and treatment; see ``serving.operations.input_values``."""
-        self.inputs: InputValues | None = None
-        """Counts the values of accepted requests; None before a model answers."""
         self.shed: dict[str, int] = {}
         """Requests refused for load, by reason."""
-        self.latency_s = Tally(SECONDS)
-        """The latencies of predictions, from the end of decoding to the answer, in seconds."""
+        self.models = ModelCounts(max_models)
+        """The numbers of each model."""
         self.exemplars: dict[int, Exemplar] = {}
         """The newest traced latency by the index of its bucket."""
         self.over_slo = 0
@@ -154,35 +185,51 @@ class Metrics:
         """The cache of answers; None if it is off."""
         self.breakers: list[CircuitBreaker] = []
         """The circuit breakers of outside dependencies."""
+        self.fetches: FetchCounts | None = None
+        """The counts of bundles that were looked for; None before the service starts."""
         self.monitoring: Monitoring | None = None
         """The recorder of predictions; None if the service has no monitor process."""
-        self._model: Labels | None = None
-        self._stats = Stats()
-        self._runner: Runner | None = None
+        self.rollout: RolloutNumbers | None = None
+        """The numbers of the rollout; None before the service starts."""
+        self._runners = RunnerTotals()
+        self._loaded: dict[int, CountedModel] = {}
 
-    def describe_model(self, name: str, version: str, data: str) -> None:
-        """Show the model that is served."""
-        self._model = (name, version, data)
+    def add_model(self, model: CountedModel) -> None:
+        """Show a version that is loaded, and give it its numbers. Called again if its variant has changed."""
+        former = self._loaded.get(id(model))
+        if former is not None:
+            self.models.close(model.numbers)
+        self._loaded[id(model)] = model
+        self._runners.add(model.runner)
+        model.numbers = self.models.open(model.bundle.name, model.bundle.version, model.variant)
 
-    def attach(self, runner: Runner) -> None:
-        """Show the counts of a runner, the rows in its queue, and the costs that its admission has learned."""
-        self._stats = runner.batcher.stats
-        self._runner = runner
+    def remove_model(self, model: CountedModel) -> None:
+        """Note that a version is unloaded, after its last answer. Its counts stay."""
+        if self._loaded.pop(id(model), None) is None:
+            return
+        model.inputs.flush()
+        self._runners.remove(model.runner)
+        self.models.close(model.numbers)
+
+    def latency_s(self) -> Tally:
+        """Return the latencies of predictions of all models, from the end of decoding to the answer, in seconds."""
+        return self.models.latency_s()
 
     def add_exemplar(self, latency_s: float, trace_id: str) -> None:
         """Keep the trace of a prediction as the example of its latency.
 
         Args:
-            latency_s: the latency that was added to ``latency_s``.
+            latency_s: the latency that was counted.
             trace_id: 32 hexadecimal digits.
         """
-        self.exemplars[bisect_left(self.latency_s.bounds, latency_s)] = Exemplar(trace_id, latency_s, time.time())
+        self.exemplars[bisect_left(SECONDS, latency_s)] = Exemplar(trace_id, latency_s, time.time())
 
     def snapshot(self) -> Snapshot:
         """Return the numbers of this worker as they are now."""
-        stats, runner, redis = self._stats, self._runner, self.redis
-        if self.inputs is not None:
-            self.inputs.flush()
+        redis, runners = self.redis, self._runners
+        stats, latency_s = runners.stats(), self.latency_s()
+        for model in self._loaded.values():
+            model.inputs.flush()
         return Snapshot(
             values={
                 "tabento_requests": {
@@ -193,10 +240,10 @@ class Metrics:
                 "tabento_shed": _series(self.shed),
                 "tabento_slo_missed": {(): self.over_slo},
                 "tabento_in_flight_requests": {(): self.in_flight},
-                "tabento_queue_rows": {(): runner.batcher.queued_rows if runner else 0},
-                "tabento_request_cost_seconds": {(): runner.admission.request_s if runner else 0.0},
-                "tabento_refusal_cost_seconds": {(): runner.admission.refusal_s if runner else 0.0},
-                "tabento_model_info": {} if self._model is None else {self._model: 1},
+                "tabento_queue_rows": {(): runners.queued_rows},
+                "tabento_request_cost_seconds": {(): runners.request_s},
+                "tabento_refusal_cost_seconds": {(): runners.refusal_s},
+                "tabento_model_info": self._descriptions(),
                 "tabento_batches": _series(stats.released),
                 "tabento_dropped": _series(stats.dropped),
                 "tabento_batch_retries": {(): stats.retried},
@@ -213,18 +260,26 @@ class Metrics:
                 "tabento_redis_down": {(): 0 if redis is None or redis.available() else 1},
                 "tabento_spans": {} if self.spans is None else _series(self.spans()),
                 "tabento_redis_failures": {} if redis is None else _series(redis.failures),
+                **self.models.values(),
+                **rollout_values(self.rollout),
                 **monitoring_values(self.monitoring),
+                **bundle_values(self.fetches),
             },
             histograms={
-                "tabento_request_seconds": Buckets(
-                    list(self.latency_s.counts), self.latency_s.total, dict(self.exemplars)
-                ),
+                "tabento_request_seconds": Buckets(latency_s.counts, latency_s.total, dict(self.exemplars)),
                 "tabento_queue_wait_seconds": _buckets(stats.wait_s),
                 "tabento_batch_rows": _buckets(stats.batch_rows),
                 "tabento_batch_seconds": _buckets(stats.batch_s),
                 "tabento_batch_predicted_ratio": _buckets(stats.predicted_ratio),
             },
+            histogram_series=self.models.histograms(),
         )
+
+    def _descriptions(self) -> Series:
+        """Return the loaded versions of models with numbers of their own."""
+        other = self.models.other
+        bundles = [model.bundle for model in self._loaded.values() if model.numbers is not other]
+        return {(bundle.name, bundle.version, bundle.manifest.provenance.data): 1 for bundle in bundles}
 
     def sync(self) -> None:
         """Send this worker's numbers to the supervisor, so that they are not lost if the worker is killed."""
@@ -242,32 +297,45 @@ class Metrics:
 
     async def collect(self, text_format: TextFormat = PLAIN_TEXT) -> bytes:
         """Return the text that Prometheus scrapes: the numbers of all workers, or of this one if the others are not available."""
+        snapshot, families = self._shown_families(await self.total())
+        parts = []
+        started_s = time.perf_counter()
+        for part in text_format.parts(snapshot, families):
+            parts.append(part)
+            if time.perf_counter() - started_s > TEXT_SLICE_S:
+                await asyncio.sleep(0)  # predictions go on
+                started_s = time.perf_counter()
+        return b"".join(parts)
+
+    async def total(self) -> Snapshot:
+        """Return the numbers of all workers, or of this one if the others are not available."""
         own = self.snapshot()
         if self.link is None:
-            return self._exposition(own, text_format)
+            return own
         try:
             total = await self.link.collect(own)
         except LinkError as error:
             self._degrade(error)
-            return self._exposition(own, text_format)
+            return own
         self.fault = None
-        return self._exposition(total, text_format)
+        return total
 
-    def _exposition(self, workers: Snapshot, text_format: TextFormat) -> bytes:
-        """Return the text of the workers' numbers and the monitor's."""
+    def _shown_families(self, workers: Snapshot) -> tuple[Snapshot, tuple[Family, ...]]:
+        """Return the workers' numbers with the monitor's, and the families of both."""
         snapshot = add_field_names(workers)
         families: tuple[Family, ...] = (*FAMILIES, *FIELD_FAMILIES)
         numbers = None if self.monitoring is None else self.monitoring.link.numbers
         if numbers is not None:
             snapshot.values |= numbers.snapshot.values
             snapshot.histograms |= numbers.snapshot.histograms
+            snapshot.histogram_series |= numbers.snapshot.histogram_series
             families = (*families, *numbers.families)
-        return text_format.exposition(snapshot, families)
+        return snapshot, families
 
     def close(self) -> None:
         """Send the last counts; the supervisor drops the gauges when this process ends."""
         self.in_flight = self.connections = 0
-        self._runner = None
+        self._runners.clear()
         self.sync()
 
     def _degrade(self, error: LinkError) -> None:

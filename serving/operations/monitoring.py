@@ -43,7 +43,7 @@ class Monitoring:
     def __init__(self, address: str, buffer_bytes: int) -> None:
         self.link = MonitorLink(address, buffer_bytes)
         self.recorder = Recorder(self.link)
-        self._n_models = 0
+        self._keys: dict[tuple[str, str], int] = {}
 
     def start(self, loop: asyncio.AbstractEventLoop, health: HealthRegistry) -> None:
         """Connect to the monitor, and send the records at intervals."""
@@ -57,9 +57,11 @@ class Monitoring:
         await self.link.stop()
 
     def add_model(self, tag: str, variant: str, folder: str, row_values: int, slo_ms: float) -> int:
-        """Describe a model; return its key in the records."""
-        key = self._n_models
-        self._n_models += 1
+        """Describe a version of a model in one of its roles; return its key in the records. Called again, the key is the same."""
+        key = self._keys.get((tag, variant))
+        if key is not None:
+            return key
+        key = self._keys[tag, variant] = len(self._keys)
         self.link.add_model(ModelDescription(key, tag, variant, folder, row_values, slo_ms))
         return key
 

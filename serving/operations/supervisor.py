@@ -45,6 +45,7 @@ from monitoring.settings import MonitoringSettings
 from monitoring.snapshots import Snapshot, merge, retire
 from serving.operations.metrics import FAMILIES
 from serving.operations.monitor_process import MonitorProcess
+from serving.operations.rollout_numbers import SHARED_FAMILIES
 from serving.operations.worker_link import (
     ADDRESS_VARIABLE,
     MESSAGE_BYTES,
@@ -65,6 +66,7 @@ STOPPED_BY = (signal.SIGTERM, signal.SIGINT)
 _PEER = struct.Struct("3i")
 _reserved_ports: list[socket.socket] = []
 """The ports of gRPC that this process keeps until it ends."""
+_MERGED_FAMILIES = (*FAMILIES, *SHARED_FAMILIES)
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Message)
 
@@ -142,26 +144,39 @@ class Supervisor:
             pause_s = self._monitor.watch()
         for key, _ in self._selector.select(pause_s):
             if key.fileobj is self._server:
-                self._accept()
-            else:
-                self._read(self._workers[key.fd], questions)
-        for worker, question in questions:
-            self._answer(worker, question)
+                self._accept(questions)
+            elif (worker := self._workers.get(key.fd)) is not None and worker.connection is key.fileobj:
+                self._read(worker, questions)
+        if questions:
+            # Another worker may have sent its numbers after the selection, and before the question.
+            self._accept(questions)
+            for other in list(self._workers.values()):
+                self._read(other, questions)
+        for asking, question in questions:
+            self._answer(asking, question)
         if self.failure:
             self._end()
 
-    def _accept(self) -> None:
-        connection, _ = self._server.accept()
-        connection.setblocking(False)
-        pid, user, _ = _PEER.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
-        if user != os.geteuid() or not _is_child(pid):
-            logger.warning("process %d of user %d is not a worker of this service; its connection is closed", pid, user)
-            connection.close()
-            return
-        self._has_seen_worker = True
-        self._workers[connection.fileno()] = worker = _Worker(pid, connection)
-        worker.log_level = log_level().active()
-        self._selector.register(connection, selectors.EVENT_READ)
+    def _accept(self, questions: list[tuple[_Worker, int]]) -> None:
+        """Accept all workers that have connected, and read their numbers: a question of another worker may be waiting."""
+        while True:
+            try:
+                connection, _ = self._server.accept()
+            except BlockingIOError:
+                return
+            connection.setblocking(False)
+            pid, user, _ = _PEER.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
+            if user != os.geteuid() or not _is_child(pid):
+                logger.warning(
+                    "process %d of user %d is not a worker of this service; its connection is closed", pid, user
+                )
+                connection.close()
+                continue
+            self._has_seen_worker = True
+            self._workers[connection.fileno()] = worker = _Worker(pid, connection)
+            worker.log_level = log_level().active()
+            self._selector.register(connection, selectors.EVENT_READ)
+            self._read(worker, questions)
 
     def _read(self, worker: _Worker, questions: list[tuple[_Worker, int]]) -> None:
         while True:
@@ -212,7 +227,7 @@ class Supervisor:
                 worker.log_level = None
 
     def _answer(self, worker: _Worker, question: int) -> None:
-        total = merge(FAMILIES, [running.snapshot for running in self._workers.values()], self._ended)
+        total = merge(_MERGED_FAMILIES, [running.snapshot for running in self._workers.values()], self._ended)
         with contextlib.suppress(OSError):  # the worker has ended, or does not read and will ask again
             worker.connection.send(_encoder.encode(SupervisorReply(question, total)))
 
@@ -221,7 +236,7 @@ class Supervisor:
         self._selector.unregister(worker.connection)
         del self._workers[worker.connection.fileno()]
         worker.connection.close()
-        self._ended = retire(FAMILIES, worker.snapshot, self._ended)
+        self._ended = retire(_MERGED_FAMILIES, worker.snapshot, self._ended)
         if self._workers or self.failure:
             return
         if self._answers():

@@ -20,7 +20,6 @@ from serving.errors import (
     InternalError,
     MalformedError,
     MediaTypeError,
-    NoRouteError,
     ServingError,
     overload_error,
 )
@@ -157,15 +156,14 @@ class InferRoute(PredictRoute):
         assert target is not None
         return INFER_ROUTE if target[1] is None else INFER_VERSION_ROUTE
 
-    def admit(self, model: LiveModel, headers: PredictionHeaders, scope: Scope) -> bool:
-        """Return whether a request is admitted. A request with binary data is admitted when its shapes are known.
-
-        Raises:
-            NoRouteError: the service has no model of this name and version.
-        """
+    def target(self, scope: Scope) -> tuple[str | None, str | None]:
+        """Return the name and the version of the model that a request has; None for its champion."""
         target = infer_target(scope["path"])
         assert target is not None
-        check_model(model, *target)
+        return target
+
+    def admit(self, model: LiveModel, headers: PredictionHeaders, scope: Scope) -> bool:
+        """Return whether a request is admitted. A request with binary data is admitted when its shapes are known."""
         assert isinstance(headers, InferHeaders)
         scope[HEADER_LENGTH.decode()] = headers.header_length
         admitted: bool | None = scope.get(STATE_ADMITTED)
@@ -193,21 +191,6 @@ class InferRoute(PredictRoute):
     def error_response(self, request_id: bytes, error: ServingError) -> Response:
         """Return the response for an error before the request reaches a model."""
         return infer_error(request_id, error)
-
-
-def check_model(model: LiveModel, name: str, version: str | None) -> None:
-    """Check that a model is the one that a request names.
-
-    Raises:
-        NoRouteError: it is not.
-    """
-    bundle = model.bundle
-    if name != bundle.name:
-        raise NoRouteError(f"There is no model {name[:100]!r}; the service has the model {bundle.name!r}.")
-    if version is not None and version != bundle.version:
-        raise NoRouteError(
-            f"There is no version {version[:100]!r} of {bundle.name!r}; the service has the version {bundle.version!r}."
-        )
 
 
 def _parse(

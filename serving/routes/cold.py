@@ -28,15 +28,13 @@ from serving.request_ids import RequestIds
 from serving.routes.openapi import docs_page, with_server
 from serving.routes.paths import PREDICT_PATHS
 from serving.routes.predict import PredictRoute
-from serving.routes.prefix import FORWARDED_PREFIX_HEADER, public_prefix
+from serving.routes.prefix import CLIENT_SCOPE, VARIES, public_prefix
 from serving.routes.responses import REQUEST_ID, response
+from serving.routes.service_document import ServiceDocument
 from serving.security_headers import POLICY_HEADER, page_policy
+from serving.settings import ServingSettings
 from serving.state import ServiceState
 
-CLIENT_SCOPE = "tabento.client_scope"
-"""The key of the scope as the server made it, with the path that the client asked for."""
-_VARIES = (b"vary", FORWARDED_PREFIX_HEADER)
-"""The header on which the documents depend, for caches."""
 _HTML = b"text/html; charset=utf-8"
 
 
@@ -52,6 +50,8 @@ class ColdRoutes:
         protocol_routes: the routes of other protocols.
         health: the components; by default the components of every service.
         overload: decides whether the service is too overloaded to be ready; by default it never is.
+        documents: makes the OpenAPI documents; by default with the default settings.
+        deep_health: runs deep checks; by default of the default model only.
     """
 
     def __init__(
@@ -64,13 +64,16 @@ class ColdRoutes:
         protocol_routes: Sequence[Route] = (),
         health: HealthRegistry | None = None,
         overload: OverloadWatch | None = None,
+        documents: ServiceDocument | None = None,
+        deep_health: DeepHealth | None = None,
     ) -> None:
         self._state = state
+        self._documents = documents or ServiceDocument(state, ServingSettings())
         self._accounting = accounting
         self._ids = ids
         self._root_path = root_path
         self._health = health or service_health(state, accounting.metrics)
-        self._deep_health = DeepHealth(state, self._health)
+        self._deep_health = deep_health or DeepHealth(state, self._health)
         self._overload = overload or OverloadWatch(0.0)
         self.routes = [
             Route("/livez", self.livez),
@@ -154,14 +157,22 @@ class ColdRoutes:
 
     async def openapi(self, request: Request) -> Response:
         """Return the OpenAPI document."""
-        document = with_server(self._state.ready_model().openapi, self._public_prefix(request))
-        return response(request.scope[REQUEST_ID], msgspec.json.encode(document), headers=(_VARIES,))
+        document = with_server(await self._documents.document(), self._public_prefix(request))
+        return response(request.scope[REQUEST_ID], msgspec.json.encode(document), headers=(VARIES,))
 
     async def docs(self, request: Request) -> Response:
-        """Return the page that shows the OpenAPI document."""
+        """Return the page that shows the OpenAPI document: of the service, or of the model that the query names.
+
+        Raises:
+            NoRouteError: the service has no such model.
+        """
         title = self._state.ready_model().bundle.contract.title
-        body, script = docs_page(title, self._public_prefix(request), request.scope[CLIENT_SCOPE]["path"])
-        headers = (_VARIES, (POLICY_HEADER, page_policy(script)))
+        document, name = "docs.json", request.query_params.get("model")
+        if name is not None:
+            title = (await self._documents.of_model(name))["info"]["title"]
+            document = f"models/{name}/docs.json"
+        body, script = docs_page(title, self._public_prefix(request), request.scope[CLIENT_SCOPE]["path"], document)
+        headers = (VARIES, (POLICY_HEADER, page_policy(script)))
         return response(request.scope[REQUEST_ID], body, headers=headers, content_type=_HTML)
 
     def _public_prefix(self, request: Request) -> str | None:

@@ -6,12 +6,13 @@ import html
 from typing import Any
 
 from serving import errors
-from serving.codec.input_policies import InputPolicies
+from serving.codec.input_policies import policies_for
 from serving.errors import ServingError
 from serving.guards.key_source import has_keys
 from serving.protocols.openapi_paths import protocol_paths, protocol_schemas
 from serving.routes import log_level
 from serving.routes.openapi_monitoring import monitoring_paths
+from serving.routes.openapi_rollout import rollout_paths
 from serving.routes.schemas import answer_schemas, row_schema
 from serving.settings import ServingSettings
 from tabento.bundle.contract import RESERVED_NAME
@@ -137,7 +138,7 @@ def _admin_paths(settings: ServingSettings) -> dict[str, Any]:
         {"debug for five minutes": {"value": {"level": "debug", "minutes": 5}}},
     )["post"]
     read["responses"]["200"]["content"]["application/json"]["schema"] = log_level.ANSWER_SCHEMA
-    return {log_level.PATH: {"get": read, "put": write}}
+    return {log_level.PATH: {"get": read, "put": write}, **rollout_paths()}
 
 
 def build_openapi(bundle: Bundle, settings: ServingSettings, max_rows: int | None = None) -> dict[str, Any]:
@@ -149,7 +150,7 @@ def build_openapi(bundle: Bundle, settings: ServingSettings, max_rows: int | Non
         max_rows: the largest number of rows of a request, if it differs from the settings.
     """
     max_rows = max_rows or settings.max_rows
-    policies = InputPolicies(bundle.contract, settings.input_policies)
+    policies = policies_for(bundle.contract, settings)
     contract = policies.contract
     row = {"$ref": "#/components/schemas/Row"}
     batch = {"$ref": "#/components/schemas/Batch"}
@@ -215,31 +216,34 @@ def build_openapi(bundle: Bundle, settings: ServingSettings, max_rows: int | Non
     }
 
 
-def with_server(document: dict[str, Any], prefix: str | None) -> dict[str, Any]:
+def with_server(document: dict[str, Any], prefix: str | None, depth: int = 0) -> dict[str, Any]:
     """Return an OpenAPI document that names the address of its service.
 
     Args:
         document: the document from `build_openapi`.
         prefix: the path prefix that clients see. If None, the address is relative to the document's own, which is right
             behind any proxy (OpenAPI 3.1, section 4.8.5).
+        depth: the number of folders in the path of the document.
     """
-    return document | {"servers": [{"url": "./" if prefix is None else f"{prefix}/"}]}
+    relative = "../" * depth or "./"
+    return document | {"servers": [{"url": relative if prefix is None else f"{prefix}/"}]}
 
 
-def docs_page(title: str, prefix: str | None, path: str) -> tuple[bytes, str]:
+def docs_page(title: str, prefix: str | None, path: str, document: str = "docs.json") -> tuple[bytes, str]:
     """Return the page that shows the OpenAPI document, and its script. The page loads nothing from other hosts.
 
     Args:
         title: the title of the page.
         prefix: the path prefix that clients see. If None, links are relative to the page.
         path: the path of the page, which relative links depend on.
+        document: the path of the document, without a slash at its beginning; it is a part of the script.
     """
     relative = "../" if path.endswith("/") and path.strip("/") else ""
     base = relative if prefix is None else f"{prefix}/"
     # Swagger UI asks validator.swagger.io about every document unless `validatorUrl` is null.
     script = f"""
 SwaggerUIBundle({{
-  url: new URL("{base}docs.json", document.baseURI).href,
+  url: new URL("{base}{document}", document.baseURI).href,
   dom_id: "#swagger-ui",
   deepLinking: true,
   validatorUrl: null,

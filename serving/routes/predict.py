@@ -18,16 +18,27 @@ from serving.operations.accounting import RequestAccounting
 from serving.prediction import Prediction
 from serving.prediction_headers import PredictionHeaders
 from serving.request_ids import RequestIds
-from serving.routes.paths import PREDICT_PATHS
+from serving.routes.paths import predict_target
 from serving.routes.responses import error_response, response
 from serving.state import ServiceState
 from serving.tracing.traceparent import traceparent_of
 from serving.tracing.tracer import Tracer
+from serving.trial_calls import choose_by_headers
 
 STATE_ADMITTED = "tabento.admitted"
 """The key of an ASGI scope whose request admission has already decided; its value is the decision."""
 STATE_STARTED = "tabento.started"
 """The key of an ASGI scope whose request began to arrive before the service began to drain, so that it is answered."""
+
+
+def deadline_of(headers: PredictionHeaders, started_s: float) -> float | None:
+    """Return the time until which a request waits, on the clock of ``perf_counter``; None if it has no deadline.
+
+    Args:
+        headers: the headers of the request.
+        started_s: the time at which the request began.
+    """
+    return None if headers.deadline_ms is None else started_s + headers.deadline_ms / 1000
 
 
 class AsgiConnection:
@@ -111,7 +122,13 @@ class PredictRoute:
     def count_label(self, scope: Scope) -> str:
         """Return the route under which a request is counted: one of few."""
         path: str = scope["path"]
-        return path
+        target = predict_target(path)
+        return path if target is None else target.route
+
+    def target(self, scope: Scope) -> tuple[str | None, str | None]:
+        """Return the name and the version of the model that a request has; None for the default model, and for its champion."""
+        target = predict_target(scope["path"])
+        return (None if target is None else target.name), None
 
     async def read_rows(self, model: LiveModel, body: bytes, scope: Scope) -> Rows:
         """Return the rows of a body.
@@ -119,7 +136,9 @@ class PredictRoute:
         Raises:
             ServingError: the body does not hold rows of the contract.
         """
-        return await model.decode(body, PREDICT_PATHS[scope["path"]])
+        target = predict_target(scope["path"])
+        assert target is not None
+        return await model.decode(body, target.batch_only)
 
     def admit(self, model: LiveModel, headers: PredictionHeaders, scope: Scope) -> bool:
         """Return whether a request is admitted. Called once for each request, before its body is read."""
@@ -131,14 +150,26 @@ class PredictRoute:
         return error_response(request_id, error)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; its path is one of ``PREDICT_PATHS``."""
+        """Answer one request; its path has a ``predict_target``."""
         started_s = perf_counter()
         route = self.count_label(scope)
         headers = self.read_headers(scope)
         request_id = self._ids.choose(headers.request_id)
         client = scope.get(CLIENT_ADDRESS, UNKNOWN_ADDRESS)
         try:
-            model = self._state.started_model() if STATE_STARTED in scope else self._state.ready_model()
+            name, version = self.target(scope)
+            model = self._state.loaded_model(name, version, STATE_STARTED in scope)
+            is_cold = model is None
+            if model is None:
+                self._accounting.start_receiving()  # a drain waits for the load, and for the answer
+                try:
+                    model = await self._state.load(name, version, deadline_of(headers, started_s))
+                finally:
+                    self._accounting.stop_receiving()
+            if model.split is not None and version is None:
+                caller = scope.get(CALLER)
+                key_id = None if caller is None else caller.key_id
+                model = choose_by_headers(model, scope["headers"], key_id, client, request_id)
         except ServingError as error:
             self._accounting.finish("POST", route, scope["path"], error.status, started_s, request_id, client)
             await self.error_response(request_id, error)(scope, receive, send)
@@ -152,11 +183,13 @@ class PredictRoute:
         else:
             traceparent = traceparent_of(scope["headers"])
             prediction = self._tracer.new_prediction(self.prediction_type, traceparent, *arguments)
+        if is_cold:
+            prediction.count_from(started_s)
         prediction.open()
         try:
             try:
                 if headers.fault is not None:
-                    raise headers.fault
+                    raise headers.take_fault()
                 if not self.admit(model, headers, scope):
                     raise overload_error()
                 body = None
@@ -165,7 +198,13 @@ class PredictRoute:
                     body = exchange.take_body()
                 if body is None:
                     body = await read_body(headers, receive, model.max_body_bytes, model.body_timeout_s)
-                prediction.submit(await self.read_rows(model, body, scope))
+                rows = await self.read_rows(model, body, scope)
+                if model.split is not None and model.split.needs_rows and version is None:
+                    chosen_model = prediction.choose_by_row(model, rows)
+                    if chosen_model is not model:
+                        prediction.change_model(chosen_model)
+                        rows = await self.read_rows(chosen_model, body, scope)
+                prediction.submit(rows)
             except Exception as error:
                 prediction.fail(error)
             response_to_send = await unsent

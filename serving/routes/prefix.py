@@ -12,6 +12,10 @@ from serving.http import Scope
 from serving.settings import ROOT_PATH_PATTERN
 
 FORWARDED_PREFIX_HEADER = b"x-forwarded-prefix"
+VARIES = (b"vary", FORWARDED_PREFIX_HEADER)
+"""The header on which the documents depend, for caches."""
+CLIENT_SCOPE = "tabento.client_scope"
+"""The key of the scope as the server made it, with the path that the client asked for."""
 _PREFIX = re.compile(ROOT_PATH_PATTERN)
 
 

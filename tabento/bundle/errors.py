@@ -19,5 +19,13 @@ class BundleIntegrityError(BundleError):
     """A file of the bundle is missing, was added or differs from the checksum in the manifest."""
 
 
+class BundleSignatureError(BundleError):
+    """A bundle is not signed, or not by a trusted key, or its signature does not belong to its manifest."""
+
+
+class SigningKeyError(BundleError):
+    """A private key or a file of trusted keys cannot be read, written or changed."""
+
+
 class ContractError(BundleError, ValueError):
     """A contract contradicts itself, or rows do not fit a contract."""

@@ -9,7 +9,8 @@ Formats so far: 1 is the first. 2 adds keys to the contract: ``identifiers``; fo
 ``exclusive_minimum``, ``exclusive_maximum``, ``maximum_length`` and the types ``timestamp`` and ``text``; for a feature or an
 identifier ``pii``; for the output ``targets``, ``interval`` and ``prediction_set``. A bundle whose contract uses none of these
 keys is still written in format 1, so that older services can serve it.
-An older service refuses a bundle that uses them, because it would misread it. The splitting of texts is stored in the graph's
+An older service refuses a bundle that uses them, because it would misread it. 3 adds the key ``signed_by`` to the manifest and the
+file ``MANIFEST.sig``, see ``tabento.bundle.signature``; only signed bundles have it. The splitting of texts is stored in the graph's
 metadata, see ``tabento.bundle.texts``.
 """
 
@@ -18,12 +19,16 @@ from __future__ import annotations
 FIRST_FORMAT = 1
 LATER_KEYS_FORMAT = 2
 """The format of bundles whose contract has keys that the first format did not have."""
-FORMAT_VERSION = LATER_KEYS_FORMAT
+SIGNED_FORMAT = 3
+"""The format of signed bundles."""
+FORMAT_VERSION = SIGNED_FORMAT
 """The newest format."""
-FORMATS_READ = (FIRST_FORMAT, LATER_KEYS_FORMAT)
+FORMATS_READ = (FIRST_FORMAT, LATER_KEYS_FORMAT, SIGNED_FORMAT)
 """The formats that this version reads."""
 
 MANIFEST_FILE = "MANIFEST.json"
+SIGNATURE_FILE = "MANIFEST.sig"
+"""The signature of ``MANIFEST.json``, which only a signed bundle has; the manifest does not list it."""
 MODEL_FILE = "model.onnx"
 CONTRACT_FILE = "contract.json"
 REFERENCE_FILE = "reference.json"

@@ -15,7 +15,7 @@ LOG_FATAL_ERRORS = 4
 
 
 def open_session(
-    model: bytes | str | Path, *, threads: int = 1, log_severity: int | None = None
+    model: bytes | str | Path, *, threads: int = 1, log_severity: int | None = None, arena: bool = True
 ) -> onnxruntime.InferenceSession:
     """Open a graph on the CPU, for operators that run in sequence.
 
@@ -27,6 +27,8 @@ def open_session(
         threads: the number of threads that one call can use.
         log_severity: the lowest severity that ONNX Runtime writes to standard error, such as ``LOG_ERRORS``. None for its
             default, which includes warnings.
+        arena: whether the session keeps the memory of its largest batch for the next one, some 100 KiB for a small graph. Without
+            it, memory comes from the C library, which many sessions share. The answers are the same, and runs are as fast.
 
     Raises:
         Exception: ONNX Runtime cannot load the graph. Its errors have no public base class.
@@ -40,6 +42,7 @@ def open_session(
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     # Threads that wait by spinning would take the CPU from the event loop of the service.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.enable_cpu_mem_arena = arena
     if log_severity is not None:
         options.log_severity_level = log_severity
     source = model if isinstance(model, bytes) else str(model)

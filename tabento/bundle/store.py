@@ -28,6 +28,7 @@ from tabento.bundle.format import (
 )
 from tabento.bundle.manifest import BENTOML_FILE, Manifest, verify_manifest
 from tabento.bundle.reference import Reference, check_reference
+from tabento.bundle.signature import SignaturePolicy
 
 if TYPE_CHECKING:
     import bentoml
@@ -65,12 +66,19 @@ class Bundle:
         return self.path / MODEL_FILE
 
 
-def read_bundle(folder: Path, tag: str) -> Bundle:
+def read_bundle(folder: Path, tag: str, signatures: SignaturePolicy | None = None) -> Bundle:
     """Verify a folder against its manifest and read it.
+
+    Args:
+        folder: the folder of the bundle.
+        tag: ``name:version``.
+        signatures: the demanded signatures, which are checked before any other file is read; None: signatures are not checked.
 
     Raises:
         BundleError: see ``tabento.bundle.errors``; the message names the file and the remedy.
     """
+    if signatures is not None:
+        signatures.check(folder, tag)
     manifest = verify_manifest(folder)
     try:
         contract = Contract.model_validate_json((folder / CONTRACT_FILE).read_bytes())
@@ -157,12 +165,17 @@ def store_folder() -> Path:
     return Path(os.path.expandvars(os.environ.get("BENTOML_HOME") or "~/bentoml")).expanduser() / "models"
 
 
-def load_bundle(tag: str) -> Bundle:
-    """Find a bundle in the store, verify it and read it; a tag without a version means the latest version.
+def load_bundle(tag: str, signatures: SignaturePolicy | None = None) -> Bundle:
+    """Find a bundle in the store, verify it and read it.
+
+    Args:
+        tag: ``name:version``, or ``name`` for the latest version.
+        signatures: see ``read_bundle``.
 
     Raises:
         BundleNotFoundError: no model is stored under the tag, or the stored model is not a bundle.
         BundleFormatError, BundleIntegrityError: the stored bundle is malformed or was changed.
+        BundleSignatureError: the bundle does not have the demanded signature.
     """
     stored = get_stored(tag)
-    return read_bundle(Path(stored.path), str(stored.tag))
+    return read_bundle(Path(stored.path), str(stored.tag), signatures)

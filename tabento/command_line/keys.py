@@ -7,7 +7,6 @@ commands that print a secret goes to standard error.
 from __future__ import annotations
 
 import json
-import os
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import click
 
 from tabento.command_line.commands import HELP_OPTIONS, WIDTH, SectionedCommand, SectionedOption, verbose_option
 from tabento.command_line.groups import CommandEntry, ListedGroup
+from tabento.command_line.path_settings import path_setting
 
 ENTRY = CommandEntry(
     name="keys",
@@ -48,20 +48,13 @@ def key_file(file: Path | None) -> Path:
     Raises:
         KeysError: ``.env`` or a profile, which can have the setting, cannot be read.
     """
-    if file is not None:
-        return file
-    if path := os.environ.get(FILE_VARIABLE):
-        return Path(path)
-    from tabento.bundle.env_files import EnvironmentFileError, environment_files, read_environment_file
+    from tabento.bundle.env_files import EnvironmentFileError
     from tabento.keys.errors import KeysError
 
-    path = ""
     try:
-        for variables_path in environment_files(Path.cwd(), os.environ):
-            path = read_environment_file(variables_path).get(FILE_VARIABLE, path)
+        return path_setting(file, FILE_VARIABLE) or Path(DEFAULT_FILE)
     except EnvironmentFileError as error:
         raise KeysError(f"{error} Or name the key file with --file.") from error
-    return Path(path or DEFAULT_FILE)
 
 
 def create(

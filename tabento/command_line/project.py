@@ -1,4 +1,4 @@
-"""The project: the checkout whose ``training`` package has all commands but ``export`` and ``keys``.
+"""The project: the checkout whose ``training`` package has all commands but ``export``, ``keys`` and ``sign``.
 
 The wheel holds the library only. The installed script therefore looks for the project in the working folder and its
 parents, then next to the library, where an editable install has it.
@@ -15,7 +15,7 @@ import tabento
 
 PROJECT_COMMANDS = (
     *("init", "data", "train", "ensure", "record", "evaluate", "retrain"),
-    *("import", "models", "serve", "bento", "log", "drift", "feedback", "quality"),
+    *("import", "models", "serve", "bento", "rollout", "log", "drift", "feedback", "quality"),
 )
 """The commands that need the project."""
 

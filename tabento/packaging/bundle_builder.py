@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from tabento.bundle.contract import Contract
 from tabento.bundle.manifest import Provenance
+from tabento.bundle.signing_key import SigningKey
 from tabento.bundle.store import Bundle
 from tabento.export import export_pipeline, serialise
 from tabento.packaging.latency import BUDGET_S, LatencyTable, measure_latency
@@ -192,6 +193,7 @@ def save_proven(
     relative_max: float,
     startup: Callable[[str], None],
     labels: Mapping[str, str] | None = None,
+    signing_key: SigningKey | None = None,
 ) -> Bundle:
     """Store pipeline and bundle, and check that the bundle answers its examples and that the service starts with it.
 
@@ -203,6 +205,7 @@ def save_proven(
         relative_max: the largest relative difference of an answer to an example.
         startup: called with the bundle's tag: the check that the service makes when it starts.
         labels: additional labels for both entries.
+        signing_key: signs the bundle; None if it is not signed.
 
     Raises:
         SaveError, BundleError: see ``tabento.packaging.save.save``; nothing remains stored.
@@ -213,4 +216,4 @@ def save_proven(
         check_examples(stored, pipeline, relative_max)
         startup(tags.bundle)
 
-    return save(tags, pipeline, contents, provenance, check, labels=labels)
+    return save(tags, pipeline, contents, provenance, check, labels=labels, signing_key=signing_key)

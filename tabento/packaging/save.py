@@ -31,10 +31,13 @@ from tabento.bundle.format import (
     MODEL_FILE,
     PARITY_FILE,
     REFERENCE_FILE,
+    SIGNED_FORMAT,
 )
 from tabento.bundle.json_text import json_text
 from tabento.bundle.manifest import Provenance, write_manifest
 from tabento.bundle.reference import Reference
+from tabento.bundle.signature import sign_bundle
+from tabento.bundle.signing_key import SigningKey
 from tabento.bundle.store import Bundle, load_bundle
 from tabento.errors import SaveError
 
@@ -113,6 +116,7 @@ def save(
     check: Callable[[Bundle], None],
     *,
     labels: Mapping[str, str] | None = None,
+    signing_key: SigningKey | None = None,
 ) -> Bundle:
     """Store pipeline and bundle, read the bundle back and check it. If a step fails, neither remains stored.
 
@@ -123,6 +127,7 @@ def save(
         provenance: For the manifest and the labels.
         check: Called with the stored and verified bundle; its exception removes both entries.
         labels: Additional labels for both entries; they cannot replace the labels of every run.
+        signing_key: Signs the bundle; None if it is not signed.
 
     Raises:
         SaveError: the store cannot be written; or an error of ``check``.
@@ -152,9 +157,12 @@ def save(
             tags.bundle,
             module=BENTOML_MODULE,
             labels={**common, PIPELINE_LABEL: tags.pipeline},
-            metadata={**metadata, "format_version": contents.contract.format_version},
+            metadata={
+                **metadata,
+                "format_version": contents.contract.format_version if signing_key is None else SIGNED_FORMAT,
+            },
         ) as model:
-            write_files(Path(model.path), contents, provenance)
+            write_files(Path(model.path), contents, provenance, signing_key)
         bundle = load_bundle(tags.bundle)
         check(bundle)
     except BaseException as error:
@@ -175,8 +183,10 @@ def _methods(pipeline: Any) -> list[str]:
     return [name for name in ("predict", "predict_proba") if hasattr(pipeline, name)]
 
 
-def write_files(folder: Path, contents: Contents, provenance: Provenance) -> None:
-    """Write a bundle's files into a folder and seal it with the manifest."""
+def write_files(
+    folder: Path, contents: Contents, provenance: Provenance, signing_key: SigningKey | None = None
+) -> None:
+    """Write a bundle's files into a folder and seal it with the manifest, and with a signature if there is a key."""
     (folder / MODEL_FILE).write_bytes(contents.model)
     (folder / CARD_FILE).write_text(contents.card, encoding="utf-8")
     if contents.data_card is not None:
@@ -195,6 +205,8 @@ def write_files(folder: Path, contents: Contents, provenance: Provenance) -> Non
     for name, value in {EXAMPLES_FILE: examples, METRICS_FILE: contents.metrics}.items():
         (folder / name).write_text(json_text(value), encoding="utf-8")
     write_manifest(folder, contents.contract.name, provenance, contents.contract.format_version)
+    if signing_key is not None:
+        sign_bundle(folder, signing_key)
 
 
 def is_stored(tag: str) -> bool:

@@ -19,6 +19,7 @@ from monitoring.feedback.database import PostgresDatabase
 from monitoring.feedback.errors import FeedbackStoreError
 from monitoring.feedback.part import Feedback
 from monitoring.feedback.store import FeedbackStore
+from monitoring.quality.arm_losses import LOSSES
 from monitoring.quality.build import build_feedback
 from monitoring.quality.part import LiveQuality
 from monitoring.settings import MonitoringSettings
@@ -79,6 +80,24 @@ def test_it_keeps_truths_as_sqlite_does(postgres: PostgresServer, tmp_path: Path
     assert report["rows"] == 300
     assert answer["feedback"]["waiting"] == 1
     assert not list(tmp_path.iterdir())
+    feedback.close()
+    quality.close()
+
+
+def test_shadow_is_stored_as_in_sqlite(postgres: PostgresServer, tmp_path: Path) -> None:
+    """A truth is joined with both answers to its row, and both arms of the rollout have their losses."""
+    feedback, quality = _parts(postgres, tmp_path)
+    for model, value in ((monitored(), 1.0), (monitored(version="v2", variant="challenger"), 4.0)):
+        feedback.add_model(model)
+        quality.add_model(model)
+        feedback.add_rows(predicted_rows(model, ["a"], np.array([value])))
+    assert _post(feedback, {"request_id": "a", "truth": 2.0, "time": NOW_S - 5})["joined"] == 1
+    quality.tick(NOW_S)
+    assert quality._update is not None
+    quality._update.result()
+    arms = {labels[1]: value for labels, value in quality.numbers()[LOSSES.name].items() if labels[3] == "sum"}
+    assert arms == {"v1": 1.0, "v2": 2.0}
+    assert quality._store.delete_before(NOW_S + 1) == 1
     feedback.close()
     quality.close()
 

@@ -14,6 +14,7 @@ from benchmarks.simulation.costs import ModelCosts, ServerCosts, SimulatedModel
 from benchmarks.simulation.loop import SimulatedLoop
 from benchmarks.simulation.requester import CallbackRequester
 from benchmarks.simulation.server import learned_at_start
+from runners.loop_budget import LoopBudget
 from runners.runner import Runner, RunnerOptions
 from runners.work import Values, Work
 
@@ -37,6 +38,10 @@ class Kind:
     """How many requests each client sends at most; None for as many as the time allows."""
     invalid: bool = False
     """Whether their requests have a fault, which is answered with 422."""
+    model: int = 0
+    """The index of the model that they ask."""
+    per_s: float | None = None
+    """The rate of requests that do not wait for answers, with random distances; None for clients that wait."""
     answered: int = 0
     refused: int = 0
     invalid_answers: int = 0
@@ -53,36 +58,47 @@ class SimulatedClients:
 
     Args:
         server: what the server's own work costs.
-        model: what the model costs, and its promise.
+        model: what the model costs, and its promise; several models share the loop.
         kinds: the clients; their counts are kept up to date.
-        options: the runner's options; by default what ships, with the model's promise.
+        options: the runners' options; by default what ships, with each model's promise.
+        idle_models: how many further models are loaded that nobody asks.
         seed: draws the noise of batch times and of the time that the wire takes.
     """
 
     def __init__(
         self,
         server: ServerCosts,
-        model: ModelCosts,
+        model: ModelCosts | Sequence[ModelCosts],
         kinds: Sequence[Kind],
         *,
         options: RunnerOptions | None = None,
+        idle_models: int = 0,
         seed: int = 0,
     ) -> None:
-        options = options or RunnerOptions(slo_s=model.slo_s)
+        self._models = [model] if isinstance(model, ModelCosts) else list(model)
         self.loop = SimulatedLoop(server.pass_s, server.switch_s)
         self._server = server
-        self._model = model
         self._kinds = kinds
-        self._slo_s = options.slo_s
         self._until_s = 0.0
         self._random = random.Random(seed)
-        simulated = SimulatedModel(model, self.loop.spend, seed)
-        self.runner = Runner(simulated, self.loop, self.loop.offload, options, learned_at_start(model, options))
+        self.budget = LoopBudget(self.loop)
+        self.runners: list[Runner] = []
+        for costs in [*self._models, *[self._models[-1]] * idle_models]:
+            own = options or RunnerOptions(slo_s=costs.slo_s)
+            simulated = SimulatedModel(costs, self.loop.spend, seed)
+            learned = learned_at_start(costs, own)
+            self.runners.append(Runner(simulated, self.loop, self.loop.offload, own, learned, shared=self.budget))
+        self.runner = self.runners[0]
 
     def run(self, seconds: float) -> None:
         """Let the clients send for so many seconds, and answer what they sent."""
         self._until_s = seconds
         for kind in self._kinds:
+            if kind.per_s is not None:
+                moment_s = kind.begin_s
+                while (moment_s := moment_s + self._random.expovariate(kind.per_s)) < seconds:
+                    self._send_at(kind, moment_s, 1)
+                continue
             for number in range(kind.connections):
                 offset_s = 1e-3 * number / kind.connections
                 self._send_at(kind, kind.begin_s + offset_s, kind.requests)
@@ -95,13 +111,14 @@ class SimulatedClients:
             self.loop.readable_at(sent_s, lambda: self._read(kind, moment_s, None if left is None else left - 1))
 
     def _read(self, kind: Kind, sent_s: float, left: int | None) -> None:
-        loop, server, admission = self.loop, self._server, self.runner.admission
+        loop, server, runner = self.loop, self._server, self.runners[kind.model]
+        model, admission = self._models[kind.model], runner.admission
         if not admission.admit(kind.rows):
             loop.spend(server.refuse_s)
             kind.refused += 1
             self._rest(kind, left)
             return
-        decode_s = self._model.decode_s * kind.rows
+        decode_s = model.decode_s * kind.rows
         loop.spend(server.read_s)
         if kind.invalid:
             loop.spend(decode_s * INVALID_ROW_FACTOR)
@@ -127,7 +144,7 @@ class SimulatedClients:
             self._rest(kind, left)
 
         data = bytes(SimulatedModel.row_bytes * kind.rows)
-        self.runner.batcher.submit(Work(data, kind.rows, read_s, read_s + self._slo_s, CallbackRequester(finish)))
+        runner.batcher.submit(Work(data, kind.rows, read_s, read_s + runner.options.slo_s, CallbackRequester(finish)))
 
     def _rest(self, kind: Kind, left: int | None) -> None:
         """Let a client that got its answer send again."""

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from runners.admission import (
-    CALM_PASS_SHARE,
-    FIRST_DECODE_ROW_S,
-    FIRST_REQUEST_S,
-    FLOOR_SHARE,
-    PASS_SHARE,
-    SHORT_PASS_SHARE,
-    Admission,
-)
+from runners.admission import FIRST_DECODE_ROW_S, Admission
+from runners.loop_budget import FIRST_REQUEST_S, LoopBudget
 from runners.meter import TURNS
+from runners.pass_length import CALM_PASS_SHARE, FLOOR_SHARE, PASS_SHARE, SHORT_PASS_SHARE
 from tests.runners.manual_loop import ManualLoop
 
 SLO_S = 0.010
@@ -36,32 +30,42 @@ class _Queue:
         self.backlog = 0.0
         self.turn = 0.0
         self.large_backlog = 0.0
-        self.loop_total = 0.0
+        self.is_listed = False
+        self.is_running = False
+        self.holds_large = False
+        self.has_large = False
+        self.large_turn = 0
 
     @property
     def queue(self) -> _Queue:
-        """See ``runners.admission.Batcher``."""
+        """See ``runners.account.Batcher``."""
         return self
 
     def row_s(self) -> float:
-        """See ``runners.admission.Queue``."""
+        """See ``runners.account.Queue``."""
         return self.row
 
     def backlog_s(self) -> float:
-        """See ``runners.admission.Queue``."""
+        """See ``runners.account.Queue``."""
         return self.backlog
 
     def large_turn_s(self) -> float:
-        """See ``runners.admission.Queue``."""
+        """See ``runners.account.Queue``."""
         return self.turn
 
     def large_backlog_s(self) -> float:
-        """See ``runners.admission.Queue``."""
+        """See ``runners.account.Queue``."""
         return self.large_backlog
 
-    def loop_total_s(self) -> float:
-        """See ``runners.admission.Queue``."""
-        return self.loop_total
+    def scale_times(self, ratio: float) -> None:
+        """See ``runners.account.Batcher``."""
+
+    def expected_s(self) -> float:
+        """See ``runners.loop_turns.TurnBatcher``."""
+        return self.row * self.rows
+
+    def dispatch(self) -> None:
+        """See ``runners.loop_turns.TurnBatcher``."""
 
 
 class _Bench:
@@ -70,7 +74,9 @@ class _Bench:
     def __init__(self) -> None:
         self.loop = ManualLoop()
         self.queue = _Queue()
-        self.admission = Admission(self.loop, SLO_S, self.queue)
+        self.budget = LoopBudget(self.loop)
+        self.budget.turns.enlist(self.queue)
+        self.admission = Admission(self.loop, SLO_S, self.queue, self.budget)
 
     def read(self, requests: int, seconds: float, rows: float = 1.0) -> int:
         """Read requests in one turn of a given length; return the number of admitted ones."""
@@ -112,7 +118,7 @@ def test_a_clump_is_let_in_and_lasting_overload_is_not() -> None:
     assert bench.read(20, CALM_S) == pytest.approx(CALM_S / cost_s, abs=1)
     for _ in range(100):
         admitted = sum(bench.admission.admit() for _ in range(20))
-        bench.queue.loop_total += admitted * bench.queue.row
+        bench.budget.turns.measured_s += admitted * bench.queue.row
         bench.loop.turn(admitted * cost_s)
     assert admitted == pytest.approx(BUDGET_S / cost_s, abs=1)
 
@@ -157,7 +163,7 @@ def test_passes_stay_long_where_refusing_costs_nothing() -> None:
     for _ in range(2000):
         waiting = int(2 * length / answer_s)
         admitted = sum(bench.admission.admit() for _ in range(waiting))
-        bench.queue.loop_total += admitted * bench.queue.row
+        bench.budget.turns.measured_s += admitted * bench.queue.row
         length = max(admitted * answer_s + (waiting - admitted) * refusal_s, 1e-4)
         bench.loop.turn(length)
         lengths.append(length)
@@ -374,5 +380,5 @@ def test_the_models_time_is_not_counted_twice() -> None:
     bench = _Bench()
     for _ in range(2000):
         bench.read(20, 20 * 40e-6 + 0.001)
-        bench.queue.loop_total += 0.001
+        bench.budget.turns.measured_s += 0.001
     assert bench.admission.request_s == pytest.approx(40e-6, rel=0.1)

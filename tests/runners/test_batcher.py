@@ -99,7 +99,7 @@ def test_a_cheap_batch_runs_on_the_loop() -> None:
     assert bench.submit() is not None
     bench.run()
     assert bench.offload.waiting == []
-    assert bench.batcher.loop_total_s() == pytest.approx(0.0005)
+    assert bench.batcher.turns.measured_s == pytest.approx(0.0005)
 
 
 def test_drain_answers_what_was_taken_and_refuses_the_rest() -> None:

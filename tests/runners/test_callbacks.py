@@ -252,7 +252,7 @@ def test_whatever_callbacks_do_each_request_is_answered_once(
         assert values is None or ticket.right
         assert not isinstance(error, GoneError) or values is None
     assert batcher.queued_rows == 0
-    assert (batcher._running, batcher._arranged, batcher.queue._large_rows) == (False, False, 0)
+    assert (batcher.is_running, batcher._arranged, batcher.queue._large_rows) == (False, False, 0)
     assert not any((batcher.queue._small, batcher.queue._large, batcher._drained))
     assert len(drained) == drains
     assert all(drained)

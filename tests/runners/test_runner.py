@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 from time import perf_counter
 
@@ -72,3 +73,40 @@ def test_rows_are_answered_on_a_real_loop(session: OnnxSession, inline_s: float)
 
     expected = [[x + 2 * y for x, y in np.arange(2.0 * count).reshape(count, 2)] for count in (1, 7, 2)]
     assert asyncio.run(answer()) == expected
+
+
+def test_a_quick_warm_up_knows_small_batches(session: OnnxSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three sizes are run three times each; the costs of larger batches are estimated from them."""
+    sizes: list[int] = []
+    run = session.run
+
+    def counting_run(rows: np.ndarray) -> list[float]:
+        sizes.append(len(rows))
+        return run(rows)
+
+    monkeypatch.setattr(session, "run", counting_run)
+    costs = warm_up(session, ROWS.tobytes(), RunnerOptions(slo_s=0.01), quick=True)
+    assert sizes == [1, 1, 1, 8, 8, 8, 64, 64, 64]
+    assert costs.predict(1024) >= costs.predict(64) > 0
+
+
+def test_a_thread_begins_with_its_first_function() -> None:
+    """Most models of a fleet never need it; a closed offload starts nothing."""
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        before = threading.active_count()
+        offload = ThreadOffload(loop)
+        unused = ThreadOffload(loop)
+        results: list[object] = []
+        offload(lambda: 7, lambda result, error: results.append((result, error)))
+        while not results:
+            await asyncio.sleep(0)
+        assert results == [(7, None)]
+        assert threading.active_count() == before + 1
+        offload.close()
+        unused.close()
+        with pytest.raises(RuntimeError, match="no longer live"):
+            unused(lambda: 7, lambda _, __: None)
+
+    asyncio.run(run())

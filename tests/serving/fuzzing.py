@@ -7,13 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-OPERATIONS = 9
+OPERATIONS = 14
 """How many operations the document has without the other protocols, all of which have to be tried."""
 PROTOCOL_OPERATIONS = 12
 """How many operations the other protocols have."""
 PROTOCOL_PATHS = "^/(v2|invocations|ping)"
 PROTOCOL_CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 """A schema cannot say that the length of data is the product of a shape, so valid requests by the schema may be refused."""
+MODEL_LISTING_OPERATIONS = 3
+"""How many operations list and describe models."""
 MONITORING_OPERATIONS = 4
 """How many operations the monitor process answers."""
 MONITORING_PATHS = "^/(drift|quality|alerts|feedback)$"
@@ -46,6 +48,19 @@ def fuzz_monitoring(server: str, folder: Path, max_examples: int) -> None:
     (folder / "schemathesis.toml").write_text(f"[checks.negative_data_rejection]\nexpected-statuses = {statuses}\n")
     options = ("--include-path-regex", MONITORING_PATHS, "--checks", MONITORING_CHECKS)
     _run(server, folder, max_examples, MONITORING_OPERATIONS, options)
+
+
+def fuzz_models(server: str, folder: Path, max_examples: int, n_models: int) -> None:
+    """Fail unless the routes of named models answer as the document of the service promises, and never with a 500.
+
+    Args:
+        server: its address.
+        folder: where to run.
+        max_examples: how many requests are made up for an operation and phase.
+        n_models: the number of models.
+    """
+    options = ("--include-path-regex", "^/models", "--checks", "all")
+    _run(server, folder, max_examples, MODEL_LISTING_OPERATIONS + 2 * n_models, options)
 
 
 def _run(server: str, folder: Path, max_examples: int, n_operations: int, options: tuple[str, ...]) -> None:

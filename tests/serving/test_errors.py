@@ -16,7 +16,7 @@ def _classes(base: type[ServingError] = ServingError) -> list[type[ServingError]
 def test_every_error_has_its_own_code_and_a_sentence() -> None:
     """Clients can tell errors apart by code; the documents describe each by its docstring."""
     classes = _classes()[1:]
-    assert len({kind.code for kind in classes}) == len(classes) == 19
+    assert len({kind.code for kind in classes}) == len(classes) == 21
     assert all(400 <= kind.status < 600 and kind.__doc__ for kind in classes)
 
 

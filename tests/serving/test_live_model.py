@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from runners.admission import Admission
 from runners.errors import DrainingError, ExpiredError, GoneError, InferenceError, QueueFullError
 from serving.errors import (
     ClientGoneError,
@@ -59,11 +60,11 @@ def test_a_request_is_admitted_by_the_number_of_rows_that_its_length_suggests(
     def admitted_rows(model: LiveModel) -> list[float]:
         rows: list[float] = []
 
-        def admit(n_rows: float) -> bool:
+        def admit(admission: Admission, n_rows: float) -> bool:
             rows.append(n_rows)
             return True
 
-        monkeypatch.setattr(model.admission, "admit", admit)
+        monkeypatch.setattr(Admission, "admit", admit)
         for length in (0, row_bytes, int(SINGLE_ROW_FACTOR * row_bytes), 10 * row_bytes):
             assert model.admit(length)
         return rows
@@ -75,7 +76,7 @@ def test_a_request_over_the_budget_is_counted(served_model: ServedModel, monkeyp
     """A request that admission refuses is counted as shed with the reason ``budget``."""
 
     def shed(model: LiveModel) -> dict[str, int]:
-        monkeypatch.setattr(model.admission, "admit", lambda n_rows: False)
+        monkeypatch.setattr(Admission, "admit", lambda admission, n_rows: False)
         assert not model.admit(100)
         return model.accounting.metrics.shed
 
@@ -87,7 +88,7 @@ def test_admission_learns_the_decoding_of_many_rows(served_model: ServedModel, m
 
     async def count_decoded(model: LiveModel) -> list[int]:
         counts: list[int] = []
-        monkeypatch.setattr(model.admission, "decoded", lambda n_rows, seconds: counts.append(n_rows))
+        monkeypatch.setattr(Admission, "decoded", lambda admission, n_rows, seconds: counts.append(n_rows))
         for rows in (TREE, {"instances": [TREE]}, {"instances": [TREE] * 3}):
             await model.decode(json.dumps(rows).encode(), False)
         return counts
@@ -102,7 +103,7 @@ def test_admission_learns_the_cost_of_an_invalid_body(
 
     async def estimate_rejected(model: LiveModel) -> list[float]:
         estimates: list[float] = []
-        monkeypatch.setattr(model.admission, "rejected", lambda n_rows, seconds: estimates.append(n_rows))
+        monkeypatch.setattr(Admission, "rejected", lambda admission, n_rows, seconds: estimates.append(n_rows))
         with pytest.raises(InvalidError):
             await model.decode(json.dumps({**TREE, "age": "old"}).encode(), False)
         return estimates
@@ -155,3 +156,24 @@ def test_a_row_on_which_the_model_fails_is_named(served_model: ServedModel) -> N
     explanation: ServingError = _run_on_loop(served_model, lambda model: model.explain(error, None, b"call-7"))
     assert [detail.row for detail in explanation.details] == [3]
     assert b"secret" not in explanation.body("call-7")
+
+
+def test_the_openapi_document_is_built_when_it_is_asked_for(served_model: ServedModel) -> None:
+    """A fleet of models does not keep documents that nobody reads; the document is built once."""
+
+    def documents(model: LiveModel) -> tuple[bool, bool]:
+        is_built = "openapi" in vars(model)
+        return is_built, model.openapi is model.openapi
+
+    assert _run_on_loop(served_model, documents) == (False, True)
+
+
+def test_a_model_counts_its_requests(served_model: ServedModel) -> None:
+    """The count shows which models are used; a refused request is a use as well."""
+
+    def uses(model: LiveModel) -> int:
+        model.admit(10)
+        model.admit_rows(10.0)
+        return model.uses
+
+    assert _run_on_loop(served_model, uses) == 2

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from starlette.middleware.cors import CORSMiddleware
 
+from runners.admission import Admission
 from runners.batcher import MicroBatcher
 from serving.application import Application
 from serving.fastpath.install import install
@@ -353,7 +354,7 @@ def test_both_ways_say_the_same_of_a_model_that_fails(
     """A graph that fails, NaN, or a class that there is not: 500 with the reason, in the log under the request's id."""
     address, application = fragile
     wrong = {**TREE, "slope": slope}
-    before, timed = _counts(application.metrics), sum(application.metrics.latency_s.counts)
+    before, timed = _counts(application.metrics), sum(application.metrics.latency_s().counts)
     request = plain_request(json.dumps(wrong).encode() if rows == 1 else _batch(TREE, TREE, wrong), name="broken-7")
     fast, long = _both_ways(address, request)
     assert fast == long
@@ -361,7 +362,7 @@ def test_both_ways_say_the_same_of_a_model_that_fails(
     assert (reason.replace(b"%d", b"%d" % (rows - 1))) in fast
     assert paths_taken == ["fast", "asgi"]
     wait_until(lambda: _added_counts(application.metrics, before) == {("/predict", 500): 2}, "both to be counted")
-    assert (application.metrics.in_flight, sum(application.metrics.latency_s.counts)) == (0, timed)
+    assert (application.metrics.in_flight, sum(application.metrics.latency_s().counts)) == (0, timed)
     assert len([message for message in caplog.messages if message.startswith("request broken-7: ")]) == 2
     assert {getattr(record, "request_id", None) for record in caplog.records} == {"broken-7"}
 
@@ -485,7 +486,7 @@ def test_a_body_over_the_limit_is_refused(tmp_path: Path, paths_taken: list[str]
 def test_an_answer_is_counted(server: str, application: Application, paths_taken: list[str]) -> None:
     """An answer is counted by route and status with its time; until then the request is in flight."""
     metrics = application.metrics
-    before, timed, late = _counts(metrics), sum(metrics.latency_s.counts), metrics.over_slo
+    before, timed, late = _counts(metrics), sum(metrics.latency_s().counts), metrics.over_slo
     _batcher(application).hold(4)
     with RawClient(server) as first, RawClient(server) as second:
         first.send(plain_request())
@@ -495,7 +496,7 @@ def test_an_answer_is_counted(server: str, application: Application, paths_taken
         assert first.answer().startswith(OK)
         assert second.answer().startswith(OK)
     wait_until(lambda: _added_counts(metrics, before) == {ROUTE: 1, ("/predict/batch", 200): 1}, "both to be counted")
-    assert (metrics.in_flight, sum(metrics.latency_s.counts), metrics.over_slo) == (0, timed + 2, late)
+    assert (metrics.in_flight, sum(metrics.latency_s().counts), metrics.over_slo) == (0, timed + 2, late)
     assert paths_taken == ["fast", "fast"]
 
 
@@ -648,7 +649,7 @@ def test_a_refusal_waits_for_its_turn(
         protocol = _protocol(protocols)
         line.send(plain_request(name="first"))
         _queued(application, 1)
-        monkeypatch.setattr(_model(application).admission, "admit", lambda rows: False)
+        monkeypatch.setattr(Admission, "admit", lambda admission, rows: False)
         line.send(plain_request(name="second"))
         wait_until(lambda: protocol._waiting, "the second")
         _release(application, protocol)
@@ -896,7 +897,7 @@ def test_what_is_unknown_sees_every_request(
         assert fast == long
         assert tracing.seen == ["/predict", "/predict/"]
         with RawClient(address) as line:
-            monkeypatch.setattr(_model(own_application).admission, "admit", lambda rows: False)
+            monkeypatch.setattr(Admission, "admit", lambda admission, rows: False)
             line.send(plain_request())
             assert line.answer().startswith(b"HTTP/1.1 503 ")
     assert tracing.seen == ["/predict", "/predict/", "/predict"]

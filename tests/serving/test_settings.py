@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from monitoring.settings import MonitoringSettings
+from rollout.settings import RolloutSettings
 from serving.settings import SERVING_FILE, ServingSettings, SettingsError, load_settings
 from tests.tabento.bundle.test_environment import SERVICES, injected_variables
 
@@ -18,7 +19,7 @@ from tests.tabento.bundle.test_environment import SERVICES, injected_variables
 @pytest.fixture(autouse=True)
 def default_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """The settings without the variables of the whole test session."""
-    for variable in ("TABENTO_MONITORING", "TABENTO_MONITORING_FOLDER"):
+    for variable in ("TABENTO_MONITORING", "TABENTO_MONITORING_FOLDER", "TABENTO_ROLLOUT_FOLDER"):
         monkeypatch.delenv(variable)
 
 
@@ -29,9 +30,15 @@ def _write(folder: Path, text: str) -> Path:
     return folder
 
 
+def _defaults_in(folder: Path) -> ServingSettings:
+    """Return the defaults of a service in a folder, at which relative paths start."""
+    defaults = ServingSettings()
+    return defaults.model_copy(update={"rollout_folder": folder / defaults.rollout_folder})
+
+
 def test_defaults_hold_without_a_file(tmp_path: Path) -> None:
     """A folder without a file gets the defaults."""
-    assert load_settings(tmp_path) == ServingSettings()
+    assert load_settings(tmp_path) == _defaults_in(tmp_path)
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +112,9 @@ def test_variables_of_a_kubernetes_service_are_ignored(
     """A Service that is called like the prefix or like a setting changes nothing."""
     for variable, value in injected_variables(name).items():
         monkeypatch.setenv(variable, value)
-    assert load_settings(tmp_path) == ServingSettings() == ServingSettings.model_construct()
+    defaults = ServingSettings()
+    assert defaults == ServingSettings.model_construct()
+    assert load_settings(tmp_path) == _defaults_in(tmp_path)
 
 
 def test_an_address_is_never_the_value_of_a_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +141,7 @@ def test_the_shipped_file_is_the_defaults() -> None:
 
 def test_every_setting_is_documented() -> None:
     """Under each field stands a docstring."""
-    parts = (ServingSettings, MonitoringSettings)
+    parts = (ServingSettings, MonitoringSettings, RolloutSettings)
     trees = [ast.parse(textwrap.dedent(inspect.getsource(part))).body[0] for part in parts]
     body = [node for tree in trees if isinstance(tree, ast.ClassDef) for node in tree.body]
     fields = [index for index, node in enumerate(body) if isinstance(node, ast.AnnAssign)]

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from serving.errors import CLOSE_HEADER, UnavailableError
 from serving.live_model import LiveModel
-from serving.routes.paths import PREDICT_PATHS
+from serving.routes.paths import PREDICT_PATHS, model_paths
 from serving.state import ServiceState
 
-MODEL = cast(LiveModel, object())
-"""The state does not look inside a model."""
+MODEL = cast(LiveModel, SimpleNamespace(name="orchard", bundle=SimpleNamespace(version="v1")))
+"""The state reads the name and the version of a model only."""
 
 
 def _refusal(call: Any) -> UnavailableError:
@@ -35,7 +36,7 @@ def test_a_model_answers_on_every_prediction_path() -> None:
     fast_path_models = state.admitting
     state.set_model(MODEL)
     assert state.ready_model() is state.started_model() is MODEL
-    assert fast_path_models == dict.fromkeys(PREDICT_PATHS, MODEL)
+    assert fast_path_models == dict.fromkeys((*PREDICT_PATHS, *model_paths("orchard")), MODEL)
 
 
 def test_a_draining_service_answers_only_requests_that_have_started() -> None:
@@ -64,7 +65,7 @@ def test_a_removed_model_is_returned_once() -> None:
     """The model that answered is returned to be closed; a second removal returns None, and every request is refused."""
     state = ServiceState()
     state.set_model(MODEL)
-    assert state.remove_model() is MODEL
-    assert state.remove_model() is None
+    assert state.remove_models() == [MODEL]
+    assert state.remove_models() == []
     assert state.is_draining
     assert "stopping" in _refusal(state.started_model).message

@@ -60,6 +60,7 @@ def run(*arguments: str) -> tuple[int, set[str]]:
         (["models", "--help"], 0),
         (["keys", "--help"], 0),
         (["keys", "list", "--file", "nope.json"], 1),
+        (["sign", "--help"], 0),
         (["fly"], 2),
         (["train"], 2),
         (["data", "--config", "nope.yaml"], 1),

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tabento.bundle.compatibility import breaking_changes
 from tabento.bundle.contract import Feature
 from tabento.bundle.format import LATER_KEYS_FORMAT
 from tabento.bundle.reference import NumberDistribution
@@ -22,7 +23,6 @@ from training.config import ConfigError, ModelConfig, load_config
 from training.data.imitation import imitate
 from training.data.loader import load_dataset
 from training.data.validation import validate
-from training.gate.compatibility import breaking_changes
 from training.gate.leakage import single_feature_scores
 from training.gate.slices import parts_of
 from training.model.attribution import raw_sources

@@ -73,7 +73,6 @@ NAMES = _table(
             "here": "the noun of the value: local_answers, folder",
             "mine ours theirs": "whose it is with its noun: local_answer, tabento_answer, peer_answer",
             "what": "the noun of the value: value, subject, description",
-            "who": "user, caller, owner",
             "whose which": "the noun of the value: owner, index, column",
             "others": "the noun of the elements: remaining_columns, other_models",
             "each some many few both": "the noun of the elements, in the plural if there are several: rows, sample, models",
@@ -96,6 +95,7 @@ NAMES = _table(
     (
         NOT_FIELDS,
         {
+            "who": "user, caller, owner",
             "known": "known_ with its noun, categories, present_mask",
             "chosen": "the noun of the value: selected_columns, selection, mask",
             "kept": "the noun of the value: kept_columns, saved_path",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tabento.command_line import export, keys
+from tabento.command_line import export, keys, sign
 from tabento.command_line.groups import CommandEntry
 
 _BEGIN, _TRAIN, _MODELS, _SERVE, _MONITOR = "Begin", "Train", "Models", "Serve", "Monitor"
@@ -29,6 +29,9 @@ MODELS = CommandEntry(
 )
 SERVE = CommandEntry("serve", "training.commands.serve", "Serve a stored model, or that of a config.", _SERVE)
 BENTO = CommandEntry("bento", "training.commands.bento", "Build a Bento that holds a stored model.", _SERVE)
+ROLLOUT = CommandEntry(
+    "rollout", "rollout.commands.rollout", "Try a version beside the present one, promote it or go back.", _SERVE
+)
 LOG = CommandEntry(
     "log", "monitoring.commands.log", "Read, check and convert the prediction log of a service.", _MONITOR
 )
@@ -40,9 +43,9 @@ FEEDBACK = CommandEntry(
 )
 QUALITY = CommandEntry("quality", "monitoring.commands.quality", "Show the live quality of a service.", _MONITOR)
 ENTRIES = (
-    *(INIT, DATA, TRAIN, ENSURE, RECORD, EVALUATE, RETRAIN, IMPORT, MODELS, SERVE, BENTO),
+    *(INIT, DATA, TRAIN, ENSURE, RECORD, EVALUATE, RETRAIN, IMPORT, MODELS, SERVE, BENTO, ROLLOUT),
     *(LOG, DRIFT, FEEDBACK, QUALITY),
-    *(export.ENTRY, keys.ENTRY),
+    *(export.ENTRY, keys.ENTRY, sign.ENTRY),
 )
 """All commands in the order of the help."""
 EXAMPLES = """examples:

@@ -26,8 +26,10 @@ EXAMPLES = """examples:
   tabento models list NAME --where 'wmape<8' --sort rmse
   tabento models best NAME --metric rmse
   tabento models promote NAME challenger --why "better on every slice"
+  tabento models promote NAME challenger --why "better on every slice" --service https://models.example.org
   tabento models rollback NAME --why "complaints since noon"
   tabento models compare NAME champion challenger
+  tabento models push NAME@champion s3://bucket/bundles
   bentoml serve service:Tabento --host 127.0.0.1 --arg model=$(tabento models resolve NAME@champion --fetch)
 
 A VERSION is a number, or an alias such as champion or challenger. docs/registry.md has the details.
@@ -98,6 +100,14 @@ def _reasons() -> list[click.Parameter]:
     ]
 
 
+def _service() -> click.Parameter:
+    return SectionedOption(
+        ["--service"],
+        metavar="URL",
+        help="change the champion of this running service as well, with the key of TABENTO_API_KEY",
+    )
+
+
 command = ListedGroup(
     "models",
     help="Look into the registry, and decide which version serves.",
@@ -123,8 +133,8 @@ command = ListedGroup(
                 help="such as rmse or roc_auc; whether low or high is better is known",
             ),
         ),
-        _action("promote", "Make a version the champion.", _model(), _version(), *_reasons()),
-        _action("rollback", "Make the previous champion the champion again.", _model(), *_reasons()),
+        _action("promote", "Make a version the champion.", _model(), _version(), *_reasons(), _service()),
+        _action("rollback", "Make the previous champion the champion again.", _model(), *_reasons(), _service()),
         _action(
             "compare",
             "Compare two versions.",
@@ -143,6 +153,12 @@ command = ListedGroup(
                 is_flag=True,
                 help="fail if the registry cannot be reached, even if its last answer is known",
             ),
+        ),
+        _action(
+            "push",
+            "Copy a bundle to an object store, from which services fetch it.",
+            _argument("MODEL", "the tag of a stored bundle, or NAME@champion, NAME/3 or NAME"),
+            _argument("URL", "the fsspec URL of the folder of all bundles, such as s3://bucket/bundles"),
         ),
         _action(
             "ab",

@@ -60,6 +60,8 @@ class TrainingSettings(BaseSettings):
     """Whether runs are recorded in MLflow."""
     tracking_uri: str | None = None
     """The MLflow server or database that records runs and keeps the registry; by default SQLite in the registry folder."""
+    signing_key_file: Path | None = None
+    """The private key that signs each bundle that a run stores, see ``tabento sign``; null: bundles are not signed."""
     verbose: bool = False
     """Whether the message of an error is followed by its traceback."""
 

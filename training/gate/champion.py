@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tabento.bundle.compatibility import breaking_changes, compatible_changes, incomparable
 from tabento.bundle.contract import Contract
 from tabento.bundle.errors import BundleError, ContractError
 from tabento.bundle.session import open_session
@@ -22,7 +23,7 @@ from tabento.tables.frames import to_rows
 from training.config import ChampionComparison
 from training.config.metric_names import name_of, unit_of
 from training.gate.bootstrap import paired_difference
-from training.gate.compatibility import breaking_changes, compatible_changes, incomparable
+from training.gate.differing_answers import compare_answers, in_words
 from training.gate.figures import ChampionFigures, number_in_words
 from training.gate.gate_input import GateInput
 from training.gate.report import Check, disabled_check, limit_check, unlimited_check
@@ -80,7 +81,8 @@ def check_champion(gate_input: GateInput) -> tuple[list[Check], ChampionFigures 
             ),
         ], None
     figures = _compare(gate_input, rule, champion, common, breaking)
-    return [*checks, _not_worse(gate_input, rule, champion, figures)], figures
+    pairs = compare_answers(gate_input.contract, common.answers, gate_input.answers[common.rows])
+    return [*checks, _not_worse(gate_input, rule, champion, figures, in_words(pairs))], figures
 
 
 def _failed_check(reason: str) -> Check:
@@ -158,8 +160,18 @@ def _compare(
     )
 
 
-def _not_worse(gate_input: GateInput, rule: ChampionComparison, champion: Bundle, figures: ChampionFigures) -> Check:
-    """Check the better end of the interval, as a share of the champion's metric, against the limit."""
+def _not_worse(
+    gate_input: GateInput, rule: ChampionComparison, champion: Bundle, figures: ChampionFigures, differing: str
+) -> Check:
+    """Check the better end of the interval, as a share of the champion's metric, against the limit.
+
+    Args:
+        gate_input: the model.
+        rule: the limit.
+        champion: the model in service.
+        figures: the comparison.
+        differing: the share of differing answers in words.
+    """
     worse = -figures.high if figures.metric in HIGHER_IS_BETTER else figures.low
     share = worse / abs(figures.champion) if figures.champion else (0.0 if worse <= 0 else float("inf"))
     unit = unit_of(figures.metric, gate_input.config.target.unit)
@@ -170,7 +182,8 @@ def _not_worse(gate_input: GateInput, rule: ChampionComparison, champion: Bundle
         f" {number_in_words(figures.difference, unit)}, {figures.confidence:.0%} interval"
         f" {number_in_words(figures.low, unit)} to {number_in_words(figures.high, unit)}; better in"
         f" {figures.better_share:.0%} of {rule.resamples:,} resamples. The check uses the better"
-        " end of the interval, as a share of the champion's metric"
+        " end of the interval, as a share of the champion's metric."
+        f" {differing}"
     )
     if left_out:
         detail += f". The champion does not accept {left_out:,} rows; they are excluded"

@@ -1,35 +1,22 @@
 """A/B: the comparison of two models that each received a part of the live traffic.
 
-Two questions decide. Does the rate of successes differ by more than chance (Pearson's chi-square test of a 2 × 2 table,
-K. Pearson 1900; Fisher's exact test if an expected count is below 5, after W. G. Cochran 1954)? Did latency stay within
-bounds? The sizes of the arms should be fixed before the test: repeated looks that stop at the first significant result find
-differences that do not exist.
+The files of both arms are read here. ``tabento.ab_test.fixed`` compares them, as the service does in the report of a rollout. The
+sizes of the arms should be fixed before the test: repeated looks that stop at the first significant result find differences that
+do not exist.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 import numpy as np
 from pydantic import Field, ValidationError, model_validator
-from scipy.stats import chi2_contingency, fisher_exact
 
+from tabento.ab_test.fixed import ALPHA, LATENCY_RISE_MAX, FixedVerdict, Outcomes, TestName, compare_outcomes
 from tabento.bundle.contract import Strict
 from training.config import explain
 from training.registry.errors import RegistryError
-
-ALPHA = 0.05
-"""The significance level: a difference with a lower p-value is more than chance."""
-LATENCY_RISE_MAX = 0.5
-"""The share by which mean or p95 latency may rise."""
-EXPECTED_MIN = 5.0
-"""Below this expected count, the chi-square distribution is a poor approximation."""
-
-Verdict = Literal["adopt_b", "keep_a", "no_difference", "b_better_but_slower"]
-"""``adopt_b``: better by more than chance, and no slower than allowed. ``keep_a``: worse by more than chance, or slower
-than allowed without being better. ``no_difference``: no difference by more than chance, and no slower than allowed.
-``b_better_but_slower``: better by more than chance and slower than allowed; the user decides."""
 
 
 class Arm(Strict):
@@ -65,14 +52,19 @@ class Arm(Strict):
         """The 95% quantile of latency in milliseconds."""
         return float(np.quantile(self.latencies_ms, 0.95))
 
+    @property
+    def outcomes(self) -> Outcomes:
+        """The arm as the comparison reads it."""
+        return Outcomes(self.name, self.requests, self.successes, self.mean_ms, self.p95_ms)
+
 
 class AbResult(Strict):
-    """The result of the comparison."""
+    """The result of the comparison, see ``tabento.ab_test.fixed.FixedResult``."""
 
-    verdict: Verdict
+    verdict: FixedVerdict
     reason: str
     """The verdict as a sentence."""
-    test: Literal["chi-square", "Fisher exact"]
+    test: TestName
     """The test of ``p_value``."""
     p_value: float
     """The probability of a difference of rates at least as large by chance alone."""
@@ -93,44 +85,17 @@ def compare_arms(a: Arm, b: Arm, *, alpha: float = ALPHA, latency_rise_max: floa
         alpha: the significance level of the difference of rates.
         latency_rise_max: the share by which mean and p95 latency may rise.
     """
-    test, p_value = _test(a, b)
-    mean_rise, p95_rise = b.mean_ms / a.mean_ms - 1, b.p95_ms / a.p95_ms - 1
-    differ = p_value < alpha
-    better = differ and b.rate > a.rate
-    worse = differ and b.rate < a.rate
-    slower = max(mean_rise, p95_rise) > latency_rise_max
-    verdict: Verdict
-    if worse:
-        verdict, reason = "keep_a", f"{b.name} does worse beyond chance"
-    elif better and slower:
-        verdict, reason = "b_better_but_slower", f"{b.name} does better beyond chance, but latency rises too much"
-    elif better:
-        verdict, reason = "adopt_b", f"{b.name} does better beyond chance, and latency stays within bounds"
-    elif slower:
-        verdict, reason = "keep_a", f"{b.name} does no better, and latency rises too much"
-    else:
-        verdict, reason = "no_difference", "the rates differ no more than by chance, and latency stays within bounds"
+    result = compare_outcomes(a.outcomes, b.outcomes, alpha=alpha, latency_rise_max=latency_rise_max)
     return AbResult(
-        verdict=verdict,
-        reason=reason,
-        test=test,
-        p_value=p_value,
+        verdict=result.verdict,
+        reason=result.reason,
+        test=result.test,
+        p_value=result.p_value,
         rate_a=a.rate,
         rate_b=b.rate,
-        mean_rise=mean_rise,
-        p95_rise=p95_rise,
+        mean_rise=result.mean_rise,
+        p95_rise=result.p95_rise,
     )
-
-
-def _test(a: Arm, b: Arm) -> tuple[Literal["chi-square", "Fisher exact"], float]:
-    """Return the test and its p-value; 1 if both arms only succeeded or only failed."""
-    table = np.array([[arm.successes, arm.requests - arm.successes] for arm in (a, b)], dtype=np.int64)
-    if (table.sum(axis=0) == 0).any():
-        return "chi-square", 1.0
-    expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0, keepdims=True) / table.sum()
-    if expected.min() < EXPECTED_MIN:
-        return "Fisher exact", float(fisher_exact(table).pvalue)
-    return "chi-square", float(chi2_contingency(table, correction=False).pvalue)
 
 
 def read_arm(path: Path) -> Arm:

@@ -23,12 +23,16 @@ class ActionArguments:
     """The reason of a change."""
     user: str | None = None
     """The person responsible for a change."""
+    service: str | None = None
+    """The address of a running service that changes its champion as well; None for the registry alone."""
     first: str = ""
     """The first of two versions."""
     second: str = ""
     """The second of two versions."""
     model: str = ""
     """A reference to a bundle, such as ``NAME@champion``."""
+    url: str = ""
+    """The fsspec URL of an object store."""
     fetch: bool = False
     """Whether the bundle is copied into the local store."""
     online: bool = False

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tabento.bundle.store import load_bundle
+from tabento.errors import TabentoError
 from training.config.metric_names import name_of
 from training.model.metrics import HIGHER_IS_BETTER
 from training.progress import Progress
@@ -14,8 +16,11 @@ from training.registry.ab import compare_arms, read_arm
 from training.registry.action_arguments import ActionArguments
 from training.registry.cached_answers import CachedAnswers
 from training.registry.compare import compare
+from training.registry.errors import RegistryError
 from training.registry.filters import filter_versions
+from training.registry.push import push_bundle
 from training.registry.registry import Registry
+from training.registry.served_champion import ServedChampion, connect
 from training.registry.tables import (
     arm_rows,
     change_listing,
@@ -112,22 +117,52 @@ def find_best(arguments: ActionArguments, registry: Registry) -> Answer:
 def promote(arguments: ActionArguments, registry: Registry) -> Answer:
     """Make a version the champion."""
     version = named_version(registry, arguments.name, arguments.version)
+    served = _served_champion(arguments)
+    if served is not None:
+        served.check(version.bundle_tag)
     before = registry.promote(arguments.name, version.number, user=arguments.user, reason=arguments.reason)
-    return _champion_change(registry.version(arguments.name, version.number), before)
+    return _champion_change(arguments, served, registry.version(arguments.name, version.number), before)
 
 
 def rollback(arguments: ActionArguments, registry: Registry) -> Answer:
     """Make the previous champion the champion again."""
     before = registry.champion(arguments.name)
-    return _champion_change(registry.rollback(arguments.name, user=arguments.user, reason=arguments.reason), before)
+    served = _served_champion(arguments)
+    if served is not None:
+        served.check(registry.previous_champion(arguments.name).bundle_tag)
+    champion = registry.rollback(arguments.name, user=arguments.user, reason=arguments.reason)
+    return _champion_change(arguments, served, champion, before)
 
 
-def _champion_change(champion: Version, before: Version | None) -> Answer:
+def _served_champion(arguments: ActionArguments) -> ServedChampion | None:
+    """Return the champion of the service that changes with the registry; None if there is no service."""
+    return None if arguments.service is None else ServedChampion(connect(arguments.service), arguments.name)
+
+
+def _champion_change(
+    arguments: ActionArguments, served: ServedChampion | None, champion: Version, before: Version | None
+) -> Answer:
+    """Change the champion of the service as well, and return the answer.
+
+    Raises:
+        RegistryError: the service did not follow; the registry has the new champion.
+    """
+    outcome = None
+    if served is not None:
+        try:
+            outcome = served.change(champion.bundle_tag, arguments.user, arguments.reason)
+        except TabentoError as error:
+            raise RegistryError(
+                f"{champion} is the champion of the registry now, but the service did not follow: {error} Repeat it with `tabento"
+                f" rollout champion {champion.bundle_tag} --service {arguments.service}`, or take the registry back with `tabento"
+                f" models rollback {champion.name}`."
+            ) from error
     value = {
         "champion": champion.number,
         "bundle": champion.bundle_tag,
         "previous_version": None if before is None else before.number,
         "previous_bundle": None if before is None else before.bundle_tag,
+        **({} if outcome is None else {"service": outcome}),
     }
 
     def report(progress: Progress) -> None:
@@ -137,6 +172,8 @@ def _champion_change(champion: Version, before: Version | None) -> Answer:
             else f"the previous champion was {before}, {before.bundle_tag}"
         )
         progress.say(f"{champion} is the champion now, {champion.bundle_tag}; {was}")
+        if outcome is not None:
+            progress.say(outcome)
 
     return Answer(value, report)
 
@@ -201,6 +238,17 @@ def _resolved_bundle(name: str, number: int, bundle_tag: str, warning: str | Non
     return Answer({"name": name, "version": number, "bundle": bundle_tag}, report, warning)
 
 
+def push(arguments: ActionArguments, registry: Registry) -> Answer:
+    """Copy a bundle to an object store, from which services fetch it. A tag needs no registry."""
+    reference = arguments.model
+    bundle = load_bundle(reference) if ":" in reference else registry.bundle(registry.resolve(reference))
+    pushed = push_bundle(bundle, arguments.url)
+    words = f"{pushed.bytes:,} bytes were uploaded" if pushed.uploaded else "it was there already"
+    return Answer(
+        pushed.model_dump(mode="json"), lambda progress: progress.say(f"{pushed.bundle} is in {pushed.url}; {words}")
+    )
+
+
 def ab(arguments: ActionArguments, _registry: Registry) -> Answer:
     """Compare two models by their live traffic. The registry is not used."""
     a, b = read_arm(Path(arguments.a)), read_arm(Path(arguments.b))
@@ -231,6 +279,7 @@ ACTIONS: Mapping[str, Callable[[ActionArguments, Registry], Answer]] = {
     "compare": compare_versions,
     "history": history,
     "resolve": resolve,
+    "push": push,
     "ab": ab,
 }
 """The actions by their name on the command line."""

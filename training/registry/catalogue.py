@@ -124,7 +124,8 @@ class Catalogue:
         version = self._version_by_alias(name, label)
         if version is None:
             aliases = ", ".join(sorted(self._model(name).aliases)) or "none"
-            hint = f" Promote a version first: tabento models promote {name} NUMBER." if label == CHAMPION else ""
+            promote = f" Promote a version first: tabento models promote {name} NUMBER."
+            hint = promote if label == CHAMPION else f" Name a version by its number: tabento models list {name}."
             raise RegistryError(f"{name} has no {label}; its aliases: {aliases}.{hint}")
         return version
 

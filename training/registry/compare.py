@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from tabento.bundle.compatibility import breaking_changes, compatible_changes, incomparable
 from tabento.bundle.contract import Contract, Strict
 from tabento.bundle.store import Bundle
-from training.gate.compatibility import breaking_changes, compatible_changes, incomparable
 from training.model.metrics import HIGHER_IS_BETTER
 from training.registry.registry import Registry
 from training.registry.version import Version

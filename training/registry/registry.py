@@ -15,6 +15,7 @@ from typing import Any, Literal
 from tabento.bundle.checksums import file_sha256
 from tabento.bundle.format import MANIFEST_FILE
 from tabento.bundle.store import Bundle, read_bundle
+from tabento.user_name import user_name as current_user
 from training.registry.catalogue import Catalogue
 from training.registry.errors import RegistryError
 from training.registry.files import upload
@@ -22,7 +23,6 @@ from training.registry.history import Event, champions
 from training.registry.tracking import tracking_uri
 from training.registry.tracking.exclusive import exclusive_database
 from training.registry.tracking.names import key, text
-from training.registry.tracking.user_name import user_name as current_user
 from training.registry.version import (
     BUNDLE_TAG,
     CHALLENGER,
@@ -127,6 +127,17 @@ class Registry(Catalogue):
             RegistryError: the model does not exist, it has no champion or no previous champion, or no reason is given.
             TrackingError: MLflow cannot be used; the champion is unchanged.
         """
+        current, target = self.champion(name), self.previous_champion(name)
+        self._set_champion(target, current, "rollback", user, reason)
+        return self.version(name, target.number)
+
+    def previous_champion(self, name: str) -> Version:
+        """Return the version that a rollback makes the champion.
+
+        Raises:
+            RegistryError: the model does not exist, or it has no champion or no previous champion.
+            TrackingError: MLflow cannot be used.
+        """
         current = self.champion(name)
         versions = {version.number: version for version in self.versions(name)}
         if current is None:
@@ -136,9 +147,7 @@ class Registry(Catalogue):
             stack.pop()
         if not stack:
             raise RegistryError(f"{name} had no champion before version {current.number}; promote another version.")
-        target = versions[stack[-1]]
-        self._set_champion(target, current, "rollback", user, reason)
-        return self.version(name, target.number)
+        return versions[stack[-1]]
 
     def _create_version(
         self,

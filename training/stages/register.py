@@ -37,6 +37,7 @@ from training.stages.context import Context
 from training.stages.files import write_json
 from training.stages.fit import REPORT_FILE
 from training.stages.outcome import Outcome
+from training.stages.signing import signing_key
 from training.stages.startup_check import require_startup
 from training.stages.table import DECIDING
 
@@ -68,6 +69,7 @@ def run(context: Context, folder: Path) -> Outcome:
         SaveError, BundleError: it cannot be stored, or the stored bundle does not verify; nothing remains.
         RegistryError: it cannot be registered; nothing remains.
     """
+    key = signing_key(context.settings)
     config, progress = context.config, context.progress
     train, (test, answers), pipeline = context.train(), context.evaluated_test_part(), context.pipeline()
     contract, decisions = context.contract(), context.fitted_decisions()
@@ -134,6 +136,7 @@ def run(context: Context, folder: Path) -> Outcome:
             provenance,
             relative_max=max(config.gate.parity_relative_max, findings.parity.limits.relative),
             startup=require_startup,
+            signing_key=key,
         )
         step.detail = bundle.tag
         version = _register(context, bundle)

@@ -25,10 +25,12 @@ RESOLVED_SECTIONS = ("target", "features")
 """The sections in which a config can leave values to the data."""
 
 COMMON_CODE = (
+    "tabento/ab_test",
     "tabento/bundle",
     "tabento/errors.py",
     "tabento/remote",
     "tabento/tables",
+    "tabento/user_name.py",
     "training/config",
     "training/data",
     "training/errors.py",

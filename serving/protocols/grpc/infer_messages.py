@@ -10,9 +10,9 @@ from google.protobuf.message import DecodeError
 
 from runners.work import Values
 from serving.codec.rows import Rows
-from serving.errors import Detail, InvalidError
+from serving.errors import Detail, InvalidError, MalformedError
 from serving.protocols.answer_tensors import AnswerTensors
-from serving.protocols.grpc.message_parts import check_parts, not_a_message
+from serving.protocols.grpc.message_parts import SCANNED_BYTES, check_parts, model_names, not_a_message
 from serving.protocols.grpc.open_inference_pb2 import InferTensorContents, ModelInferRequest, ModelInferResponse
 from serving.protocols.infer_request import CLIPPED
 from serving.protocols.tensors import BYTES, OutputTensor, Tensor
@@ -38,6 +38,42 @@ FIELDS_PER_INPUT = 8
 """The fields of one input in a message: name, datatype, two lengths, contents, raw contents, and some parameters."""
 SPARE_FIELDS = 1_000
 """The fields of a message besides those of its inputs."""
+
+
+class ArrivedMessage:
+    """A message of the wire. Its names are known before it is parsed, since the model decides how many parts it may have.
+
+    Args:
+        message: the bytes of the wire.
+
+    Raises:
+        MalformedError: the bytes are not a message.
+    """
+
+    __slots__ = ("_message", "_request", "name", "version")
+
+    def __init__(self, message: bytes) -> None:
+        self._message = message
+        self._request: ModelInferRequest | None = None
+        if len(message) > SCANNED_BYTES:
+            self.name, self.version = model_names(message)
+        else:
+            self._request = parse_request(message, 0)  # a short message has no limit
+            self.name, self.version = self._request.model_name, self._request.model_version
+
+    def request(self, n_fields: int) -> ModelInferRequest:
+        """Return the request.
+
+        Args:
+            n_fields: the number of features and identifiers of the model.
+
+        Raises:
+            MalformedError: the message has far more parts than the model has inputs, or its names are behind its inputs.
+        """
+        request = self._request or parse_request(self._message, n_fields)
+        if (request.model_name, request.model_version) != (self.name, self.version):
+            raise MalformedError("Expected model_name and model_version before the inputs, got them behind.")
+        return request
 
 
 def parse_request(message: bytes, n_fields: int) -> ModelInferRequest:

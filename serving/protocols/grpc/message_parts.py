@@ -14,6 +14,10 @@ SCANNED_BYTES = 64 * 1024
 """A shorter message is not scanned: it cannot hold many parts."""
 INPUTS_FIELD = 5
 """The number of the field ``inputs`` of ``ModelInferRequest``."""
+NAME_FIELD, VERSION_FIELD = 1, 2
+"""The numbers of the fields ``model_name`` and ``model_version``."""
+NAMES_FIELDS = 1_000
+"""The number of fields in which the names of a long message must be. Clients write the fields by number: the names are the first."""
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
@@ -52,6 +56,42 @@ def check_parts(message: bytes, limit: int) -> None:
                 else:
                     raise not_a_message()
     except IndexError:
+        raise not_a_message() from None
+
+
+def model_names(message: bytes) -> tuple[str, str]:
+    """Return the names of the model and of its version in a message, before it is parsed; empty if they are not before the inputs.
+
+    Args:
+        message: a ``ModelInferRequest`` on the wire.
+
+    Raises:
+        MalformedError: it is not a message.
+    """
+    names = {NAME_FIELD: b"", VERSION_FIELD: b""}
+    position = n_fields = 0
+    try:
+        while position < len(message) and n_fields < NAMES_FIELDS:
+            n_fields += 1
+            key, position = _read_varint(message, position)
+            field, kind = key >> 3, key & 7
+            if field >= INPUTS_FIELD:
+                break
+            if kind == _BYTES:
+                length, position = _read_varint(message, position)
+                if field in names:
+                    names[field] = message[position : position + length]
+                position += length
+                if position > len(message):
+                    raise not_a_message()
+            elif kind == _VARINT:
+                _, position = _read_varint(message, position)
+            elif kind in (_FIXED64, _FIXED32):
+                position += 8 if kind == _FIXED64 else 4
+            else:
+                raise not_a_message()
+        return names[NAME_FIELD].decode(), names[VERSION_FIELD].decode()
+    except (IndexError, UnicodeDecodeError):
         raise not_a_message() from None
 
 

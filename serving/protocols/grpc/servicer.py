@@ -25,16 +25,17 @@ from serving.errors import (
     DeadlineError,
     InternalError,
     ServingError,
+    UnavailableError,
     overload_error,
 )
 from serving.guards.caller import Caller, Scope
 from serving.guards.guard import read_secret
 from serving.http import parse_header_lines
 from serving.live_model import LiveModel
-from serving.prediction import Prediction, unexpected_error
+from serving.prediction import CLIENT_GONE_STATUS, Prediction, unexpected_error
 from serving.protocols.grpc.call import Call
 from serving.protocols.grpc.connection import Answer, GrpcConnection
-from serving.protocols.grpc.infer_messages import InferAnswer, parse_request, request_tensors, requested_outputs
+from serving.protocols.grpc.infer_messages import ArrivedMessage, InferAnswer, request_tensors, requested_outputs
 from serving.protocols.grpc.message_parts import not_a_message
 from serving.protocols.grpc.open_inference_pb2 import (
     ModelInferRequest,
@@ -47,11 +48,12 @@ from serving.protocols.grpc.open_inference_pb2 import (
     ServerReadyResponse,
 )
 from serving.protocols.grpc.statuses import REQUEST_ID
-from serving.protocols.open_inference import check_model
+from serving.protocols.model_metadata import check_ready, model_metadata
 from serving.protocols.open_inference_routes import PLATFORM, PROTOCOL_VERSION, SERVER_NAME
-from serving.protocols.tensor_rows import input_metadata
 from serving.protocols.tensors import TensorMetadata
+from serving.routes.model_entries import ModelEntries
 from serving.tracing.traceparent import traceparent_of
+from serving.trial_calls import choose_by_headers
 from tabento.bundle.numbers import number_text
 
 if TYPE_CHECKING:
@@ -96,6 +98,7 @@ class InferenceService(grpc.GenericRpcHandler):  # type: ignore[misc]
     def __init__(self, application: Application) -> None:
         settings = application.settings
         self._state = application.state
+        self._entries = ModelEntries(application.state)
         self._accounting = application.accounting
         self._ids = application.ids
         self._application = application
@@ -161,15 +164,22 @@ class InferenceService(grpc.GenericRpcHandler):  # type: ignore[misc]
     # Predictions.
 
     async def _infer(self, call: Call) -> bytes:
+        deadline_ms = call.deadline_ms()
         try:
             caller = self._identify(call, "predict")
-            model = self._state.ready_model()
-        except ServingError as error:
-            await self._refuse(call, error)
+            self._state.ready_model()
+            message, model = await self._receive(call, caller)
+        except asyncio.CancelledError:
+            reason = _cancellation(call, deadline_ms)
+            self._finish(call, reason.status if isinstance(reason, ServingError) else CLIENT_GONE_STATUS)
+            raise
+        except Exception as error:
+            await self._refuse(
+                call, error if isinstance(error, ServingError) else unexpected_error(error, call.request_id)
+            )
             raise
         connection = GrpcConnection(call.client_address, model.new_future())
-        deadline_ms = call.deadline_ms()
-        arguments = (model, connection, call.route, call.request_id, deadline_ms, caller)
+        arguments = (model, connection, call.route, call.request_id, call.deadline_ms(), caller)
         tracer = self._application.tracer
         if tracer is None:
             prediction = InferPrediction(*arguments)
@@ -178,7 +188,7 @@ class InferenceService(grpc.GenericRpcHandler):  # type: ignore[misc]
         prediction.open()
         try:
             try:
-                await self._submit(call, model, prediction)
+                await self._submit(call, message, model, prediction)
             except Exception as error:
                 prediction.fail(error)
             outcome = await self._outcome(connection, prediction)
@@ -199,26 +209,67 @@ class InferenceService(grpc.GenericRpcHandler):  # type: ignore[misc]
             await call.refuse(outcome)
         return b""
 
-    async def _submit(self, call: Call, model: LiveModel, prediction: InferPrediction) -> None:
-        """Read the message of a call, and hand its rows to the batcher.
+    async def _receive(self, call: Call, caller: Caller | None) -> tuple[ArrivedMessage | ServingError, LiveModel]:
+        """Return the message of a call, and the model that it names; a model that is not loaded is loaded first.
+
+        Instead of a message that cannot be read, its error is returned. It is counted and traced as an error of the default model.
+
+        Raises:
+            ServingError: the service does not have the model.
+        """
+        accounting, state = self._accounting, self._state
+        accounting.start_receiving()
+        try:
+            try:
+                message = ArrivedMessage(await call.read(self._body_timeout_s))
+            except ServingError as error:
+                return error, state.started_model()
+            version = message.version or None
+            model = state.loaded_model(message.name, version, is_started=True)
+            if model is None:
+                deadline_ms = call.deadline_ms()
+                deadline_s = None if deadline_ms is None else perf_counter() + deadline_ms / 1000
+                model = await state.load(message.name, version, deadline_s)
+        finally:
+            accounting.stop_receiving()
+        if model.split is not None and version is None:
+            key_id = None if caller is None else caller.key_id
+            model = choose_by_headers(model, call.headers, key_id, call.client_address, call.request_id)
+        return message, model
+
+    async def _submit(
+        self, call: Call, message: ArrivedMessage | ServingError, model: LiveModel, prediction: InferPrediction
+    ) -> None:
+        """Hand the rows of a message to the batcher.
 
         Raises:
             ServingError: the call is refused.
         """
-        message = await call.read(self._body_timeout_s)
-        served, bundle = model.served, model.bundle
-        contract = bundle.contract
-        request = parse_request(message, len(contract.features) + len(contract.identifiers))
-        check_model(model, request.model_name, request.model_version or None)
-        rows = _announced_rows(request, served.max_rows)
-        if not model.admit_rows(rows):
+        if isinstance(message, ServingError):
+            raise message
+        contract = model.bundle.contract
+        request = message.request(len(contract.features) + len(contract.identifiers))
+        n_rows = _announced_rows(request, model.served.max_rows)
+        if not model.admit_rows(n_rows):
             raise overload_error()
+        rows = await self._decode(call, request, model, prediction, n_rows)
+        if model.split is not None and model.split.needs_rows and not message.version:
+            chosen_model = prediction.choose_by_row(model, rows)
+            if chosen_model is not model:
+                prediction.change_model(chosen_model)
+                rows = await self._decode(call, request, chosen_model, prediction, n_rows)
+        prediction.submit(rows)
+
+    async def _decode(
+        self, call: Call, request: ModelInferRequest, model: LiveModel, prediction: InferPrediction, n_rows: int
+    ) -> Rows:
+        """Return the rows of a request for a model, and note the form of its answer."""
+        served, bundle = model.served, model.bundle
         names = requested_outputs(request, served.answer_tensors)
         prediction.answer = InferAnswer(
             served.answer_tensors, request, names, call.request_id, bundle.name, bundle.version
         )
-        steps = served.tensors.steps(request_tensors(request))
-        prediction.submit(await model.run_decoder(steps, rows))
+        return await model.run_decoder(served.tensors.steps(request_tensors(request)), n_rows)
 
     async def _outcome(self, connection: GrpcConnection, prediction: InferPrediction) -> Answer | ServingError | None:
         """Wait for the outcome of a call; the watchdog ends a call without one."""
@@ -233,7 +284,7 @@ class InferenceService(grpc.GenericRpcHandler):  # type: ignore[misc]
 
     # Probes and descriptions.
 
-    def _cold(self, name: str, permission: Scope | None, respond: Callable[[bytes], bytes]) -> Handler:
+    def _cold(self, name: str, permission: Scope | None, respond: Callable[[bytes], Awaitable[bytes]]) -> Handler:
         """Return the handler of a method that makes no prediction.
 
         Args:
@@ -246,7 +297,7 @@ class InferenceService(grpc.GenericRpcHandler):  # type: ignore[misc]
             try:
                 if permission is not None:
                     self._identify(call, permission)
-                content = respond(await call.read(self._body_timeout_s))
+                content = await respond(await call.read(self._body_timeout_s))
             except Exception as error:
                 known_error = error if isinstance(error, ServingError) else unexpected_error(error, call.request_id)
                 await self._refuse(call, known_error)
@@ -257,10 +308,10 @@ class InferenceService(grpc.GenericRpcHandler):  # type: ignore[misc]
 
         return self._limited(ROUTE % name, answer)
 
-    def _server_live(self, message: bytes) -> bytes:
+    async def _server_live(self, message: bytes) -> bytes:
         return ServerLiveResponse(live=True).SerializeToString()
 
-    def _server_ready(self, message: bytes) -> bytes:
+    async def _server_ready(self, message: bytes) -> bytes:
         return ServerReadyResponse(ready=self._is_ready()).SerializeToString()
 
     def _is_ready(self) -> bool:
@@ -270,27 +321,26 @@ class InferenceService(grpc.GenericRpcHandler):  # type: ignore[misc]
             return False
         return True
 
-    def _model_ready(self, message: bytes) -> bytes:
+    async def _model_ready(self, message: bytes) -> bytes:
         request = _parse(ModelReadyRequest, message)
-        if not self._is_ready():
+        try:
+            await check_ready(self._entries, request.name, request.version or None)
+        except UnavailableError:
             return ModelReadyResponse(ready=False).SerializeToString()
-        check_model(self._state.ready_model(), request.name, request.version or None)
         return ModelReadyResponse(ready=True).SerializeToString()
 
-    def _server_metadata(self, message: bytes) -> bytes:
+    async def _server_metadata(self, message: bytes) -> bytes:
         return ServerMetadataResponse(name=SERVER_NAME, version=PROTOCOL_VERSION).SerializeToString()
 
-    def _model_metadata(self, message: bytes) -> bytes:
+    async def _model_metadata(self, message: bytes) -> bytes:
         request = _parse(ModelMetadataRequest, message)
-        model = self._state.ready_model()
-        check_model(model, request.name, request.version or None)
-        bundle = model.bundle
+        metadata = await model_metadata(self._entries, request.name, request.version or None)
         return ModelMetadataResponse(
-            name=bundle.name,
-            versions=[bundle.version],
+            name=metadata.name,
+            versions=metadata.versions,
             platform=PLATFORM,
-            inputs=[_metadata(tensor) for tensor in input_metadata(bundle.contract)],
-            outputs=[_metadata(tensor) for tensor in model.served.answer_tensors.metadata],
+            inputs=[_metadata(tensor) for tensor in metadata.inputs],
+            outputs=[_metadata(tensor) for tensor in metadata.outputs],
         ).SerializeToString()
 
 

@@ -181,6 +181,10 @@ def _bounds(number: float) -> GaugeCourse:
     return GaugeCourse("tabento_prediction_out_of_bounds", number, labels)
 
 
+def _rollout(name: str, number: float, **labels: str) -> GaugeCourse:
+    return GaugeCourse(f"tabento_rollout_{name}", number, {"model": "california", "version": "v2", **labels})
+
+
 def _quality(metric: str, number: float) -> GaugeCourse:
     labels = {"model": "m", "version": "v1", "variant": "champion", "metric": metric, "window": "30d"}
     return GaugeCourse("tabento_live_quality", number, labels)
@@ -281,6 +285,22 @@ CASES = [
         [GaugeCourse("tabento_connections", 3, until=20)],
         [[GaugeCourse("tabento_connections", 0)]],
         40,
+    ),
+    Case("TabentoRolledBack", "warning", [_rollout("rolled_back", 1, limit="error_rate")], [[]], 5),
+    Case("TabentoChallengerRefused", "warning", [_rollout("refused", 1)], [[]], 10),
+    Case(
+        "TabentoRolloutDocument",
+        "warning",
+        [GaugeCourse("tabento_rollout_document_fault", 1)],
+        [[GaugeCourse("tabento_rollout_document_fault", 0)]],
+        10,
+    ),
+    Case(
+        "TabentoRolloutDiffers",
+        "warning",
+        [_rollout("differing_share", 0.2)],
+        [[_rollout("differing_share", 0.01)]],
+        20,
     ),
     Case(
         "TabentoRedisDown",

@@ -28,12 +28,12 @@ class FakeLog:
         self.searches = 0
         self.is_damaged = False
 
-    def find(self, keys: Iterable[RowKey]) -> dict[RowKey, dict[str, Any]]:
+    def find(self, keys: Iterable[RowKey]) -> dict[RowKey, list[dict[str, Any]]]:
         """Return the records of rows."""
         self.searches += 1
         if self.is_damaged:
             raise OSError("input/output error")
-        return {key: self.records[key] for key in keys if key in self.records}
+        return {key: [self.records[key]] for key in keys if key in self.records}
 
     def add(self, request_id: str, prediction: Any, **fields: Any) -> None:
         """Add a record as the log has it."""
@@ -173,4 +173,4 @@ def test_the_memory_is_bounded(setup: Setup) -> None:
     for number in range(4):
         recent.add(predicted_rows(monitored(), ["same", f"r{number}"], np.array([number, number])), setup.model)
     rows = recent.find([("same", 0), ("r0", 0), ("r2", 0), ("r3", 1)])
-    assert {key[0]: row.answer.tolist() for key, row in rows.items()} == {"same": [3.0], "r2": [2.0]}
+    assert {key[0]: row[0].answer.tolist() for key, row in rows.items()} == {"same": [3.0], "r2": [2.0]}

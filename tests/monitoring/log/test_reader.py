@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from monitoring.log import sealing
-from monitoring.log.reader import find_rows, read_log, time_seconds, time_text
+from monitoring.log.reader import find_answers, find_rows, read_log, time_seconds, time_text
 from monitoring.log.sealing import seal
 from monitoring.log.segments import Segment, list_segments, new_segment
 from tests.monitoring.log.logged_rows import FIRST_S, failure, lines_of, monitored
@@ -166,3 +166,12 @@ def test_a_time_that_is_no_text_is_omitted(tmp_path: Path) -> None:
     line = b'{"time":5,"request_id":"r","model":"m","version":"v"}\n'
     write_segment(tmp_path, line)
     assert list(read_log(tmp_path, since=0.0)) == []
+
+
+def test_a_row_in_the_shadow_has_two_records(tmp_path: Path) -> None:
+    """The champion's record of a row is the one that a client got; the challenger's is beside it, although it is later."""
+    shadow = lines_of(MODEL, 0, 1).replace(b'"variant":"champion"', b'"variant":"challenger"').replace(b"2026", b"2027")
+    seal(write_segment(tmp_path, lines_of(MODEL, 0, 1) + shadow))
+    answers = find_answers(tmp_path, [("r0", 0)])
+    assert [record["variant"] for record in answers["r0", 0]] == ["champion", "challenger"]
+    assert find_rows(tmp_path, [("r0", 0)])["r0", 0]["variant"] == "champion"

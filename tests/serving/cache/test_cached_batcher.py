@@ -232,14 +232,14 @@ def test_a_hit_takes_back_its_charge_for_the_model() -> None:
     bench.answer(3.0)
     admission = bench.runner.admission
     assert admission.admit()
-    spent_s = admission._spent_s
-    admission._first_row_s = spent_s / 3
+    spent_s = admission.budget.claimed_s
+    admission.first_row_s = spent_s / 3
     bench.submit(3.0)
-    assert admission._spent_s == pytest.approx(spent_s * 2 / 3)
+    assert admission.budget.claimed_s == pytest.approx(spent_s * 2 / 3)
     for _ in range(50):
         bench.submit(3.0)
         bench.submit(3.0, 3.0)
-    assert admission._spent_s == 0.0
+    assert admission.budget.claimed_s == 0.0
 
 
 def test_wide_rows_are_known_by_a_digest() -> None:

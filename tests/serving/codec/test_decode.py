@@ -109,3 +109,22 @@ def test_no_body_breaks_the_decoder(body: bytes) -> None:
     except ServingError as error:
         assert 400 <= error.status < 500
         assert json.loads(error.body("id"))["error"]["code"] == error.code
+
+
+def test_models_with_the_same_fields_share_the_compiled_decoders() -> None:
+    """Another range, or another limit of rows, has decoders of its own; very wide rows are not kept."""
+    first, second = Decoder(CONTRACT, max_rows=5), Decoder(CONTRACT.model_copy(update={"name": "pear"}), max_rows=5)
+    assert first._decode_row is second._decode_row
+    assert Decoder(CONTRACT, max_rows=6)._decode_row is not first._decode_row
+    features = [*CONTRACT.features[1:], CONTRACT.features[0].model_copy(update={"minimum": -7})]
+    assert Decoder(CONTRACT.model_copy(update={"features": features}), 5)._decode_row is not first._decode_row
+    wide = CONTRACT.model_copy(update={"features": [Feature(name=f"f{i}", type="number") for i in range(300)]})
+    assert Decoder(wide, 5)._decode_row is not Decoder(wide, 5)._decode_row
+
+
+def test_a_closed_decoder_still_decodes() -> None:
+    """It refers to itself no more, and reads rows one by one."""
+    decoder = Decoder(CONTRACT, max_rows=5)
+    decoder.close()
+    body = json.dumps({"instances": [TREE, TREE]}).encode()
+    assert decoder.decode(body + b" " * 300_000).data == DECODER.decode(body).data

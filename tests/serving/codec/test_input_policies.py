@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from benchmarks.decode_cost.straightforward import decode_straightforward
 from serving.codec import careful
 from serving.codec.identify import decoder_of
-from serving.codec.input_policies import InputPolicies
+from serving.codec.input_policies import InputPolicies, policies_for
 from serving.codec.slices import WorkMeter, run_steps
 from serving.errors import InvalidError, ServingError
 from serving.routes.schemas import row_schema
-from serving.settings import InputPolicy, SettingsError
+from serving.settings import InputPolicy, ServingSettings, SettingsError
 from tabento.bundle.contract import Contract, Feature, Output
 from tests.bundles import TAGGED_TREE, TREE, orchard_contract, tagged_contract
 from tests.examples import examples
@@ -191,3 +191,12 @@ def test_the_schema_of_a_row_follows_the_policies(
     schema = row_schema(contract)
     assert jsonschema_rs.validator_for(schema).is_valid({**TREE, "age": value}) == is_valid
     assert ("A value outside 1 to 90 is" in schema["properties"]["age"]["description"]) == is_valid
+
+
+def test_each_of_several_models_has_the_policies_of_its_own_features() -> None:
+    """With one model an unknown name is an error; with several a policy is for the models that have the feature."""
+    policies: dict[str, InputPolicy] = {"age": "clip", "tenure": "clip"}
+    with pytest.raises(SettingsError, match="tenure"):
+        policies_for(orchard_contract(), ServingSettings(input_policies=policies))
+    several = ServingSettings(input_policies=policies, models=("*",))
+    assert policies_for(orchard_contract(), several).policies == {"age": "clip"}

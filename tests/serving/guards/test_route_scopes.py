@@ -23,6 +23,11 @@ from serving.settings import ServingSettings
         ("GET", "/nothing", "read"),
         ("POST", "/nothing", "predict"),
         ("DELETE", "/model", "read"),
+        ("GET", "/models", "read"),
+        ("GET", "/models/churn", "read"),
+        ("GET", "/models/churn/docs.json", "read"),
+        ("POST", "/models/churn/predict", "predict"),
+        ("POST", "/models/churn/predict/batch", "predict"),
         ("POST", "/feedback", "feedback"),
         ("GET", "/feedback", "read"),
         ("GET", "/drift", "read"),
@@ -49,5 +54,8 @@ def test_metrics_and_documents_can_be_opened() -> None:
     for path, paths in (("/metrics", metrics), ("/docs", documents), ("/docs.json", documents), ("/", documents)):
         assert needed_scope("GET", path, paths) is None
         assert needed_scope("GET", path, documents if paths is metrics else metrics) == "read"
-    assert needed_scope("GET", "/static_content/a.css", documents) is None
+    for path in ("/static_content/a.css", "/models/churn/docs.json"):
+        assert needed_scope("GET", path, documents) is None
+    for path in ("/models", "/models/churn", "/models/docs.json/predict"):
+        assert needed_scope("GET", path, documents) == "read"
     assert needed_scope("GET", "/model", metrics | documents) == "read"

@@ -18,8 +18,9 @@ from serving.operations.deep_health import REUSE_S, DeepHealth, ExampleRequest, 
 from serving.operations.health import ComponentReport, HealthRegistry
 from serving.settings import ServingSettings
 from serving.state import ServiceState
-from tests.bundles import TREE
+from tests.bundles import TREE, classifier_contract, orchard_contract
 from tests.serving.fastpath.raw_client import application_of, on_loop, serving
+from tests.serving.many_models import serving_models
 
 SETTINGS = ServingSettings(slo_p99_ms=60_000, cache_bytes=1 << 20)
 
@@ -42,7 +43,16 @@ def test_the_deep_check_predicts_an_example(application: Application, client: ht
     content = client.get("/health/deep").json()
     assert content["status"] == "healthy"
     assert content["model"] == {"name": "orchard", "version": "v1"}
-    assert set(content["components"]) == {"model", "intake", "runner", "metrics", "disk", "prediction"}
+    assert set(content["components"]) == {
+        "model",
+        "models",
+        "intake",
+        "runner",
+        "metrics",
+        "rollout",
+        "disk",
+        "prediction",
+    }
     assert all(component["duration_ms"] >= 0 for component in content["components"].values())
     assert content["components"]["prediction"]["status"] == "healthy"
     model = application.state.started_model()
@@ -168,3 +178,21 @@ def test_answers_are_compared_number_by_number() -> None:
     assert not is_equal(1.0, 1.0001)
     assert is_equal([1.0, 0.25], [1.0, 0.25])
     assert not is_equal([1.0, 0.25], [1.0, 0.26])
+
+
+def test_pinned_models_and_challengers_are_predicted(tmp_path: Path) -> None:
+    """A pinned model or a challenger that answers wrongly degrades the service; only the default model is critical."""
+    orchard, harvest = orchard_contract(), classifier_contract()
+    frost = classifier_contract((False, True), name="frost", probabilities=False)
+    with serving_models(tmp_path, [orchard, harvest, frost], challengers=[orchard]) as (_, service):
+        service.state.models["harvest"].served.example_answer = [7.0, 0.0, 0.0, 0.0]
+        deep = DeepHealth(service.state, service.health, pinned=("harvest:v1", "sleet"))
+        content = asyncio.run_coroutine_threadsafe(deep.report(), on_loop_of(service)).result(30)
+    components = content["components"]
+    predictions = {name: part["status"] for name, part in components.items() if name.startswith("prediction")}
+    assert predictions == {
+        "prediction": "healthy",
+        "prediction of orchard:v2": "healthy",
+        "prediction of harvest:v1": "unhealthy",
+    }
+    assert content["status"] == "degraded"

@@ -59,9 +59,9 @@ def test_openmetrics_has_the_trace_of_a_request_in_each_bucket() -> None:
     """The newest traced request of a bucket is its exemplar, and the strict parser accepts the whole text."""
     metrics = Metrics()
     for latency_s, trace in ((0.0042, "0" * 32), (0.0041, TRACE), (0.3, "1" * 32)):
-        metrics.latency_s.add(latency_s)
+        metrics.models.other.latency_s.add(latency_s)
         metrics.add_exemplar(latency_s, trace)
-    metrics.latency_s.add(0.02)
+    metrics.models.other.latency_s.add(0.02)
     text = asyncio.run(metrics.collect(OPENMETRICS_TEXT)).decode()
     families = {family.name: family for family in read_openmetrics(text)}  # type: ignore[no-untyped-call]
     for name in ("tabento_request_seconds", "ml_prediction_latency"):
@@ -76,7 +76,7 @@ def test_openmetrics_has_the_trace_of_a_request_in_each_bucket() -> None:
 def test_plain_text_has_no_exemplars() -> None:
     """The plain format cannot have exemplars; Prometheus would refuse the scrape."""
     metrics = Metrics()
-    metrics.latency_s.add(0.001)
+    metrics.models.other.latency_s.add(0.001)
     metrics.add_exemplar(0.001, TRACE)
     text = asyncio.run(metrics.collect()).decode()
     assert TRACE not in text
@@ -88,7 +88,7 @@ def test_both_formats_have_the_same_values() -> None:
     """Every sample of the plain text has the same value in OpenMetrics."""
     metrics = Metrics()
     metrics.answered[('/predict"\\\n', 200)] = 3
-    metrics.latency_s.add(0.004)
+    metrics.models.other.latency_s.add(0.004)
     plain, openmetrics = (
         {
             (sample.name, tuple(sorted(sample.labels.items()))): sample.value
@@ -108,7 +108,7 @@ def test_exemplars_are_bounded() -> None:
     metrics = Metrics()
     for number in range(10_000):
         metrics.add_exemplar(number / 1_000, f"{number:032x}")
-    assert len(metrics.exemplars) <= len(metrics.latency_s.counts)
+    assert len(metrics.exemplars) <= len(metrics.latency_s().counts)
     assert max(exemplar.value for exemplar in metrics.exemplars.values()) == pytest.approx(9.999)
 
 
@@ -132,7 +132,7 @@ def test_the_newest_exemplar_of_all_workers_is_shown() -> None:
     snapshots = []
     for time_s, trace in ((10.0, "a"), (30.0, "b"), (20.0, "c")):
         metrics = Metrics()
-        metrics.latency_s.add(0.004)
+        metrics.models.other.latency_s.add(0.004)
         metrics.exemplars[5] = Exemplar(trace * 32, 0.004, time_s)
         snapshots.append(metrics.snapshot())
     retired = retire(FAMILIES, snapshots[1], Snapshot())

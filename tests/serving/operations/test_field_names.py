@@ -13,7 +13,7 @@ from serving.protocols.grpc.servicer import ROUTE
 def test_latency_and_errors_have_the_names_of_the_field() -> None:
     """The latency has the same buckets; errors are the predictions with a status of 400 and above, on all protocols."""
     metrics = Metrics()
-    metrics.latency_s.add(0.004)
+    metrics.models.other.latency_s.add(0.004)
     metrics.answered.update(
         {
             ("/predict", 200): 5,
@@ -37,6 +37,7 @@ def test_latency_and_errors_have_the_names_of_the_field() -> None:
 def test_predictions_over_grpc_are_predictions() -> None:
     """The label of the gRPC method is a prediction's route; the route of metrics is not."""
     assert is_prediction_route(ROUTE % "ModelInfer")
+    assert is_prediction_route("/models/{name}/predict")
     assert not is_prediction_route("/metrics")
 
 

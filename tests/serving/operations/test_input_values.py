@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from runners.costs import BatchCosts
+from runners.runner import Runner, RunnerOptions
 from serving.codec.decode import Decoder
 from serving.codec.identify import decoder_of
 from serving.codec.input_policies import InputPolicies
@@ -17,7 +21,11 @@ from serving.operations import input_values
 from serving.operations.input_values import InputCounts, InputValues
 from serving.operations.metrics import Metrics, exposition
 from serving.settings import InputPolicy
-from tests.bundles import TREE, orchard_contract
+from tabento.bundle.store import read_bundle
+from tests.bundles import TREE, orchard_contract, write_bundle
+from tests.runners.bench import HandOffload
+from tests.runners.echo import EchoModel
+from tests.runners.manual_loop import ManualLoop
 
 ORCHARD = orchard_contract()
 WIDTH = len(ORCHARD.features)
@@ -96,10 +104,26 @@ def test_the_numbers_of_texts_are_not_count_values() -> None:
     assert counts == {("soil", "null", "accepted"): 2}
 
 
-def test_a_scrape_shows_all_values_so_far() -> None:
+def test_a_scrape_shows_all_values_so_far(tmp_path: Path) -> None:
     """A snapshot counts the waiting rows first."""
     metrics = Metrics()
-    metrics.inputs = InputValues(InputPolicies(ORCHARD), WIDTH, metrics.input_values)
-    metrics.inputs.record(Decoder(ORCHARD, 5).decode(json.dumps(TREE).encode()))
+    inputs = InputValues(InputPolicies(ORCHARD), WIDTH, metrics.input_values)
+    loop, options = ManualLoop(), RunnerOptions(slo_s=1.0)
+    runner = Runner(EchoModel(), loop, HandOffload(), options, BatchCosts(options.max_batch_rows))
+    bundle = read_bundle(write_bundle(tmp_path), "orchard:v1")
+    metrics.add_model(
+        SimpleNamespace(bundle=bundle, runner=runner, inputs=inputs, variant="champion", numbers=metrics.models.other)
+    )
+    inputs.record(Decoder(ORCHARD, 5).decode(json.dumps(TREE).encode()))
     text = exposition(metrics.snapshot())
     assert b'tabento_input_values_total{feature="slope",kind="null",treatment="accepted"} 1.0' in text
+
+
+def test_models_without_numbers_of_their_own_have_one_label(tmp_path: Path) -> None:
+    """The values of a model beyond the limit are counted under one feature, so that a thousand models stay few series."""
+    counts: InputCounts = {}
+    values = InputValues(InputPolicies(ORCHARD), WIDTH, counts, by_feature=False)
+    values.record(Decoder(ORCHARD, 5).decode(json.dumps({**TREE, "slope": None}).encode()))
+    values.count_refused({("age", "range"): 2, ("height", "range"): 1})
+    values.flush()
+    assert counts == {("other", "null", "accepted"): 1, ("other", "range", "refused"): 3}

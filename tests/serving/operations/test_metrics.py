@@ -6,6 +6,8 @@ import asyncio
 import logging
 import socket
 from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -15,9 +17,13 @@ from monitoring.snapshots import Buckets, Snapshot
 from runners.costs import BatchCosts
 from runners.runner import Runner, RunnerOptions
 from runners.stats import Tally
+from serving.codec.input_policies import InputPolicies
 from serving.operations.exposition import OMITTED, SnapshotCollector
-from serving.operations.metrics import FAMILIES, Metrics, exposition
+from serving.operations.input_values import InputValues
+from serving.operations.metrics import FAMILIES, CountedModel, Metrics, exposition
 from serving.operations.worker_link import WorkerLink
+from tabento.bundle.store import read_bundle
+from tests.bundles import write_bundle
 from tests.runners.bench import HandOffload
 from tests.runners.echo import EchoModel, Ticket
 from tests.runners.manual_loop import ManualLoop
@@ -56,13 +62,22 @@ def _runner_of_seven_rows() -> Runner:
     return runner
 
 
-def test_the_runners_counts_are_shown() -> None:
+def _model_of(runner: Runner, folder: Path, metrics: Metrics) -> CountedModel:
+    """Return the orchard's model with another runner."""
+    bundle = read_bundle(write_bundle(folder), "orchard:v1")
+    policies = InputPolicies(bundle.contract)
+    inputs = InputValues(policies, len(bundle.contract.features), metrics.input_values)
+    return SimpleNamespace(
+        bundle=bundle, runner=runner, inputs=inputs, variant="champion", numbers=metrics.models.other
+    )
+
+
+def test_the_runners_counts_are_shown(tmp_path: Path) -> None:
     """Queue wait, batch rows, batch seconds, release, drop and retry come from the runner's own numbers."""
     metrics, runner = Metrics(), _runner_of_seven_rows()
     stats = runner.batcher.stats
-    runner.admission.request_s, runner.admission.refusal_s = 0.00005, 0.00001
-    metrics.attach(runner)
-    metrics.describe_model("orchard", "v1", "synthetic")
+    runner.admission.request_s, runner.budget.refusal_s = 0.00005, 0.00001
+    metrics.add_model(_model_of(runner, tmp_path, metrics))
     stats.wait_s.add(0.0002)
     stats.batch_rows.add(3)
     stats.batch_s.add(0.004)
@@ -92,7 +107,8 @@ def test_the_runners_counts_are_shown() -> None:
 def test_every_number_belongs_to_a_family() -> None:
     """A snapshot has exactly the families, so that nothing is counted in vain."""
     snapshot = Metrics().snapshot()
-    assert {*snapshot.values, *snapshot.histograms} == {family.name for family in FAMILIES}
+    names = {*snapshot.values, *snapshot.histograms, *snapshot.histogram_series}
+    assert names == {family.name for family in FAMILIES}
 
 
 def test_the_text_is_the_one_that_prometheus_client_would_write() -> None:

@@ -332,6 +332,9 @@ def test_tensors_and_json_agree(contract: Contract) -> None:
             datatype = _datatype(values)
             assume(datatype)
             tensor = Tensor(name, datatype, (len(rows),), values)
+            # An identifier is repeated as it was sent, and a tensor of FP64 has no whole numbers.
+            is_identifier = name not in contract.feature_names
+            assume(not (is_identifier and datatype == "FP64" and any(isinstance(value, int) for value in values)))
             has_null = None in values and datatype != "FP64"
             texts = "".join(value for value in values if isinstance(value, str))
             assume(datatype != BYTES or "" not in values or name not in tensor_decoder.null_if_empty)

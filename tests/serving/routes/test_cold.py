@@ -12,8 +12,9 @@ from serving.http import Message
 from serving.operations.accounting import RequestAccounting
 from serving.operations.metrics import Metrics
 from serving.request_ids import RequestIds
-from serving.routes.cold import CLIENT_SCOPE, ColdRoutes
+from serving.routes.cold import ColdRoutes
 from serving.routes.predict import PredictRoute
+from serving.routes.prefix import CLIENT_SCOPE
 from serving.state import ServiceState
 
 

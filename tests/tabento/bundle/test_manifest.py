@@ -73,6 +73,7 @@ def test_a_bundle_that_was_touched_is_refused(tmp_path: Path, attack: Callable[[
         (lambda folder: (folder / MANIFEST_FILE).unlink(), "is not a bundle"),
         (lambda folder: (folder / MANIFEST_FILE).write_bytes(b"{"), "is malformed"),
         (lambda folder: _edit_manifest(folder, lambda content: content.update(format_version=99)), "format 99"),
+        (lambda folder: _edit_manifest(folder, lambda content: content.update(format_version=4, new=1)), "format 4"),
         (lambda folder: _edit_manifest(folder, lambda content: content.update(more=1)), "is malformed"),
     ],
 )

@@ -14,10 +14,13 @@ from pydantic import BaseModel
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.pipeline import Pipeline
 
-from tabento.bundle.errors import BundleIntegrityError
+from tabento.bundle.errors import BundleIntegrityError, BundleSignatureError
 from tabento.bundle.manifest import Provenance
 from tabento.bundle.reference import NumberDistribution, Reference
+from tabento.bundle.signature import SignaturePolicy
+from tabento.bundle.signing_key import new_signing_key
 from tabento.bundle.store import Bundle, load_bundle
+from tabento.bundle.trusted_keys import read_trusted_keys, trust_key
 from tabento.errors import SaveError
 from tabento.packaging.save import Contents, Tags, find_by_fingerprint, new_tags, remove, save
 from tests.bundles import TREE, linear_model, orchard_contract
@@ -87,6 +90,20 @@ def test_saved_pair_is_found_verified_and_linked(model_store: Path) -> None:
     assert pipeline.info.labels == {"fingerprint": "f" * 64, "data": "synthetic", "bundle": tags.bundle}
     assert stored.info.metadata["metrics"] == {"rmse": 1.5, "test_rows": 200}
     assert bentoml.sklearn.load_model(tags.pipeline).predict(np.zeros((1, 7))) == [3.0]
+
+
+def test_a_signed_bundle_is_stored_with_its_signature(model_store: Path) -> None:
+    """A run with a signing key stores a bundle of format 3 that verifies with the public key; the other files are equal."""
+    key, signed_tags, unsigned_tags = new_signing_key(), new_tags("orchard"), new_tags("orchard")
+    signed = save(signed_tags, PIPELINE, contents(), provenance(signed_tags), accept, signing_key=key)
+    trust_key(model_store / "trusted.json", key.public_key, "ci", "2026-11-28T09:00:00Z")
+    policy = SignaturePolicy(True, read_trusted_keys(model_store / "trusted.json"))
+    assert load_bundle(signed_tags.bundle, policy).manifest.signed_by == key.id
+    assert bentoml.models.get(signed_tags.bundle).info.metadata["format_version"] == signed.manifest.format_version == 3
+    unsigned = save(unsigned_tags, PIPELINE, contents(), provenance(unsigned_tags), accept)
+    assert unsigned.manifest.files == signed.manifest.files
+    with pytest.raises(BundleSignatureError, match=f"{unsigned_tags.bundle} is not signed"):
+        load_bundle(unsigned_tags.bundle, policy)
 
 
 def test_stored_pipeline_can_be_asked_all_that_it_answers(model_store: Path) -> None:

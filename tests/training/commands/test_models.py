@@ -98,7 +98,7 @@ def test_errors_end_with_1_and_say_what_there_is(folder: str, capsys: pytest.Cap
         (["list", "pears"], "there is orchard"),
         (["show", "orchard", "9"], "no version 9; there is 2, 1"),
         (["best", "orchard", "--metric", "f1"], "there are r2, rmse"),
-        (["resolve", "orchard@blue"], "its aliases: challenger, champion"),
+        (["resolve", "orchard@blue"], "its aliases: challenger, champion. Name a version by its number"),
         (["promote", "orchard", "1", "--why", "again"], "champion already"),
     ):
         assert main(["models", *words, "--registry-folder", folder]) == 1

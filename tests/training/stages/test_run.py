@@ -20,6 +20,7 @@ import training
 from tabento.bundle.contract import Contract
 from tabento.bundle.expected_quality import read_expected_quality
 from tabento.bundle.format import IMPORTANCES_FILE, MODEL_FILE
+from tabento.bundle.signing_key import new_signing_key
 from tabento.bundle.store import load_bundle
 from tabento.errors import SaveError, TabentoError
 from tabento.packaging import bundle_builder
@@ -106,6 +107,16 @@ def with_metrics(config: ModelConfig, **limits: Limit) -> ModelConfig:
 def nothing_remains(settings: TrainingSettings) -> bool:
     """Whether neither the store nor the folder of the reports holds anything of a run."""
     return bentoml.models.list() == [] and not list(settings.runs_folder.glob("*/*"))
+
+
+def test_a_run_with_a_signing_key_signs_its_bundle(
+    config: ModelConfig, settings: TrainingSettings, tmp_path: Path, model_store: Path
+) -> None:
+    """The stored bundle names the key of the setting."""
+    key = new_signing_key()
+    key.write(tmp_path / "key.pem")
+    settings = settings.model_copy(update={"signing_key_file": tmp_path / "key.pem", "tracking": False})
+    assert load_bundle(train(config, None, settings, silence()).tags.bundle).manifest.signed_by == key.id
 
 
 def test_stored_bundle_answers_what_the_pipeline_answers(

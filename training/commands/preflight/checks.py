@@ -64,11 +64,18 @@ def before_training(
     folders = [settings.artifacts_folder]
     if "register" in steps:
         problems += _present(write_problem(settings.runs_folder, "Reports", "Choose another folder with --runs-folder"))
+        problems += _present(_signing_problem(settings))
         home = bentoml_home()
         folders += [settings.runs_folder, *([home] if home else [])]
     problems += _present(registry_problem(settings, retry))
     source = data if data is not None else settings.data
     return problems + room_problems(folders, _size(source and source.replace("{name}", config.name)))
+
+
+def _signing_problem(settings: TrainingSettings) -> str | None:
+    from training.stages.signing import signing_problem  # a missing config is reported without this import
+
+    return signing_problem(settings)
 
 
 def _present(problem: str | None) -> list[str]:

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 import training
 from tabento.bundle.contract import Strict
 from tabento.remote.retry import RetryPolicy
+from tabento.user_name import user_name
 from training.config import ModelConfig
 from training.config.settings import TrainingSettings
 from training.data.loader import Dataset
@@ -30,7 +31,6 @@ from training.registry.tracking.errors import TrackingError
 from training.registry.tracking.former_place import move_former_registry
 from training.registry.tracking.place import RETRY, mask_passwords, tracking_uri
 from training.registry.tracking.stage_run import Link, StageRun
-from training.registry.tracking.user_name import user_name
 
 if TYPE_CHECKING:
     pass

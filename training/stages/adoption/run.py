@@ -23,6 +23,7 @@ from tabento.adopt.sample import Sample, agreed_columns, read_sample, true_answe
 from tabento.adopt.served_answers import require_servable, row_as_sent
 from tabento.adopt.versions.version_comparison import Environments, environment_for
 from tabento.bundle.contract import Strict
+from tabento.bundle.signing_key import SigningKey
 from tabento.export.tracing import trusted_functions
 from tabento.packaging.bundle_builder import BundleBuilder, ProvenGraph, save_proven
 from tabento.packaging.examples import pick_examples
@@ -44,6 +45,7 @@ from training.stages.adoption.pipeline_file import open_pipeline
 from training.stages.adoption.remarks import sample_remarks, tracing_remarks, version_remarks
 from training.stages.adoption.request import ImportResult, Request
 from training.stages.export import graph_limits
+from training.stages.signing import signing_key
 from training.stages.startup_check import require_startup
 
 PROOF_ROWS = 10_000
@@ -80,9 +82,10 @@ def adopt(
         SaveError, BundleError: it cannot be stored, or the stored bundle does not verify.
     """
     started_s = time.monotonic()
+    key = signing_key(settings)
     loaded, facts = open_pipeline(request, progress)
     with naming_version(loaded.fitted_version, loaded.source), trusted_functions(request.trust_functions):
-        return _Import(request, settings, progress, loaded, facts, environments).run(started_s)
+        return _Import(request, settings, progress, loaded, facts, environments, key).run(started_s)
 
 
 class _Import:
@@ -96,8 +99,10 @@ class _Import:
         loaded: LoadedPipeline,
         facts: Mapping[str, ColumnFacts],
         environments: Environments,
+        key: SigningKey | None,
     ) -> None:
         self._request = request
+        self._key = key
         self._settings = settings
         self._progress = progress
         self._loaded = loaded
@@ -152,6 +157,7 @@ class _Import:
                 relative_max=graph.parity.limits.relative,
                 startup=require_startup,
                 labels={"imported": loaded.kind, "pipeline_sha256": loaded.sha256},
+                signing_key=self._key,
             )
             step.detail = bundle.tag
         return ImportResult(

@@ -10,7 +10,7 @@ import serving.errors
 from serving.errors import Detail, InvalidError, RateLimitedError, ServingError, stopping_error
 from serving.protocols.grpc.statuses import MESSAGE_LIMIT, STATUSES, error_metadata, status_message, status_of
 
-NOT_OVER_GRPC = {405, 414, 415, 421, 431, 501, 505}
+NOT_OVER_GRPC = {405, 409, 412, 414, 415, 421, 431, 501, 505}
 """The statuses of errors that only HTTP has."""
 
 

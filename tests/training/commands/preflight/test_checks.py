@@ -53,6 +53,16 @@ def test_every_problem_is_told_at_once(
         assert sum(word in line for line in lines) == 1, word
 
 
+def test_a_signing_key_that_cannot_be_read_is_told_before_training(
+    config: ModelConfig, settings: TrainingSettings
+) -> None:
+    """A run that could not sign its bundle does not begin; stages that store nothing need no key."""
+    bad = settings.model_copy(update={"signing_key_file": Path("/proc/none.pem")})
+    (problem,) = before_training(config, bad)
+    assert "could not be signed: the private key /proc/none.pem cannot be read" in problem
+    assert before_training(config, bad, steps=("fit",)) == []
+
+
 def test_one_problem_is_one_line() -> None:
     """A single problem is told without a list, and twice the same is one."""
     with pytest.raises(PreflightError, match=r"^only this$"):

@@ -23,7 +23,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from tabento.adopt.errors import AdoptionError
+from tabento.bundle.errors import SigningKeyError
 from tabento.bundle.reference import CategoryDistribution
+from tabento.bundle.signing_key import new_signing_key
 from tabento.bundle.store import load_bundle
 from tabento.export import ExportError
 from tabento.tables.faults import DataError
@@ -70,6 +72,19 @@ def simple_request(folder: Path, pipeline: Any, frame: pd.DataFrame, **options: 
     """Save a pipeline as a pickle and a frame as the sample, and ask for its import."""
     write_csv(frame, folder / "rows.csv")
     return request_of(folder, save_joblib(pipeline, folder / "model.joblib"), trust_pickle=True, **options)
+
+
+@pytest.mark.slow
+def test_an_import_with_a_signing_key_signs_its_bundle(tmp_path: Path) -> None:
+    """The stored bundle names the key; a key that cannot be read ends the import before it begins."""
+    frame, key = write_csv(boats(), tmp_path / "rows.csv"), new_signing_key()
+    path = save_joblib(boat_pipeline(frame), tmp_path / "boats.joblib")
+    request = request_of(tmp_path, path, target="price", trust_pickle=True)
+    settings = SETTINGS.model_copy(update={"signing_key_file": tmp_path / "key.pem"})
+    with pytest.raises(SigningKeyError, match="cannot be read"):
+        adopt(request, settings, silence())
+    key.write(tmp_path / "key.pem")
+    assert load_bundle(adopt(request, settings, silence()).tags.bundle).manifest.signed_by == key.id
 
 
 def test_regression_from_joblib_answers_as_its_pipeline(tmp_path: Path) -> None:

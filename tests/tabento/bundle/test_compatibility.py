@@ -1,4 +1,4 @@
-"""What a client of one model has to change to call another is said field by field."""
+"""The comparison of two contracts names each field that a client must change."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from tabento.bundle.compatibility import breaking_changes, compatible_changes, incomparable, pii_changes
 from tabento.bundle.contract import Contract, Output
-from tests.bundles import classifier_contract, orchard_contract, with_output
+from tests.bundles import classifier_contract, orchard_contract, tagged_contract, with_output
 from tests.tabento.tables.test_intervals import BY_AGE
-from training.gate.compatibility import breaking_changes, compatible_changes, incomparable
 
 
 def change_feature(name: str, **keys: Any) -> Contract:
@@ -73,6 +73,23 @@ def test_wider_field_breaks_nobody(new: Contract, message: str) -> None:
     """Whoever sent the old rows may go on."""
     assert breaking_changes(orchard_contract(), new) == []
     assert any(message in change for change in compatible_changes(orchard_contract(), new))
+
+
+def test_another_mark_of_personal_values_is_reported() -> None:
+    """A field whose `pii` changed breaks no client and is reported, because other values are written to the log."""
+    old = change_feature("age", pii="drop")
+    for new, mark in ((change_feature("age", pii="hash"), "hash"), (orchard_contract(), "none")):
+        expected = [f"the `pii` of 'age' is {mark}, before drop"]
+        assert (breaking_changes(old, new), compatible_changes(old, new), pii_changes(old, new)) == (
+            [],
+            expected,
+            expected,
+        )
+    identified = tagged_contract()
+    content = identified.model_dump()
+    content["identifiers"][0]["pii"] = "hash"
+    name = identified.identifiers[0].name
+    assert pii_changes(identified, Contract.model_validate(content)) == [f"the `pii` of {name!r} is hash, before none"]
 
 
 def test_new_field_breaks_only_where_it_must_be_sent() -> None:

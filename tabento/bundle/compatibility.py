@@ -1,10 +1,13 @@
-"""Compatibility: the changes that a client of one model needs to call another model."""
+"""Compatibility: the changes that a client of one model needs to call another model.
+
+Training compares a new model with the champion. A service compares a new version with the live version before it takes traffic.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tabento.bundle.contract import Contract, Feature
+from tabento.bundle.contract import Contract, Feature, Identifier
 from tabento.bundle.numbers import number_text
 
 INTERVAL_FIELDS = {"interval": "interval", "prediction_set": "set"}
@@ -69,6 +72,7 @@ def compatible_changes(old: Contract, new: Contract) -> list[str]:
             _narrower_feature(before[feature.name], feature)
         ):
             changes.append(f"{feature.name!r} takes {feature.expected()}, before {before[feature.name].expected()}")
+    changes += pii_changes(old, new)
     for key, field in INTERVAL_FIELDS.items():
         before_table, after_table = getattr(old.output, key), getattr(new.output, key)
         if before_table is None and after_table is not None:
@@ -85,12 +89,25 @@ def compatible_changes(old: Contract, new: Contract) -> list[str]:
     return changes
 
 
+def pii_changes(old: Contract, new: Contract) -> list[str]:
+    """Return the changed marks of personal values: no client notices them, but other values are written to the prediction log."""
+    old_fields: tuple[Feature | Identifier, ...] = (*old.features, *old.identifiers)
+    new_fields: tuple[Feature | Identifier, ...] = (*new.features, *new.identifiers)
+    before = {field.name: field.pii for field in old_fields}
+    return [
+        f"the `pii` of {field.name!r} is {field.pii or 'none'}, before {before[field.name] or 'none'}"
+        for field in new_fields
+        if field.name in before and field.pii != before[field.name]
+    ]
+
+
 def _threshold(contract: Contract) -> str:
     return "none" if contract.output.threshold is None else number_text(contract.output.threshold)
 
 
 def _feature_changes(before: Feature, after: Feature) -> bool:
     keys = {"type", "nullable", "required", "minimum", "maximum", "categories", "unknown", "case", *Feature.later_keys}
+    keys -= {"pii"}
     return before.model_dump(include=keys) != after.model_dump(include=keys)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from training.registry.tracking.user_name import UNKNOWN, user_name
+from tabento.user_name import UNKNOWN, user_name
 
 
 @pytest.fixture(autouse=True)

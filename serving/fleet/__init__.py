@@ -1,0 +1,1 @@
+"""The models of a worker: loading beside the requests, and the versions that are live."""

@@ -1,0 +1,1 @@
+"""Tests of the rollouts on a real service."""

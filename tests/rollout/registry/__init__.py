@@ -1,0 +1,1 @@
+"""Tests of the registry as a source of wanted versions."""
