@@ -21,6 +21,7 @@ from benchmarks.attacks.failures import fill_disk, kill_worker, stop_service
 from benchmarks.attacks.report import faults, markdown
 from benchmarks.attacks.slowloris import SECONDS, SOCKETS
 from benchmarks.attacks.smuggling import require_proxies, smuggle
+from benchmarks.document_table import write_between
 from benchmarks.machine import describe_machine
 from benchmarks.process import ROOT, BenchmarkError, unwind_on_sigterm
 from benchmarks.siege.model import PROMISE_MS
@@ -88,21 +89,6 @@ def phase_label(name: str) -> str:
     return name.replace("_", " ")
 
 
-def write_into(document: Path, text: str) -> None:
-    """Put the tables between the markers of a document.
-
-    Raises:
-        BenchmarkError: the document has no markers.
-    """
-    before, begin, remainder = document.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = remainder.partition(END)
-    if not begin or not end:
-        raise BenchmarkError(
-            f"expected {BEGIN} and {END} in {document.name}, got none: put them where the tables belong"
-        )
-    document.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
-
-
 def _say(line: str) -> None:
     sys.stderr.write(line + "\n")
 
@@ -131,7 +117,7 @@ def main() -> int:
         options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
         text = markdown(results)
         if options.document is not None:
-            write_into(options.document, text)
+            write_between(options.document, BEGIN, END, text)
     except BenchmarkError as error:
         _say(f"error: {error}")
         return 1

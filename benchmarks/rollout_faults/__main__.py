@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.document_table import write_between
 from benchmarks.machine import describe_machine
 from benchmarks.process import BenchmarkError, unwind_on_sigterm
 from benchmarks.rollout_faults.faults import FAULTS, run_fault
-from benchmarks.rollout_faults.table import markdown, write_into
+from benchmarks.rollout_faults.table import BEGIN, END, markdown
 from benchmarks.run import RESULTS
 
 
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
         text = markdown(results)
         if options.document is not None and options.faults == list(FAULTS):  # not with a part of the faults
-            write_into(options.document, text)
+            write_between(options.document, BEGIN, END, text)
     except BenchmarkError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1

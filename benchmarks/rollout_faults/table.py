@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
-
-from benchmarks.process import BenchmarkError
 
 BEGIN, END = "<!-- rollout faults: begin -->", "<!-- rollout faults: end -->"
 TEXT_LIMIT = 220
@@ -58,18 +55,3 @@ def shorten(text: str) -> str:
     text = re.sub(r"\b[0-9a-f]{16,}\b", "…", text)
     text = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1", text).replace("|", "\\|").replace("\n", " ")
     return text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1].rstrip() + "…"
-
-
-def write_into(document: Path, text: str) -> None:
-    """Put the table between the markers of a document.
-
-    Raises:
-        BenchmarkError: the document has no markers.
-    """
-    before, begin, remainder = document.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = remainder.partition(END)
-    if not begin or not end:
-        raise BenchmarkError(
-            f"expected {BEGIN} and {END} in {document.name}, got none: put them where the table belongs"
-        )
-    document.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")

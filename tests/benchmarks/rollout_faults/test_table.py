@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.document_table import write_between
 from benchmarks.process import BenchmarkError
-from benchmarks.rollout_faults.table import BEGIN, END, TEXT_LIMIT, markdown, recovery, shorten, write_into
+from benchmarks.rollout_faults.table import BEGIN, END, TEXT_LIMIT, markdown, recovery, shorten
 
 RESULT = {
     "title": "one flipped byte",
@@ -47,8 +48,8 @@ def test_the_table_replaces_the_former_one(tmp_path: Path) -> None:
     """Only the text between the markers changes; a document without markers is an error."""
     document = tmp_path / "faults.md"
     document.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", encoding="utf-8")
-    write_into(document, "new")
+    write_between(document, BEGIN, END, "new")
     assert document.read_text(encoding="utf-8") == f"before\n{BEGIN}\nnew\n{END}\nafter\n"
     document.write_text("no markers", encoding="utf-8")
     with pytest.raises(BenchmarkError, match=r"expected .* in faults\.md, got none"):
-        write_into(document, "new")
+        write_between(document, BEGIN, END, "new")
