@@ -31,6 +31,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.document_table import write_between
 from benchmarks.loadgen.requests import Requests, http_requests
 from benchmarks.loadgen.result import FAILED, LoadResult, quantiles
 from benchmarks.loadgen.run import choices, run_load
@@ -292,20 +293,6 @@ def _ms(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f}"
 
 
-def write_document(path: Path, text: str) -> None:
-    """Write the tables between the marks of a document.
-
-    Raises:
-        BenchmarkError: the document has no marks.
-    """
-    document = path.read_text(encoding="utf-8")
-    before, begin, remainder = document.partition(BEGIN)
-    _, end, after = remainder.partition(END)
-    if not begin or not end:
-        raise BenchmarkError(f"{path} has no place for the tables: expected {BEGIN} and {END}")
-    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
-
-
 def _say(line: str) -> None:
     sys.stderr.write(line + "\n")
 
@@ -328,7 +315,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         result = measure(options)
         options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
         text = markdown(result)
-        write_document(options.docs, text)
+        write_between(options.docs, BEGIN, END, text)
     except BenchmarkError as error:
         _say(str(error))
         return 1
