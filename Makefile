@@ -24,6 +24,8 @@ WORKERS ?= 2
 BASE ?= main
 # A process without remaining tests takes tests from another process. Each process has one thread, see tests/__init__.py.
 PYTEST = $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal
+# A lock is complete and holds the versions of pyproject.toml's overrides already, so nothing is resolved when it is installed.
+INSTALL = $(UV) pip install --quiet --no-config --no-deps --require-hashes
 # The duration of a siege.
 MINUTES ?= 30
 
@@ -55,26 +57,26 @@ $(BIN)/python: $(UV)
 
 $(VENV)/.training: $(BIN)/python requirements/training.txt
 	@echo "Installing the packages of training and serving (requirements/training.txt); about 20 s and 1 GB ..."
-	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --require-hashes -r requirements/training.txt
+	@VIRTUAL_ENV=$(VENV) $(INSTALL) -r requirements/training.txt
 	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --editable .
 	@touch $@
 
 $(VENV)/.dev: $(BIN)/python requirements/dev.txt
 	@echo "Installing the packages of development (requirements/dev.txt) ..."
-	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --require-hashes -r requirements/dev.txt
+	@VIRTUAL_ENV=$(VENV) $(INSTALL) -r requirements/dev.txt
 	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --editable .
 	@touch $@ $(VENV)/.training
 
 $(VENV)/.others: $(VENV)/.dev requirements/others.txt
 	@echo "Installing the libraries that only some tests need (requirements/others.txt); about 320 MB ..."
-	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --require-hashes -r requirements/others.txt
+	@VIRTUAL_ENV=$(VENV) $(INSTALL) -r requirements/others.txt
 	@touch $@
 
 # KServe's client needs pandas 2, so it has an environment of its own.
 $(VENV)/kserve/.installed: $(VENV)/.dev requirements/kserve.txt
 	@echo "Installing KServe's client into its own environment (requirements/kserve.txt); about 300 MB ..."
 	@$(UV) venv --quiet --clear --python $(BIN)/python $(VENV)/kserve
-	@VIRTUAL_ENV=$(VENV)/kserve $(UV) pip install --quiet --require-hashes -r requirements/kserve.txt
+	@VIRTUAL_ENV=$(VENV)/kserve $(INSTALL) -r requirements/kserve.txt
 	@touch $@
 
 # Versions and checksums are taken from the locks of development.

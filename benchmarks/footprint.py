@@ -56,7 +56,7 @@ def _measure(model: str, starts: int) -> dict[str, object]:
         run(sys.executable, "-m", "uv", "venv", "--quiet", "--python", sys.executable, str(environment))
         run(
             *(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", str(environment)),
-            *("--require-hashes", "-r", "requirements/serving.txt"),
+            *("--no-config", "--no-deps", "--require-hashes", "-r", "requirements/serving.txt"),
         )
         size = _size_mib(environment)
         runs = []

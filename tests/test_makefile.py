@@ -76,3 +76,15 @@ def test_check_without_changes_runs_no_test(fake_python: Path, monkeypatch: pyte
     monkeypatch.setenv("FILES", "")
     process = make(fake_python, "check", "--old-file=.venv/.dev")
     assert (process.returncode, process.stdout) == (0, ""), process.stderr
+
+
+def test_no_lock_is_resolved_again_when_it_is_installed() -> None:
+    """Each command that installs a lock with uv takes it as it is: an override of pyproject.toml would ask for versions without a hash."""
+    installs = [
+        line
+        for path in ("Makefile", "benchmarks/footprint.py")
+        for line in (ROOT / path).read_text(encoding="utf-8").splitlines()
+        if "--require-hashes" in line and "uv/bin/python -m pip" not in line
+    ]
+    assert len(installs) == 2
+    assert all("--no-config" in line and "--no-deps" in line for line in installs)

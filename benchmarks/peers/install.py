@@ -27,7 +27,9 @@ def install(environment: str) -> None:
     uv = str(UV) if UV.exists() else "uv"
     base = getattr(sys, "_base_executable", sys.executable)
     run(uv, "venv", "--quiet", "--allow-existing", "--python", base, str(folder))
-    run(uv, "pip", "sync", "--quiet", "--python", str(peer.python), "--require-hashes", str(peer.requirements))
+    # Overrides of pyproject.toml belong to this project's own locks.
+    options = ("--quiet", "--no-config", "--require-hashes")
+    run(uv, "pip", "sync", *options, "--python", str(peer.python), str(peer.requirements))
 
 
 def installed_version(name: str) -> str:
