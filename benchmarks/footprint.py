@@ -11,6 +11,8 @@ import json
 import statistics
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -44,12 +46,17 @@ def _serve_once(python: Path, bento: str) -> dict[str, float]:
         return {"ready_s": server.ready_s, "worker_rss_mib": max(memory[1:]), "all_processes_rss_mib": sum(memory)}
 
 
-def _measure(model: str, starts: int) -> dict[str, object]:
+def built_bento(model: str) -> tuple[str, str]:
+    """Build a Bento of a model's latest bundle; return the tags of bundle and Bento."""
     tag = run(sys.executable, "-m", "tabento.bundle", model)
     _say(f"building a Bento of {tag} ...")
-    bento = run(sys.executable, "-m", "bentoml", "build", "--arg", f"model={tag}", "-o", "tag").rpartition("__tag__:")[
-        2
-    ]
+    output = run(sys.executable, "-m", "bentoml", "build", "--arg", f"model={tag}", "-o", "tag")
+    return tag, output.rpartition("__tag__:")[2]
+
+
+@contextmanager
+def serving_environment() -> Iterator[Path]:
+    """Install the locked serving group into an environment of its own, and yield its interpreter."""
     with tempfile.TemporaryDirectory() as folder:
         environment = Path(folder) / "serving"
         _say("installing requirements/serving.txt into an environment of its own ...")
@@ -58,10 +65,16 @@ def _measure(model: str, starts: int) -> dict[str, object]:
             *(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", str(environment)),
             *("--no-config", "--no-deps", "--require-hashes", "-r", "requirements/serving.txt"),
         )
-        size = _size_mib(environment)
+        yield environment / "bin" / "python"
+
+
+def _measure(model: str, starts: int) -> dict[str, object]:
+    tag, bento = built_bento(model)
+    with serving_environment() as python:
+        size = _size_mib(python.parents[1])
         runs = []
         for number in range(starts):
-            runs.append(_serve_once(environment / "bin" / "python", bento))
+            runs.append(_serve_once(python, bento))
             _say(f"start {number + 1} of {starts}: ready after {runs[-1]['ready_s']:.2f} s")
     figures = {name: [start[name] for start in runs] for name in runs[0]}
     return {

@@ -167,7 +167,7 @@ class Load:
             client.close()
 
     def _predict(self, number: int) -> None:
-        client, rng, index = Client(self._address), random.Random(number), 0  # noqa: S311
+        client, rng, index = Client(self._address), random.Random(number), 0  # noqa: S311 - a seeded load, not a secret
         while not self._end.wait(PAUSE_S):
             index += 1
             request_id = f"{self._name}-{number}-{index}"

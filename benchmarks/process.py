@@ -139,6 +139,32 @@ def serve_bento(
 
 
 @contextmanager
+def serve_as_image(
+    tag: str,
+    *,
+    environment: Mapping[str, str] | None = None,
+    cores: frozenset[int] | None = None,
+    log: IO[bytes] | None = None,
+) -> Iterator[RunningServer]:
+    """Serve a stored bundle with the server of an image, on a free port of the loopback interface, until the block ends.
+
+    Args:
+        tag: the bundle, ``name:version``.
+        environment: variables to add.
+        cores: the cores of all processes of the service; None for any.
+        log: the file of the server's output; None discards the output.
+
+    Raises:
+        BenchmarkError: the server did not become ready.
+    """
+    port = free_port()
+    command = [sys.executable, "container.py", "serve", "--host", "127.0.0.1", "--port", str(port)]
+    environment = {**(environment or {}), "TABENTO_MODEL": tag}
+    with run_server(command, f"http://127.0.0.1:{port}", environment=environment, cores=cores, log=log) as server:
+        yield server
+
+
+@contextmanager
 def run_server(
     command: Sequence[str],
     address: str,

@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.earlystop import passes
+from benchmarks.earlystop import PERCENTILE, passes
 from benchmarks.process import BenchmarkError
 
 QUERIES_LEAST = 2_000
@@ -107,15 +107,16 @@ def find_capacity(
     seed: int = 1,
     tries: int = 1,
     most_per_s: float = RATE_MOST_PER_S,
+    percentile: float = PERCENTILE,
     say: Callable[[str], object] | None = None,
 ) -> Capacity:
-    """Return the highest scheduled rate at which a server keeps its p99 within the SLO.
+    """Return the highest scheduled rate at which a server keeps its percentile within the SLO.
 
     Every run has a seed of its own: the first ``seed``, the next one more, so that a search can be repeated.
 
     Args:
         measure: runs a load.
-        slo_s: the latency that 99% of the answers must keep, in seconds.
+        slo_s: the latency that the percentile of the answers must keep, in seconds.
         start_per_s: the first rate.
         seconds: how long a run lasts; longer at low rates (``QUERIES_LEAST``), and at least ``slo_s / tolerance``.
         tolerance: the bisection ends when passed and failed rate are this close, relatively.
@@ -123,6 +124,7 @@ def find_capacity(
         seed: the first run's.
         tries: the largest number of runs of a rate in the bisection; a confirmation has one run.
         most_per_s: the highest rate to try.
+        percentile: the share of the answers that must be in time. Runs have more queries for a higher percentile.
         say: takes progress lines; by default they go to standard error.
 
     Raises:
@@ -134,7 +136,7 @@ def find_capacity(
             "expected slo_s, start_per_s, seconds and tolerance above 0 and tries of at least 1, got"
             f" {slo_s}, {start_per_s}, {seconds}, {tolerance} and {tries}"
         )
-    search = _Search(measure, slo_s, tolerance, seed, say or _to_stderr)
+    search = _Search(measure, slo_s, tolerance, seed, say or _to_stderr, percentile)
     low, high = search.bracket(min(start_per_s, most_per_s), seconds, tries, most_per_s)
     if low is None:
         return Capacity(None, search.limited_by, slo_s, search.attempts)
@@ -157,7 +159,13 @@ class _Search:
     """The runs of one search, in order."""
 
     def __init__(
-        self, measure: Measure, slo_s: float, tolerance: float, seed: int, say: Callable[[str], object]
+        self,
+        measure: Measure,
+        slo_s: float,
+        tolerance: float,
+        seed: int,
+        say: Callable[[str], object],
+        percentile: float,
     ) -> None:
         self._measure = measure
         # At a rate slightly above its capacity, a server's backlog grows slowly: a run must last
@@ -166,6 +174,8 @@ class _Search:
         self._slo_s = slo_s
         self._seed = seed
         self._say = say
+        self._percentile = percentile
+        self._queries_least = QUERIES_LEAST * (1 - PERCENTILE) / (1 - percentile)
         self.attempts: list[Attempt] = []
 
     @property
@@ -218,11 +228,11 @@ class _Search:
         return self._run(phase, rate, seconds) if attempt.void else attempt
 
     def _run(self, phase: Literal["search", "confirm"], rate: float, seconds: float) -> Attempt:
-        lasting = max(seconds, min(max(QUERIES_LEAST / rate, self._least_s), RUN_S_MOST))
+        lasting = max(seconds, min(max(self._queries_least / rate, self._least_s), RUN_S_MOST))
         seed = self._seed + len(self.attempts)
         result = self._measure(rate, lasting, seed)
         void = not result.valid(self._slo_s)
-        passed = not void and passes(result.latencies_s(), self._slo_s)
+        passed = not void and passes(result.latencies_s(), self._slo_s, self._percentile)
         attempt = Attempt(phase, rate, lasting, seed, passed, void, result.summary(self._slo_s))
         self.attempts.append(attempt)
         p99 = (attempt.summary.get("accepted_ms") or {}).get("p99")

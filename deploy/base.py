@@ -24,11 +24,12 @@ from deploy.errors import ImageError
 
 RELEASE = "bookworm"
 """The Debian release whose Python is the 3.11 that the packages are locked for."""
-PACKAGES = ("python3", "ca-certificates")
-IMAGE = f"localhost/tabento-base:{RELEASE}"
+PACKAGES = ("python3", "ca-certificates", "binutils")
+"""The packages of the build stage: Python, the authorities, and ``strip``."""
+IMAGE = f"localhost/tabento-build:{RELEASE}"
 
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_CONTAINER = "tabento-base-{}"
+_CONTAINER = "tabento-build-{}"
 """The working container, by this process's id."""
 _CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 _CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE")
@@ -130,7 +131,7 @@ def make_base(engine: Engine, mirror: str | None, environment: Mapping[str, str]
     if debootstrap is None:
         raise ImageError("--base debootstrap needs debootstrap, which is not installed: `apt-get install debootstrap`.")
     uv = find_uv()
-    with tempfile.TemporaryDirectory(prefix="tabento-base-") as folder:
+    with tempfile.TemporaryDirectory(prefix="tabento-build-") as folder:
         root, archive = Path(folder, "root"), Path(folder, "root.tar")
         watch(
             [

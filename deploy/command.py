@@ -37,20 +37,21 @@ def run_command(arguments: Sequence[str], timeout_s: float = QUESTION_TIMEOUT_S)
     return process.stdout.strip()
 
 
-def watch(arguments: Sequence[str], environment: Mapping[str, str], remedy: str) -> None:
+def watch(arguments: Sequence[str], environment: Mapping[str, str], remedy: str, folder: str | None = None) -> None:
     """Run a long command whose output the caller's terminal shows.
 
     Args:
         arguments: the command.
         environment: variables to add to the environment of this process.
         remedy: the remedy for a failure, a sentence.
+        folder: the working folder of the command; None means the folder of this process.
 
     Raises:
         ImageError: the command does not exist or failed.
     """
     try:
         status = subprocess.run(
-            arguments, stdin=subprocess.DEVNULL, env={**os.environ, **environment}, check=False
+            arguments, stdin=subprocess.DEVNULL, env={**os.environ, **environment}, cwd=folder, check=False
         ).returncode
     except OSError as error:
         raise ImageError(f"cannot run `{arguments[0]}`: {error.strerror}. {remedy}") from error

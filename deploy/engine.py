@@ -20,11 +20,14 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
 }
 """The command that tests each engine, in the order of preference. A line of output and status 0 mean that it works."""
 
-REPLACES_BASE = ("podman", "buildah")
-"""The engines whose ``build`` takes ``--from``, so that a Bento can be put on another base than it was built for."""
+DAEMONLESS = ("podman", "buildah")
+"""The engines that build in their own process: they can mount a folder of this machine and can set the time of all files."""
 
-ENTRYPOINT = "/home/bentoml/bento/env/docker/entrypoint.sh"
-"""The entry point of BentoML's images. ``buildah run`` does not read it from the image, so the command line has it."""
+PYTHON = "/app/.venv/bin/python"
+"""The interpreter of the image."""
+
+SERVE = (PYTHON, "/home/bentoml/bento/src/container.py", "serve")
+"""ENTRYPOINT and CMD of the image. ``buildah run`` does not read them from the image, so the command line has them."""
 
 SERVICE_PORT = 3000
 """The port on which a Bento listens in its container."""
@@ -62,7 +65,7 @@ class Engine:
         if self.name == "buildah":
             return (
                 f"buildah run --isolation chroot $(buildah from --pull-never {shlex.quote(image)}) --"
-                f" {ENTRYPOINT} serve --host 127.0.0.1 --port {SERVICE_PORT}"
+                f" {shlex.join(SERVE)} --host 127.0.0.1 --port {SERVICE_PORT}"
             )
         port = f"127.0.0.1:{SERVICE_PORT}:{SERVICE_PORT}"
         return f"{self.name} run --rm -p {port} -e TABENTO_ALLOW_NO_KEYS=true {shlex.quote(image)}"

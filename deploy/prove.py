@@ -1,7 +1,7 @@
-"""The proof of an image: the image starts, becomes ready, gives the answers of the bundle on this host to a caller with an API
-key and to no other caller, and ends after SIGTERM.
+"""The proof of an image: it starts as a careful platform runs it, becomes ready, gives the answers of its bundles on this host to a
+caller with an API key and to no other caller, counts them in its metrics, and ends with status 0 after SIGTERM.
 
-The rows are the bundle's own examples, so any Bento can be proved; the expected answers come from the same bundle,
+The rows are the bundles' own examples, so any Bento can be proved; the expected answers come from the same bundles,
 loaded in this process.
 """
 
@@ -9,25 +9,19 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import signal
-import subprocess
-import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import bentoml
-import psutil
 
-from deploy.command import run_command
-from deploy.engine import ENTRYPOINT, SERVICE_PORT, Engine
+from deploy.container import Container, RunOptions, run_container
+from deploy.engine import PYTHON, Engine
 from deploy.errors import ImageError
 from serving.model import ServedModel
 from serving.settings import ServingSettings
@@ -37,21 +31,24 @@ from tabento.keys.changes import create_key
 from tabento.keys.inline import inline_entry
 from tabento.keys.record import utc_now
 from tabento.keys.secret import new_secret
-from tools.ports import free_port
 
 READY_DEADLINE_S = 120.0
-STOP_DEADLINE_S = 30.0
+STOP_DEADLINE_S = 45.0
+REQUEST_TIMEOUT_S = 30.0
+BUSY_DEADLINE_S, BUSY_WAIT_S = 20.0, 0.5
 
 RELATIVE_TOLERANCE = 1e-9
 """The tolerance between image and host: the graph is the same, but the processor may differ."""
 
-FORBIDDEN = ("sklearn", "pandas", "onnx", "skl2onnx", "training")
+FORBIDDEN = ("sklearn", "pandas", "onnx", "skl2onnx", "training", "pip", "uv")
 """Packages that a serving image must not be able to import."""
 
 _LOOK_INSIDE = (
     "import importlib.util, json, os, sys; sys.path.insert(0, 'src');"
     " print(json.dumps([os.getuid(), [name for name in sys.argv[1:] if importlib.util.find_spec(name)]]))"
 )
+_OWN_FIELDS = frozenset({"request_id", "model", "version"})
+"""The fields of an answer that name the request and the version, not the prediction."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +59,8 @@ class Proof:
     """The user id that the service runs as."""
     ready_s: float
     """Seconds from the start of the container to the first 200 of ``/readyz``."""
+    models: tuple[str, ...]
+    """The tags of the models that answered."""
     rows: int
     """The number of predictions that agreed with this host's."""
     stop_s: float
@@ -69,8 +68,9 @@ class Proof:
 
     def __str__(self) -> str:
         return (
-            f"runs as user {self.user} without {', '.join(FORBIDDEN)}; ready after {self.ready_s:.1f} s;"
-            f" {self.rows} predictions as here, none without a key; ended {self.stop_s:.1f} s after SIGTERM"
+            f"runs as user {self.user} with a read-only root, without {', '.join(FORBIDDEN)}; ready after {self.ready_s:.1f} s;"
+            f" {self.rows} predictions of {', '.join(self.models)} as here, none without a key; ended {self.stop_s:.1f} s after"
+            " SIGTERM with status 0"
         )
 
 
@@ -80,7 +80,10 @@ def check_inside(report: str) -> int:
     Raises:
         ImageError: it runs as root, or can import packages for training.
     """
-    user, importable = json.loads(report.splitlines()[-1])
+    try:
+        user, importable = json.loads(report.splitlines()[-1])
+    except (ValueError, IndexError) as error:
+        raise ImageError(f"expected a report of the image about itself, got {report[-500:]!r}.") from error
     if user == 0:
         raise ImageError("the image runs as root; expected a user of its own. Was its Dockerfile's USER changed?")
     if importable:
@@ -91,50 +94,49 @@ def check_inside(report: str) -> int:
     return int(user)
 
 
-def check_answers(expected: list[float], answer: dict[str, Any]) -> None:
-    """Compare an answer's predictions with the expected ones.
+def difference(expected: Any, actual: Any, path: str = "") -> str | None:
+    """Return the first difference between two answers as text; None if they agree.
+
+    Numbers agree within ``RELATIVE_TOLERANCE``; the fields that name request and version are not compared.
+
+    Args:
+        expected: the answer of this host.
+        actual: the answer of the image.
+        path: the place of both in the whole answer.
+    """
+    if isinstance(expected, dict) and isinstance(actual, dict):
+        names = expected.keys() - _OWN_FIELDS
+        if names != actual.keys() - _OWN_FIELDS:
+            return f"{path or 'the answer'}: expected the fields {sorted(names)}, got {sorted(actual.keys() - _OWN_FIELDS)}"
+        pairs: Sequence[tuple[Any, Any, str]] = [
+            (expected[name], actual[name], f"{path}.{name}".lstrip(".")) for name in expected if name in names
+        ]
+    elif isinstance(expected, list | tuple) and isinstance(actual, list | tuple):
+        if len(expected) != len(actual):
+            return f"{path}: expected {len(expected)} values, got {len(actual)}"
+        pairs = [(left, right, f"{path}[{i}]") for i, (left, right) in enumerate(zip(expected, actual, strict=True))]
+    else:
+        are_floats = isinstance(expected, float) and isinstance(actual, float | int)
+        if math.isclose(expected, actual, rel_tol=RELATIVE_TOLERANCE) if are_floats else expected == actual:
+            return None
+        return f"{path}: expected {expected!r}, got {actual!r}"
+    return next((text for pair in pairs if (text := difference(*pair)) is not None), None)
+
+
+def check_answers(tag: str, expected: dict[str, Any], answer: dict[str, Any]) -> None:
+    """Compare the answer of an image with the answer of the bundle on this host.
 
     Raises:
-        ImageError: their number or one of them differs.
+        ImageError: they differ.
     """
-    predictions = answer.get("predictions")
-    if not isinstance(predictions, list) or len(predictions) != len(expected):
-        raise ImageError(f"expected {len(expected)} predictions from the image, got {json.dumps(answer)[:500]}.")
-    for row, (local, remote) in enumerate(zip(expected, predictions, strict=True)):
-        if not math.isclose(local, remote, rel_tol=RELATIVE_TOLERANCE):
-            raise ImageError(
-                f"example {row}: expected {local!r}, the answer of the bundle on this host, got {remote!r} from the image."
-                " Build Bento and image again: `make image`."
-            )
+    if text := difference(expected, answer):
+        raise ImageError(
+            f"{tag}: the image answers otherwise than the bundle on this host: {text}. Build Bento and image again: `make image`."
+        )
 
 
-def find_server(process: psutil.Process) -> psutil.Process:
-    """Return the process to which a stop signal must be sent.
-
-    An engine's client forwards signals. ``buildah run`` does not: it kills its child and leaves workers running.
-    So the result is the first process below it that is not buildah's own.
-    """
-    if "buildah" not in process.name():
-        return process
-    servers = [child for child in process.children(recursive=True) if "buildah" not in " ".join(child.cmdline()[:1])]
-    return servers[0] if servers else process
-
-
-def wait_for(condition: Callable[[], bool], deadline_s: float, fault: Callable[[], str]) -> float:
-    """Return the seconds until a condition became true.
-
-    Raises:
-        ImageError: it did not within ``deadline_s`` seconds; the text is the fault's.
-    """
-    start, pause = time.monotonic(), threading.Event()
-    while not condition():
-        if time.monotonic() - start > deadline_s:
-            raise ImageError(f"{fault()} (waited {deadline_s:g} s)")
-        pause.wait(0.05)
-    return time.monotonic() - start
-
-
-def _is_ready(address: str) -> bool:
+def is_ready(address: str) -> bool:
+    """Return whether the service at an address accepts predictions."""
     try:
         with urllib.request.urlopen(f"{address}/readyz", timeout=5) as response:
             return bool(response.status == 200)
@@ -148,121 +150,119 @@ def check_refusal(address: str, body: bytes) -> None:
     Raises:
         ImageError: it is answered in another way.
     """
-    request = urllib.request.Request(f"{address}/predict", body, {"Content-Type": "application/json"})
-    try:
-        with urllib.request.urlopen(request, timeout=30) as response:
-            status = response.status
-    except urllib.error.HTTPError as error:
-        status = error.code
-    except OSError as error:
-        raise ImageError(f"expected status 401, got {error!r}. The container's log says more.") from error
+    status, _ = request(f"{address}/predict", body)
     if status != 401:
         raise ImageError(
             f"expected status 401 without an API key, got {status}. Does the image contain `serving/guards`?"
         )
 
 
-def _post(address: str, body: bytes, secret: str) -> dict[str, Any]:
-    headers = {"Content-Type": "application/json", "X-API-Key": secret}
-    request = urllib.request.Request(f"{address}/predict", body, headers)
+def check_metrics(page: str, n_predictions: int) -> None:
+    """Check that the metrics count the predictions of this proof.
+
+    Raises:
+        ImageError: they do not.
+    """
+    lines = [line for line in page.splitlines() if line.startswith("tabento_model_rows_total{")]
+    count = sum(float(line.rpartition(" ")[2]) for line in lines)
+    if count != n_predictions:
+        raise ImageError(f"expected {n_predictions} predictions in /metrics of the image, got {count:g}.")
+
+
+def request(address: str, body: bytes | None = None, secret: str | None = None) -> tuple[int, bytes]:
+    """Return the status and the body of a response; a request with a body is a POST of JSON.
+
+    Raises:
+        ImageError: there is no response.
+    """
+    headers = {} if secret is None else {"X-API-Key": secret}
+    if body is not None:
+        headers["Content-Type"] = "application/json"
     try:
-        with urllib.request.urlopen(request, timeout=30) as response:
-            answer: dict[str, Any] = json.loads(response.read())
+        with urllib.request.urlopen(
+            urllib.request.Request(address, body, headers), timeout=REQUEST_TIMEOUT_S
+        ) as response:
+            return response.status, response.read()
     except urllib.error.HTTPError as error:
-        raise ImageError(f"expected predictions, got status {error.code}: {error.read().decode()[:500]}") from error
-    except (OSError, ValueError) as error:
-        raise ImageError(f"expected predictions, got {error!r}. The container's log says more.") from error
+        with error:
+            return error.code, error.read()
+    except OSError as error:
+        raise ImageError(f"expected a response of {address}, got {error!r}. The container's log says more.") from error
+
+
+def predictions(address: str, body: bytes, secret: str) -> dict[str, Any]:
+    """Return the answer to a prediction request.
+
+    Raises:
+        ImageError: it is not answered with 200 and an object of JSON.
+    """
+    # A service on a busy computer refuses requests that it cannot answer in time, and says so.
+    pause, deadline_s = threading.Event(), time.monotonic() + BUSY_DEADLINE_S
+    status, content = request(address, body, secret)
+    while status == 503 and time.monotonic() < deadline_s:
+        pause.wait(BUSY_WAIT_S)
+        status, content = request(address, body, secret)
+    if status != 200:
+        raise ImageError(
+            f"expected predictions of {address}, got status {status}: {content.decode(errors='replace')[:500]}"
+        )
+    try:
+        answer = json.loads(content)
+    except ValueError as error:
+        raise ImageError(f"expected JSON of {address}, got {content[:500]!r}") from error
+    if not isinstance(answer, dict):
+        raise ImageError(f"expected an object of {address}, got {content[:500]!r}")
     return answer
 
 
-@contextmanager
-def _container(engine: Engine, image: str, port: int, keys: str) -> Iterator[tuple[list[str], list[str]]]:
-    """Yield the command that looks inside an image and the one that serves it at a port, and remove the container afterwards.
-
-    Args:
-        engine: the engine.
-        image: the image.
-        port: a free port.
-        keys: the value of ``TABENTO_API_KEYS``.
-    """
-    variable = f"TABENTO_API_KEYS={keys}"
-    look = ["-c", _LOOK_INSIDE, *FORBIDDEN]
-    if engine.name == "buildah":
-        container = run_command([engine.name, "from", "--pull-never", image])
-        # Chroot isolation shares this machine's network, so the service itself must use the loopback interface only.
-        run = [engine.name, "run", "--isolation", "chroot", container, "--"]
-        try:
-            serve = [*run, "env", variable, ENTRYPOINT, "serve", "--host", "127.0.0.1", "--port", str(port)]
-            yield [*run, "python", *look], serve
-        finally:
-            run_command([engine.name, "rm", container])
-        return
-    name = f"tabento-proof-{os.getpid()}"
-    run = [engine.name, "run", "--rm"]
-    try:
-        yield (
-            [*run, "--entrypoint", "python", image, *look],
-            [*run, "--name", name, "-e", variable, "-p", f"127.0.0.1:{port}:{SERVICE_PORT}", image],
-        )
-    finally:
-        subprocess.run([engine.name, "rm", "--force", name], capture_output=True, check=False)
-
-
-def _load(bento: bentoml.Bento) -> Bundle:
+def _load(bento: bentoml.Bento) -> list[Bundle]:
+    """Return the bundles of a Bento, the default model first."""
     tags = [str(model.tag) for model in bento.info.all_models]
-    if len(tags) != 1:
-        raise ImageError(f"expected one bundle in {bento.tag}, got {tags}. Build it with `make bento`.")
+    if not tags:
+        raise ImageError(f"expected a bundle in {bento.tag}, got none. Build it with `make bento`.")
     try:
-        return load_bundle(tags[0])
+        return [load_bundle(tag) for tag in tags]
     except BundleError as error:
         raise ImageError(str(error)) from error
 
 
+def _compare(container: Container, bundles: list[Bundle], secret: str) -> int:
+    """Compare the answers to all examples of all bundles; return their number."""
+    rows = 0
+    for index, bundle in enumerate(bundles):
+        body = json.dumps({"instances": bundle.examples}).encode()
+        expected = ServedModel(bundle, ServingSettings()).predict(body)
+        paths = [f"/models/{bundle.name}/predict", *(["/predict"] if index == 0 else [])]
+        for path in paths:
+            check_answers(bundle.tag, expected, predictions(f"{container.address}{path}", body, secret))
+            rows += len(bundle.examples)
+    return rows
+
+
 def prove(engine: Engine, image: str, bento: bentoml.Bento) -> Proof:
-    """Start an image and compare its answers with the bundle's answers in this process.
+    """Start an image and compare its answers with its bundles' answers in this process.
 
     Raises:
-        ImageError: it does not start, get ready, answer the same or end; or it runs as root or has forbidden packages.
+        ImageError: it does not start, get ready, answer the same, count its answers or end with status 0; or it runs as root or has
+            forbidden packages.
     """
-    bundle = _load(bento)
-    body = json.dumps({"instances": bundle.examples}).encode()
-    expected = (ServedModel(bundle, ServingSettings()).predict(body))["predictions"]
-    port = free_port()
-    address = f"http://127.0.0.1:{port}"
+    bundles = _load(bento)
     secret = new_secret()
-    record = create_key((), secret, owner="proof", scopes=["predict"], now=utc_now())
-    with (
-        _container(engine, image, port, inline_entry(record)) as (look, serve),
-        tempfile.NamedTemporaryFile(suffix=".log") as log,
-    ):
-
-        def last_words(fault: str) -> str:
-            return f"{fault}. The end of its log:\n{Path(log.name).read_text(errors='replace')[-2000:]}"
-
-        user = check_inside(run_command(look))
-        process = subprocess.Popen(serve, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
-        family: list[psutil.Process] = []
+    record = create_key((), secret, owner="proof", scopes=["predict", "read"], now=utc_now())
+    options = RunOptions(environment={"TABENTO_API_KEYS": inline_entry(record)})
+    with run_container(engine, image, options) as container:
+        ready_s = container.wait_for_start(lambda: is_ready(container.address), READY_DEADLINE_S)
+        user = check_inside(container.execute(PYTHON, "-c", _LOOK_INSIDE, *FORBIDDEN).stdout)
         try:
-            ready_s = wait_for(
-                lambda: process.poll() is not None or _is_ready(address),
-                READY_DEADLINE_S,
-                lambda: last_words("the container did not get ready"),
-            )
-            if process.poll() is not None:
-                raise ImageError(
-                    last_words(f"the container ended with status {process.returncode} before it was ready")
-                )
-            family = psutil.Process(process.pid).children(recursive=True)
-            check_answers(expected, _post(address, body, secret))
-            check_refusal(address, body)
-            find_server(psutil.Process(process.pid)).send_signal(signal.SIGTERM)
-            stop_s = wait_for(
-                lambda: process.poll() is not None and not any(member.is_running() for member in family),
-                STOP_DEADLINE_S,
-                lambda: last_words("the container did not end after SIGTERM"),
-            )
-        finally:
-            for member in [*(member for member in family if member.is_running()), process]:
-                member.kill()
-            process.wait()
-    return Proof(user, ready_s, len(expected), stop_s)
+            rows = _compare(container, bundles, secret)
+            check_refusal(container.address, json.dumps(bundles[0].examples[0]).encode())
+            check_metrics(request(f"{container.address}/metrics", secret=secret)[1].decode(), rows)
+        except ImageError as error:
+            raise ImageError(container.with_log(str(error))) from error
+        started_s = time.monotonic()
+        container.send(signal.SIGTERM)
+        code = container.wait_for_end(STOP_DEADLINE_S)
+        stop_s = time.monotonic() - started_s
+        if code != 0:
+            raise ImageError(container.with_log(f"expected status 0 after SIGTERM, got {code}"))
+    return Proof(user, ready_s, tuple(bundle.tag for bundle in bundles), rows, stop_s)

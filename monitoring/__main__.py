@@ -10,15 +10,16 @@ import asyncio
 import contextlib
 import gc
 import logging
-import os
 import signal
 import socket
 import sys
 
 import msgspec
 
+from monitoring.process.folder import folder_problem
 from monitoring.process.monitor import Monitor
 from monitoring.process.parts import build_parts
+from monitoring.process.priority import yield_to_workers
 from monitoring.process.start import read_start
 from monitoring.service_log.configure import configure_log
 from monitoring.service_log.level import LogLevel, LogLevelChange
@@ -27,8 +28,6 @@ logger = logging.getLogger("tabento.monitoring")
 _decode_change = msgspec.json.Decoder(LogLevelChange).decode
 GC_THRESHOLDS = (50_000, 20, 50)
 """Collections are rare: batches of rows end without one."""
-NICENESS = 19
-"""The lowest priority, for systems without ``SCHED_IDLE``."""
 
 
 async def serve(listener: socket.socket) -> None:
@@ -38,6 +37,8 @@ async def serve(listener: socket.socket) -> None:
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     settings, families = read_start(await reader.readline())
     level = configure_log("monitor", settings.log_level, settings.log_format)
+    if problem := folder_problem(settings.monitoring_folder):
+        logger.warning("%s", problem)
     monitor = Monitor(build_parts(settings), families)
     # The objects made so far live as long as the process, and a collection of all objects takes tens of milliseconds.
     gc.collect()
@@ -57,19 +58,6 @@ async def _follow(reader: asyncio.StreamReader, level: LogLevel) -> None:
         change = _decode_change(line)
         level.change(change)
         logger.warning("the level of the service log is %s now", change.level)
-
-
-def yield_to_workers() -> None:
-    """Run only while no other process of the service needs the core.
-
-    A lower niceness is not enough: the scheduler still gives such a process slices of some milliseconds, which a prediction on
-    the same core then waits. A process of the class ``SCHED_IDLE`` is interrupted as soon as a worker has something to do.
-    """
-    with contextlib.suppress(OSError):
-        if hasattr(os, "SCHED_IDLE"):
-            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-        else:
-            os.nice(NICENESS)
 
 
 def main() -> None:

@@ -48,6 +48,7 @@ class OnnxSession:
 
     Raises:
         RunnerError: ONNX Runtime cannot load the file, or the graph is not one of ours.
+        ImportError: ONNX Runtime itself cannot be imported, which another model would not change.
     """
 
     def __init__(
@@ -55,6 +56,8 @@ class OnnxSession:
     ) -> None:
         try:
             self._session = open_session(path, threads=threads, arena=arena)
+        except ImportError:
+            raise
         except Exception as error:  # ONNX Runtime's errors share no public base class
             raise RunnerError(
                 f"ONNX Runtime cannot load {path.name}: {str(error).rstrip('.')}. Train the model again."

@@ -15,22 +15,21 @@ import contextlib
 from typing import Any
 
 from _bentoml_sdk import Service
-from bentoml import Bento, Tag
-from starlette.middleware.cors import CORSMiddleware
+from bentoml import Bento
 
 from monitoring.service_log.configure import configure_log, is_started_by_supervisor
 from serving.application import Application
+from serving.cors import with_options
 from serving.fastpath.install import install
 from serving.http import App
 from serving.operations.drain import drain_on_sigterm
+from serving.operations.start_failure import reason_of, silence_libraries
 from serving.operations.worker_link import LinkError, connect
+from serving.packed_bundle import choose_packed
 from serving.settings import ServingSettings
 from serving.tls import install_tls
-from tabento.bundle.errors import BundleNotFoundError
 
 CHECKED_BENTOML_VERSION = "1.4.39"
-EXPOSED_HEADERS = ("x-request-id", "retry-after", "ratelimit", "ratelimit-policy", "x-cache")
-"""The headers of answers that scripts of allowed origins may read."""
 
 
 def lean_config(settings: ServingSettings) -> dict[str, Any]:
@@ -83,8 +82,9 @@ class TabentoService(Service[Any]):
             return self._start(application)
         except Exception as error:
             if link is not None:
+                silence_libraries(error)
                 with contextlib.suppress(LinkError):
-                    link.fail(f"{type(error).__name__}: {error}")
+                    link.fail(reason_of(error))
             raise
 
     def _start(self, application: Application | None) -> Any:
@@ -99,22 +99,6 @@ class TabentoService(Service[Any]):
         return instance
 
 
-def with_options(application: Application, settings: ServingSettings) -> App:
-    """Wrap the application in CORS, if it is switched on."""
-    app: App = application
-    if settings.cors_origins:
-        app = CORSMiddleware(
-            app,
-            allow_origins=list(settings.cors_origins),
-            allow_methods=("GET", "POST"),
-            allow_headers=settings.cors_headers,
-            expose_headers=EXPOSED_HEADERS,
-            allow_credentials=False,
-            max_age=3600,
-        )
-    return app
-
-
 def packed_tag(bento: Bento | None, requested: str) -> str:
     """Return the tag of the bundle to serve: the one inside a built Bento, otherwise the requested one.
 
@@ -123,12 +107,4 @@ def packed_tag(bento: Bento | None, requested: str) -> str:
     """
     if bento is None:
         return requested
-    packed_tags = [model.tag for model in bento.info.all_models]
-    requested_tag = Tag.from_str(requested)
-    for tag in packed_tags:
-        if tag.name == requested_tag.name and requested_tag.version in (None, "latest", tag.version):
-            return str(tag)
-    raise BundleNotFoundError(
-        f"the Bento {bento.tag} holds {', '.join(map(str, packed_tags)) or 'no model'}, but {requested} is to be served."
-        f" Build one for it with `make bento MODEL={requested_tag.name}`, or unset TABENTO_MODEL."
-    )
+    return choose_packed(str(bento.tag), [str(model.tag) for model in bento.info.all_models], requested)

@@ -182,7 +182,14 @@ class ServedModel:
         Raises:
             ServingError: see ``serving.errors``.
         """
-        rows = self.decode(body, batch_only)
+        return self.answer(self.decode(body, batch_only))
+
+    def answer(self, rows: Rows) -> dict[str, Any]:
+        """Return the answer of ``POST /predict`` to decoded rows; they are run immediately, without a queue.
+
+        Raises:
+            InternalError: the model fails on these rows.
+        """
         try:
             values = self._session.run_bytes(rows.data, rows.count)
         except RunnerError as error:

@@ -1,4 +1,4 @@
-"""The serving side's settings: ``configs/serving.yaml``, overridden by a profile, ``.env`` and ``TABENTO_…`` variables."""
+"""The serving side's settings: ``configs/serving.yaml``, overridden by a profile, ``.env``, secrets and ``TABENTO_…`` variables."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from serving.client_address import parse_proxy
 from serving.remote.redis_link import check_url
 from tabento.bundle.env_files import EnvironmentFileError, environment_files
 from tabento.bundle.environment import refused_variables, variables_of_settings, without_injected
+from tabento.bundle.secret_files import check_secret_files, secrets_folder
 from tabento.keys.secret import PREFIX as SECRET_PREFIX
 
 ENV_PREFIX = "TABENTO_"
@@ -58,7 +59,7 @@ class SettingsError(Exception):
 class ServingSettings(BaseSettings, MonitoringSettings, RolloutSettings):
     """The settings of a service: changes need no training.
 
-    Order: environment > ``.env`` > profile > YAML > default, see ``tabento.bundle.env_files``.
+    Order: environment > secrets folder > ``.env`` > profile > YAML > default, see ``tabento.bundle.env_files``.
     """
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -114,7 +115,7 @@ class ServingSettings(BaseSettings, MonitoringSettings, RolloutSettings):
     readiness_max_overload_s: Annotated[float, Field(ge=0, le=86_400)] = 30.0
     """The seconds of refusing nearly all predictions after which ``/readyz`` is 503 for a short time; 0: never."""
     drain_s: Annotated[float, Field(ge=0, le=600)] = 1.0
-    """The seconds after SIGTERM in which new requests get 503, before the port closes."""
+    """The seconds after SIGTERM in which ``/readyz`` is 503 and requests are still answered, before the port closes."""
     drain_limit_s: Annotated[float, Field(gt=0, le=3_600)] = 30.0
     """The seconds after ``drain_s`` within which the process ends, also if requests are in flight."""
     access_log: bool = False
@@ -262,7 +263,7 @@ class ServingSettings(BaseSettings, MonitoringSettings, RolloutSettings):
         assert isinstance(dotenv_settings, DotEnvSettingsSource)
         env_settings.env_vars = without_injected(env_settings.env_vars)
         dotenv_settings.env_vars = variables_of_settings(dotenv_settings.env_vars, ENV_PREFIX, cls.model_fields)
-        return env_settings, dotenv_settings, init_settings
+        return env_settings, file_secret_settings, dotenv_settings, init_settings
 
 
 def load_settings(folder: Path) -> ServingSettings:
@@ -287,10 +288,13 @@ def load_settings(folder: Path) -> ServingSettings:
         files = environment_files(folder, os.environ)
         if message := refused_variables(os.environ, files, ENV_PREFIX, variable_names, TRAINING_PREFIX):
             raise SettingsError(message)
+        secrets = secrets_folder(folder, os.environ, files)
+        if secrets is not None:
+            check_secret_files(secrets, ENV_PREFIX, variable_names, TRAINING_PREFIX)
     except EnvironmentFileError as error:
         raise SettingsError(str(error)) from error
     try:
-        settings = ServingSettings(_env_file=files, **content)
+        settings = ServingSettings(_env_file=files, _secrets_dir=secrets, **content)
     except ValidationError as error:
         lines = []
         for fault in error.errors(include_url=False):
@@ -302,7 +306,7 @@ def load_settings(folder: Path) -> ServingSettings:
             )
             got = "a value that is not shown" if _may_be_secret(key, fault["input"]) else repr(fault["input"])
             lines.append(f"  {key}: got {got}: {allowed}")
-        places = ", ".join(map(str, (path, *files)))
+        places = ", ".join(map(str, (path, *files, *([secrets] if secrets else []))))
         raise SettingsError(f"settings ({places} and {ENV_PREFIX}… variables):\n" + "\n".join(lines)) from error
     paths = {name: getattr(settings, name) for name in _PATHS}
     return settings.model_copy(update={name: folder / path for name, path in paths.items() if path is not None})

@@ -62,7 +62,7 @@ class OnDemand(Protocol):
 
 
 class ServiceState:
-    """One of loading (no model), ready (a model), draining (no new predictions) and stopped (no model again)."""
+    """One of loading (no model), ready (a model), leaving (still answers), draining (no new predictions) and stopped (no model)."""
 
     def __init__(self) -> None:
         self.default: str | None = None
@@ -75,8 +75,10 @@ class ServiceState:
         """Models that get no new requests, and still answer the accepted ones."""
         self.on_demand: OnDemand | None = None
         """Loads further models; None if the service has no others."""
+        self.is_leaving = False
+        """Whether the service stops: it is not ready, and each answer closes its connection, so that clients connect elsewhere."""
         self.is_draining = False
-        """Whether the service stops: it answers the requests that it has accepted, and each answer closes its connection."""
+        """Whether new predictions are refused because the service stops; the accepted ones are still answered."""
         self.admitting: dict[str, LiveModel] = {}
         """The model of each path on which new predictions are accepted: empty unless the service is ready. The fast path
         keeps this dictionary, so it is changed in place."""
@@ -140,9 +142,13 @@ class ServiceState:
         self.retiring.clear()
         return models
 
+    def start_leaving(self) -> None:
+        """Be ready no longer. Predictions are answered until ``start_draining``, while load balancers notice."""
+        self.is_leaving = True
+
     def start_draining(self) -> None:
         """Accept no more predictions."""
-        self.is_draining = True
+        self.is_leaving = self.is_draining = True
         self.admitting.clear()
 
     def ready_model(self, name: str | None = None, version: str | None = None) -> LiveModel:
@@ -159,6 +165,16 @@ class ServiceState:
         if self.is_draining:
             raise stopping_error()
         return self.started_model(name, version)
+
+    def check_ready(self) -> None:
+        """Check that the service should get new requests.
+
+        Raises:
+            UnavailableError: the model is not loaded yet, or the service stops.
+        """
+        if self.is_leaving:
+            raise stopping_error()
+        self.ready_model()
 
     def started_model(self, name: str | None = None, version: str | None = None) -> LiveModel:
         """Return the loaded model for a request that began before a drain; see ``ready_model``."""

@@ -29,9 +29,12 @@ from tabento.bundle.format import BENTOML_MODULE
 from tabento.remote.breakers import forget_breakers
 from tests.bundles import write_bundle
 from tests.examples import load_profile
+from tests.servers import SERVING_COMMANDS, chosen_server
 
 REAL_PARTS = "real_parts"
 """The marker of tests that need real programs from Debian's packages."""
+IMAGE = "image"
+"""The marker of tests that build an image and run it."""
 SLOW = "slow"
 """The marker of tests that take long and have a command of their own."""
 KSERVE_PYTHON = Path(sys.prefix) / "kserve" / "bin" / "python"
@@ -69,7 +72,7 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Exclude slow tests and tests that need real programs, unless the command line has a marker expression.
+    """Exclude slow tests, tests that need real programs and tests of an image, unless the command line has a marker expression.
 
     Slow tests run if the command line names their file.
     """
@@ -77,10 +80,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     named_paths = {Path(argument.partition("::")[0]).resolve() for argument in config.args}
     selected_items: list[pytest.Item] = []
-    excluded: dict[str, list[pytest.Item]] = {REAL_PARTS: [], SLOW: []}
+    excluded: dict[str, list[pytest.Item]] = {REAL_PARTS: [], IMAGE: [], SLOW: []}
     for item in items:
         if item.get_closest_marker(REAL_PARTS):
             excluded[REAL_PARTS].append(item)
+        elif item.get_closest_marker(IMAGE):
+            excluded[IMAGE].append(item)
         elif item.get_closest_marker(SLOW) and item.path not in named_paths:
             excluded[SLOW].append(item)
         else:
@@ -105,6 +110,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     counts = config.stash[_EXCLUDED_COUNTS]
     if counts.get(REAL_PARTS):
         terminalreporter.write_line(f"left out: {counts[REAL_PARTS]} tests that need real parts (make test-real)")
+    if counts.get(IMAGE):
+        terminalreporter.write_line(f"left out: {counts[IMAGE]} tests of a built image (make image-test)")
     if counts.get(SLOW):
         terminalreporter.write_line(f"left out: {counts[SLOW]} slow tests (make test-slow)")
     if find_spec("catboost") is None:
@@ -178,6 +185,14 @@ def orchard_bundle(session_store: Path, own_settings: None, tmp_path_factory: py
     )
     with bentoml_home(session_store):
         return train(load_config(ORCHARD), None, settings, silence()).tags.bundle
+
+
+@pytest.fixture(params=SERVING_COMMANDS)
+def both_servers(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Run a test with ``bentoml serve``, and again with the entry point of an image."""
+    token = chosen_server.set(request.param)
+    yield
+    chosen_server.reset(token)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,6 +21,18 @@ from bentoml._internal.utils.args import set_arguments
 
 DEADLINE_S = 60.0
 SERVICE = Path(__file__).parents[1] / "service.py"
+SERVING_COMMANDS = {
+    "bentoml": (str(Path(sys.executable).with_name("bentoml")), "serve", "service:Tabento"),
+    "container": (sys.executable, "container.py", "serve"),
+}
+"""The commands that serve the checkout: BentoML's, and the entry point of an image."""
+chosen_server = ContextVar("chosen_server", default="bentoml")
+"""The key of the command that tests start; the fixture ``both_servers`` changes it."""
+
+
+def serving_command() -> tuple[str, ...]:
+    """Return the command that serves the checkout, without an address."""
+    return SERVING_COMMANDS[chosen_server.get()]
 
 
 def wait_until(condition: Callable[[], bool], description: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -88,3 +89,30 @@ def test_no_lock_is_resolved_again_when_it_is_installed() -> None:
     ]
     assert len(installs) == 2
     assert all("--no-config" in line and "--no-deps" in line for line in installs)
+
+
+def test_every_target_without_a_file_is_phony() -> None:
+    """A file or folder with the name of a command, such as ``study``, does not switch the command off."""
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    phony = re.search(r"^\.PHONY: (.+)$", text, re.MULTILINE)
+    assert phony is not None
+    targets = re.findall(r"^([a-z][a-z0-9-]*):(?!=)", text, re.MULTILINE)
+    assert sorted(phony[1].split()) == sorted(targets)
+
+
+def test_help_lists_every_command(checkout: Path) -> None:
+    """``make`` prints each target that has a description."""
+    described = re.findall(r"^(\S+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    printed = [line.split()[0] for line in make(checkout).stdout.splitlines()[1:]]
+    assert printed == described
+
+
+def test_each_environment_is_installed_once() -> None:
+    """The rule of each environment ends by touching its target; without that every `make` would install it again."""
+    rules = re.findall(
+        r"^(\$\(VENV\)/[^:\n]+|\$\(UV\)|\$\(BIN\)/python):.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.M
+    )
+    assert {"$(VENV)/.training", "$(VENV)/compose/.installed", "$(VENV)/kubernetes/.installed"} <= {
+        name for name, _ in rules
+    }
+    assert [name for name, recipe in rules if "@touch $@" not in recipe] == []

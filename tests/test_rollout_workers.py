@@ -25,6 +25,7 @@ N_CLIENTS = 12
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("both_servers")
 def test_the_counts_of_all_workers_decide(tmp_path: Path) -> None:
     """Each worker knows the requests of both; a canary whose answers differ loses its traffic in both, and one line says so."""
     secret, record = new_key("operator", scopes=SCOPES)

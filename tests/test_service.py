@@ -24,12 +24,10 @@ from serving.codec.decode import Decoder
 from tabento.bundle.store import load_bundle
 from tabento.tables.frames import to_frame, to_rows
 from tests.bundles import TREE, linear_answer, orchard_contract
-from tests.conftest import ORCHARD, bentoml_home
+from tests.conftest import bentoml_home
+from tests.orchard_rows import orchard_rows
 from tests.servers import wait_until
 from tools.ports import free_port
-from training.config import load_config
-from training.data.synthetic import generate
-from training.data.validation import validate
 
 pytestmark = pytest.mark.slow
 
@@ -90,18 +88,7 @@ def _serving(arguments: list[str], log: Path, **environment: str) -> Iterator[st
 @pytest.fixture(scope="module")
 def rows() -> list[dict[str, Any]]:
     """A thousand rows that the tiny model was not trained on, as a client sends them."""
-    config = load_config(ORCHARD)
-    assert config.synthetic is not None
-    frame = validate(generate(config.synthetic.model_copy(update={"seed": 99}), 1000), config)
-    kinds = {feature.name: feature.type for feature in config.features}
-    client_rows = []
-    for record in frame[list(kinds)].to_dict("records"):
-        row: dict[str, Any] = {}
-        for name, value in record.items():
-            missing = value is None or value != value
-            row[str(name)] = None if missing else bool(value) if kinds[str(name)] == "boolean" else value
-        client_rows.append(row)
-    return client_rows
+    return orchard_rows(1000)
 
 
 def test_service_bundle_and_pipeline_agree(
@@ -190,10 +177,10 @@ def test_a_missing_model_is_an_error_with_its_remedy(model_store: Path) -> None:
         assert "make train MODEL=pear" in process.stdout + process.stderr
 
 
-def test_a_stopping_service_answers_accepted_requests_and_refuses_new_ones(
+def test_a_stopping_service_answers_until_its_port_closes(
     session_store: Path, linear_bundle: str, tmp_path: Path
 ) -> None:
-    """After SIGTERM readyz fails and new predictions get 503 immediately; an accepted request is answered."""
+    """After SIGTERM readyz fails, new predictions are answered and close their connections; an accepted request is answered."""
     with (
         bentoml_home(session_store),
         _serving(
@@ -212,9 +199,9 @@ def test_a_stopping_service_answers_accepted_requests_and_refuses_new_ones(
             )
             os.kill(worker, signal.SIGTERM)
             wait_until(lambda: client.get("/readyz").status_code == 503, "readyz to fail")
-            refusal = client.post("/predict", json=TREE)
-            assert refusal.status_code == 503
-            assert refusal.headers["retry-after"]
+            answer = client.post("/predict", json=TREE)
+            assert answer.status_code == 200
+            assert answer.headers["connection"] == "close"
             assert client.get("/livez").status_code == 200
             connection.sendall(body[-1:])
             received = b""

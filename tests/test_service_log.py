@@ -19,7 +19,7 @@ from tests.serving.fastpath.raw_client import RawClient
 from tests.serving.guards.key_records import new_key
 from tests.test_start import END_S, Service, started
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("both_servers")]
 PLANTED = "planted-7391"
 
 

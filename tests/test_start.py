@@ -1,4 +1,7 @@
-"""The start of real services: it succeeds, fails, replaces workers and shares a computer; `bentoml serve` runs as processes."""
+"""The start of real services: it succeeds, fails, replaces workers and shares a computer.
+
+Each test runs twice: with `bentoml serve`, and with the entry point of an image.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +24,11 @@ import pytest
 from tabento.bundle.format import BENTOML_MODULE, MODEL_FILE
 from tests.bundles import TREE, linear_model, write_bundle
 from tests.conftest import bentoml_home
-from tests.servers import wait_until
+from tests.servers import serving_command, wait_until
 from tools.ports import free_port
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("both_servers")]
 ROOT = Path(__file__).parents[1]
-BENTOML = str(Path(sys.executable).with_name("bentoml"))
 END_S = 60.0
 """The seconds within which a service must end, long enough for a busy computer."""
 
@@ -45,7 +47,7 @@ def _environment(home: Path, model: str, workers: str = "1") -> dict[str, str]:
 
 
 class Service:
-    """A running ``bentoml serve``."""
+    """A running service."""
 
     def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
         self.process = process
@@ -84,7 +86,12 @@ class Service:
 
 @contextmanager
 def started(
-    folder: Path, environment: dict[str, str], port: int | None = None, wrapper: Sequence[str] = ()
+    folder: Path,
+    environment: dict[str, str],
+    port: int | None = None,
+    wrapper: Sequence[str] = (),
+    options: Sequence[str] = (),
+    process_group: int | None = None,
 ) -> Iterator[Service]:
     """Run a service while the block runs; a thread copies its output from a pipe to a file.
 
@@ -93,12 +100,15 @@ def started(
         environment: variables to add.
         port: the port of the service; by default a free port.
         wrapper: a command that runs its remaining arguments.
+        options: further options of the command.
+        process_group: 0 for a process group of its own; by default that of this process.
     """
     port = port or free_port()
     log = folder / f"log-{port}"
     process = subprocess.Popen(
-        [*wrapper, BENTOML, "serve", "service:Tabento", "--host", "127.0.0.1", "--port", str(port)],
+        [*wrapper, *serving_command(), "--host", "127.0.0.1", "--port", str(port), *options],
         cwd=ROOT,
+        process_group=process_group,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         # A busy computer must not cause refusals here: these tests are not about the latency limit.

@@ -15,7 +15,7 @@ from tests.certificates import Authority
 from tests.servers import wait_until
 from tests.test_start import failed_start, started
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("both_servers")]
 PASSWORD = "not-for-the-command-line"
 
 

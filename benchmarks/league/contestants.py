@@ -182,7 +182,7 @@ def m2cgen(case: Case) -> ConvertedPipeline:
     (folder / "model.c").write_text(code)
     library = folder / "model.so"
     subprocess.run(
-        ["gcc", "-O2", "-shared", "-fPIC", "-o", library, folder / "model.c", "-lm"],  # noqa: S607
+        ["gcc", "-O2", "-shared", "-fPIC", "-o", library, folder / "model.c", "-lm"],  # noqa: S607 - gcc is where the user's PATH has it
         check=True,
         capture_output=True,
     )

@@ -18,6 +18,9 @@
  *   drain_ms          wait for answers after the last arrival
  *   vanish_us         how long a client with disconnect VANISH waits before it goes
  *   ids               1: ID_MARK in a request is replaced by an id of the arrival, which x-request-id must repeat
+ *   sleep_ms         how long it may sleep while nothing happens; 0 keeps it late by microseconds and its core busy
+ *
+ * SIGTERM ends the arrivals: those that are not due yet are not sent, and their records stay empty.
  *
  * One line of JSON with counts goes to standard output; errors go to standard error, with status 1.
  */
@@ -84,6 +87,7 @@ static int64_t arrivals, connection_count, start_ns;
 static int64_t next_due, next_sent; /* arrivals from next_sent up to next_due wait for a free connection */
 static int64_t busy, waiting_most, reopened, connect_failures;
 static int epoll_fd;
+static volatile sig_atomic_t ended;
 
 struct ring { /* first in, first out; never holds more than its capacity */
     int64_t *items;
@@ -409,27 +413,38 @@ static void prepare(int count, char **options) {
     memset(records, 0, (size_t)arrivals * sizeof *records);
 }
 
+static void end_arrivals(int number) {
+    (void)number;
+    ended = 1;
+}
+
 int main(int count, char **options) {
+    signal(SIGTERM, end_arrivals);
     prepare(count, options);
     int64_t drain_ns = number(count, options, "drain_ms", 0, 600000) * 1000000;
+    int sleep_ms = (int)number(count, options, "sleep_ms", 0, 1000);
     int64_t settle_ns = number(count, options, "settle_ms", 0, 60000) * 1000000;
     open_all();
     for (int64_t settled = monotonic_ns() + settle_ns; monotonic_ns() < settled;) poll_once(1);
     int64_t cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
     start_ns = monotonic_ns();
-    int64_t end = start_ns + due[arrivals - 1] + drain_ns;
+    int64_t end = start_ns + due[arrivals - 1] + drain_ns, all = arrivals;
     while (next_sent < arrivals || busy) {
         int64_t now = monotonic_ns();
         if (now >= end) break;
+        if (ended && arrivals == all && next_due < all) {
+            arrivals = next_due;
+            end = now + drain_ns;
+        }
         release();
         look_at_clock(now);
-        poll_once(0);
+        poll_once(sleep_ms);
     }
     int64_t elapsed_ns = monotonic_ns() - start_ns;
     cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu_ns; /* less than elapsed_ns: others ran on the core */
     const char *path = option(count, options, "output");
     FILE *output = fopen(path, "wb");
-    if (!output || fwrite(records, sizeof *records, (size_t)arrivals, output) != (size_t)arrivals || fclose(output))
+    if (!output || fwrite(records, sizeof *records, (size_t)all, output) != (size_t)all || fclose(output))
         fail("cannot write %s: %s", path, strerror(errno));
     printf("{\"start_ns\":%lld,\"elapsed_ns\":%lld,\"cpu_ns\":%lld,", (long long)start_ns, (long long)elapsed_ns,
            (long long)cpu_ns);

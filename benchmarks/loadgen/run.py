@@ -7,6 +7,8 @@ import json
 import os
 import subprocess
 import tempfile
+import threading
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,6 +23,7 @@ from benchmarks.process import BenchmarkError
 
 GRACE_S = 60.0
 """The time that the generator may take to open connections and to write its output, in addition to the run."""
+END_POLL_S = 0.1
 STAY, LEAVE, VANISH, HALF = range(4)
 """The behaviour of a client, as in ``loadgen.c``: waits for its answer; closes immediately; waits a short time; sends half."""
 
@@ -34,6 +37,8 @@ def run_load(
     core: int | None = 1,
     drain_s: float = 2.0,
     settle_s: float = 0.2,
+    sleep_s: float = 0.0,
+    end: threading.Event | None = None,
     disconnect_share: float = 0.0,
     vanish_s: float = 0.002,
     seed: int = 0,
@@ -48,6 +53,9 @@ def run_load(
         core: the core that the generator stays on; None leaves it to the system.
         drain_s: the time to wait for answers after the last arrival.
         settle_s: the wait between opening the connections and the start.
+        sleep_s: the time for which the generator may sleep while nothing happens. A number above 0 leaves its core to others, and
+            makes it late by up to this time: for runs that count answers.
+        end: ends the arrivals as soon as it is set; the result has only the arrivals until then. None: the whole schedule is sent.
         disconnect_share: the share of requests whose client disconnects before the answer: a third each closes once it
             has sent, closes if no answer arrived within ``vanish_s``, and closes with half of the request sent.
         vanish_s: the time that the second third waits.
@@ -88,28 +96,57 @@ def run_load(
             "drain_ms": round(drain_s * 1e3),
             "vanish_us": round(vanish_s * 1e6),
             "ids": int(requests.ids),
+            "sleep_ms": round(sleep_s * 1e3),
         }
         command = [str(program), *(f"{option}={value}" for option, value in options.items())]
-        deadline_s = schedule.seconds + drain_s + settle_s + GRACE_S
-        try:
-            process = subprocess.run(command, capture_output=True, text=True, timeout=deadline_s)
-        except subprocess.TimeoutExpired as error:
-            raise BenchmarkError(f"the load generator did not end within {deadline_s:g} s") from error
-        if process.returncode:
-            raise BenchmarkError(process.stderr.strip() or f"the load generator ended with status {process.returncode}")
+        output = _run(command, schedule.seconds + drain_s + settle_s + GRACE_S, end)
         records = np.fromfile(folder / "output", dtype=RECORD)
     if len(records) != count:
         raise BenchmarkError(f"expected {count} records of the load generator, one an arrival, got {len(records)}")
+    seconds = schedule.seconds
+    if end is not None and end.is_set():
+        count = int(np.count_nonzero(records["taken"]))
+        records = records[:count]
+        seconds = min(seconds, output["elapsed_ns"] / 1e9)
     columns = {name: np.ascontiguousarray(records[name]) for name in ("status", "flags")}
     times = {f"{name}_ns": np.ascontiguousarray(records[name]) for name in ("taken", "sent", "done")}
     return LoadResult(
-        schedule.times_ns,
+        schedule.times_ns[:count],
         **times,
         **columns,
-        seconds=schedule.seconds,
+        seconds=seconds,
         connections=connections,
-        counts=json.loads(process.stdout),
+        counts=output,
     )
+
+
+def _run(command: list[str], deadline_s: float, end: threading.Event | None) -> dict[str, int]:
+    """Run the load generator, and return the counts that it prints.
+
+    Args:
+        command: the program and its arguments.
+        deadline_s: the time after which it must have ended, in seconds.
+        end: tells the generator to end its arrivals.
+
+    Raises:
+        BenchmarkError: it failed, or did not end in time.
+    """
+    deadline = time.monotonic() + deadline_s
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            while end is not None and process.poll() is None and time.monotonic() < deadline:
+                if end.wait(END_POLL_S):
+                    process.terminate()
+                    break
+            text, errors = process.communicate(timeout=max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired as error:
+            raise BenchmarkError(f"the load generator did not end within {deadline_s:g} s") from error
+        finally:
+            process.kill()
+    if process.returncode:
+        raise BenchmarkError(errors.strip() or f"the load generator ended with status {process.returncode}")
+    counts: dict[str, int] = json.loads(text)
+    return counts
 
 
 def loopback(address: str) -> tuple[str, int]:

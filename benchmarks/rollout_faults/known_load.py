@@ -121,7 +121,7 @@ class KnownLoad:
             return Counter(version for version, _, _ in self._answers)
 
     def _predict(self, number: int) -> None:
-        client, rng = Client(self._address, self._key), random.Random(number)  # noqa: S311
+        client, rng = Client(self._address, self._key), random.Random(number)  # noqa: S311 - a seeded load, not a secret
         while not self._end.wait(PAUSE_S):
             row = {**TREE, "age": rng.randint(1, 60), "height": round(rng.uniform(1, 9), 6)}
             sent_s = time.monotonic()

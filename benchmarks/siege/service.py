@@ -79,11 +79,21 @@ def besieged(
         BenchmarkError: it did not get ready.
     """
     home = {"BENTOML_HOME": str(folder), "BENTOML_DO_NOT_TRACK": "True"}
-    tag = _stored_tag(folder) or run(sys.executable, "-m", "benchmarks.siege.model", **home).splitlines()[-1]
+    tag = ensure_model(folder)
     arguments = ("service:Tabento", "--arg", f"model={tag}")
     environment = {**home, **(environment or {})}
     with serve_bento(sys.executable, *arguments, environment=environment, cores=cores, log=log) as server:
         yield BesiegedService(server.address, server.pid)
+
+
+def ensure_model(folder: Path) -> str:
+    """Return the tag of the siege's model in a model store, which gets the model if it has none.
+
+    Args:
+        folder: the folder of the model store.
+    """
+    variables = {"BENTOML_HOME": str(folder), "BENTOML_DO_NOT_TRACK": "True"}
+    return _stored_tag(folder) or run(sys.executable, "-m", "benchmarks.siege.model", **variables).splitlines()[-1]
 
 
 def _stored_tag(folder: Path) -> str | None:

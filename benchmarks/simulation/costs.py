@@ -95,7 +95,7 @@ class SimulatedModel:
     def __init__(self, costs: ModelCosts, spend: Callable[[float], None], seed: int) -> None:
         self._costs = costs
         self._spend = spend
-        self._random = random.Random(seed)  # noqa: S311
+        self._random = random.Random(seed)  # noqa: S311 - a seeded simulation, not a secret
 
     def run_bytes(self, data: bytes, count: int) -> list[float]:
         """See ``runners.batch.Model``."""

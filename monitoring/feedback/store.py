@@ -191,7 +191,7 @@ class FeedbackStore:
             part = ids[start : start + KEYS_PER_QUERY]
             marks = ", ".join("?" * len(part))
             statement = (
-                "SELECT request_id, row_number, truth, confirmed_s, model_id FROM tabento_truths"  # noqa: S608
+                "SELECT request_id, row_number, truth, confirmed_s, model_id FROM tabento_truths"  # noqa: S608 - the columns are constants
                 f" WHERE request_id IN ({marks})"
             )
             for request_id, row, text, confirmed_s, model_id in self._database.query(statement, part):
@@ -338,12 +338,12 @@ class FeedbackStore:
         self._prepare()
         column = {"prediction": "predicted_s", "truth": "time_s"}[by]
         statement = (
-            "SELECT variant, predicted_s, answer, slices, actual FROM tabento_truths WHERE model_id = ?"  # noqa: S608
+            "SELECT variant, predicted_s, answer, slices, actual FROM tabento_truths WHERE model_id = ?"  # noqa: S608 - the columns are constants
             f" AND {column} >= ? AND {column} < ? AND actual IS NOT NULL ORDER BY {column} DESC LIMIT ?"
         )
         time = f"{'s' if by == 'prediction' else 't'}.{column}"
         in_shadow = (
-            "SELECT s.variant, s.predicted_s, s.answer, s.slices, t.truth FROM tabento_shadow_answers s"  # noqa: S608
+            "SELECT s.variant, s.predicted_s, s.answer, s.slices, t.truth FROM tabento_shadow_answers s"  # noqa: S608 - the columns are constants
             " JOIN tabento_truths t ON t.request_id = s.request_id AND t.row_number = s.row_number WHERE s.model_id = ?"
             f" AND {time} >= ? AND {time} < ? ORDER BY {time} DESC LIMIT ?"
         )
@@ -365,7 +365,7 @@ class FeedbackStore:
         with self._transaction(write=False):
             times = [
                 self._database.query(
-                    f"SELECT min(predicted_s) FROM {table} WHERE model_id = ? AND variant = ?",  # noqa: S608
+                    f"SELECT min(predicted_s) FROM {table} WHERE model_id = ? AND variant = ?",  # noqa: S608 - the table is a constant
                     (model_id, variant),
                 )[0][0]
                 for table in ("tabento_truths", "tabento_shadow_answers")

@@ -160,7 +160,8 @@ class Monitor:
         """What the parts had taken at a tick, and the handled rows of each worker then."""
         self._rows = 0
         self._lag_s = 0.0
-        self._failures: dict[str, int] = {}
+        # Each series begins at 0: Prometheus does not see the increase of a series whose first value is above 0.
+        self._failures = dict.fromkeys((part.name for part in self.parts), 0)
         self._timer: asyncio.TimerHandle | None = None
         self._flush_timer: asyncio.TimerHandle | None = None
         self._server: asyncio.Server | None = None

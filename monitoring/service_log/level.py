@@ -85,6 +85,11 @@ class LogLevel:
         """Use the configured level again."""
         self.change(LogLevelChange(self.configured, None))
 
+    def forget_timer(self) -> None:
+        """Go on in a forked process, which has no thread for the timer, and perhaps a lock that this thread held."""
+        self._lock = threading.Lock()
+        self._timer = None
+
     def _expire(self, change: LogLevelChange) -> None:
         with self._lock:
             if self._change is change:

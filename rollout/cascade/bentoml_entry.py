@@ -1,24 +1,29 @@
-"""A fetched bundle as an entry of BentoML's model store: its ``model.yaml``, and its move into the store in one step."""
+"""A fetched bundle as an entry of BentoML's model store: its ``model.yaml``, and its move into the store in one step.
+
+BentoML's file is written without BentoML: its import would take the event loop's time for most of a second while the service answers. A test
+compares the file with BentoML's own.
+"""
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import logging
 import os
+import platform
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from rollout.cascade.disk import storing
 from rollout.cascade.local_store import split_tag, version_folder
 from tabento.bundle.format import BENTOML_MODULE, IMPORTANCES_FILE
 from tabento.bundle.manifest import BENTOML_FILE
-from tabento.bundle.store import Bundle
+from tabento.bundle.store import LATEST_FILE, Bundle
 
 logger = logging.getLogger("tabento.rollout.cascade")
-
-_LATEST = "latest"
-"""BentoML's file with the latest version, in the folder of a model's name."""
 
 
 def install(bundle: Bundle, tag: str) -> Path:
@@ -50,9 +55,6 @@ def install(bundle: Bundle, tag: str) -> Path:
 
 def _write_entry(bundle: Bundle, tag: str) -> datetime:
     """Write ``model.yaml`` with the labels and metadata that ``tabento.packaging.save`` writes."""
-    from bentoml import Tag
-    from bentoml._internal.models.model import ModelContext, ModelInfo, ModelOptions
-
     provenance = bundle.manifest.provenance
     labels = {"fingerprint": provenance.fingerprint, "data": provenance.data}
     if provenance.pipeline_tag is not None:
@@ -66,22 +68,30 @@ def _write_entry(bundle: Bundle, tag: str) -> datetime:
     importances = bundle.path / IMPORTANCES_FILE
     if importances.is_file():
         metadata["importances"] = json.loads(importances.read_bytes())
-    info = ModelInfo(
-        tag=Tag.from_taglike(tag),
-        module=BENTOML_MODULE,
-        labels=labels,
-        options=ModelOptions(),
-        metadata=metadata,
-        context=ModelContext(framework_name="", framework_versions={}),
-        signatures={},
-        api_version="v1",
-        creation_time=_trained_at(provenance.trained_at),
-    )
+    created = _trained_at(provenance.trained_at)
+    name, version = split_tag(tag)
+    content = {
+        "name": name,
+        "version": version,
+        "module": BENTOML_MODULE,
+        "labels": labels,
+        "options": {},
+        "metadata": metadata,
+        "context": {
+            "framework_name": "",
+            "framework_versions": {},
+            "bentoml_version": importlib.metadata.version("bentoml"),
+            "python_version": platform.python_version(),
+        },
+        "signatures": {},
+        "api_version": "v1",
+        "creation_time": created.isoformat(),
+    }
     with (bundle.path / BENTOML_FILE).open("w", encoding="utf-8") as file:
-        info.dump(file)
+        yaml.safe_dump(content, file, sort_keys=False)
         file.flush()
         os.fsync(file.fileno())
-    return info.creation_time
+    return created
 
 
 def _trained_at(text: str) -> datetime:
@@ -95,16 +105,22 @@ def _trained_at(text: str) -> datetime:
 
 def _update_latest(tag: str, created: datetime) -> None:
     """Make a version the latest one, if no newer one is stored."""
-    import bentoml.models
-
-    name, version = split_tag(tag)
+    _, version = split_tag(tag)
     folder = version_folder(tag).parent
-    latest = folder / _LATEST
-    if latest.is_file() and bentoml.models.get(name).creation_time > created:
-        return
-    temporary = folder / f".{_LATEST}-{os.getpid()}"
+    latest = folder / LATEST_FILE
+    if latest.is_file():
+        latest_folder = folder / latest.read_text(encoding="utf-8").strip()
+        if (latest_folder / BENTOML_FILE).is_file() and _created(latest_folder) > created:
+            return
+    temporary = folder / f".{LATEST_FILE}-{os.getpid()}"
     temporary.write_text(version, encoding="utf-8")
     temporary.replace(latest)
+
+
+def _created(folder: Path) -> datetime:
+    """Return the time of a stored version, as BentoML reads it."""
+    content: dict[str, Any] = yaml.safe_load((folder / BENTOML_FILE).read_text(encoding="utf-8"))
+    return datetime.fromisoformat(str(content["creation_time"]))
 
 
 def _sync_folder(folder: Path) -> None:

@@ -10,7 +10,7 @@ from tabento.bundle.checksums import file_sha256
 from tabento.bundle.errors import BundleFormatError
 from tabento.bundle.format import MANIFEST_FILE
 from tabento.bundle.manifest import BENTOML_FILE
-from tabento.bundle.store import store_folder
+from tabento.bundle.store import store_folder, store_folders
 
 _PART = re.compile(r"[a-z0-9]([-._a-z0-9]*[a-z0-9])?")
 """BentoML's rule for the name and the version of a tag. Both are names of folders."""
@@ -34,7 +34,7 @@ def split_tag(tag: str) -> tuple[str, str]:
 
 
 def version_folder(tag: str) -> Path:
-    """Return the folder of a version in the model store, whether it exists or not.
+    """Return the folder of a version in the model store that can be written, whether it exists or not.
 
     Raises:
         BundleFormatError: see ``split_tag``.
@@ -44,7 +44,9 @@ def version_folder(tag: str) -> Path:
 
 
 def find_local(tag: str, expected: str | None = None) -> Path | None:
-    """Return the folder of a stored bundle; None if the store does not have it. The bundle's files are not verified.
+    """Return the folder of a stored bundle; None if no store has it. The bundle's files are not verified.
+
+    In an image, the models that are packed in it are searched first.
 
     Args:
         tag: ``name:version``.
@@ -55,8 +57,10 @@ def find_local(tag: str, expected: str | None = None) -> Path | None:
         ForeignBundleError: the stored bundle has another manifest than expected.
         BundleIntegrityError: the store has a folder of this version that is not a bundle.
     """
-    folder = version_folder(tag)
-    if not folder.exists():
+    name, version = split_tag(tag)
+    folders = (store / name / version for store in store_folders())
+    folder = next((folder for folder in folders if folder.exists()), None)
+    if folder is None:
         return None
     manifest = folder / MANIFEST_FILE
     absent = [file.name for file in (manifest, folder / BENTOML_FILE) if not file.is_file()]

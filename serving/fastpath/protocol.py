@@ -183,8 +183,17 @@ class FastPathProtocol(TcpConnection):
     # Called by uvicorn's server.
 
     def shutdown(self) -> None:
-        """Close the connection when its request is answered; uvicorn calls this when it stops."""
-        if self._idle or (self._answering is None and not self._turn and not self._arriving.in_body):
+        """Close the connection when its request is answered.
+
+        The first call, at the end of ``drain_s``, waits for a request that may be on its way: its first bytes have arrived, or the
+        connection is new. uvicorn calls this again a moment later; a connection without a complete head is closed then.
+        """
+        is_waiting = self._answering is None and not self._turn and not self._arriving.in_body
+        is_expecting = not self._closing and not (self._idle and self._used and not self._readable())
+        if self._idle or is_waiting:
+            if is_expecting:
+                self._closing = True
+                return
             self._note_unsent()
             self._transport.close()
         else:
@@ -397,7 +406,7 @@ class FastPathProtocol(TcpConnection):
             return
         context = self._context
         # ``must_close``, without a call for each answer.
-        if not closes and (self._closing or self._eof or context.state.is_draining) and self.must_close():
+        if not closes and (self._closing or self._eof or context.state.is_leaving) and self.must_close():
             closes = True
             rest = b"connection: close\r\n" + rest
         state = context.server_state
@@ -421,7 +430,7 @@ class FastPathProtocol(TcpConnection):
 
     def must_close(self) -> bool:
         """Return whether the connection ends with the present answer: the service stops, or the client sends no more."""
-        return self._closing or self._context.state.is_draining or (self._eof and not self._waiting)
+        return self._closing or self._context.state.is_leaving or (self._eof and not self._waiting)
 
     def complete_answer(self, closes: bool) -> None:
         """Continue with the next request, or close the connection."""

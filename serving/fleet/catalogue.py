@@ -15,7 +15,7 @@ from serving.settings import SettingsError
 from tabento.bundle.errors import BundleNotFoundError
 from tabento.bundle.format import MANIFEST_FILE
 from tabento.bundle.manifest import BENTOML_FILE
-from tabento.bundle.store import get_stored, store_folder
+from tabento.bundle.store import get_stored, store_folders
 
 ALL_MODELS = "*"
 _NAME = re.compile(NAME_PATTERN)
@@ -83,8 +83,8 @@ def _latest_tag(name: str) -> str:
     Raises:
         SettingsError: the store has none.
     """
-    tag = latest_stored(store_folder() / name)
-    if tag is not None:
+    tags = (latest_stored(store / name) for store in store_folders())
+    if tag := next((tag for tag in tags if tag is not None), None):
         return tag
     try:
         return str(get_stored(name).tag)
@@ -95,13 +95,20 @@ def _latest_tag(name: str) -> str:
 
 
 def stored_tags() -> list[str]:
-    """Return the tags of the latest stored bundle of each model, by name. BentoML is not used: it reads a file for each model."""
-    try:
-        folders = sorted(store_folder().iterdir())
-    except OSError:
-        return []
-    tags = (latest_stored(folder) for folder in folders if _NAME.fullmatch(folder.name))
-    return [tag for tag in tags if tag is not None]
+    """Return the tags of the latest stored bundle of each model, by name. BentoML is not used: it reads a file for each model.
+
+    In an image, a packed model comes before another version of it in the model store.
+    """
+    tags: dict[str, str] = {}
+    for store in store_folders():
+        try:
+            folders = [folder for folder in store.iterdir() if _NAME.fullmatch(folder.name)]
+        except OSError:
+            continue
+        for folder in folders:
+            if folder.name not in tags and (tag := latest_stored(folder)) is not None:
+                tags[folder.name] = tag
+    return [tags[name] for name in sorted(tags)]
 
 
 def latest_stored(folder: Path) -> str | None:

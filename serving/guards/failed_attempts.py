@@ -12,7 +12,7 @@ import ipaddress
 import logging
 from collections.abc import Callable
 from time import monotonic
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from serving.errors import RateLimitedError, ServingError, UnauthorizedError
 
@@ -64,6 +64,9 @@ class FailedAttempts:
         self, counts: dict[str, int], limit: int = DEFAULT_LIMIT, clock: Callable[[], float] = monotonic
     ) -> None:
         self._counts = counts
+        # Each series begins at 0: Prometheus does not see the increase of a series whose first value is above 0.
+        for reason in get_args(Reason):
+            counts.setdefault(reason, 0)
         self._limit = limit
         self._clock = clock
         self._addresses: dict[str, _Attempts] = {}

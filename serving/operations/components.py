@@ -69,7 +69,7 @@ def models_report(state: ServiceState) -> ComponentReport:
 
 def intake_report(state: ServiceState) -> ComponentReport:
     """Return whether new requests are accepted."""
-    if state.is_draining:
+    if state.is_leaving:
         return ComponentReport("unhealthy", "stopping")
     return ComponentReport("healthy", "open")
 
@@ -194,6 +194,9 @@ class DiskSpace:
         """Return the state."""
         problems = []
         for name, folder in self._folders:
+            if not str(folder):
+                problems.append(f"the {name} is missing: mount one that user {os.geteuid()} can write, or set TMPDIR")
+                continue
             try:
                 total, _used, free = self._usage(folder)
             except OSError as error:
@@ -207,5 +210,11 @@ class DiskSpace:
 
 
 def temporary_folder() -> tuple[str, str]:
-    """Return the folder for temporary files, to which BentoML and its supervisor write."""
-    return "temporary folder", tempfile.gettempdir()
+    """Return the folder for temporary files, to which BentoML and its supervisor write.
+
+    If no folder can be written, the service can still answer: an empty path makes the component degraded.
+    """
+    try:
+        return "temporary folder", tempfile.gettempdir()
+    except FileNotFoundError:
+        return "temporary folder", ""

@@ -1,10 +1,15 @@
-"""The drain at SIGTERM: requests in flight are answered, new ones get 503, then the port closes and the process ends.
+"""The drain at SIGTERM: readiness is withdrawn, then the port closes, requests in flight are answered, and the process ends.
 
 uvicorn alone closes its port immediately, while BentoML's supervisor still has the socket open: new connections would wait
-until they are reset. So this module handles the signal first. Readiness is withdrawn and new predictions get 503 until a load
-balancer has noticed (``drain_s``). Then uvicorn gets its signal and closes. No client can delay this beyond
-``drain_limit_s``: then all connections are closed, also if requests are in flight. If the event loop itself does not respond, a
-thread ends the process.
+until they are reset. A load balancer would still send requests. So this module handles the signal first:
+
+1. *leaving*: for ``drain_s`` readyz is 503, and requests are answered as before, but each answer closes its connection. So no
+   request is lost while load balancers notice, and connections that are kept alive move to other replicas.
+2. *draining*: the port refuses new connections, and idle connections are closed. Requests that had arrived by then are answered.
+3. uvicorn gets its signal, and ends.
+
+No client can delay this beyond ``drain_limit_s``: then all connections are closed, also if requests are in flight. If the event
+loop itself does not respond, a thread ends the process.
 """
 
 from __future__ import annotations
@@ -13,7 +18,9 @@ import asyncio
 import contextlib
 import logging
 import os
+import select
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -28,6 +35,13 @@ from serving.state import ServiceState
 
 logger = logging.getLogger("tabento.serving")
 
+LAST_READ_S = 0.05
+"""The time between the end of the port and the first refusal: bytes that have reached the computer by then are read."""
+LAST_ACCEPTS = 20
+"""The largest number of turns of the loop in which connections that wait at the port are accepted before it closes."""
+QUIET_TURNS = 3
+"""The turns without a further connection before the port closes: asyncio makes a connection in the second turn after its arrival, and
+drops it if the port has closed meanwhile."""
 LAST_RESORT_S = 5.0
 """The time after the limit at which a thread ends a process that has not ended."""
 LAST_RESORT_STATUS = 70
@@ -98,6 +112,7 @@ class Drain:
         self._end_process = end_process
         self._signal: tuple[int, FrameType | None] = (signal.SIGTERM, None)
         self._ended = False
+        self._port_is_closed = False
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:
         """Begin to drain; a second signal ends the process immediately."""
@@ -115,22 +130,46 @@ class Drain:
     def _begin(self) -> None:
         settings, now = self._settings, self._loop.time()
         logger.info(
-            "stopping: requests get 503 for %g s, and the process ends within %g s;"
+            "stopping: the service is not ready, and answers requests for %g s more; the process ends within %g s;"
             " an orchestrator's grace period should be longer",
             settings.drain_s,
             settings.drain_s + settings.drain_limit_s + LAST_RESORT_S,
         )
         port_closes = now + settings.drain_s
-        start_draining(
-            self._application.state, self._application.accounting, lambda: self._loop.call_at(port_closes, self._end)
-        )
+        self._application.state.start_leaving()
+        self._loop.call_at(port_closes, self._end_intake, LAST_ACCEPTS)
         self._loop.call_at(port_closes + settings.drain_limit_s, self._close_all)
+
+    def _end_intake(self, n_turns: int, n_quiet: int = 0) -> None:
+        """Close the port and the idle connections, then answer the requests that have arrived.
+
+        Args:
+            n_turns: the turns of the loop that may still pass while connections arrive at the port.
+            n_quiet: the last turns in which no connection waited at the port.
+        """
+        if self._port_is_closed:
+            return
+        n_quiet = 0 if any(map(_has_connections, self._listeners())) else n_quiet + 1
+        if n_turns and n_quiet < QUIET_TURNS:
+            self._loop.call_soon(self._end_intake, n_turns - 1, n_quiet)
+            return
+        self._close_port()
+        for server in self._servers():
+            for connection in list(server.server_state.connections):
+                connection.shutdown()
+        self._loop.call_later(LAST_READ_S, self._drain)
+
+    def _drain(self) -> None:
+        """Refuse new predictions; when all accepted ones are answered, end."""
+        if not self._ended:
+            start_draining(self._application.state, self._application.accounting, self._end)
 
     def _end(self) -> None:
         """Close the port, and give uvicorn its signal."""
         if self._ended:
             return
         self._ended = True
+        self._application.state.start_draining()
         self._close_port()
         signal.signal(signal.SIGTERM, self._previous_handler)
         if callable(self._previous_handler):
@@ -140,15 +179,34 @@ class Drain:
 
     def _close_port(self) -> None:
         """Accept no more connections, and let the supervisor, which also has the listening socket, refuse them."""
-        # uvicorn's handler is a method of its server, and would close its listeners up to a tenth of a second later.
-        for server in getattr(getattr(self._previous_handler, "__self__", None), "servers", ()):
-            server.close()
+        if self._port_is_closed:
+            return
+        self._port_is_closed = True
+        if self._settings.workers == 1:
+            # Until the supervisor hears of it, a port that only this worker reads would accept connections to reset them.
+            for listener in self._listeners():
+                _refuse(listener)
+        # uvicorn would close its listeners up to a tenth of a second later.
+        for server in self._servers():
+            for listening in server.servers:
+                listening.close()
         if self._application.grpc is not None:
             self._application.grpc.close()
         link = self._application.accounting.metrics.link
         if link is not None:
             with contextlib.suppress(LinkError):
                 link.leave()
+
+    def _servers(self) -> list[Any]:
+        """Return uvicorn's server: its handler of the signal is a method of it."""
+        server = getattr(self._previous_handler, "__self__", None)
+        return [server] if hasattr(server, "servers") else []
+
+    def _listeners(self) -> list[Any]:
+        """Return the sockets at which this process accepts connections."""
+        return [
+            listener for server in self._servers() for listening in server.servers for listener in listening.sockets
+        ]
 
     def _close_all(self) -> None:
         """Close the remaining connections, and end."""
@@ -163,3 +221,16 @@ class Drain:
         sys.stderr.write("tabento: the event loop did not end in time; the process is ended\n")
         sys.stderr.flush()
         self._end_process(LAST_RESORT_STATUS)
+
+
+def _has_connections(listener: Any) -> bool:
+    """Return whether connections wait to be accepted at a socket that listens."""
+    poll = select.poll()
+    poll.register(listener.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _refuse(listener: Any) -> None:
+    """Let the port of a socket refuse connections, also for other processes that have the socket."""
+    with socket.socket(fileno=os.dup(listener.fileno())) as own, contextlib.suppress(OSError):
+        own.shutdown(socket.SHUT_RD)

@@ -20,6 +20,7 @@ from pathlib import Path
 import msgspec
 
 from monitoring.link import ADDRESS_VARIABLE
+from monitoring.process.priority import yield_to_workers
 from monitoring.process.start import start_message
 from monitoring.service_log.configure import log_level
 from monitoring.service_log.level import LogLevelChange
@@ -119,6 +120,11 @@ class MonitorProcess:
             process.kill()
             process.wait()
 
+    def close_in_worker(self) -> None:
+        """Close the socket and the pipe that a forked worker has from this process; they stay open here."""
+        self._listener.close()
+        self._close_pipe()
+
     def _start(self, now_s: float) -> None:
         self._started_s = now_s
         environment = {name: value for name, value in os.environ.items() if name != ADDRESS_VARIABLE}
@@ -131,6 +137,7 @@ class MonitorProcess:
                 pass_fds=[self._listener.fileno()],
                 process_group=0,  # Ctrl-C ends the service first; a new session would be a scheduling group of its own
             )
+            yield_to_workers(self._process.pid)  # also while it imports its packages, which takes some 0.3 s
             assert self._process.stdin is not None
             self._process.stdin.write(self._message)
             self._process.stdin.flush()

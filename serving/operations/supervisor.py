@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import errno
 import logging
 import os
 import secrets
@@ -31,7 +30,7 @@ import socket
 import struct
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,9 +42,11 @@ from monitoring.service_log.configure import STARTED_BY_VARIABLE, configure_log,
 from monitoring.service_log.level import LogLevelChange
 from monitoring.settings import MonitoringSettings
 from monitoring.snapshots import Snapshot, merge, retire
+from serving.operations.listen_address import address_problem, port_problem, requested_port
 from serving.operations.metrics import FAMILIES
 from serving.operations.monitor_process import MonitorProcess
 from serving.operations.rollout_numbers import SHARED_FAMILIES
+from serving.operations.start_failure import PREFIX, one_line_failure
 from serving.operations.worker_link import (
     ADDRESS_VARIABLE,
     MESSAGE_BYTES,
@@ -92,15 +93,19 @@ class Supervisor:
 
     Args:
         end: asks this process to end in an orderly way; called repeatedly until it ends.
-        monitor: the monitor process, which is started with the first worker; None if there is none.
+        monitor: the monitor process, which is started as soon as the first worker has sent numbers, so that it does not take
+            the core from a worker that starts; None if there is none.
+        wake: a socket that ends the wait of ``turn`` when it can be read; None if no caller needs it.
     """
 
-    def __init__(self, end: Callable[[], None], monitor: MonitorProcess | None = None) -> None:
+    def __init__(
+        self, end: Callable[[], None], monitor: MonitorProcess | None = None, wake: socket.socket | None = None
+    ) -> None:
         self.failure: str | None = None
         """The reason why the service ends; None if it does not."""
         self._end = end
         self._monitor = monitor
-        self._has_seen_worker = False
+        self._has_numbers = False
         self._listener: socket.socket | None = None
         self._workers: dict[int, _Worker] = {}
         self._ended = Snapshot()
@@ -113,6 +118,9 @@ class Supervisor:
         """The value of ``ADDRESS_VARIABLE`` in the workers' environment."""
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._server, selectors.EVENT_READ)
+        self._wake = wake
+        if wake is not None:
+            self._selector.register(wake, selectors.EVENT_READ)
         self._thread = threading.Thread(target=self._run, name="tabento-supervisor", daemon=True)
 
     def start(self) -> None:
@@ -130,21 +138,43 @@ class Supervisor:
 
     def _run(self) -> None:
         while True:
-            try:
-                self._turn()
-            except Exception:
-                logger.exception("the supervisor failed at a worker's message")
-                threading.Event().wait(REPEAT_S)  # an error that repeats immediately must not use a whole core
+            self.turn()
 
-    def _turn(self) -> None:
+    def turn(self, limit_s: float | None = None) -> None:
+        """Wait for messages, or for ``wake``, and handle them.
+
+        Args:
+            limit_s: the longest wait; None for no limit.
+        """
+        try:
+            self._turn(limit_s)
+        except Exception:
+            logger.exception("the supervisor failed at a worker's message")
+            threading.Event().wait(REPEAT_S)  # an error that repeats immediately must not use a whole core
+
+    def is_connected(self, pid: int) -> bool:
+        """Return whether the connection of a worker is still open; if not, the kernel has closed it at the worker's end."""
+        return any(worker.pid == pid for worker in self._workers.values())
+
+    def close_in_worker(self) -> None:
+        """Close the sockets that a forked worker has from this process; they stay open here."""
+        self._selector.close()
+        for connection in (self._server, *(worker.connection for worker in self._workers.values())):
+            connection.close()
+
+    def _turn(self, limit_s: float | None) -> None:
         # All workers' numbers are read before a question is answered, so that no counter ever decreases.
         questions: list[tuple[_Worker, int]] = []
         pause_s = REPEAT_S if self.failure else None
-        if self._monitor is not None and self._has_seen_worker:
+        if self._monitor is not None and self._has_numbers:
             pause_s = self._monitor.watch()
+        if limit_s is not None:
+            pause_s = limit_s if pause_s is None else min(limit_s, pause_s)
         for key, _ in self._selector.select(pause_s):
             if key.fileobj is self._server:
                 self._accept(questions)
+            elif key.fileobj is self._wake:
+                self._wake.recv(MESSAGE_BYTES)
             elif (worker := self._workers.get(key.fd)) is not None and worker.connection is key.fileobj:
                 self._read(worker, questions)
         if questions:
@@ -172,7 +202,6 @@ class Supervisor:
                 )
                 connection.close()
                 continue
-            self._has_seen_worker = True
             self._workers[connection.fileno()] = worker = _Worker(pid, connection)
             worker.log_level = log_level().active()
             self._selector.register(connection, selectors.EVENT_READ)
@@ -196,6 +225,7 @@ class Supervisor:
                 continue
             if isinstance(message, WorkerCounts):
                 worker.snapshot = message.snapshot
+                self._has_numbers = True
                 self._send_log_level(worker)
                 if message.question is not None:
                     questions.append((worker, message.question))
@@ -279,10 +309,13 @@ def supervise(
         make_monitor: returns the monitor process; None if the service is not monitored.
         log_settings: the settings of the service log; None if BentoML's log stays.
     """
-    check()
     if log_settings is not None:
         os.environ[STARTED_BY_VARIABLE] = str(os.getpid())
         configure_log("supervisor", log_settings.log_level, log_settings.log_format)
+    with one_line_failure():
+        if problem := port_problem(requested_port()):
+            raise StartError(problem)
+        check()
     if not sys.platform.startswith("linux"):
         guard_next_port(None, host_problem, grpc_port)
         return
@@ -296,6 +329,24 @@ def supervise(
     repeat_quit()
     atexit.register(_exit_with_failure, supervisor)
     supervisor.start()
+
+
+def keep_grpc_port(host: str, port: int | None) -> None:
+    """Keep the port of gRPC for the workers until this process ends.
+
+    Args:
+        host: the address on which HTTP listens.
+        port: the setting ``grpc_port``; None if there is none.
+
+    Raises:
+        StartError: another process has the port.
+    """
+    if port is None:
+        return
+    try:
+        _reserved_ports.append(reserve_port(host, port))
+    except PortError as error:
+        raise StartError(str(error)) from error
 
 
 def guard_next_port(
@@ -322,6 +373,10 @@ def guard_next_port(
     original = CircusSocket.bind_and_listen
 
     def bind_and_guard(listener: Any) -> None:
+        with one_line_failure():
+            bind(listener)
+
+    def bind(listener: Any) -> None:
         if listener.name != API_SERVER_NAME:
             original(listener)
             return
@@ -331,22 +386,26 @@ def guard_next_port(
             raise StartError(problem)
         is_fixed = listener.port != 0
         try:
-            original(listener)
+            with _silent("circus"):  # it logs the error without its cause
+                original(listener)
         except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise
-            raise StartError(
-                f"port {listener.port} of {listener.host} is in use: stop the process that listens there, or choose another port with --port."
-            ) from error
-        if grpc_port is not None:
-            try:
-                _reserved_ports.append(reserve_port(listener.host, grpc_port))
-            except PortError as error:
-                raise StartError(str(error)) from error
+            raise StartError(address_problem(str(listener.host), int(listener.port), error)) from error
+        keep_grpc_port(listener.host, grpc_port)
         if guard is not None and is_fixed:  # a port that the kernel chose would be lost
             guard(listener)
 
     CircusSocket.bind_and_listen = bind_and_guard
+
+
+@contextlib.contextmanager
+def _silent(name: str) -> Iterator[None]:
+    """Let a logger write nothing during the block."""
+    silenced = logging.getLogger(name)
+    before, silenced.disabled = silenced.disabled, True
+    try:
+        yield
+    finally:
+        silenced.disabled = before
 
 
 def repeat_quit() -> None:
@@ -391,7 +450,15 @@ def _cause_of_end(pid: int) -> str | None:
         return f"worker {pid} ended with code {status.si_status}"
     if status.si_status in STOPPED_BY:
         return None
-    return f"worker {pid} was killed by {signal.Signals(status.si_status).name}"
+    return f"worker {pid} was killed by {signal_name(status.si_status)}"
+
+
+def signal_name(number: int) -> str:
+    """Return the name of a signal; most of the real-time signals have none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def _exit_with_failure(supervisor: Supervisor) -> None:
@@ -399,9 +466,14 @@ def _exit_with_failure(supervisor: Supervisor) -> None:
     if supervisor.failure is None:
         return
     sys.stdout.flush()
-    text = f"The service has ended: {supervisor.failure}"
+    report_end(supervisor.failure)
+    os._exit(1)  # an exit handler cannot set the exit code otherwise
+
+
+def report_end(reason: str) -> None:
+    """Write the reason for which the service ends, as the last line of its output."""
+    text = f"{PREFIX}{reason}"
     if os.environ.get(STARTED_BY_VARIABLE) == str(os.getpid()):
         logger.critical("%s", text)
     else:
         print(text, file=sys.stderr, flush=True)  # noqa: T201
-    os._exit(1)  # an exit handler cannot set the exit code otherwise

@@ -68,7 +68,7 @@ def _check_booleans(feature: Feature) -> QuickCheck:
     def numbers_of(elements: Elements) -> NDArray[np.float64] | None:
         if isinstance(elements, list):
             return np.array(elements, np.float64) if set(map(type, elements)) <= types else None
-        numbers = elements.astype(np.float64)
+        numbers = elements.astype(np.float64) + 0.0  # a negative zero becomes the zero that it is in JSON
         right = (numbers == 0.0) | (numbers == 1.0)
         if nullable:
             right |= np.isnan(numbers)

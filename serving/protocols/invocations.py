@@ -103,7 +103,7 @@ def invocations_routes(state: ServiceState, invocations: App) -> list[Route]:
 
     async def ping(request: Request) -> Response:
         """Return that the service accepts predictions."""
-        state.ready_model()
+        state.check_ready()
         return response(request.scope[REQUEST_ID], b'{"status":"ready"}')
 
     return [Route(PING_PATH, ping), Route(INVOCATIONS_PATH, invocations, methods=["POST"])]

@@ -73,7 +73,7 @@ class OpenInferenceRoutes:
     async def ready(self, request: Request) -> Response:
         """Return whether the service accepts predictions: by the status, and in the body."""
         try:
-            self._state.ready_model()
+            self._state.check_ready()
         except ServingError as error:
             return _json(request, {"ready": False, "error": error.message}, error.status)
         return _json(request, {"ready": True})

@@ -167,7 +167,8 @@ class RedisLink:
         if self.reason is not None and not self._is_reported:
             # One slow answer is counted, but is no line of the log: the attempt that follows immediately decides.
             self._is_reported = True
-            logger.warning("Redis at %s cannot be used: %s. The service goes on without it.", self._address, text)
+            sentence = text.removesuffix(".")
+            logger.warning("Redis at %s cannot be used: %s. The service goes on without it.", self._address, sentence)
         self.reason = reason
         self._lost.set()
         return RemoteUnavailableError(f"Redis cannot be used ({reason}).")

@@ -130,7 +130,7 @@ class ColdRoutes:
         Raises:
             UnavailableError: the model is not loaded, the service stops, or it was overloaded for too long.
         """
-        self._state.ready_model()
+        self._state.check_ready()
         if self._overload.is_out:
             raise UnavailableError("This replica refuses nearly all predictions for load. Use another replica.")
         return response(request.scope[REQUEST_ID], b'{"status":"ready"}')

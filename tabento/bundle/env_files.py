@@ -17,7 +17,9 @@ FILE_VARIABLE = "TABENTO_ENV_FILE"
 """The path of another file than ``.env``, such as a mounted secret; empty for no file."""
 PROFILE_VARIABLE = "TABENTO_PROFILE"
 """The name of the profile; it can be set in ``.env``."""
-CHOOSERS = (FILE_VARIABLE, PROFILE_VARIABLE)
+SECRETS_VARIABLE = "TABENTO_SECRETS_FOLDER"
+"""The folder with one secret per file, see ``tabento.bundle.secret_files``; empty for no folder."""
+CHOOSERS = (FILE_VARIABLE, PROFILE_VARIABLE, SECRETS_VARIABLE)
 DEFAULT_FILE = ".env"
 PROFILES_FOLDER = "configs/profiles"
 

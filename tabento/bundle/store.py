@@ -1,15 +1,16 @@
 """Bundles in the BentoML model store: search by tag or by fingerprint, verification, reading.
 
-BentoML is imported only if its store is used: the import takes most of a second, and a folder can be read without it.
+The files of BentoML's store are read directly, because its import takes most of a second.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -30,8 +31,12 @@ from tabento.bundle.manifest import BENTOML_FILE, Manifest, verify_manifest
 from tabento.bundle.reference import Reference, check_reference
 from tabento.bundle.signature import SignaturePolicy
 
-if TYPE_CHECKING:
-    import bentoml
+BENTO_VARIABLE = "BENTO_PATH"
+"""The variable with which an image names the folder of its Bento."""
+LATEST_FILE = "latest"
+"""BentoML's note of the latest version, in the folder of a model's name."""
+_NAME_PART = re.compile(r"[a-z0-9]([-._a-z0-9]*[a-z0-9])?")
+"""BentoML's rule for the name and the version of a tag."""
 
 
 @dataclass(frozen=True)
@@ -118,26 +123,61 @@ def read_bundle(folder: Path, tag: str, signatures: SignaturePolicy | None = Non
     )
 
 
-def get_stored(tag: str) -> bentoml.Model:
+@dataclass(frozen=True)
+class StoredBundle:
+    """A bundle of the store that was not verified."""
+
+    tag: str
+    """``name:version``."""
+    path: Path
+
+
+def get_stored(tag: str) -> StoredBundle:
     """Return a bundle of the store; a tag without a version means the latest version.
+
+    The files of the store are read directly. BentoML is asked only if that finds nothing: it also completes shortened
+    versions, and finds the latest version if its note about it is missing.
 
     Raises:
         BundleNotFoundError: no model is stored under the tag, or the stored model is not a bundle.
     """
+    stored = _find_stored(tag)
+    if stored is not None:
+        return stored
     import bentoml
     from bentoml.exceptions import BentoMLException, NotFound
 
     name = tag.partition(":")[0]
     remedy = f"Make it with `make train MODEL={name}`; `bentoml models list` lists the stored models."
     try:
-        stored = bentoml.models.get(tag)
+        model = bentoml.models.get(tag)
     except (NotFound, BentoMLException, ValueError) as error:
         raise BundleNotFoundError(f"the model store has no bundle {tag}. {remedy}") from error
-    if stored.info.module != BENTOML_MODULE:
+    if model.info.module != BENTOML_MODULE:
         raise BundleNotFoundError(
-            f"{stored.tag} is in the model store but is not a bundle (its module is {stored.info.module!r}). {remedy}"
+            f"{model.tag} is in the model store but is not a bundle (its module is {model.info.module!r}). {remedy}"
         )
-    return stored
+    return StoredBundle(str(model.tag), Path(model.path))
+
+
+def _find_stored(tag: str) -> StoredBundle | None:
+    """Return a bundle of the stores by its exact tag, or the version that BentoML has noted as the latest one."""
+    name, _, version = tag.partition(":")
+    if not _NAME_PART.fullmatch(name) or (version and not _NAME_PART.fullmatch(version)):
+        return None
+    for store in store_folders():
+        folder = store / name
+        try:
+            if version in ("", "latest"):
+                found_version = (folder / LATEST_FILE).read_text(encoding="utf-8").strip()
+            else:
+                found_version = version
+            description = (folder / found_version / BENTOML_FILE).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            continue
+        if found_version and f"\nmodule: {BENTOML_MODULE}\n" in description:
+            return StoredBundle(f"{name}:{found_version}", folder / found_version)
+    return None
 
 
 def find_folder(name: str, fingerprint: str) -> Path | None:
@@ -160,6 +200,13 @@ def find_folder(name: str, fingerprint: str) -> Path | None:
     return max(matches)[1] if matches else None
 
 
+def store_folders() -> list[Path]:
+    """Return the folders that are searched for a bundle: inside an image first the models that are packed in it."""
+    packed = os.environ.get(BENTO_VARIABLE)
+    folders = [Path(packed) / "models"] if packed else []
+    return [*(folder for folder in folders if folder.is_dir()), store_folder()]
+
+
 def store_folder() -> Path:
     """Return the folder in which BentoML keeps models: ``models`` in BENTOML_HOME, by default in ``~/bentoml``."""
     return Path(os.path.expandvars(os.environ.get("BENTOML_HOME") or "~/bentoml")).expanduser() / "models"
@@ -178,4 +225,4 @@ def load_bundle(tag: str, signatures: SignaturePolicy | None = None) -> Bundle:
         BundleSignatureError: the bundle does not have the demanded signature.
     """
     stored = get_stored(tag)
-    return read_bundle(Path(stored.path), str(stored.tag), signatures)
+    return read_bundle(stored.path, stored.tag, signatures)

@@ -15,7 +15,7 @@ import tabento
 
 PROJECT_COMMANDS = (
     *("init", "data", "train", "ensure", "record", "evaluate", "retrain"),
-    *("import", "models", "serve", "bento", "rollout", "log", "drift", "feedback", "quality"),
+    *("import", "models", "serve", "bento", "rollout", "capacity", "score", "log", "drift", "feedback", "quality"),
 )
 """The commands that need the project."""
 

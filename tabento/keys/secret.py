@@ -21,7 +21,7 @@ RANDOM_CHARACTERS = 43
 CHECKSUM_CHARACTERS = 6
 """The smallest number of characters that holds a CRC-32: 6 · log2(62) = 35.7."""
 SECRET_LENGTH = len(PREFIX) + RANDOM_CHARACTERS + CHECKSUM_CHARACTERS
-SECRET_PATTERN = r"\btabento_[0-9A-Za-z]{49}\b"  # noqa: S105
+SECRET_PATTERN = r"\btabento_[0-9A-Za-z]{49}\b"  # noqa: S105 - a pattern, no secret
 """The regular expression for secret scanners, in the syntax that Python, PCRE, RE2 and Rust share."""
 SHOWN_CHARACTERS = 4
 """The number of random characters in a public prefix: 24 of 256 bits, enough to tell the keys of one service apart."""

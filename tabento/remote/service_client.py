@@ -113,7 +113,7 @@ class ServiceClient:
             ) from None
 
     def _ask(self, method: str, target: str, body: bytes | None) -> bytes:
-        request = urllib.request.Request(self.url + target, body, self._headers, method=method)  # noqa: S310
+        request = urllib.request.Request(self.url + target, body, self._headers, method=method)  # noqa: S310 - the constructor allows HTTP only
         for attempt in range(ATTEMPTS):
             try:
                 with self._open(request, timeout=self._timeout_s) as answer:

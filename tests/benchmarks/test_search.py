@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.process import BenchmarkError
 from benchmarks.search import QUERIES_LEAST, RUN_S_MOST, STEPS_DOWN, Capacity, Measure, find_capacity
-from tests.benchmarks.known_server import KnownServer
+from tests.benchmarks.known_server import KnownRun, KnownServer
 
 SLO_S = 0.010
 
@@ -71,6 +71,26 @@ def test_a_busy_machine_ends_the_search() -> None:
     with pytest.raises(BenchmarkError, match=r"late at 3 rates in a row, down to 250/s\. The machine is not quiet"):
         find(server)
     assert len(server.runs) == 6
+
+
+def test_a_lower_percentile_allows_more_late_answers() -> None:
+    """A server that is late for 3% of its answers keeps a p95 and misses the p99; a higher percentile needs more queries."""
+
+    def measure(rate_per_s: float, seconds: float, seed: int) -> KnownRun:
+        run = KnownRun(0.001, int(rate_per_s * seconds), True)
+        run.latencies_s()[:: 100 // 3] = 0.1
+        return run
+
+    def rate(percentile: float) -> float | None:
+        return find_capacity(
+            measure, 0.01, 1_000, 5.0, most_per_s=1_000, percentile=percentile, say=lambda line: None
+        ).rate_per_s
+
+    assert rate(0.95) == 1_000
+    assert rate(0.99) is None
+    server = KnownServer(lambda rate_per_s, _: True)
+    find_capacity(server, 0.01, 1_000, 1.0, most_per_s=1_000, percentile=0.999, say=lambda line: None)
+    assert server.runs[0][1] == pytest.approx(20.0)
 
 
 def test_a_failed_confirmation_goes_down_by_steps() -> None:

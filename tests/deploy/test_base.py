@@ -119,7 +119,7 @@ def test_a_base_is_bootstrapped_filled_and_imported(
     environment = {"PATH": os.environ["PATH"], "SSL_CERT_FILE": str(certificates)}
     assert make_base(BUILDAH, "http://mirror.example/debian", environment) == IMAGE
     calls = [call for call in programs.calls() if not call.startswith("tar")]
-    assert calls[0].startswith("debootstrap --variant=minbase --include=python3,ca-certificates bookworm ")
+    assert calls[0].startswith("debootstrap --variant=minbase --include=python3,ca-certificates,binutils bookworm ")
     assert calls[0].endswith("/root http://mirror.example/debian")
     assert [call.split()[1] for call in calls[1:]] == ["from", "add", "config", "commit"]
     with tarfile.open(saved_path) as archive:
@@ -140,4 +140,4 @@ def test_a_failed_import_leaves_no_container(programs: Programs, monkeypatch: py
     programs.add("buildah", '[ "$1" != commit ]')
     with pytest.raises(ImageError, match="buildah commit"):
         make_base(BUILDAH, None, {"PATH": os.environ["PATH"]})
-    assert programs.calls()[-1] == f"buildah rm tabento-base-{os.getpid()}"
+    assert programs.calls()[-1] == f"buildah rm tabento-build-{os.getpid()}"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 
-from deploy.engine import REPLACES_BASE, Engine, choose_engine
+from deploy.engine import DAEMONLESS, SERVE, Engine, choose_engine
 from deploy.errors import ImageError
 from tests.deploy.conftest import Programs
 
@@ -52,7 +54,7 @@ def test_an_engine_that_cannot_do_it_is_refused(programs: Programs) -> None:
     """Docker cannot build a Bento on another base, so it is not a candidate."""
     programs.add("docker", "echo 27.0.1")
     with pytest.raises(ImageError, match="expected podman or buildah, got 'docker'"):
-        choose_engine("docker", REPLACES_BASE)
+        choose_engine("docker", DAEMONLESS)
     assert programs.calls() == []
 
 
@@ -81,4 +83,4 @@ def test_the_line_that_runs_an_image() -> None:
         "podman run --rm -p 127.0.0.1:3000:3000 -e TABENTO_ALLOW_NO_KEYS=true tabento:x"
     )
     line = Engine("buildah", "").run_line("tabento:x")
-    assert "$(buildah from --pull-never tabento:x) -- /home/bentoml/bento/env/docker/entrypoint.sh serve" in line
+    assert f"$(buildah from --pull-never tabento:x) -- {shlex.join(SERVE)} --host 127.0.0.1" in line

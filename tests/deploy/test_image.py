@@ -13,8 +13,9 @@ import pytest
 from deploy.base import IMAGE
 from deploy.engine import Engine
 from deploy.errors import ImageError
-from deploy.image import build_image, containerize_command, find_bento, main
+from deploy.image import BuildOptions, build_image, containerize_command, find_bento, main
 from tests.conftest import bentoml_home
+from tests.deploy.archives import layer, write_archive
 from tests.deploy.conftest import Programs
 
 SERVICE = """
@@ -55,24 +56,48 @@ def pebble(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_the_command_that_makes_an_image() -> None:
-    """Without a base the Bento's own is used; a given base replaces the first FROM, and no image is pulled."""
-    plain = containerize_command("pebble:1", "pebble:1", "docker")
-    assert plain[1:] == ["-m", "bentoml", "containerize", "pebble:1", "--backend", "docker", "--image-tag", "pebble:1"]
-    based = containerize_command("pebble:1", "p:x", "buildah", "base:1", Path("/settings"))
-    assert based[-6:] == ["--opt", "from=base:1", "--opt", "pull-never", "--opt", "volume=/settings:/etc/uv:ro"]
+    """Labels and the time of the files are options; a base replaces the one of the Bento's first stage, also for docker."""
+    plain = containerize_command("pebble:1", "pebble:1", "docker", BuildOptions(labels={"a": "b=c"}, epoch=7))
+    assert plain[1:8] == ["-m", "bentoml", "containerize", "pebble:1", "--backend", "docker", "--image-tag"]
+    assert plain[8:] == ["pebble:1", "--opt", "label=a=b=c", "--opt", "build-arg=SOURCE_DATE_EPOCH=7"]
+    pinned = containerize_command("pebble:1", "p:x", "docker", BuildOptions("python:3.11-slim@sha256:00"))
+    assert pinned[-2:] == ["--opt", "build-arg=BASE_IMAGE=python:3.11-slim@sha256:00"]
+    based = containerize_command("pebble:1", "p:x", "buildah", BuildOptions(IMAGE, epoch=7), Path("/settings"))
+    options = [
+        "build-arg=SOURCE_DATE_EPOCH=7",
+        "timestamp=7",
+        "layers",
+        "format=docker",
+        f"build-arg=BASE_IMAGE={IMAGE}",
+        "pull-never",
+    ]
+    assert [option for option in based[10:] if option != "--opt"] == [*options, "volume=/settings:/etc/uv:ro"]
 
 
-def test_a_bento_becomes_an_image(programs: Programs, pebble: str, capfd: pytest.CaptureFixture[str]) -> None:
-    """The engine gets BentoML's Dockerfile, and the tool prints the engine, the image, its size and the command that runs it."""
-    programs.add("docker", DOCKER.format(folder=programs.folder))
-    assert main(["--bento", pebble, "--tag", "pebble:test"]) == 0
+def test_a_bento_becomes_an_image(
+    programs: Programs, pebble: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The engine gets BentoML's Dockerfile, labels and options; the tool prints the engine, the image and the command that runs it.
+
+    --sbom lists the finished image.
+    """
+    archive = write_archive(tmp_path / "image.tar", [layer({"usr/lib/os-release": b"ID=debian\nVERSION_ID=12\n"})])
+    script = DOCKER.format(folder=programs.folder).replace("image)", f'save) /bin/cp {archive} "$3" ;; image)')
+    programs.add("docker", script)
+    bill = tmp_path / "bill.json"
+    assert main(["--bento", pebble, "--tag", "pebble:test", "--sbom", str(bill), "--no-cache"]) == 0
     output = capfd.readouterr().out
     assert "engine: docker (docker works)" in output
     assert "image: pebble:test, 123 MB" in output
     assert "try it: docker run --rm -p 127.0.0.1:3000:3000 -e TABENTO_ALLOW_NO_KEYS=true pebble:test" in output
+    assert f"bill of materials: {bill}, 1 components" in output
+    assert "pkg:generic/debian@12" in bill.read_text(encoding="utf-8")
     dockerfile = (programs.folder / "Dockerfile").read_text(encoding="utf-8")
     assert "USER bentoml" in dockerfile
-    assert [call for call in programs.calls() if call.startswith("docker build") and "--tag pebble:test" in call]
+    build = next(call for call in programs.calls() if call.startswith("docker build"))
+    version = pebble.partition(":")[2]
+    for words in ("--tag pebble:test", "--no-cache", f"--label org.opencontainers.image.version={version}"):
+        assert words in build
 
 
 def test_a_failed_build_is_an_error(programs: Programs, pebble: str, capfd: pytest.CaptureFixture[str]) -> None:
@@ -125,9 +150,9 @@ def test_a_base_from_an_earlier_run_is_used_again(
     programs.add("buildah", f'[ "$1" != build ] || echo "$BUILDAH_ISOLATION" > "{programs.folder}/isolation"')
     programs.add("pip", "echo \"global.index-url='file:///index'\"")
     monkeypatch.setattr("sys.prefix", str(programs.folder))
-    build_image(pebble, "pebble:based", Engine("buildah", ""), "debootstrap")
+    build_image(pebble, "pebble:based", Engine("buildah", ""), BuildOptions("debootstrap"))
     build = next(call for call in programs.calls() if call.startswith("buildah build"))
-    assert f"--from {IMAGE}" in build
+    assert f"--build-arg BASE_IMAGE={IMAGE}" in build
     assert "--pull-never" in build
     assert ":/etc/uv:ro" in build
     assert (programs.folder / "isolation").read_text(encoding="utf-8") == "chroot\n"
@@ -137,9 +162,14 @@ def test_a_base_from_an_earlier_run_is_used_again(
 
 
 def test_a_named_base_is_used_as_it_is(programs: Programs, pebble: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No base is made, and the isolation is the engine's own."""
+    """No base is made, and the isolation is the engine's own; labels, time and base reach the engine."""
     monkeypatch.delenv("BUILDAH_ISOLATION", raising=False)
     programs.add("buildah", f'[ "$1" != build ] || echo "<$BUILDAH_ISOLATION>" > "{programs.folder}/isolation"')
-    build_image(pebble, "pebble:based", Engine("buildah", ""), "localhost/mine:1")
-    assert [call for call in programs.calls() if "--from localhost/mine:1" in call]
+    options = BuildOptions("localhost/mine:1", labels={"a.b": "c", "d": "e=f"}, epoch=9)
+    build_image(pebble, "pebble:based", Engine("buildah", ""), options)
+    build = next(call for call in programs.calls() if call.startswith("buildah build"))
+    arguments = ("--build-arg SOURCE_DATE_EPOCH=9", "--build-arg BASE_IMAGE=localhost/mine:1", "--timestamp 9")
+    for words in ("--label a.b=c", "--label d=e=f", *arguments):
+        assert words in build
+    assert "--pull-never" not in build
     assert (programs.folder / "isolation").read_text(encoding="utf-8") == "<>\n"

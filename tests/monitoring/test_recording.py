@@ -147,7 +147,10 @@ def test_a_broken_part_stops_no_other(tmp_path: Path) -> None:
         wait_until(lambda: part.n_rows() == 1, "the row to arrive")
         monitor.run(monitor.monitor.tick)
         wait_until(lambda: b"tabento_kept_rows_total 1.0" in client.get("/metrics").content, "the part's metrics")
-        assert 'tabento_monitor_failures_total{part="broken"}' in client.get("/metrics").text
+        page = client.get("/metrics").text
+        assert 'tabento_monitor_failures_total{part="broken"} 0' not in page
+        # The series of a part exists before its first failure, because Prometheus does not see the increase of a new series.
+        assert f'tabento_monitor_failures_total{{part="{part.name}"}} 0' in page
         assert client.get("/health").json()["components"]["monitoring"]["message"] == "broken: its state cannot be read"
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.real_parts.tools import running_program, tool
+from benchmarks.rolling.proxies import replace_once, running_program
+from tests.real_parts.tools import tool
 from tools.ports import free_port
 
 PROXY_FILES = Path(__file__).parents[2] / "deploy" / "proxies"
@@ -107,19 +108,6 @@ def haproxy(folder: Path, backend: int, *, reuse: bool = True) -> Iterator[int]:
     (folder / "haproxy.cfg").write_text(text, encoding="utf-8")
     with running_program([tool("haproxy"), "-db", "-f", str(folder / "haproxy.cfg")], port, folder / "log"):
         yield port
-
-
-def replace_once(text: str, changes: Mapping[str, str]) -> str:
-    """Return a shipped configuration with other values; fail if it does not have each of the former values once.
-
-    Args:
-        text: the configuration.
-        changes: from each former text to the new one.
-    """
-    for former, changed in changes.items():
-        assert text.count(former) == 1, f"expected {former!r} once, got it {text.count(former)} times"
-        text = text.replace(former, changed)
-    return text
 
 
 @contextmanager

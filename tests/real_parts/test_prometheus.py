@@ -11,6 +11,7 @@ import httpx
 import pytest
 import yaml
 
+from benchmarks.rolling.proxies import running_program
 from monitoring.alerts.part import Alerts
 from monitoring.alerts.prometheus import ALERTMANAGER_FILE, PROMETHEUS_FILE, RULES_FILE, all_files
 from monitoring.settings import MonitoringSettings
@@ -18,7 +19,7 @@ from serving.settings import ServingSettings
 from tests.bundles import TREE
 from tests.monitoring.alerts.test_webhook import receiving
 from tests.monitoring.monitors import monitored_service
-from tests.real_parts.tools import running_program, tool
+from tests.real_parts.tools import tool
 from tests.servers import wait_until
 from tools.ports import free_port
 

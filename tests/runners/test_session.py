@@ -61,6 +61,17 @@ def test_a_file_that_is_no_graph_is_refused(tmp_path: Path) -> None:
         OnnxSession(path, features=2)
 
 
+def test_a_missing_library_is_not_the_fault_of_the_graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If ONNX Runtime cannot be imported, another graph would not help: the error is passed on as it is."""
+
+    def open_session(*_: object, **__: object) -> None:
+        raise ImportError("cannot open shared object file")
+
+    monkeypatch.setattr("runners.session.open_session", open_session)
+    with pytest.raises(ImportError, match="shared object"):
+        OnnxSession(tmp_path / "model.onnx", 2)
+
+
 def test_a_graph_for_another_contract_is_refused(tmp_path: Path) -> None:
     """A graph that takes another number of columns is found at load, not at the first request."""
     with pytest.raises(RunnerError, match=r"expected the input rows as double \(N, 3\)"):

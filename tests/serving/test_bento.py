@@ -17,7 +17,8 @@ from bentoml import Tag
 from pydantic import SecretStr, ValidationError
 
 from serving.application import Application
-from serving.bento import CHECKED_BENTOML_VERSION, TabentoService, lean_config, packed_tag, with_options
+from serving.bento import CHECKED_BENTOML_VERSION, TabentoService, lean_config, packed_tag
+from serving.cors import with_options
 from serving.errors import InvalidError
 from serving.settings import ServingSettings
 from tabento.bundle.errors import BundleNotFoundError

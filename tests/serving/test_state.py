@@ -52,6 +52,18 @@ def test_a_draining_service_answers_only_requests_that_have_started() -> None:
     assert fast_path_models == {}
 
 
+def test_a_leaving_service_is_not_ready_and_still_answers() -> None:
+    """A service that leaves fails the check of readiness, while new requests have their model on both paths."""
+    state = ServiceState()
+    state.set_model(MODEL)
+    state.check_ready()
+    state.start_leaving()
+    assert "stopping" in _refusal(state.check_ready).message
+    assert state.ready_model() is MODEL
+    assert state.admitting != {}
+    assert not state.is_draining
+
+
 def test_a_model_that_is_loaded_during_a_drain_admits_nothing() -> None:
     """A service that is asked to stop while it loads accepts no predictions when the model is ready."""
     state = ServiceState()

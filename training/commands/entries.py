@@ -32,6 +32,10 @@ BENTO = CommandEntry("bento", "training.commands.bento", "Build a Bento that hol
 ROLLOUT = CommandEntry(
     "rollout", "rollout.commands.rollout", "Try a version beside the present one, promote it or go back.", _SERVE
 )
+CAPACITY = CommandEntry(
+    "capacity", "benchmarks.capacity.command", "Measure this machine and answer how many replicas a load needs.", _SERVE
+)
+SCORE = CommandEntry("score", "serving.commands.score", "Answer the rows of a file with a stored model.", _SERVE)
 LOG = CommandEntry(
     "log", "monitoring.commands.log", "Read, check and convert the prediction log of a service.", _MONITOR
 )
@@ -43,7 +47,7 @@ FEEDBACK = CommandEntry(
 )
 QUALITY = CommandEntry("quality", "monitoring.commands.quality", "Show the live quality of a service.", _MONITOR)
 ENTRIES = (
-    *(INIT, DATA, TRAIN, ENSURE, RECORD, EVALUATE, RETRAIN, IMPORT, MODELS, SERVE, BENTO, ROLLOUT),
+    *(INIT, DATA, TRAIN, ENSURE, RECORD, EVALUATE, RETRAIN, IMPORT, MODELS, SERVE, BENTO, ROLLOUT, CAPACITY, SCORE),
     *(LOG, DRIFT, FEEDBACK, QUALITY),
     *(export.ENTRY, keys.ENTRY, sign.ENTRY),
 )

@@ -73,7 +73,7 @@ def serve(
     if config is not None and settings.tracking:
         # In parallel with the service: the first prediction does not wait for MLflow. A later command finishes the rest.
         record = record_command(config, overrides, invocation.values)
-        subprocess.Popen(record, stdin=subprocess.DEVNULL, stdout=sys.stderr)  # noqa: S603
+        subprocess.Popen(record, stdin=subprocess.DEVNULL, stdout=sys.stderr)  # noqa: S603 - its own interpreter
     command = serve_command(tag, host, port)
     try:
         os.execv(command[0], command)  # noqa: S606 - its own interpreter

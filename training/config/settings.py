@@ -22,6 +22,7 @@ from pydantic_settings import (
 
 from tabento.bundle.env_files import EnvironmentFileError, environment_files
 from tabento.bundle.environment import refused_variables, variables_of_settings, without_injected
+from tabento.bundle.secret_files import check_secret_files, secrets_folder
 from tabento.errors import TabentoError
 
 ENV_PREFIX = "TABENTO_TRAINING_"
@@ -74,12 +75,12 @@ class TrainingSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read the command line first, then the environment without injected variables, then the files."""
+        """Read the command line first, then the environment without injected variables, then secrets, then the files."""
         assert isinstance(env_settings, EnvSettingsSource)
         assert isinstance(dotenv_settings, DotEnvSettingsSource)
         env_settings.env_vars = without_injected(env_settings.env_vars)
         dotenv_settings.env_vars = variables_of_settings(dotenv_settings.env_vars, ENV_PREFIX, cls.model_fields)
-        return init_settings, env_settings, dotenv_settings
+        return init_settings, env_settings, file_secret_settings, dotenv_settings
 
 
 def load_settings(folder: Path = Path(), **options: Any) -> TrainingSettings:
@@ -97,10 +98,14 @@ def load_settings(folder: Path = Path(), **options: Any) -> TrainingSettings:
         files = environment_files(folder, os.environ)
         if refusal := refused_variables(os.environ, files, ENV_PREFIX, known_variables, None):
             raise TabentoError(refusal)
+        secrets = secrets_folder(folder, os.environ, files)
+        if secrets is not None:
+            check_secret_files(secrets, ENV_PREFIX, known_variables, None)
     except EnvironmentFileError as error:
         raise TabentoError(str(error)) from error
     try:
-        return TrainingSettings(_env_file=files, **{key: value for key, value in options.items() if value is not None})
+        present = {key: value for key, value in options.items() if value is not None}
+        return TrainingSettings(_env_file=files, _secrets_dir=secrets, **present)
     except ValidationError as error:
         lines = [
             f"  {ENV_PREFIX}{'.'.join(map(str, fault['loc'])).upper()}: got {fault['input']!r}: {fault['msg']}"
@@ -110,6 +115,6 @@ def load_settings(folder: Path = Path(), **options: Any) -> TrainingSettings:
             "the settings are not valid:\n"
             + "\n".join(lines)
             + "\nCorrect the environment, "
-            + "".join(f"{path}, " for path in files)
+            + "".join(f"{path}, " for path in (*files, *([secrets] if secrets else [])))
             + "or the command line."
         ) from error

@@ -316,7 +316,7 @@ class InferenceService(grpc.GenericRpcHandler):  # type: ignore[misc]
 
     def _is_ready(self) -> bool:
         try:
-            self._state.ready_model()
+            self._state.check_ready()
         except ServingError:
             return False
         return True

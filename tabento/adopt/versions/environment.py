@@ -67,7 +67,7 @@ class Environment:
         """
         inherited = {name: value for name, value in os.environ.items() if name not in ("PYTHONHOME", "VIRTUAL_ENV")}
         folders = os.pathsep.join([*paths, *filter(None, [os.environ.get("PYTHONPATH")])])
-        process = subprocess.run(  # noqa: S603
+        process = subprocess.run(  # noqa: S603 - a fixed command without a shell
             [str(self.python), str(SCRIPT), *arguments],
             capture_output=True,
             text=True,
@@ -174,7 +174,7 @@ def _uv() -> str:
 
 def _run(command: list[str], sklearn: str) -> None:
     try:
-        process = subprocess.run(  # noqa: S603
+        process = subprocess.run(  # noqa: S603 - a fixed command without a shell
             command, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S, check=False, stdin=subprocess.DEVNULL
         )
     except subprocess.TimeoutExpired:

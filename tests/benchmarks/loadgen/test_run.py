@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 from typing import Any
 
 import numpy as np
@@ -227,3 +228,18 @@ def test_large_requests_are_sent_whole() -> None:
         lambda request: [prediction(request)] if request.content["numbers"] == numbers else [], requests, count=3
     )
     assert result.accepted.all()
+
+
+def test_a_run_can_end_before_its_schedule() -> None:
+    """An event ends the arrivals: the result has the arrivals until then, all answered; the generator may sleep meanwhile."""
+    end = threading.Event()
+
+    def answer(request: ReceivedRequest) -> list[bytes]:
+        if request.number == 20:
+            end.set()
+        return [prediction(request)]
+
+    result = load(answer, count=60_000, end=end, sleep_s=0.001)
+    assert 20 < len(result.scheduled_ns) < 60_000
+    assert result.accepted.all()
+    assert result.seconds < 120.0

@@ -38,7 +38,7 @@ def test_code_of_the_guide_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert len(blocks) == 4
     namespace: dict[str, object] = {"__name__": "guide"}
     for block in blocks:
-        exec(compile(block, str(GUIDE), "exec"), namespace)
+        exec(compile(block, str(GUIDE), "exec"), namespace)  # noqa: S102 - the code of the document under test
     first, function, method, last = (line.split() for line in capsys.readouterr().out.splitlines())
     assert int(first[0]) >= 500
     assert max(float(first[1]), float(function[1])) < 1e-12

@@ -122,7 +122,7 @@ def test_parquet_has_all_records(folder: Path) -> None:
     out = folder.parent / "parquet"
     assert run("compact", "--folder", str(folder)).stdout.splitlines()[-1] == "71 records"
     (path,) = out.glob("orchard/v2/*.parquet")
-    logged = records("--folder", str(folder), "--sql", f"SELECT prediction FROM '{path}' ORDER BY time")
+    logged = records("--folder", str(folder), "--sql", f"SELECT prediction FROM '{path}' ORDER BY time")  # noqa: S608 - the rows of the test
     assert [record["prediction"] for record in logged] == [number for (number,) in answers]
     run("compact", "--folder", str(folder), "--out", str(out), "--remove")
     assert sorted(path.name.partition(".jsonl")[2] for path in folder.glob("*0123abcd*")) == [""]

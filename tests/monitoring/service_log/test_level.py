@@ -56,6 +56,16 @@ def test_the_configured_level_returns_by_itself(applied: list[str]) -> None:
     assert level.active() is None
 
 
+def test_a_forked_process_goes_on_without_the_timer(level: LogLevel, applied: list[str]) -> None:
+    """A process that was forked while the timer's thread held the lock can change the level."""
+    level.change(LogLevelChange("debug", 60.0))
+    level._lock.acquire()
+    level.forget_timer()
+    level.change(LogLevelChange("info", None))
+    assert applied[-1] == "info"
+    assert level.active() is None
+
+
 def test_libraries_stay_above_debug() -> None:
     """At ``debug`` the service's own loggers show everything; a library could repeat a request, and does not."""
     names = ("tabento", "bentoml", "uvicorn", "circus", "")

@@ -707,3 +707,68 @@ def test_every_connection_can_be_closed_at_once(tmp_path: Path) -> None:
                 continue
         _idle(application)
         wait_until(lambda: len(application.table) == 0, "the connections to end")
+
+
+def test_a_leaving_service_answers_and_closes(tmp_path: Path) -> None:
+    """After ``start_leaving`` predictions on both paths are answered with the end of their connections, and readiness is withdrawn."""
+    application = application_of(tmp_path, _settings())
+    with (
+        serving(application) as address,
+        RawClient(address) as fast,
+        RawClient(address) as slow,
+        RawClient(address) as probe,
+    ):
+        fast.send(plain_request())
+        assert fast.status() == 200
+        wait_until(lambda: len(application.table) == 3, "the connections")
+        on_loop(_loop_of(application), application.state.start_leaving)
+        for line, request in ((fast, plain_request()), (slow, plain_request(path="/predict/"))):
+            line.send(request)
+            answer = line.answer()
+            assert answer.startswith(b"HTTP/1.1 200 ")
+            assert b"connection: close\r\n" in answer
+            assert line.ends()
+        probe.send(b"GET /readyz HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert probe.status() == 503
+        for path in ("/v2/health/ready", "/ping"):
+            with RawClient(address) as late:
+                late.send(b"GET %b HTTP/1.1\r\nhost: x\r\n\r\n" % path.encode())
+                assert late.status() == 503
+
+
+def test_a_request_on_its_way_is_answered_when_connections_close(tmp_path: Path) -> None:
+    """The first shutdown closes connections that are idle between requests, the second one also those that are new or half a head."""
+    application = application_of(tmp_path, _settings())
+    with (
+        serving(application) as address,
+        RawClient(address) as idle,
+        RawClient(address) as new,
+        RawClient(address) as half,
+        RawClient(address) as silent,
+    ):
+        idle.send(ALIVE)
+        assert idle.status() == 200
+        half.send(plain_request()[:20])
+        wait_until(lambda: len(application.table) == 4, "the connections")
+        wait_until(lambda: sum(not connection._idle for connection in _connections(application)) == 1, "half a head")
+        loop = _loop_of(application)
+        on_loop(loop, lambda: [connection.shutdown() for connection in _connections(application)])
+        assert idle.ends()
+        new.send(plain_request(name="new"))
+        half.send(plain_request()[20:])
+        for line in (new, half):
+            answer = line.answer()
+            assert answer.startswith(b"HTTP/1.1 200 ")
+            assert b"connection: close\r\n" in answer
+            assert line.ends()
+        on_loop(loop, lambda: [connection.shutdown() for connection in _connections(application)])
+        assert silent.ends()
+
+
+def _connections(application: Application) -> list[Any]:
+    return list(application.table._connections)
+
+
+def _loop_of(application: Application) -> asyncio.AbstractEventLoop:
+    loop: asyncio.AbstractEventLoop = _connections(application)[0]._loop
+    return loop

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from rollout.cascade.local_store import find_local
 from serving.fleet.catalogue import LATEST_FILE, Catalogue, stored_tags
 from serving.settings import SettingsError
 from tabento.bundle.format import MANIFEST_FILE
-from tabento.bundle.store import store_folder
+from tabento.bundle.store import BENTO_VARIABLE, store_folder
 from tests.conftest import bentoml_home
 from tests.serving.fleet.small_fleet import apple, apple_store, store_apple
 
@@ -86,3 +87,18 @@ def test_a_missing_store_has_no_models(tmp_path: Path) -> None:
     """The service then has its default model only."""
     with bentoml_home(tmp_path / "nowhere"):
         assert stored_tags() == []
+
+
+def test_in_an_image_packed_models_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The models of the Bento are found beside the model store; a packed version goes before a stored one."""
+    bento = tmp_path / "bento"
+    with bentoml_home(bento):  # a Bento has its models in the same form as a model store
+        store_apple(2, "packed")
+        packed_folder = store_apple(5, "packed")
+    monkeypatch.setenv(BENTO_VARIABLE, str(bento))
+    assert stored_tags() == ["apple_1:v1", "apple_2:packed", "apple_5:packed"]
+    catalogue = Catalogue(["apple_2", "apple_1"])
+    assert [catalogue.tag(name) for name in catalogue.names()] == ["apple_2:packed", "apple_1:v1"]
+    assert find_local("apple_5:packed") == packed_folder
+    assert find_local("apple_2:v2") == store_folder() / "apple_2" / "v2"
+    assert find_local("apple_9:v1") is None

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from array import array
 from pathlib import Path
 from time import perf_counter
 from types import SimpleNamespace
 from typing import cast
+
+import pytest
 
 from runners.batcher import MicroBatcher
 from runners.costs import BatchCosts
@@ -118,6 +121,18 @@ def test_the_real_temporary_folder_can_be_measured() -> None:
     disk = DiskSpace([temporary_folder()])
     assert disk.probe().status == "healthy"
     assert asyncio.run(disk.check()).status in ("healthy", "degraded")
+
+
+def test_a_system_without_a_temporary_folder_is_degraded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If no folder can be written, the component has the remedy, and nothing fails."""
+
+    def refuse() -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr(tempfile, "gettempdir", refuse)
+    report = DiskSpace([temporary_folder()]).measure()
+    assert report.status == "degraded"
+    assert report.message.startswith("the temporary folder is missing: mount one that user ")
 
 
 def test_an_open_breaker_degrades_its_dependency() -> None:

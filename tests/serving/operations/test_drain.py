@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -155,12 +158,14 @@ def test_the_supervisor_is_told_that_the_port_closes(handler: None) -> None:
 
     class Listener:
         closed = 0
+        sockets = ()
 
         def close(self) -> None:
             self.closed += 1
 
     class Uvicorn:
         servers = (Listener(),)
+        server_state = SimpleNamespace(connections=())
 
         def handle_exit(self, number: int, frame: object) -> None:
             assert self.servers[0].closed == len(calls) + 1
@@ -184,3 +189,70 @@ def test_only_the_main_thread_gets_signals(handler: None) -> None:
     thread.join()
     loop.close()
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+class _Uvicorn:
+    """uvicorn's server as far as a drain uses it: its listening sockets, its connections, and its handler of the signal."""
+
+    def __init__(self, server: asyncio.Server, connections: list[Any]) -> None:
+        self.servers = (server,)
+        self.server_state = SimpleNamespace(connections=connections)
+        self.signals: list[int] = []
+
+    def handle_exit(self, number: int, frame: object) -> None:
+        """Note the signal."""
+        self.signals.append(number)
+
+
+async def _accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"accepted")
+    writer.close()
+
+
+def test_a_service_answers_until_the_time_of_its_drain_is_over(handler: None, tmp_path: Path) -> None:
+    """For ``drain_s`` the service is not ready and still answers; then it refuses, and uvicorn gets its signal."""
+    states: list[tuple[bool, bool]] = []
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        settings = ServingSettings(drain_s=0.02)
+        application = application_of(tmp_path, settings)
+        state = application.state
+        server = await asyncio.start_server(_accept, "127.0.0.1", 0)
+        uvicorns = _Uvicorn(
+            server, [SimpleNamespace(shutdown=lambda: states.append((state.is_leaving, state.is_draining)))]
+        )
+        Drain(application, loop, settings, uvicorns.handle_exit).on_signal(signal.SIGTERM, None)
+        while not state.is_draining:
+            states.append((state.is_leaving, state.is_draining))
+            await asyncio.sleep(0)
+        while not uvicorns.signals:
+            await asyncio.sleep(0)
+
+    asyncio.run(run())
+    assert list(dict.fromkeys(states)) == [(False, False), (True, False)]
+
+
+def test_the_port_refuses_connections_that_no_process_would_accept(handler: None, tmp_path: Path) -> None:
+    """Connections that wait at the port are accepted before it closes; then it refuses, also if the supervisor has the socket open."""
+    received: list[bytes] = []
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        settings = ServingSettings(drain_s=0.0)
+        server = await asyncio.start_server(_accept, "127.0.0.1", 0)
+        address = server.sockets[0].getsockname()
+        with socket.socket(fileno=os.dup(server.sockets[0].fileno())):
+            uvicorns = _Uvicorn(server, [])
+            drain = Drain(application_of(tmp_path, settings), loop, settings, uvicorns.handle_exit)
+            with socket.create_connection(address) as client:  # the loop has not accepted it yet
+                drain._end_intake(20)
+                client.setblocking(False)
+                received.append(await asyncio.wait_for(loop.sock_recv(client, 100), 30))
+            while not uvicorns.signals:
+                await asyncio.sleep(0)
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(address).close()
+
+    asyncio.run(run())
+    assert received == [b"accepted"]

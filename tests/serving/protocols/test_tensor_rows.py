@@ -316,6 +316,15 @@ def almost_right_rows(draw: st.DrawFn, contract: Contract) -> list[dict[str, Any
     return changed
 
 
+def test_a_negative_zero_of_a_boolean_is_zero() -> None:
+    """A boolean that is sent as -0.0 has the same bytes as in JSON, so that both give the same cached answer."""
+    contract = orchard_contract()
+    decoder = decoder_of(contract, 1)
+    row = TREE | {"pruned": -0.0}
+    tensors = [Tensor(name, _datatype([value]), (1,), [value]) for name, value in row.items()]
+    assert TensorDecoder(contract, decoder.careful).decode(tensors) == decoder.decode(as_json([row]))
+
+
 @pytest.mark.parametrize("contract", [orchard_contract(), tagged_contract()], ids=["orchard", "tagged"])
 def test_tensors_and_json_agree(contract: Contract) -> None:
     """Whatever the values are, tensors and JSON give the same rows or the same details."""

@@ -119,6 +119,7 @@ def test_a_stopped_redis_is_used_again(caplog: pytest.LogCaptureFixture) -> None
     caplog.set_level(logging.INFO, "tabento.serving")
     _run(test)
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert ".." not in caplog.text
 
 
 def test_an_open_breaker_waits_for_its_pause() -> None:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from serving.application import Application
-from serving.bento import with_options
+from serving.cors import with_options
 from serving.settings import ServingSettings, SettingsError
 from serving.tracing import check as tracing
 from serving.tracing.check import EXPORTER_PACKAGE, check_tracing
@@ -32,6 +32,7 @@ def no_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.mark.usefixtures("both_servers")
 def test_a_service_sends_its_spans(tmp_path: Path, session_store: Path, linear_bundle: str) -> None:
     """Each prediction becomes a span that continues the caller's trace; all have arrived when the service has stopped."""
     with collecting() as collector:
@@ -63,6 +64,7 @@ def test_a_service_sends_its_spans(tmp_path: Path, session_store: Path, linear_b
         assert "tabento" in names
 
 
+@pytest.mark.usefixtures("both_servers")
 def test_a_collector_that_is_gone_costs_spans_only(tmp_path: Path, session_store: Path, linear_bundle: str) -> None:
     """Where nobody takes the spans, predictions are answered and the service stops as usual."""
     with collecting() as collector:

@@ -51,7 +51,7 @@ def module_of_steps(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         "class Own(StandardScaler):\n"
         "    '''A step of somebody's own.'''\n"
     )
-    exec(compile(source, MODULE, "exec"), module.__dict__)
+    exec(compile(source, MODULE, "exec"), module.__dict__)  # noqa: S102 - code of the test
     monkeypatch.setitem(sys.modules, MODULE, module)
     return module
 

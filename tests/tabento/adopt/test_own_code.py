@@ -135,7 +135,7 @@ def test_lambda_is_refused_in_words(tmp_path: Path, steps: Any) -> None:
         path.write_bytes(cloudpickle.dumps(pipeline))
         return path
 
-    pipeline = make_pipeline(FunctionTransformer(eval("lambda df: df * 2", {"__name__": "notebook"})), Ridge())
+    pipeline = make_pipeline(FunctionTransformer(eval("lambda df: df * 2", {"__name__": "notebook"})), Ridge())  # noqa: S307 - code of the test
     with pytest.raises(ExportError, match=r"function notebook\.<lambda>.*a function that has a name in a module"):
         _import(tmp_path, pipeline, save, trust_pickle=True)
     with pytest.raises(AdoptionError, match=r"--trust-function 'notebook\.<lambda>': such a function has no name"):

@@ -76,7 +76,7 @@ def test_every_command_runs(
                     # Only a refusal needs a process of its own, for its stderr.
                     assert main(shlex.split(adapt_command(content.removeprefix(TRAINING)))) == 0
                 else:
-                    process = subprocess.run(
+                    process = subprocess.run(  # noqa: S602 - the shell command of the document under test
                         adapt_command(content), shell=True, cwd=ROOT, capture_output=True, text=True, timeout=300
                     )
                     assert process.returncode == (1 if expected == "refused" else 0), process.stdout + process.stderr

@@ -14,6 +14,7 @@ from tabento.bundle.env_files import (
     FILE_VARIABLE,
     PROFILE_VARIABLE,
     PROFILES_FOLDER,
+    SECRETS_VARIABLE,
     EnvironmentFileError,
     environment_files,
     read_environment_file,
@@ -142,7 +143,7 @@ def test_the_example_shows_every_setting_at_its_default(tmp_path: Path) -> None:
     assignments = [line.removeprefix("# ") for line in lines if line.startswith("# TABENTO_")]
     names = [line.partition("=")[0] for line in assignments]
     expected = [prefix + name.upper() for prefix, cls in SETTINGS.items() for name in cls.model_fields]
-    assert sorted(names) == sorted([PROFILE_VARIABLE, *expected])
+    assert sorted(names) == sorted([PROFILE_VARIABLE, SECRETS_VARIABLE, *expected])
     (tmp_path / ".env").write_text(
         "\n".join(line for line in assignments if not line.endswith("=") and PROFILE_VARIABLE not in line)
     )

@@ -93,6 +93,6 @@ def test_a_transformer_that_was_stored_before_labels_has_none() -> None:
     """A pipeline in the model store is read as it always was."""
     fitted = ClusterSimilarity(2, random_state=0).fit(PLACES)
     del fitted.__dict__["label"]
-    stored = pickle.loads(pickle.dumps(fitted))
+    stored = pickle.loads(pickle.dumps(fitted))  # noqa: S301 - an object of the test
     assert stored.transform(PLACES).shape == (60, 2)
     assert stored.get_params()["label"] is False

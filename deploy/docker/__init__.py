@@ -1,0 +1,1 @@
+"""The Dockerfile template of the image and the program of its first stage."""

@@ -1,0 +1,1 @@
+"""Tests of rolling updates and losses of replicas."""
