@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -48,6 +49,8 @@ POINT_QUERIES_LEAST = 20
 OVERLOAD_CONNECTIONS = 256
 """Enough that requests wait in the service and not for a free connection of the load generator."""
 CONNECTIONS = 64
+IDLE_WINDOW_S, IDLE_SHARE, IDLE_LIMIT_S = 0.2, 0.1, 90.0
+"""A service that uses less than this share of a core within the window is idle; the measurement waits for it as long as the limit."""
 _WAIT_BUCKET = re.compile(rb'^tabento_queue_wait_seconds_bucket\{[^}]*le="([^"]+)"[^}]*\} (\S+)$', re.M)
 _BATCH_SUMS = ("rows_count", "rows_sum", "seconds_sum")
 _BATCH_SUM = re.compile(rb"^tabento_batch_(rows_count|rows_sum|seconds_sum)(?:\{[^}]*\})? (\S+)$", re.M)
@@ -183,8 +186,10 @@ def measure_target(
         if share < 1 and share * rate_per_s * point_s < POINT_QUERIES_LEAST:
             continue
         say(f"processor time at {100 * share:g}% of {rate_per_s:,.0f}/s ...")
+        wait_until_idle(family, say)
         points.append(measure_point(target, family, share, rate_per_s, point_s, SEED + number))
     say(f"overload: {OVERLOAD:g} times this rate ...")
+    wait_until_idle(family, say)
     crowded = replace(target, connections=OVERLOAD_CONNECTIONS)
     overload = measure_point(crowded, family, OVERLOAD, rate_per_s, point_s, SEED)
     return ServiceFigures(
@@ -235,6 +240,17 @@ def search_rate(target: Target, slo: Slo, *, quick: bool = False, say: Callable[
     raise BenchmarkError(
         f"no rate kept {slo}. Allow more time, send fewer rows in a request, or stop other programs on this machine."
     )
+
+
+def wait_until_idle(family: Sequence[psutil.Process], say: Callable[[str], object]) -> None:
+    """Wait until the monitor process has handled the records of the load before, which it does at the lowest priority."""
+    end_s = time.monotonic() + IDLE_LIMIT_S
+    while time.monotonic() < end_s:
+        start_s = cpu_s(family)
+        time.sleep(IDLE_WINDOW_S)
+        if cpu_s(family) - start_s < IDLE_SHARE * IDLE_WINDOW_S:
+            return
+    say(f"the service was not idle within {IDLE_LIMIT_S:g} s: its processor time has a part of the load before")
 
 
 def measure_point(

@@ -165,3 +165,16 @@ def test_a_real_service(tmp_path: Path, linear_bundle: str, monkeypatch: pytest.
     assert all(point.batch_rows >= rows_each and point.row_us > 0 for point in figures.points)
     assert figures.memory_mib > 50
     assert figures.ready_s > 0
+
+
+def test_a_point_waits_for_an_idle_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that still works on the load before is waited for; one that never rests is named."""
+    used_s = iter([0.0, 0.2, 0.2, 0.2])
+    monkeypatch.setattr(measure, "cpu_s", lambda family: next(used_s))
+    monkeypatch.setattr(measure, "IDLE_WINDOW_S", 0.01)
+    lines: list[str] = []
+    measure.wait_until_idle([], lines.append)
+    assert (next(used_s, None), lines) == (None, [])
+    monkeypatch.setattr(measure, "IDLE_LIMIT_S", 0.0)
+    measure.wait_until_idle([], lines.append)
+    assert lines == ["the service was not idle within 0 s: its processor time has a part of the load before"]
