@@ -71,7 +71,7 @@ def quotations(ledger: Mapping[str, Any], footprint: Mapping[str, Any]) -> Itera
     for label, name in (
         ("from the start of `bentoml serve` to the first 200 of `/readyz`", "ready_s"),
         ("resident memory of the worker, after 2,000 predictions", "worker_rss_mib"),
-        ("resident memory of worker and supervisor together", "all_processes_rss_mib"),
+        ("resident memory of worker, supervisor and monitor together", "all_processes_rss_mib"),
     ):
         figures = " | ".join(
             f"{footprint[name][statistic]:.2f} s" if name == "ready_s" else f"{footprint[name][statistic]:.0f} MiB"
