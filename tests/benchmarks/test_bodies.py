@@ -45,6 +45,7 @@ def bench_model(orchard_bundle: str, frame: pd.DataFrame, tmp_path: Path) -> Ben
     return write_requests(load_bundle(orchard_bundle), frame, tmp_path / "orchard", BODIES)
 
 
+@pytest.mark.slow
 def test_requests_are_valid_and_distinct(bench_model: BenchModel) -> None:
     """The service's own decoder takes every row, and no two single requests are equal."""
     decoder = Decoder(Contract.model_validate_json(bench_model.contract.read_bytes()), max_rows=1)

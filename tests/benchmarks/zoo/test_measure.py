@@ -46,6 +46,7 @@ def _odd() -> Member:
     return Member("odd", "linear", "regression", lambda: Pipeline([("odd", Odd())]), PLAIN, ROWS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", SHORT)
 def test_short_zoo(key: str, table: Table) -> None:
     """Each member is exported and proven, and its result is complete."""

@@ -40,6 +40,7 @@ def firing_alerts(folder: Path, case: Case, courses: Sequence[Course]) -> set[tu
     return {(alert.name, alert.severity) for alert in alerts.states.firing}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.name}-{case.severity}")
 def test_rules_fire_and_are_quiet(case: Case, tmp_path: Path) -> None:
     """The monitor fires an alert in the same courses as Prometheus; a rule for Prometheus only never fires here."""

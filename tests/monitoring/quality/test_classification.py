@@ -36,6 +36,7 @@ def test_the_figures_are_those_of_training(classes: int) -> None:
         assert figure.low <= figure.value <= figure.high, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["accuracy", "f1", "precision", "recall", "roc_auc", "brier", "log_loss"])
 def test_intervals_hold_the_true_figure(name: str) -> None:
     """Of 150 samples about 95% have the figure of the population in their interval."""

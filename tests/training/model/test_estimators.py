@@ -55,6 +55,7 @@ def prove(task: Task, estimator: Estimator) -> ParityReport:
     return check_parity(pipeline, model, contract, frame[160:], max_rows=400)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("task", "kind"), [(task, kind) for task in TASKS for kind in ("dummy", *available_kinds(task))]
 )

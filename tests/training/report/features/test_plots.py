@@ -52,6 +52,7 @@ def test_clusters_are_drawn() -> None:
     assert plots.cluster_figure(orchard_config(), study).startswith(PNG)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("config", "outputs"), [(orchard_config(), 1), (seedling_config(), 1), (seedling_config(), 2)])
 def test_columns_are_drawn(config: ModelConfig, outputs: int) -> None:
     """Constant and missing values, features without effect, and several outputs are drawn."""
